@@ -1,0 +1,16 @@
+# Writes FILES as byte arrays into the C file OUTPUT, with a table named TABLE.
+set(arrays "")
+set(rows "")
+set(index 0)
+foreach(path IN LISTS FILES)
+  get_filename_component(name ${path} NAME)
+  file(READ ${path} hex HEX)
+  string(LENGTH "${hex}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND arrays "static const unsigned char file_${index}[] = {${bytes}0x00};\n")
+  string(APPEND rows "    {\"${name}\", file_${index}, ${size}},\n")
+  math(EXPR index "${index} + 1")
+endforeach()
+file(WRITE ${OUTPUT} "#include \"base/embedded.h\"\n\n${arrays}
+const gf__embedded ${TABLE}[] = {\n${rows}    {0, 0, 0}};\n")

@@ -1,0 +1,78 @@
+/* The tree behind a config, and tables of keys that read it into structs. The
+ * same tables serve validation, help and the resolved config of a run. */
+#ifndef GF_BASE_CONFIG_H
+#define GF_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <gradflow/config.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+typedef enum gf__value_kind { GF__SCALAR, GF__SEQUENCE, GF__MAPPING } gf__value_kind;
+
+/* One node of the tree. A mapping's entries are values with a key. */
+typedef struct gf__value {
+  gf__value_kind kind;
+  char *key;    /* of an entry of a mapping, else NULL */
+  char *text;   /* of a scalar, else NULL; a null or empty scalar is "" */
+  bool quoted;  /* of a scalar: written in quotes, so never a number or a bool */
+  struct gf__value **items;
+  size_t count;
+  char *place;  /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key stands */
+} gf__value;
+
+const gf__value *gf__config_root(const gf_config *config);
+/* The entry of a mapping, or NULL; map may be NULL. */
+const gf__value *gf__value_get(const gf__value *map, const char *key);
+/* A failure at a value: "PLACE: message". */
+gf_status gf__value_fail(const gf__value *value, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
+
+/* How a key is read and what its field in the struct is. */
+typedef enum gf__key_type {
+  GF__KEY_INT,    /* int; "1e3" and "3.5" are errors, as is what does not fit */
+  GF__KEY_SEED,   /* uint64_t, 0 to 2^63-1 */
+  GF__KEY_FLOAT,  /* double; finite */
+  GF__KEY_BOOL,   /* bool: true or false */
+  GF__KEY_CHOICE, /* int: the index in choices */
+  GF__KEY_TEXT,   /* char *, owned by the struct; "" if absent */
+  GF__KEY_FLOATS, /* gf__floats: a number or a list of at most 8 numbers */
+  GF__KEY_ANY     /* const gf__value *: for the reader to look into; NULL if absent */
+} gf__key_type;
+
+typedef struct gf__floats {
+  double v[8];
+  int count;
+} gf__floats;
+
+typedef struct gf__key {
+  const char *name;
+  gf__key_type type;
+  size_t offset;              /* of the field */
+  const char *initial;        /* as in YAML; NULL: the key is required */
+  double minimum, maximum;    /* of numbers (each item of FLOATS), inclusive; both 0: no limit */
+  const char *const *choices; /* NULL-terminated, of CHOICE */
+  const char *help;           /* one line */
+} gf__key;
+
+/* Reads map (NULL: an empty one) into the struct at target by the table. Fails
+ * on a key that is in none of the rows ("unknown key 'epoch'; did you mean
+ * 'epochs'? known: …"), a missing required key, a wrong type and a value out
+ * of range, each with its place. where names the mapping in messages when it
+ * is absent ("train"). Fields that are text are allocated. */
+gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys,
+                        size_t count, void *target) GF_MUST_USE;
+/* Frees the text fields and clears them. */
+void gf__keys_free(const gf__key *keys, size_t count, void *target);
+/* Appends "indent name: value" lines that read back to the same struct; ANY rows are left out. */
+void gf__keys_write(gf__text *out, int indent, const gf__key *keys, size_t count,
+                    const void *target);
+/* Appends value (a whole subtree) as YAML, block style, that reads back the same. */
+void gf__value_write(gf__text *out, int indent, const gf__value *value);
+/* Appends a table for help: name, type or choices, default, range, help line, within 80 columns. */
+void gf__keys_help(gf__text *out, const gf__key *keys, size_t count);
+
+#endif

@@ -1,0 +1,203 @@
+#define _GNU_SOURCE /* sched_getaffinity and CPU_COUNT; the rest is POSIX */
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct gf__thread {
+  pthread_t id;
+  void (*run)(void *);
+  void *argument;
+};
+
+struct gf__lock {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+};
+
+static void *thread_main(void *self) {
+  gf__thread *thread = self;
+  thread->run(thread->argument);
+  return NULL;
+}
+
+gf_status gf__thread_start(gf__thread **out, void (*run)(void *), void *argument) {
+  *out = NULL;
+  gf__thread *thread = malloc(sizeof *thread);
+  if (!thread) return gf__fail_host_memory(sizeof *thread);
+  thread->run = run;
+  thread->argument = argument;
+  /* Signals are the main thread's. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&thread->id, NULL, thread_main, thread);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (error) {
+    free(thread);
+    return gf__fail(GF_ERROR_MEMORY, "cannot start a thread: %s", strerror(error));
+  }
+  *out = thread;
+  return GF_OK;
+}
+
+void gf__thread_join(gf__thread **thread) {
+  if (!*thread) return;
+  pthread_join((*thread)->id, NULL);
+  free(*thread);
+  *thread = NULL;
+}
+
+gf_status gf__lock_new(gf__lock **out) {
+  gf__lock *lock = malloc(sizeof *lock);
+  *out = lock;
+  if (!lock) return gf__fail_host_memory(sizeof *lock);
+  pthread_mutex_init(&lock->mutex, NULL);
+  pthread_cond_init(&lock->changed, NULL);
+  return GF_OK;
+}
+
+void gf__lock_free(gf__lock **lock) {
+  if (!*lock) return;
+  pthread_cond_destroy(&(*lock)->changed);
+  pthread_mutex_destroy(&(*lock)->mutex);
+  free(*lock);
+  *lock = NULL;
+}
+
+void gf__lock_take(gf__lock *lock) { pthread_mutex_lock(&lock->mutex); }
+void gf__lock_release(gf__lock *lock) { pthread_mutex_unlock(&lock->mutex); }
+void gf__lock_wait(gf__lock *lock) { pthread_cond_wait(&lock->changed, &lock->mutex); }
+void gf__lock_wake_all(gf__lock *lock) { pthread_cond_broadcast(&lock->changed); }
+
+double gf__seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void gf__utc_now(char out[21]) {
+  time_t now = time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(out, 21, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+int gf__cpu_count(void) {
+#ifdef CPU_COUNT
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? (int)n : 1;
+}
+
+size_t gf__peak_memory(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss * 1024 : 0;
+}
+
+bool gf__path_exists(const char *path) { return access(path, F_OK) == 0; }
+
+bool gf__path_is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool gf__path_is_private(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && info.st_uid == geteuid() && !(info.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+gf_status gf__make_folder(const char *path) {
+  char part[4096];
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof part)
+    return gf__fail(GF_ERROR_ARGUMENT, "not a path for a folder: '%s'", path);
+  memcpy(part, path, length + 1);
+  for (size_t i = 1; i <= length; i++) {
+    if (part[i] != '/' && part[i] != 0) continue;
+    char kept = part[i];
+    part[i] = 0;
+    if (mkdir(part, 0777) != 0 && (errno != EEXIST || !gf__path_is_folder(part)))
+      return gf__fail(GF_ERROR_FILE, "cannot create the folder %s: %s", part, strerror(errno));
+    part[i] = kept;
+  }
+  return GF_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
+  (void)info, (void)type, (void)walk;
+  return remove(path);
+}
+
+gf_status gf__remove_folder(const char *path) {
+  if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
+    return gf__fail(GF_ERROR_FILE, "cannot remove %s: %s", path, strerror(errno));
+  return GF_OK;
+}
+
+gf_status gf__sync_file(FILE *file, const char *path) {
+  /* Pipes and some file systems cannot sync; that is not an error of the content. */
+  if (fsync(fileno(file)) != 0 && errno != EINVAL && errno != EROFS)
+    return gf__fail(GF_ERROR_FILE, "cannot write %s: %s; the old file is untouched", path,
+                    strerror(errno));
+  return GF_OK;
+}
+
+gf_status gf__rename(const char *from, const char *to) {
+  if (rename(from, to) != 0)
+    return gf__fail(GF_ERROR_FILE, "cannot rename %s to %s: %s", from, to, strerror(errno));
+  char folder[4096];
+  const char *slash = strrchr(to, '/');
+  size_t length = slash ? (size_t)(slash - to) : 0;
+  if (length >= sizeof folder) return GF_OK;
+  memcpy(folder, slash ? to : ".", slash ? length : 1);
+  folder[slash ? length : 1] = 0;
+  int fd = open(folder[0] ? folder : "/", O_RDONLY);
+  if (fd >= 0) {
+    fsync(fd); /* a file system that cannot sync a folder has nothing better to offer */
+    close(fd);
+  }
+  return GF_OK;
+}
+
+int gf__process_id(void) { return (int)getpid(); }
+
+gf_status gf__cache_folder(char *out, size_t size) {
+  const char *own = getenv("GRADFLOW_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
+             *home = getenv("HOME");
+  int n = own && *own    ? snprintf(out, size, "%s", own)
+          : xdg && *xdg  ? snprintf(out, size, "%s/gradflow", xdg)
+          : home && *home ? snprintf(out, size, "%s/.cache/gradflow", home)
+                          : -1;
+  if (n < 0 || (size_t)n >= size)
+    return gf__fail(GF_ERROR_FILE, "no cache folder: set GRADFLOW_CACHE_DIR or HOME");
+  return GF_OK;
+}
+
+bool gf__is_terminal(FILE *file) { return isatty(fileno(file)); }
+
+int gf__terminal_width(FILE *file) {
+  struct winsize size;
+  if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+void gf__on_interrupt(void (*handler)(int)) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}

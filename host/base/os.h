@@ -1,0 +1,47 @@
+/* What differs between operating systems; os.c is the only file that uses POSIX. */
+#ifndef GF_BASE_OS_H
+#define GF_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+typedef struct gf__thread gf__thread;
+typedef struct gf__lock gf__lock; /* a mutex with one condition variable */
+
+gf_status gf__thread_start(gf__thread **out, void (*run)(void *), void *argument) GF_MUST_USE;
+void gf__thread_join(gf__thread **thread); /* waits, frees, clears; NULL is fine */
+
+gf_status gf__lock_new(gf__lock **out) GF_MUST_USE;
+void gf__lock_free(gf__lock **lock);
+void gf__lock_take(gf__lock *lock);
+void gf__lock_release(gf__lock *lock);
+void gf__lock_wait(gf__lock *lock);     /* holding the lock: until someone wakes */
+void gf__lock_wake_all(gf__lock *lock);
+
+double gf__seconds(void);               /* monotonic */
+void gf__utc_now(char out[21]);         /* 2026-01-31T23:59:59Z */
+int gf__cpu_count(void);                /* CPUs that this process may use, at least 1 */
+size_t gf__peak_memory(void);           /* bytes resident at the most so far; 0 if unknown */
+
+bool gf__path_exists(const char *path);
+bool gf__path_is_folder(const char *path);
+gf_status gf__make_folder(const char *path) GF_MUST_USE; /* with parents; an existing one is fine */
+gf_status gf__remove_folder(const char *path) GF_MUST_USE; /* with all files and folders in it */
+gf_status gf__rename(const char *from, const char *to) GF_MUST_USE; /* replaces; syncs the folder */
+gf_status gf__sync_file(FILE *file, const char *path) GF_MUST_USE;
+int gf__process_id(void);
+/* The folder for this user's caches ("…/gradflow"), or an error where the environment names none. */
+gf_status gf__cache_folder(char *out, size_t size) GF_MUST_USE;
+/* Whether only this user can write there (a cache that others can write is not used). */
+bool gf__path_is_private(const char *path);
+
+bool gf__is_terminal(FILE *file);
+int gf__terminal_width(FILE *file); /* columns; 80 if unknown */
+/* Calls handler on Ctrl-C and on a request to end; handler does only what a signal handler may. */
+void gf__on_interrupt(void (*handler)(int signal));
+
+#endif

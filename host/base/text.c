@@ -1,0 +1,86 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(gf__text *text, size_t more) {
+  if (text->failed) return false;
+  size_t need = text->size + more + 1;
+  if (need <= text->capacity) return true;
+  size_t capacity = text->capacity * 2 > need ? text->capacity * 2 : need + 64;
+  char *data = realloc(text->data, capacity);
+  if (!data) {
+    text->failed = true;
+    return false;
+  }
+  text->data = data;
+  text->capacity = capacity;
+  return true;
+}
+
+void gf__text_add(gf__text *text, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int length = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (length >= 0 && reserve(text, (size_t)length)) {
+    vsnprintf(text->data + text->size, (size_t)length + 1, format, again);
+    text->size += (size_t)length;
+  }
+  va_end(again);
+}
+
+void gf__text_add_bytes(gf__text *text, const void *bytes, size_t size) {
+  if (!reserve(text, size)) return;
+  memcpy(text->data + text->size, bytes, size);
+  text->size += size;
+  text->data[text->size] = 0;
+}
+
+gf_status gf__text_status(const gf__text *text) {
+  return text->failed ? gf__fail_host_memory(text->capacity * 2) : GF_OK;
+}
+
+void gf__text_free(gf__text *text) {
+  free(text->data);
+  *text = (gf__text){0};
+}
+
+enum { LONGEST_WORD = 64 };
+
+/* Levenshtein distance with two rows. */
+static size_t distance(const char *a, const char *b) {
+  size_t m = strlen(a), n = strlen(b), row[LONGEST_WORD + 1];
+  if (m > LONGEST_WORD || n > LONGEST_WORD) return LONGEST_WORD;
+  for (size_t j = 0; j <= n; j++) row[j] = j;
+  for (size_t i = 1; i <= m; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= n; j++) {
+      size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+      if (above + 1 < best) best = above + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      diagonal = above;
+      row[j] = best;
+    }
+  }
+  return row[n];
+}
+
+const char *gf__did_you_mean(const char *word, const void *candidates, size_t count,
+                             size_t stride) {
+  const char *best = NULL;
+  size_t best_distance = strlen(word) / 3 + 2;
+  for (size_t i = 0; i < count; i++) {
+    const char *name = *(const char *const *)((const char *)candidates + i * stride);
+    size_t d = distance(word, name);
+    if (d < best_distance) {
+      best_distance = d;
+      best = name;
+    }
+  }
+  return best;
+}

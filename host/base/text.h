@@ -1,0 +1,27 @@
+/* A text that grows. Zero-initialise it, append, and free it; a failed
+ * allocation is remembered and reported once by gf__text_status. */
+#ifndef GF_BASE_TEXT_H
+#define GF_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef struct gf__text {
+  char *data; /* NUL-terminated, or NULL while empty */
+  size_t size, capacity;
+  bool failed;
+} gf__text;
+
+void gf__text_add(gf__text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void gf__text_add_bytes(gf__text *text, const void *bytes, size_t size);
+gf_status gf__text_status(const gf__text *text) GF_MUST_USE;
+void gf__text_free(gf__text *text);
+
+/* The candidate closest to word by edit distance when it is close enough to be
+ * a misspelling, else NULL. The stride lets it walk an array of structs whose
+ * first member is the name. */
+const char *gf__did_you_mean(const char *word, const void *candidates, size_t count, size_t stride);
+
+#endif

@@ -1,0 +1,56 @@
+/* Data sets and the loader that prepares batches on host threads. */
+#ifndef GRADFLOW_DATA_H
+#define GRADFLOW_DATA_H
+
+#include <gradflow/config.h>
+#include <gradflow/status.h>
+
+/* Images of one split in memory, as bytes. */
+typedef struct gf_dataset gf_dataset;
+
+typedef enum gf_split { GF_SPLIT_TRAIN, GF_SPLIT_VALIDATION, GF_SPLIT_TEST } gf_split;
+
+/* What a data set holds: images (count, height, width, channels) and class names. */
+typedef struct gf_dataset_info {
+  const char *name;                /* "cifar100" */
+  int count, height, width, channels, classes;
+  const char *const *class_names;  /* classes of them, or NULL; owned by the data set */
+} gf_dataset_info;
+
+/* Opens the split that the config's "data" section names. Training and
+ * validation are disjoint parts of the training file, chosen by
+ * data.split_seed, not by the run's seed. The caller frees *out. */
+GF_API gf_status gf_dataset_open(gf_dataset **out, const gf_config *config,
+                                 gf_split split) GF_MUST_USE;
+GF_API void gf_dataset_free(gf_dataset **dataset);
+GF_API gf_dataset_info gf_dataset_describe(const gf_dataset *dataset);
+
+/* One batch: images (count, height, width, channels) normalised floats, and
+ * count labels; owned by the loader and valid until the next call. */
+typedef struct gf_batch {
+  const float *images;
+  const int *labels;
+  int count;
+} gf_batch;
+
+typedef struct gf_loader gf_loader;
+
+typedef struct gf_loader_options {
+  int batch_size;
+  int threads;           /* 0: chosen from the number of CPUs */
+  unsigned long long seed;
+  int training;          /* shuffle and augment; otherwise in order and normalised only */
+} gf_loader_options;
+
+/* The data set must outlive the loader. */
+GF_API gf_status gf_loader_open(gf_loader **out, const gf_dataset *dataset,
+                                const gf_loader_options *options) GF_MUST_USE;
+GF_API void gf_loader_free(gf_loader **loader);
+GF_API int gf_loader_batches(const gf_loader *loader); /* an epoch, the last one may be smaller */
+/* Begins an epoch at a batch (0 for the first); order and augmentation depend on
+ * seed and epoch only, never on the threads. */
+GF_API gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) GF_MUST_USE;
+/* The next batch; count 0 after the last. Waits only if it is not ready yet. */
+GF_API gf_status gf_loader_next(gf_loader *loader, gf_batch *out) GF_MUST_USE;
+
+#endif

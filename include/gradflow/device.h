@@ -1,0 +1,48 @@
+/* OpenCL devices, of any vendor, through the ICD loader. */
+#ifndef GRADFLOW_DEVICE_H
+#define GRADFLOW_DEVICE_H
+
+#include <stddef.h>
+
+#include <gradflow/status.h>
+
+typedef struct gf_device gf_device;
+
+typedef enum gf_device_type { GF_DEVICE_CPU, GF_DEVICE_GPU, GF_DEVICE_OTHER } gf_device_type;
+
+typedef struct gf_device_info {
+  int platform, index;           /* "platform:index" selects it */
+  gf_device_type type;
+  char platform_name[128], name[256], vendor[128], driver[128], version[128], c_version[128];
+  char extensions[2048];
+  int compute_units, clock_mhz, vector_width_float;
+  size_t work_group_size;        /* largest work-group, in work-items */
+  unsigned long long memory, max_allocation, local_memory, cache; /* bytes */
+  size_t base_alignment;         /* bytes, for the start of a part of a buffer */
+  int local_memory_is_dedicated; /* a memory of its own, not a part of global memory */
+  int fp64, fp16;
+} gf_device_info;
+
+/* All devices of all platforms; *count may be 0, and so may *platforms, which
+ * is no error. The caller frees *out with gf_devices_free. */
+GF_API gf_status gf_devices_list(gf_device_info **out, int *count, int *platforms) GF_MUST_USE;
+GF_API void gf_devices_free(gf_device_info **devices);
+/* "cpu", "gpu" or "other". */
+GF_API const char *gf_device_type_name(gf_device_type type);
+
+/* Opens the device that selector names: NULL or "auto" for the fastest kind
+ * present (GPU before CPU), "0:1" for a platform and a device, "cpu" or "gpu",
+ * or a part of one name. The caller frees *out. */
+GF_API gf_status gf_device_open(gf_device **out, const char *selector) GF_MUST_USE;
+GF_API void gf_device_free(gf_device **device);
+GF_API const gf_device_info *gf_device_describe(const gf_device *device);
+/* Waits for everything that was queued. */
+GF_API gf_status gf_device_finish(gf_device *device) GF_MUST_USE;
+
+/* Versions of what the library was built with, for reports. */
+typedef struct gf_versions {
+  const char *program, *commit, *clblast, *opencl_loader;
+} gf_versions;
+GF_API gf_versions gf_versions_get(void);
+
+#endif
