@@ -40,6 +40,7 @@ typedef enum gf__key_type {
   GF__KEY_CHOICE, /* int: the index in choices */
   GF__KEY_TEXT,   /* char *, owned by the struct; "" if absent */
   GF__KEY_FLOATS, /* gf__floats: a number or a list of at most 8 numbers */
+  GF__KEY_PAIR,   /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
   GF__KEY_ANY     /* const gf__value *: for the reader to look into; NULL if absent */
 } gf__key_type;
 
@@ -62,15 +63,25 @@ typedef struct gf__key {
  * on a key that is in none of the rows ("unknown key 'epoch'; did you mean
  * 'epochs'? known: …"), a missing required key, a wrong type and a value out
  * of range, each with its place. where names the mapping in messages when it
- * is absent ("train"). Fields that are text are allocated. */
+ * is absent ("train"). Fields that are text are allocated; after a failure none is left. A side
+ * of a range may be open: minimum -INFINITY or maximum INFINITY (INT_MIN and INT_MAX of INT). */
 gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys,
                         size_t count, void *target) GF_MUST_USE;
+/* The same for a mapping whose keys belong to several structs. */
+typedef struct gf__key_group {
+  const gf__key *keys;
+  size_t count;
+  void *target;
+} gf__key_group;
+gf_status gf__keys_read_groups(const gf__value *map, const char *where,
+                               const gf__key_group *groups, size_t group_count) GF_MUST_USE;
 /* Frees the text fields and clears them. */
 void gf__keys_free(const gf__key *keys, size_t count, void *target);
 /* Appends "indent name: value" lines that read back to the same struct; ANY rows are left out. */
 void gf__keys_write(gf__text *out, int indent, const gf__key *keys, size_t count,
                     const void *target);
-/* Appends value (a whole subtree) as YAML, block style, that reads back the same. */
+/* Appends value (a whole subtree, without its own key) as YAML, block style, on lines of its own
+ * that read back the same below "key:\n". */
 void gf__value_write(gf__text *out, int indent, const gf__value *value);
 /* Appends a table for help: name, type or choices, default, range, help line, within 80 columns. */
 void gf__keys_help(gf__text *out, const gf__key *keys, size_t count);

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ enum { LONGEST_WORD = 64 };
 /* Levenshtein distance with two rows. */
 static size_t distance(const char *a, const char *b) {
   size_t m = strlen(a), n = strlen(b), row[LONGEST_WORD + 1];
-  if (m > LONGEST_WORD || n > LONGEST_WORD) return LONGEST_WORD;
+  if (m > LONGEST_WORD || n > LONGEST_WORD) return SIZE_MAX;
   for (size_t j = 0; j <= n; j++) row[j] = j;
   for (size_t i = 1; i <= m; i++) {
     size_t diagonal = row[0];
@@ -73,7 +74,8 @@ static size_t distance(const char *a, const char *b) {
 const char *gf__did_you_mean(const char *word, const void *candidates, size_t count,
                              size_t stride) {
   const char *best = NULL;
-  size_t best_distance = strlen(word) / 3 + 2;
+  size_t length = strlen(word), best_distance = length / 3 + 2;
+  if (best_distance > length) best_distance = length; /* something of the word has to remain */
   for (size_t i = 0; i < count; i++) {
     const char *name = *(const char *const *)((const char *)candidates + i * stride);
     size_t d = distance(word, name);

@@ -1,0 +1,106 @@
+/* Batch normalization (Ioffe and Szegedy, 2015) over the rows of x (rows, C).
+ * Options: VEC, C. saved is (2, C): mean, and 1 / sqrt(variance + eps). */
+#include "vector.clh"
+#include "epilogue.clh"
+
+/* Part p of the rows: its mean and its sum of squared distances from that mean
+ * into partial (parts, 2, C). Two passes, so that large means cost no digits. */
+__kernel void moments(__global const float *x, __global float *partial, int rows, int parts) {
+  int c = get_global_id(0) * VEC, p = get_global_id(1);
+  int first = (int)((long)rows * p / parts), last = (int)((long)rows * (p + 1) / parts);
+  V sum = 0, squares = 0;
+  for (int r = first; r < last; r++) sum += VLOAD(x + (size_t)r * C + c);
+  V mean = last > first ? sum / (float)(last - first) : sum;
+  for (int r = first; r < last; r++) {
+    V d = VLOAD(x + (size_t)r * C + c) - mean;
+    squares = fma(d, d, squares);
+  }
+  VSTORE(mean, partial + (size_t)(2 * p) * C + c);
+  VSTORE(squares, partial + (size_t)(2 * p + 1) * C + c);
+}
+
+/* Joins the parts (Chan, Golub and LeVeque, 1979) into saved, and moves running
+ * (2, C: mean, unbiased variance) by momentum. */
+__kernel void join_moments(__global const float *partial, __global float *saved,
+                           __global float *running_mean, __global float *running_variance,
+                           int rows, int parts, float eps, float momentum) {
+  int c = get_global_id(0);
+  float mean = 0, squares = 0;
+  for (int p = 0; p < parts; p++) {
+    long first = (long)rows * p / parts, last = (long)rows * (p + 1) / parts;
+    if (last == first) continue;
+    float d = partial[(size_t)(2 * p) * C + c] - mean;
+    float share = (float)(last - first) / (float)last;
+    mean += d * share;
+    squares += partial[(size_t)(2 * p + 1) * C + c] + d * d * (float)first * share;
+  }
+  saved[c] = mean;
+  saved[C + c] = 1.0f / sqrt(squares / (float)rows + eps);
+  running_mean[c] += momentum * (mean - running_mean[c]);
+  float unbiased = rows > 1 ? squares / (float)(rows - 1) : squares;
+  running_variance[c] += momentum * (unbiased - running_variance[c]);
+}
+
+/* saved from the running statistics, for inference. */
+__kernel void use_running(__global const float *running_mean, __global const float *running_variance,
+                          __global float *saved, float eps) {
+  int c = get_global_id(0);
+  saved[c] = running_mean[c];
+  saved[C + c] = 1.0f / sqrt(running_variance[c] + eps);
+}
+
+/* y = epilogue(gamma * (x - mean) / deviation + beta). */
+__kernel void normalize_rows(__global const float *x, __global const float *saved,
+                             __global const float *gamma, __global const float *beta,
+                             __global float *y, int count, EPILOGUE) {
+  int i = get_global_id(0);
+  if (i >= count) return;
+  size_t at = (size_t)i * VEC;
+  int c = (int)(at % C);
+  V scale = VLOAD(saved + C + c) * VLOAD(gamma + c);
+  V v = (VLOAD(x + at) - VLOAD(saved + c)) * scale + VLOAD(beta + c);
+  VSTORE(epilogue(v, at, c, EPILOGUE_ARGS), y + at);
+}
+
+/* Part p: sums of dy and of dy * normalized x into partial (parts, 2, C). */
+__kernel void gradient_sums(__global const float *x, __global const float *dy,
+                            __global const float *saved, __global float *partial, int rows,
+                            int parts) {
+  int c = get_global_id(0) * VEC, p = get_global_id(1);
+  int first = (int)((long)rows * p / parts), last = (int)((long)rows * (p + 1) / parts);
+  V mean = VLOAD(saved + c), rate = VLOAD(saved + C + c), shift = 0, scale = 0;
+  for (int r = first; r < last; r++) {
+    V d = VLOAD(dy + (size_t)r * C + c);
+    shift += d;
+    scale = fma(d, (VLOAD(x + (size_t)r * C + c) - mean) * rate, scale);
+  }
+  VSTORE(shift, partial + (size_t)(2 * p) * C + c);
+  VSTORE(scale, partial + (size_t)(2 * p + 1) * C + c);
+}
+
+__kernel void join_gradient_sums(__global const float *partial, __global float *dgamma,
+                                 __global float *dbeta, int parts) {
+  int c = get_global_id(0);
+  float shift = 0, scale = 0;
+  for (int p = 0; p < parts; p++) {
+    shift += partial[(size_t)(2 * p) * C + c];
+    scale += partial[(size_t)(2 * p + 1) * C + c];
+  }
+  dbeta[c] = shift;
+  dgamma[c] = scale;
+}
+
+/* dx through the batch statistics as well:
+ * gamma / deviation * (dy - mean(dy) - normalized x * mean(dy * normalized x)). */
+__kernel void normalize_rows_backward(__global const float *x, __global const float *dy,
+                                      __global const float *saved, __global const float *gamma,
+                                      __global const float *dgamma, __global const float *dbeta,
+                                      __global float *dx, int rows, int count, EPILOGUE) {
+  int i = get_global_id(0);
+  if (i >= count) return;
+  size_t at = (size_t)i * VEC;
+  int c = (int)(at % C);
+  V rate = VLOAD(saved + C + c), normalized = (VLOAD(x + at) - VLOAD(saved + c)) * rate;
+  V d = VLOAD(dy + at) - (VLOAD(dbeta + c) + normalized * VLOAD(dgamma + c)) * (1.0f / rows);
+  VSTORE(epilogue(d * rate * VLOAD(gamma + c), at, c, EPILOGUE_ARGS), dx + at);
+}

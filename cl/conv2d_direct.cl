@@ -1,0 +1,179 @@
+/* Direct convolution for CPUs: a work-item owns some rows of one image and keeps
+ * a tile of TILE pixels x BLOCK vectors of filters in registers. Options: the
+ * convolution's shape, VEC, BLOCK, TILE, ROWS (output rows a work-item), CHANNELS
+ * (input channels of a register tile of backward_weight), PACKED (filters
+ * rounded up to whole blocks). */
+#include "vector.clh"
+#include "epilogue.clh"
+
+#define UNROLL _Pragma("unroll")
+#define WIDTH ((OW - 1) * SW + (KW - 1) * DW + 1) /* of a staged row, with its padding */
+#define SPAN ((KH - 1) * DH + 1)                   /* input rows under one output row */
+#define LANES (VEC * BLOCK)
+#define TAIL (FILTERS % LANES)
+#if TILE > OW
+#undef TILE
+#define TILE OW
+#endif
+
+/* Copies input row iy of one image to staged (WIDTH, C), zeros outside. */
+inline void stage_row(__global const float *image, int iy, float *staged) {
+  bool inside = iy >= 0 && iy < H;
+  for (int i = 0; i < WIDTH; i++) {
+    int ix = i - PW;
+    if (inside && ix >= 0 && ix < W) {
+      __global const float *from = image + ((size_t)iy * W + ix) * C;
+      for (int c = 0; c < C; c++) staged[i * C + c] = from[c];
+    } else {
+      for (int c = 0; c < C; c++) staged[i * C + c] = 0;
+    }
+  }
+}
+
+/* y = epilogue(x * w); w is (KH, KW, C, PACKED). */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_direct(__global const float *restrict x, __global const float *restrict w,
+                            __global float *y, EPILOGUE) {
+  const int n = get_global_id(1), first = get_global_id(0) * ROWS;
+  const int last = min(first + ROWS, OH);
+  __global const float *image = x + (size_t)n * H * W * C;
+  float rows[SPAN][WIDTH * C] __attribute__((aligned(64)));
+  int next = first * SH - PH; /* the first input row that is not staged */
+  for (int oy = first; oy < last; oy++) {
+    int top = oy * SH - PH;
+    if (next < top) next = top;
+    for (; next < top + SPAN; next++) stage_row(image, next, rows[(next + PH) % SPAN]);
+    for (int tile = 0; tile < OW; tile += TILE) {
+      int ox = min(tile, OW - TILE); /* the last tile may overlap the one before */
+      for (int k = 0; k < PACKED; k += LANES) {
+        V sum[TILE][BLOCK];
+        UNROLL for (int p = 0; p < TILE; p++)
+          UNROLL for (int b = 0; b < BLOCK; b++) sum[p][b] = 0;
+        for (int r = 0; r < KH; r++) {
+          for (int s = 0; s < KW; s++) {
+            const float *from = rows[(top + PH + r * DH) % SPAN] + (ox * SW + s * DW) * C;
+            __global const float *weight = w + (size_t)(r * KW + s) * C * PACKED + k;
+            for (int c = 0; c < C; c++) {
+              V wv[BLOCK];
+              UNROLL for (int b = 0; b < BLOCK; b++) wv[b] = VLOAD(weight + c * PACKED + b * VEC);
+              UNROLL for (int p = 0; p < TILE; p++) {
+                V v = (V)(from[c + p * SW * C]);
+                UNROLL for (int b = 0; b < BLOCK; b++) sum[p][b] = fma(v, wv[b], sum[p][b]);
+              }
+            }
+          }
+        }
+        size_t at = (((size_t)n * OH + oy) * OW + ox) * FILTERS + k;
+        UNROLL for (int p = 0; p < TILE; p++)
+          UNROLL for (int b = 0; b < BLOCK; b++) {
+            size_t i = at + p * FILTERS + b * VEC;
+#if TAIL
+            float lanes[VEC];
+            VSTORE(sum[p][b], lanes);
+            for (int l = 0; l < VEC && k + b * VEC + l < FILTERS; l++)
+              y[i + l] = epilogue1(lanes[l], i + l, k + b * VEC + l, EPILOGUE_ARGS);
+#else
+            VSTORE(epilogue(sum[p][b], i, k + b * VEC, EPILOGUE_ARGS), y + i);
+#endif
+          }
+      }
+    }
+  }
+}
+
+/* out (KH, KW, C, PACKED) = w with zeros behind the filters. */
+__kernel void pack_weights(__global const float *w, __global float *out) {
+  int k = get_global_id(0), rest = get_global_id(1);
+  out[(size_t)rest * PACKED + k] = k < FILTERS ? w[(size_t)rest * FILTERS + k] : 0;
+}
+
+/* The same from w (KH, KW, FILTERS, C) of the convolution whose data gradient
+ * this is: taps turned by half a turn, channels and filters exchanged. */
+__kernel void pack_flipped_weights(__global const float *w, __global float *out) {
+  int k = get_global_id(0), rest = get_global_id(1), c = rest % C, tap = rest / C;
+  float v = 0;
+  if (k < FILTERS) v = w[((size_t)(KH * KW - 1 - tap) * FILTERS + k) * C + c];
+  out[(size_t)rest * PACKED + k] = v;
+}
+
+#if CHANNELS
+#define ROWS_IN ((ROWS - 1) * SH + SPAN)
+#define PART (KH * KW * C * PACKED + PACKED)
+
+/* Work-item g adds the images g, g + parts, … into its own part (KH, KW, C,
+ * PACKED) of the weight's gradient, followed by that of the bias (PACKED). */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_direct_weight(__global const float *restrict x,
+                                   __global const float *restrict dy,
+                                   __global float *restrict partial, int n) {
+  const int g = get_global_id(0), parts = get_global_size(0);
+  __global float *dw = partial + (size_t)g * PART, *db = dw + KH * KW * C * PACKED;
+  for (int i = 0; i < PART; i++) dw[i] = 0;
+  float rows[ROWS_IN][WIDTH * C] __attribute__((aligned(64)));
+#if TAIL
+  float padded[ROWS][OW * PACKED] __attribute__((aligned(64)));
+  for (int i = 0; i < ROWS * OW * PACKED; i++) padded[0][i] = 0;
+#endif
+  for (int image = g; image < n; image += parts) {
+    for (int first = 0; first < OH; first += ROWS) {
+      int count = min(ROWS, OH - first);
+      for (int i = 0; i < (count - 1) * SH + SPAN; i++)
+        stage_row(x + (size_t)image * H * W * C, first * SH - PH + i, rows[i]);
+      __global const float *dy_rows = dy + ((size_t)image * OH + first) * OW * FILTERS;
+#if TAIL
+      for (int i = 0; i < count * OW; i++)
+        for (int k = 0; k < FILTERS; k++) padded[0][i * PACKED + k] = dy_rows[i * FILTERS + k];
+      const float *from = padded[0];
+#else
+      __global const float *from = dy_rows;
+#endif
+      for (int k = 0; k < PACKED; k += LANES) {
+        V bias[BLOCK];
+        UNROLL for (int b = 0; b < BLOCK; b++) bias[b] = VLOAD(db + k + b * VEC);
+        for (int i = 0; i < count * OW; i++)
+          UNROLL for (int b = 0; b < BLOCK; b++) bias[b] += VLOAD(from + i * PACKED + k + b * VEC);
+        UNROLL for (int b = 0; b < BLOCK; b++) VSTORE(bias[b], db + k + b * VEC);
+        for (int r = 0; r < KH; r++) {
+          for (int c = 0; c < C; c += CHANNELS) {
+            V sum[KW][CHANNELS][BLOCK];
+            __global float *out = dw + ((size_t)r * KW * C + c) * PACKED + k;
+            UNROLL for (int s = 0; s < KW; s++)
+              UNROLL for (int i = 0; i < CHANNELS; i++)
+                UNROLL for (int b = 0; b < BLOCK; b++)
+                  sum[s][i][b] = VLOAD(out + (s * C + i) * PACKED + b * VEC);
+            for (int oy = 0; oy < count; oy++) {
+              const float *row = rows[oy * SH + r * DH] + c;
+              for (int ox = 0; ox < OW; ox++) {
+                V d[BLOCK];
+                UNROLL for (int b = 0; b < BLOCK; b++)
+                  d[b] = VLOAD(from + (oy * OW + ox) * PACKED + k + b * VEC);
+                UNROLL for (int s = 0; s < KW; s++)
+                  UNROLL for (int i = 0; i < CHANNELS; i++) {
+                    V v = (V)(row[(ox * SW + s * DW) * C + i]);
+                    UNROLL for (int b = 0; b < BLOCK; b++)
+                      sum[s][i][b] = fma(v, d[b], sum[s][i][b]);
+                  }
+              }
+            }
+            UNROLL for (int s = 0; s < KW; s++)
+              UNROLL for (int i = 0; i < CHANNELS; i++)
+                UNROLL for (int b = 0; b < BLOCK; b++)
+                  VSTORE(sum[s][i][b], out + (s * C + i) * PACKED + b * VEC);
+          }
+        }
+      }
+    }
+  }
+}
+
+/* dw (KH, KW, C, FILTERS) and db (FILTERS; 0: not wanted) = the sums over the parts. */
+__kernel void sum_weight_parts(__global const float *partial, __global float *dw,
+                               __global float *db, int parts) {
+  int k = get_global_id(0), row = get_global_id(1); /* the last row is the bias's */
+  if (row == KH * KW * C && !db) return;
+  float sum = 0;
+  for (int p = 0; p < parts; p++) sum += partial[(size_t)p * PART + (size_t)row * PACKED + k];
+  if (row == KH * KW * C) db[k] = sum;
+  else dw[(size_t)row * FILTERS + k] = sum;
+}
+#endif

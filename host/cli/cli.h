@@ -1,0 +1,73 @@
+/* The program's commands, and what they share. A command sees the public API,
+ * host/base and report/table.h. */
+#ifndef GF_CLI_CLI_H
+#define GF_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <gradflow.h>
+
+#include "base/text.h"
+
+/* A command line, read. Options that a command has not are zero. */
+typedef struct gf__cli {
+  char *device, *out; /* or NULL */
+  char **sets;        /* ended by NULL, or NULL */
+  int overwrite, quiet, json, help;
+  const char *const *arguments;
+  int argument_count;
+} gf__cli;
+
+typedef struct gf__option {
+  const char *name;
+  char letter;          /* 0: none */
+  unsigned type;        /* POPT_ARG_STRING (char *), POPT_ARG_ARGV (char **) or POPT_ARG_NONE (int) */
+  size_t offset;        /* in gf__cli */
+  const char *argument; /* its name in the help, or NULL */
+  const char *help;     /* lines of at most 52 characters */
+} gf__option;
+
+enum { GF__CLI_MOST_OPTIONS = 8 };
+
+typedef struct gf__command {
+  const char *name;
+  const char *arguments; /* as in "usage: gradflow NAME ARGUMENTS" */
+  const char *help;      /* one line */
+  const char *text;      /* the long help */
+  const char *examples;  /* lines of two spaces and a command line */
+  int least, most;       /* arguments */
+  const char *missing;   /* what is missing where there are fewer: "a config" */
+  gf__option options[GF__CLI_MOST_OPTIONS]; /* ended by a row without a name */
+  gf_status (*more)(char **out);            /* a text behind the long help, or NULL */
+  int (*run)(const gf__cli *cli);           /* returns the exit code */
+} gf__command;
+
+extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_plot;
+
+#define GF__OPTION_DEVICE                                                            \
+  {"device",                                                                         \
+   'd',                                                                              \
+   POPT_ARG_STRING,                                                                  \
+   offsetof(gf__cli, device),                                                        \
+   "DEVICE",                                                                         \
+   "0:1 (platform and device), cpu, gpu, a part of one\n"                            \
+   "name, or auto: a GPU before a CPU; default auto"}
+#define GF__OPTION_JSON \
+  {"json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL, "print JSON instead of a text"}
+#define GF__OPTION_HELP \
+  {"help", 'h', POPT_ARG_NONE, offsetof(gf__cli, help), NULL, "print this help"}
+
+/* Prints the message of the failure on stderr and returns the exit code for it. */
+int gf__cli_fail(gf_status status);
+/* A note of the library on stderr; user is not used. */
+void gf__cli_log(void *user, gf_log_level level, const char *message);
+/* Whether escape codes may go there: a terminal that is not a dumb one. */
+bool gf__cli_can_draw(FILE *file);
+/* The same, and NO_COLOR is not set. */
+bool gf__cli_has_colours(FILE *file);
+/* Prints the document on stdout, indented, and releases it; NULL is a failed allocation. */
+gf_status gf__cli_print_json(void *json) GF_MUST_USE;
+
+#endif

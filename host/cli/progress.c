@@ -1,0 +1,98 @@
+#include "cli/progress.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/os.h"
+
+enum { NARROWEST_BAR = 8, WIDEST_BAR = 40, LONGEST_PIECE = 48 };
+
+#define CLEAR_LINE "\r\033[K"
+#define GREEN "\033[32m"
+#define PLAIN "\033[0m"
+
+static void format_duration(char *out, size_t size, double seconds) {
+  enum { MINUTE = 60, HOUR = 3600, MOST_HOURS = 100000 };
+  if (!(seconds < (double)MOST_HOURS * HOUR)) seconds = (double)MOST_HOURS * HOUR;
+  long s = lround(fmax(seconds, 0));
+  if (s >= HOUR)
+    snprintf(out, size, "%ld:%02ld:%02ld", s / HOUR, s % HOUR / MINUTE, s % MINUTE);
+  else
+    snprintf(out, size, "%ld:%02ld", s / MINUTE, s % MINUTE);
+}
+
+/* Appends the piece if the bar keeps enough of the room. */
+static void add_piece(char *out, size_t *used, const char *piece, size_t room) {
+  size_t length = strlen(piece);
+  if (*used + length + NARROWEST_BAR > room) return;
+  memcpy(out + *used, piece, length + 1);
+  *used += length;
+}
+
+/* What stands behind the bar, the most wanted first; what has no room is left out. */
+static size_t describe(char *out, const gf_progress *p, size_t room) {
+  char piece[LONGEST_PIECE], duration[LONGEST_PIECE / 2];
+  size_t used = 0;
+  *out = 0;
+  snprintf(piece, sizeof piece, " %d/%d", p->batch, p->batches);
+  add_piece(out, &used, piece, room);
+  if (!isnan(p->loss)) {
+    snprintf(piece, sizeof piece, "  loss %.4f", p->loss);
+    add_piece(out, &used, piece, room);
+  }
+  if (!isnan(p->accuracy)) {
+    snprintf(piece, sizeof piece, "  %.1f%%", 100 * p->accuracy);
+    add_piece(out, &used, piece, room);
+  }
+  if (p->images_per_second > 0) {
+    snprintf(piece, sizeof piece, "  %.0f images/s", p->images_per_second);
+    add_piece(out, &used, piece, room);
+  }
+  if (!isnan(p->seconds_left)) {
+    format_duration(duration, sizeof duration, p->seconds_left);
+    snprintf(piece, sizeof piece, "  %s left", duration);
+    add_piece(out, &used, piece, room);
+  }
+  return used;
+}
+
+void gf__bar_show(gf__bar *bar, const gf_progress *p) {
+  if (!bar->enabled) return;
+  /* The last column stays free: many terminals wrap as soon as it is written. */
+  size_t width = (size_t)gf__terminal_width(bar->file) - 1;
+  char head[LONGEST_PIECE], tail[8 * LONGEST_PIECE], line[WIDEST_BAR + 1];
+  size_t used = (size_t)snprintf(head, sizeof head, "epoch %d/%d %-8s ", p->epoch, p->epochs,
+                                 p->phase);
+  enum { BRACKETS = 2 };
+  if (used + BRACKETS + NARROWEST_BAR > width) {
+    head[width < sizeof head ? width : sizeof head - 1] = 0;
+    fprintf(bar->file, CLEAR_LINE "%s", head);
+    bar->shown = true;
+    return;
+  }
+  size_t room = width - used - BRACKETS;
+  size_t length = room - describe(tail, p, room);
+  if (length > WIDEST_BAR) length = WIDEST_BAR;
+  double share = p->batches > 0 ? (double)p->batch / p->batches : 0;
+  size_t full = (size_t)(fmin(fmax(share, 0), 1) * (double)length);
+  memset(line, '=', length);
+  line[length] = 0;
+  fprintf(bar->file, CLEAR_LINE "%s[%s%.*s%s%*s]%s", head, bar->colours ? GREEN : "", (int)full,
+          line, bar->colours ? PLAIN : "", (int)(length - full), "", tail);
+  fflush(bar->file);
+  bar->shown = true;
+}
+
+void gf__bar_say(gf__bar *bar, const char *text) {
+  if (!bar->enabled) return;
+  fprintf(bar->file, CLEAR_LINE "%.*s", gf__terminal_width(bar->file) - 1, text);
+  fflush(bar->file);
+  bar->shown = true;
+}
+
+void gf__bar_clear(gf__bar *bar) {
+  if (!bar->shown) return;
+  fputs(CLEAR_LINE, bar->file);
+  fflush(bar->file);
+  bar->shown = false;
+}

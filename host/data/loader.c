@@ -1,0 +1,213 @@
+/* A ring of batches. Workers claim batches in order and fill them without the
+ * lock; the consumer takes them in order. A slot is free again when the
+ * consumer asks for the batch after it. */
+#include <stdlib.h>
+
+#include "base/os.h"
+#include "base/random.h"
+#include "data/dataset.h"
+
+enum { MOST_DEFAULT_THREADS = 2, MOST_THREADS = 256, READY_AHEAD = 2 };
+
+typedef struct slot {
+  float *images; /* (batch size, height, width, channels) */
+  int *labels;   /* (batch size) */
+  int batch;     /* that is ready in it, or -1 */
+} slot;
+
+struct gf_loader {
+  const gf_dataset *dataset;
+  gf_loader_options options;
+  gf__transform transform;
+  size_t image_floats;
+  int batches;
+  uint32_t *order; /* (count): the epoch's images, indices in the split */
+  int epoch;
+
+  gf__thread **threads; /* (options.threads), the unstarted ones NULL */
+  gf__lock *lock;       /* guards what follows, and slot.batch */
+  slot *slots;          /* (slot_count), of batch i slots[i % slot_count] */
+  int slot_count;
+  bool started, stopping;
+  int claim;    /* the next batch that a worker takes on; batches: none is left */
+  int next;     /* the next batch of the consumer */
+  int released; /* batches below it are given up; the consumer holds [released, next) */
+  int busy;     /* workers that fill a batch */
+};
+
+static int batch_count(const gf_loader *loader, int batch) {
+  int rest = loader->dataset->info.count - batch * loader->options.batch_size;
+  return rest < loader->options.batch_size ? rest : loader->options.batch_size;
+}
+
+static void fill(const gf_loader *loader, int batch, const slot *out) {
+  const gf_dataset *dataset = loader->dataset;
+  const uint32_t *order = loader->order + (size_t)batch * (size_t)loader->options.batch_size;
+  int count = batch_count(loader, batch);
+  for (int i = 0; i < count; i++) {
+    uint32_t index = order[i];
+    gf__crop crop = {0};
+    if (loader->options.training)
+      crop = gf__crop_draw(&dataset->settings, loader->options.seed, loader->epoch, (int)index);
+    gf__transform_apply(&loader->transform, crop, dataset->images + index * loader->image_floats,
+                        out->images + (size_t)i * loader->image_floats);
+    out->labels[i] = dataset->labels[index];
+  }
+}
+
+static void work(void *argument) {
+  gf_loader *loader = argument;
+  gf__lock_take(loader->lock);
+  while (!loader->stopping) {
+    if (loader->claim >= loader->batches ||
+        loader->claim - loader->released >= loader->slot_count) {
+      gf__lock_wait(loader->lock);
+      continue;
+    }
+    int batch = loader->claim++;
+    slot *mine = &loader->slots[batch % loader->slot_count];
+    mine->batch = -1;
+    loader->busy++;
+    gf__lock_release(loader->lock);
+    fill(loader, batch, mine);
+    gf__lock_take(loader->lock);
+    mine->batch = batch;
+    loader->busy--;
+    gf__lock_wake_all(loader->lock);
+  }
+  gf__lock_release(loader->lock);
+}
+
+static gf_status check(const gf_loader_options *options) {
+  if (options->batch_size < 1)
+    return gf__fail(GF_ERROR_ARGUMENT, "a loader's batch size is at least 1, not %d",
+                    options->batch_size);
+  if (options->threads < 0 || options->threads > MOST_THREADS)
+    return gf__fail(GF_ERROR_ARGUMENT, "a loader has 0 to %d threads, not %d", MOST_THREADS,
+                    options->threads);
+  return GF_OK;
+}
+
+static gf_status allocate(gf_loader *loader) {
+  size_t batch = (size_t)loader->options.batch_size, images = (size_t)loader->dataset->info.count;
+  loader->order = calloc(images ? images : 1, sizeof *loader->order);
+  loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
+  loader->threads = calloc((size_t)loader->options.threads, sizeof *loader->threads);
+  if (!loader->order || !loader->slots || !loader->threads)
+    return gf__fail_host_memory((images ? images : 1) * sizeof *loader->order);
+  for (uint32_t i = 0; i < images; i++) loader->order[i] = i;
+  for (int i = 0; i < loader->slot_count; i++) {
+    slot *s = &loader->slots[i];
+    s->batch = -1;
+    s->images = calloc(batch * loader->image_floats, sizeof *s->images);
+    s->labels = calloc(batch, sizeof *s->labels);
+    if (!s->images || !s->labels)
+      return gf__fail_host_memory(batch * loader->image_floats * sizeof *s->images);
+  }
+  return GF_OK;
+}
+
+static gf_status open_loader(gf_loader *loader, const gf_dataset *dataset,
+                             const gf_loader_options *options) {
+  const gf_dataset_info *info = &dataset->info;
+  loader->dataset = dataset;
+  loader->options = *options;
+  int cpus = gf__cpu_count();
+  if (!options->threads)
+    loader->options.threads = cpus < MOST_DEFAULT_THREADS ? cpus : MOST_DEFAULT_THREADS;
+  /* No batch is larger than the split. */
+  if (options->batch_size > info->count)
+    loader->options.batch_size = info->count > 0 ? info->count : 1;
+  loader->batches =
+      info->count / loader->options.batch_size + (info->count % loader->options.batch_size != 0);
+  loader->claim = loader->batches;
+  loader->slot_count = loader->options.threads + READY_AHEAD;
+  loader->image_floats = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
+  gf__transform_init(&loader->transform, dataset);
+  GF_TRY(allocate(loader));
+  GF_TRY(gf__lock_new(&loader->lock));
+  for (int i = 0; i < loader->options.threads; i++)
+    GF_TRY(gf__thread_start(&loader->threads[i], work, loader));
+  return GF_OK;
+}
+
+gf_status gf_loader_open(gf_loader **out, const gf_dataset *dataset,
+                         const gf_loader_options *options) {
+  *out = NULL;
+  GF_TRY(check(options));
+  gf_loader *loader = calloc(1, sizeof *loader);
+  if (!loader) return gf__fail_host_memory(sizeof *loader);
+  gf_status status = open_loader(loader, dataset, options);
+  if (status != GF_OK) {
+    gf_loader_free(&loader);
+    return status;
+  }
+  *out = loader;
+  return GF_OK;
+}
+
+void gf_loader_free(gf_loader **pointer) {
+  gf_loader *loader = *pointer;
+  if (!loader) return;
+  if (loader->lock) {
+    gf__lock_take(loader->lock);
+    loader->stopping = true;
+    gf__lock_wake_all(loader->lock);
+    gf__lock_release(loader->lock);
+    for (int i = 0; i < loader->options.threads; i++) gf__thread_join(&loader->threads[i]);
+  }
+  gf__lock_free(&loader->lock);
+  for (int i = 0; loader->slots && i < loader->slot_count; i++) {
+    free(loader->slots[i].images);
+    free(loader->slots[i].labels);
+  }
+  free(loader->slots);
+  free(loader->threads);
+  free(loader->order);
+  free(loader);
+  *pointer = NULL;
+}
+
+int gf_loader_batches(const gf_loader *loader) { return loader->batches; }
+
+gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) {
+  if (epoch < 0)
+    return gf__fail(GF_ERROR_ARGUMENT, "epochs count from 0; the loader was asked for %d", epoch);
+  if (first_batch < 0 || first_batch > loader->batches)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "an epoch has %d batches; the loader was asked to start at batch %d",
+                    loader->batches, first_batch);
+  gf__lock_take(loader->lock);
+  /* No more claims; those under way read order and epoch until they are done. */
+  loader->claim = loader->batches;
+  while (loader->busy > 0) gf__lock_wait(loader->lock);
+  loader->epoch = epoch;
+  if (loader->options.training)
+    gf__random_permutation(loader->options.seed, GF__STREAM_SHUFFLE, (uint32_t)epoch, loader->order,
+                           (uint32_t)loader->dataset->info.count);
+  for (int i = 0; i < loader->slot_count; i++) loader->slots[i].batch = -1;
+  loader->started = true;
+  loader->claim = loader->next = loader->released = first_batch;
+  gf__lock_wake_all(loader->lock);
+  gf__lock_release(loader->lock);
+  return GF_OK;
+}
+
+gf_status gf_loader_next(gf_loader *loader, gf_batch *out) {
+  *out = (gf_batch){0};
+  if (!loader->started)
+    return gf__fail(GF_ERROR_ARGUMENT, "gf_loader_start comes before gf_loader_next");
+  gf__lock_take(loader->lock);
+  if (loader->released < loader->next) {
+    loader->released = loader->next;
+    gf__lock_wake_all(loader->lock);
+  }
+  if (loader->next < loader->batches) {
+    const slot *ready = &loader->slots[loader->next % loader->slot_count];
+    while (ready->batch != loader->next) gf__lock_wait(loader->lock);
+    *out = (gf_batch){ready->images, ready->labels, batch_count(loader, loader->next)};
+    loader->next++;
+  }
+  gf__lock_release(loader->lock);
+  return GF_OK;
+}

@@ -1,0 +1,108 @@
+/* One OpenCL device: its context, in-order queue, buffers, kernels and launches.
+ * Nothing above this folder sees an OpenCL type. */
+#ifndef GF_DEVICE_DEVICE_H
+#define GF_DEVICE_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <gradflow/device.h>
+
+#include "base/error.h"
+
+typedef struct gf__buffer gf__buffer;
+typedef struct gf__kernel gf__kernel;
+
+/* Device memory of bytes > 0; what names it in messages. */
+gf_status gf__buffer_new(gf__buffer **out, gf_device *device, size_t bytes,
+                         const char *what) GF_MUST_USE;
+/* A part of whole, which must outlive it; offset is a multiple of the device's base_alignment. */
+gf_status gf__buffer_part(gf__buffer **out, gf__buffer *whole, size_t offset,
+                          size_t bytes) GF_MUST_USE;
+void gf__buffer_free(gf__buffer **buffer);
+size_t gf__buffer_size(const gf__buffer *buffer); /* bytes */
+
+/* Copies between host and device, in the order of the queue. A write returns
+ * when from may be changed again; a read waits for its data. */
+gf_status gf__buffer_write(gf__buffer *buffer, size_t offset, size_t bytes,
+                           const void *from) GF_MUST_USE;
+gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void *to) GF_MUST_USE;
+gf_status gf__buffer_copy(gf__buffer *from, gf__buffer *to, size_t bytes) GF_MUST_USE;
+gf_status gf__buffer_zero(gf__buffer *buffer) GF_MUST_USE;
+
+/* Uploads that do not wait for the queue: two staging areas of host memory, so
+ * that the caller may run one batch ahead of the device. */
+typedef struct gf__upload gf__upload;
+gf_status gf__upload_new(gf__upload **out, gf_device *device, size_t bytes) GF_MUST_USE;
+void gf__upload_free(gf__upload **upload);
+/* Queues the copy of bytes from from, which may be changed at once, to the start of buffer. */
+gf_status gf__upload_send(gf__upload *upload, gf__buffer *buffer, size_t bytes,
+                          const void *from) GF_MUST_USE;
+
+/* Bytes in buffers now, and at the most so far. */
+size_t gf__device_allocated(const gf_device *device);
+size_t gf__device_allocated_peak(const gf_device *device);
+/* Work-items that run at once: the number of parts to cut long loops into. */
+int gf__device_parallelism(const gf_device *device);
+
+/* The kernel name of cl/file, built with options ("-DA=1 -DB=2"; at most 1000
+ * characters). Programs are kept by the device for its life, and their binaries
+ * in the disk cache. The device owns *out. */
+gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
+                         const char *options) GF_MUST_USE;
+
+typedef struct gf__grid {
+  size_t global[3], local[3]; /* work-items; local all 0: the driver chooses */
+  double flops, bytes;        /* of this launch, for the profile; 0: unknown */
+} gf__grid;
+
+/* A grid of count work-items in groups of a size that suits the device; the
+ * kernel guards against the surplus. */
+gf__grid gf__grid_flat(const gf_device *device, size_t count);
+/* The same in groups of at most group, for few and long work-items. */
+gf__grid gf__grid_groups(const gf_device *device, size_t count, size_t group);
+/* A grid of x * y * z work-items, each a work-group of its own. */
+gf__grid gf__grid_single(size_t x, size_t y, size_t z);
+
+typedef struct gf__arg {
+  enum { GF__ARG_BUFFER, GF__ARG_INT, GF__ARG_FLOAT, GF__ARG_LOCAL } kind;
+  union {
+    const gf__buffer *buffer; /* NULL is the null pointer in the kernel */
+    int i;
+    float f;
+    size_t bytes; /* of local memory */
+  } value;
+} gf__arg;
+
+#define GF_BUFFER(b) ((gf__arg){GF__ARG_BUFFER, {.buffer = (b)}})
+#define GF_INT(n) ((gf__arg){GF__ARG_INT, {.i = (n)}})
+#define GF_FLOAT(x) ((gf__arg){GF__ARG_FLOAT, {.f = (float)(x)}})
+
+gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args,
+                     size_t count) GF_MUST_USE;
+
+/* GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_INT(n), …) */
+#define GF_LAUNCH(kernel, grid, ...)                                                \
+  gf__launch((kernel), (grid), (const gf__arg[]){__VA_ARGS__},                      \
+             sizeof((const gf__arg[]){__VA_ARGS__}) / sizeof(gf__arg))
+
+/* What a kernel or routine did since profiling was turned on. */
+typedef struct gf__profile_row {
+  char name[64];
+  int calls;
+  double seconds, flops, bytes;
+} gf__profile_row;
+
+/* Measures every launch from here on (on) or no longer. Waits for the queue. */
+gf_status gf__profile_turn(gf_device *device, bool on) GF_MUST_USE;
+/* Rows so far, longest first; the caller frees *out with free. */
+gf_status gf__profile_read(gf_device *device, gf__profile_row **out, int *count) GF_MUST_USE;
+
+/* C(m,n) = A(m,k) B(k,n) + beta C, column-major, nothing transposed, by CLBlast:
+ * the one orientation that is fast on every kind of device measured so far.
+ * Leading dimensions are m, k and m. Offsets are in floats. */
+gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, size_t a_offset,
+                   const gf__buffer *b, size_t b_offset, float beta, gf__buffer *c,
+                   size_t c_offset) GF_MUST_USE;
+
+#endif

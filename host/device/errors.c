@@ -1,0 +1,65 @@
+/* OpenCL's error codes in words. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "device/internal.h"
+
+#define ROW(code) {code, #code}
+static const struct {
+  cl_int code;
+  const char *name;
+} names_[] = {
+    ROW(CL_DEVICE_NOT_FOUND),
+    ROW(CL_DEVICE_NOT_AVAILABLE),
+    ROW(CL_COMPILER_NOT_AVAILABLE),
+    ROW(CL_MEM_OBJECT_ALLOCATION_FAILURE),
+    ROW(CL_OUT_OF_RESOURCES),
+    ROW(CL_OUT_OF_HOST_MEMORY),
+    ROW(CL_PROFILING_INFO_NOT_AVAILABLE),
+    ROW(CL_BUILD_PROGRAM_FAILURE),
+    ROW(CL_MISALIGNED_SUB_BUFFER_OFFSET),
+    ROW(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST),
+    ROW(CL_INVALID_VALUE),
+    ROW(CL_INVALID_DEVICE),
+    ROW(CL_INVALID_CONTEXT),
+    ROW(CL_INVALID_COMMAND_QUEUE),
+    ROW(CL_INVALID_MEM_OBJECT),
+    ROW(CL_INVALID_BINARY),
+    ROW(CL_INVALID_BUILD_OPTIONS),
+    ROW(CL_INVALID_PROGRAM),
+    ROW(CL_INVALID_PROGRAM_EXECUTABLE),
+    ROW(CL_INVALID_KERNEL_NAME),
+    ROW(CL_INVALID_KERNEL),
+    ROW(CL_INVALID_ARG_INDEX),
+    ROW(CL_INVALID_ARG_VALUE),
+    ROW(CL_INVALID_ARG_SIZE),
+    ROW(CL_INVALID_KERNEL_ARGS),
+    ROW(CL_INVALID_WORK_DIMENSION),
+    ROW(CL_INVALID_WORK_GROUP_SIZE),
+    ROW(CL_INVALID_WORK_ITEM_SIZE),
+    ROW(CL_INVALID_GLOBAL_OFFSET),
+    ROW(CL_INVALID_EVENT),
+    ROW(CL_INVALID_OPERATION),
+    ROW(CL_INVALID_BUFFER_SIZE),
+    ROW(CL_INVALID_GLOBAL_WORK_SIZE),
+};
+
+const char *gf__cl_error_name(cl_int error) {
+  static _Thread_local char unknown[32];
+  for (size_t i = 0; i < sizeof names_ / sizeof *names_; i++)
+    if (names_[i].code == error) return names_[i].name;
+  snprintf(unknown, sizeof unknown, "OpenCL error %d", (int)error);
+  return unknown;
+}
+
+gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format, ...) {
+  char what[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(what, sizeof what, format, args);
+  va_end(args);
+  bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
+                error == CL_INVALID_BUFFER_SIZE;
+  return gf__fail(memory ? GF_ERROR_MEMORY : GF_ERROR_DEVICE, "%s on %s: %s", what,
+                  device->info.name, gf__cl_error_name(error));
+}

@@ -1,0 +1,79 @@
+/* What the files of host/device share: the OpenCL objects behind the handles. */
+#ifndef GF_DEVICE_INTERNAL_H
+#define GF_DEVICE_INTERNAL_H
+
+#include <CL/cl.h>
+
+#include "base/text.h"
+#include "device/device.h"
+
+struct gf__buffer {
+  gf_device *device;
+  cl_mem memory;
+  size_t size;
+  bool is_part;
+};
+
+typedef struct gf__program {
+  char *file, *options;
+  cl_program program;
+  struct gf__program *next;
+} gf__program;
+
+struct gf__kernel {
+  gf_device *device;
+  gf__program *program;
+  cl_kernel kernel;
+  char name[64];
+  struct gf__kernel *next;
+};
+
+/* An event of a launch whose time has not been added to the profile yet. */
+typedef struct gf__pending {
+  cl_event event;
+  int row;
+} gf__pending;
+
+enum { GF__PENDING_LIMIT = 1024 };
+
+typedef struct gf__profile {
+  bool on;
+  gf__profile_row *rows;
+  int count, capacity;
+  gf__pending pending[GF__PENDING_LIMIT];
+  int pending_count;
+} gf__profile;
+
+struct gf_device {
+  gf_device_info info;
+  cl_device_id id;
+  cl_context context;
+  cl_command_queue queue;
+  gf__program *programs;
+  gf__kernel *kernels;
+  size_t allocated, allocated_peak;
+  gf__profile profile;
+  bool blas_is_ready;
+};
+
+/* One device of one platform. */
+void gf__device_query(cl_platform_id platform, int platform_index, cl_device_id id, int index,
+                      gf_device_info *out);
+/* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */
+gf_status gf__devices_visit(bool (*visit)(void *user, cl_device_id id, const gf_device_info *info),
+                            void *user, int *platforms) GF_MUST_USE;
+
+/* "CL_OUT_OF_RESOURCES" and so on. */
+const char *gf__cl_error_name(cl_int error);
+/* Fails with what was tried, the OpenCL error and the device's name. */
+gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+
+/* Opens device->queue. */
+gf_status gf__queue_open(gf_device *device, bool profiling) GF_MUST_USE;
+/* Releases the events whose times were not read. */
+void gf__profile_drop(gf__profile *profile);
+/* Where the event of the next command is to be stored, or NULL when not profiling. */
+cl_event *gf__profile_slot(gf_device *device, const char *name, double flops, double bytes);
+
+#endif

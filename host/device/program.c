@@ -1,0 +1,229 @@
+/* Kernels from the embedded sources, and the disk cache of their binaries. */
+#include <sha256.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/embedded.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "device/internal.h"
+#include "version.h"
+
+/* Changes when what a cache file holds changes its meaning. */
+#define CACHE_FORMAT "gradflow kernels 1"
+
+static const gf__embedded *find_embedded(const char *name) {
+  const gf__embedded *file = gf__kernel_files;
+  while (file->name && strcmp(file->name, name)) file++;
+  return file->name ? file : NULL;
+}
+
+/* The text of a kernel file: of GRADFLOW_KERNEL_DIR if that is set, else the
+ * embedded one. The caller frees *out. */
+static gf_status read_source(const char *name, char **out) {
+  const char *folder = getenv("GRADFLOW_KERNEL_DIR");
+  size_t size;
+  *out = NULL;
+  if (folder && *folder) {
+    char path[4096];
+    GF_TRY(gf__path_join(path, sizeof path, folder, name));
+    return gf__file_read(path, out, &size);
+  }
+  const gf__embedded *file = find_embedded(name);
+  if (!file) return gf__fail(GF_ERROR_BUILD, "there is no kernel file %s in the library", name);
+  *out = malloc(file->size + 1);
+  if (!*out) return gf__fail_host_memory(file->size + 1);
+  memcpy(*out, file->bytes, file->size + 1);
+  return GF_OK;
+}
+
+/* Appends the file with its #include "…" lines replaced by what they name, and
+ * #line directives, so that a build error names the file and its line. */
+static gf_status add_source(gf__text *out, const char *name, int depth) {
+  if (depth > 8) return gf__fail(GF_ERROR_BUILD, "the kernel file %s includes itself", name);
+  char *source;
+  GF_TRY(read_source(name, &source));
+  gf__text_add(out, "#line 1 \"%s\"\n", name);
+  gf_status status = GF_OK;
+  int line = 1;
+  for (char *start = source; status == GF_OK && *start; line++) {
+    size_t length = strcspn(start, "\n");
+    char included[64];
+    if (sscanf(start, "#include \"%63[^\"\n]\"", included) == 1) {
+      status = add_source(out, included, depth + 1);
+      gf__text_add(out, "#line %d \"%s\"\n", line + 1, name);
+    } else {
+      gf__text_add_bytes(out, start, length);
+      gf__text_add(out, "\n");
+    }
+    start += length + (start[length] == '\n');
+  }
+  free(source);
+  return status;
+}
+
+static void hex_sha256(const gf__text *text, char out[SHA256_DIGEST_STRING_LENGTH]) {
+  SHA256Data((const uint8_t *)text->data, text->size, out);
+}
+
+static gf_status cache_path(const gf_device *device, const gf__text *source, const char *options,
+                            char *out, size_t size) {
+  char folder[3072], name[SHA256_DIGEST_STRING_LENGTH + 8], digest[SHA256_DIGEST_STRING_LENGTH];
+  GF_TRY(gf__cache_folder(folder, sizeof folder));
+  GF_TRY(gf__make_folder(folder));
+  if (!gf__path_is_private(folder))
+    return gf__fail(GF_ERROR_FILE, "%s can be written by others; it is not used", folder);
+  gf__text key = {0};
+  gf__text_add(&key, "%s\n%s\n%s\n%s\n%s\n%s\n", CACHE_FORMAT, device->info.platform_name,
+               device->info.name, device->info.driver, device->info.version, options);
+  gf__text_add_bytes(&key, source->data, source->size);
+  gf_status status = gf__text_status(&key);
+  if (status == GF_OK) hex_sha256(&key, digest);
+  gf__text_free(&key);
+  if (status != GF_OK) return status;
+  snprintf(name, sizeof name, "%s.bin", digest);
+  return gf__path_join(out, size, folder, name);
+}
+
+/* A cached binary that does not load, for whatever reason, is the same as none. */
+static cl_program load_binary(const gf_device *device, const char *path, const char *options) {
+  char *bytes;
+  size_t size;
+  if (!gf__path_exists(path) || gf__file_read(path, &bytes, &size) != GF_OK) return NULL;
+  cl_int loaded = CL_SUCCESS, error;
+  const unsigned char *binary = (const unsigned char *)bytes;
+  cl_program program = clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary,
+                                                 &loaded, &error);
+  free(bytes);
+  if (error != CL_SUCCESS) return NULL;
+  if (loaded == CL_SUCCESS &&
+      clBuildProgram(program, 1, &device->id, options, NULL, NULL) == CL_SUCCESS)
+    return program;
+  clReleaseProgram(program);
+  return NULL;
+}
+
+/* The cache is a convenience: what cannot be written is compiled again next time. */
+static void save_binary(cl_program program, const char *path) {
+  size_t size = 0;
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS ||
+      size == 0)
+    return;
+  unsigned char *bytes = malloc(size);
+  if (bytes && clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) ==
+                   CL_SUCCESS &&
+      gf__file_write(path, bytes, size) != GF_OK)
+    gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
+  free(bytes);
+}
+
+static gf_status fail_build(gf_device *device, cl_program program, cl_int error, const char *file,
+                            const char *options) {
+  size_t size = 0;
+  clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+  char *log = calloc(1, size + 1);
+  if (log) clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+  gf_status status = gf__fail(
+      GF_ERROR_BUILD, "the kernels of %s do not build on %s (driver %s): %s\noptions: %s\n%s", file,
+      device->info.name, device->info.driver, gf__cl_error_name(error), options, log ? log : "");
+  free(log);
+  return status;
+}
+
+static gf_status compile(gf_device *device, const gf__text *source, const char *file,
+                         const char *options, cl_program *out) {
+  const char *text = source->data;
+  cl_int error;
+  cl_program program =
+      clCreateProgramWithSource(device->context, 1, &text, &source->size, &error);
+  if (error != CL_SUCCESS) return gf__fail_cl(device, error, "cannot create the program %s", file);
+  error = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
+  if (error != CL_SUCCESS) {
+    gf_status status = fail_build(device, program, error, file, options);
+    clReleaseProgram(program);
+    return status;
+  }
+  *out = program;
+  return GF_OK;
+}
+
+static gf_status build(gf_device *device, const char *file, const char *options, cl_program *out) {
+  char path[4096];
+  gf__text source = {0};
+  gf_status status = add_source(&source, file, 0);
+  if (status == GF_OK) status = gf__text_status(&source);
+  if (status == GF_OK) {
+    bool cached = cache_path(device, &source, options, path, sizeof path) == GF_OK;
+    *out = cached ? load_binary(device, path, options) : NULL;
+    if (!*out) {
+      status = compile(device, &source, file, options, out);
+      if (status == GF_OK && cached) save_binary(*out, path);
+    }
+  }
+  gf__text_free(&source);
+  return status;
+}
+
+static char *copy_text(const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = malloc(size);
+  return copy ? memcpy(copy, text, size) : NULL;
+}
+
+static gf_status get_program(gf_device *device, const char *file, const char *options,
+                             gf__program **out) {
+  for (gf__program *p = device->programs; p; p = p->next)
+    if (!strcmp(p->file, file) && !strcmp(p->options, options)) {
+      *out = p;
+      return GF_OK;
+    }
+  gf__program *row = calloc(1, sizeof *row);
+  if (!row) return gf__fail_host_memory(sizeof *row);
+  row->file = copy_text(file);
+  row->options = copy_text(options);
+  gf_status status = row->file && row->options ? build(device, file, options, &row->program)
+                                               : gf__fail_host_memory(strlen(options));
+  if (status != GF_OK) {
+    free(row->file);
+    free(row->options);
+    free(row);
+    return status;
+  }
+  row->next = device->programs;
+  device->programs = row;
+  *out = row;
+  return GF_OK;
+}
+
+gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
+                         const char *options) {
+  char all[1200];
+  *out = NULL;
+  /* Denormals are kept: vanishing gradients are the subject. */
+  int n = snprintf(all, sizeof all, "-cl-std=CL1.2 %s", options);
+  if (n < 0 || (size_t)n >= sizeof all)
+    return gf__fail(GF_ERROR_BUILD, "the build options of %s are too long", file);
+  gf__program *program = NULL;
+  GF_TRY(get_program(device, file, all, &program));
+  for (gf__kernel *k = device->kernels; k; k = k->next)
+    if (k->program == program && !strcmp(k->name, name)) {
+      *out = k;
+      return GF_OK;
+    }
+  gf__kernel *kernel = calloc(1, sizeof *kernel);
+  if (!kernel) return gf__fail_host_memory(sizeof *kernel);
+  cl_int error;
+  kernel->kernel = clCreateKernel(program->program, name, &error);
+  if (error != CL_SUCCESS) {
+    free(kernel);
+    return gf__fail_cl(device, error, "there is no kernel %s in %s", name, file);
+  }
+  kernel->device = device;
+  kernel->program = program;
+  snprintf(kernel->name, sizeof kernel->name, "%s", name);
+  kernel->next = device->kernels;
+  device->kernels = kernel;
+  *out = kernel;
+  return GF_OK;
+}

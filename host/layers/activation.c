@@ -1,0 +1,83 @@
+/* Activations as layers of their own; the fusion pass moves them into the store
+ * of the layer before where it can. */
+#include "layers/layer.h"
+#include "ops/elementwise.h"
+
+typedef struct leaky_relu_options {
+  double slope;
+} leaky_relu_options;
+
+/* The derivative is taken from the sign of the output, so the slope is not negative. */
+static const gf__key leaky_relu_keys[] = {
+    {"slope", GF__KEY_FLOAT, offsetof(leaky_relu_options, slope), "0.01", 0, 1, NULL,
+     "factor of negative values"},
+};
+
+static gf__activation leaky_relu(const gf__node *node) {
+  const leaky_relu_options *o = node->options;
+  return (gf__activation){GF__ACTIVATION_LEAKY_RELU, (float)o->slope};
+}
+
+static gf__activation relu(const gf__node *node) {
+  (void)node;
+  return (gf__activation){GF__ACTIVATION_LEAKY_RELU, 0};
+}
+
+static gf__activation tanh_(const gf__node *node) {
+  (void)node;
+  return (gf__activation){GF__ACTIVATION_TANH, 0};
+}
+
+static gf__activation sigmoid(const gf__node *node) {
+  (void)node;
+  return (gf__activation){GF__ACTIVATION_SIGMOID, 0};
+}
+
+static gf_status setup(gf__node *node) {
+  const gf__tensor *x = node->in[0];
+  node->out.h = x->h;
+  node->out.w = x->w;
+  node->out.c = x->c;
+  return GF_OK;
+}
+
+static size_t rows_of(const gf__node *node, const gf__pass *pass) {
+  return (size_t)pass->n * gf__tensor_pixels(&node->out);
+}
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  gf__epilogue epilogue = {.activation = node->layer->activation(node)};
+  return gf__apply(pass->device, rows_of(node, pass), node->out.c, node->in[0]->data,
+                   node->out.data, &epilogue);
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  const gf__sink *sink = &node->sinks[0];
+  if (!sink->grad) return GF_OK;
+  return gf__activation_backward(pass->device, rows_of(node, pass), node->out.c,
+                                 node->layer->activation(node), node->out.grad, node->out.data,
+                                 sink->grad, &sink->epilogue);
+}
+
+#define ACTIVATION                                                                     \
+  .least_inputs = 1, .most_inputs = 1, .backward_reads_output = true, .setup = setup,  \
+  .forward = forward, .backward = backward
+
+const gf__layer gf__layer_leaky_relu = {
+    .name = "leaky_relu",
+    .help = "x where it is positive, slope * x elsewhere",
+    .keys = leaky_relu_keys,
+    .key_count = sizeof leaky_relu_keys / sizeof *leaky_relu_keys,
+    .options_size = sizeof(leaky_relu_options),
+    .activation = leaky_relu,
+    ACTIVATION,
+};
+
+const gf__layer gf__layer_relu = {
+    .name = "relu", .help = "x where it is positive, 0 elsewhere", .activation = relu, ACTIVATION};
+
+const gf__layer gf__layer_tanh = {
+    .name = "tanh", .help = "hyperbolic tangent", .activation = tanh_, ACTIVATION};
+
+const gf__layer gf__layer_sigmoid = {
+    .name = "sigmoid", .help = "1 / (1 + exp(-x))", .activation = sigmoid, ACTIVATION};

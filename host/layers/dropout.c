@@ -1,0 +1,53 @@
+#include "ops/dropout.h"
+
+#include "layers/layer.h"
+#include "ops/elementwise.h"
+
+typedef struct dropout_options {
+  double p;
+} dropout_options;
+
+static const gf__key keys[] = {
+    {"p", GF__KEY_FLOAT, offsetof(dropout_options, p), "0.5", 0, 0.99, NULL,
+     "probability that a value is dropped in training"},
+};
+
+static gf_status setup(gf__node *node) {
+  const gf__tensor *x = node->in[0];
+  node->out.h = x->h;
+  node->out.w = x->w;
+  node->out.c = x->c;
+  return GF_OK;
+}
+
+static gf_status draw(gf__node *node, const gf__pass *pass, const gf__buffer *from, gf__buffer *to,
+                      const gf__epilogue *epilogue) {
+  const dropout_options *o = node->options;
+  return gf__dropout(pass->device, pass->n * (int)gf__tensor_size(&node->out), (float)o->p,
+                     pass->dropout_key, pass->step, node->number, from, to, epilogue);
+}
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  gf__epilogue none = {0};
+  if (pass->training) return draw(node, pass, node->in[0]->data, node->out.data, &none);
+  return gf__apply(pass->device, (size_t)pass->n * gf__tensor_pixels(&node->out), node->out.c,
+                   node->in[0]->data, node->out.data, &none);
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  const gf__sink *sink = &node->sinks[0];
+  return sink->grad ? draw(node, pass, node->out.grad, sink->grad, &sink->epilogue) : GF_OK;
+}
+
+const gf__layer gf__layer_dropout = {
+    .name = "dropout",
+    .help = "zeros at random in training (Srivastava et al., 2014)",
+    .keys = keys,
+    .key_count = sizeof keys / sizeof *keys,
+    .options_size = sizeof(dropout_options),
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,32 @@
+#include "ops/flatten.h"
+
+#include "layers/layer.h"
+
+static gf_status setup(gf__node *node) {
+  node->out.h = node->out.w = 1;
+  node->out.c = (int)gf__tensor_size(node->in[0]);
+  return GF_OK;
+}
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  const gf__tensor *x = node->in[0];
+  return gf__flatten(pass->device, pass->n, x->h, x->w, x->c, x->data, node->out.data);
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  const gf__tensor *x = node->in[0];
+  const gf__sink *sink = &node->sinks[0];
+  if (!sink->grad) return GF_OK;
+  return gf__flatten_backward(pass->device, pass->n, x->h, x->w, x->c, node->out.grad, sink->grad,
+                              &sink->epilogue);
+}
+
+const gf__layer gf__layer_flatten = {
+    .name = "flatten",
+    .help = "an image as a vector, in PyTorch's order",
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+};

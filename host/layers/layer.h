@@ -1,0 +1,138 @@
+/* Layers: the nodes of a network's graph, each with its config keys, shapes,
+ * parameters, forward and backward. State lives in the node; a layer knows its
+ * node and the device, never the network or the trainer. */
+#ifndef GF_LAYERS_LAYER_H
+#define GF_LAYERS_LAYER_H
+
+#include <stdint.h>
+
+#include "base/config.h"
+#include "ops/epilogue.h"
+
+typedef struct gf__layer gf__layer;
+typedef struct gf__node gf__node;
+
+enum { GF__NAME_SIZE = 64, GF__MOST_INPUTS = 8, GF__MOST_PARAMETERS = 4 };
+
+/* An activation of the network, (batch, h, w, c), and its gradient. */
+typedef struct gf__tensor {
+  char name[GF__NAME_SIZE]; /* of the node that makes it */
+  int h, w, c;
+  gf__buffer *data;
+  gf__buffer *grad; /* NULL where nothing needs it */
+  int data_slot, grad_slot; /* of the memory plan; -1: none */
+  int index;                /* among the graph's tensors; the graph's input is 0 */
+} gf__tensor;
+
+static inline size_t gf__tensor_pixels(const gf__tensor *t) { return (size_t)t->h * (size_t)t->w; }
+static inline size_t gf__tensor_size(const gf__tensor *t) {
+  return gf__tensor_pixels(t) * (size_t)t->c; /* floats an image */
+}
+
+/* How a parameter begins. */
+typedef enum gf__fill {
+  GF__FILL_RANDOM, /* by the network's initialisation, from fan_in and fan_out */
+  GF__FILL_FAN_IN, /* uniform in +-1/sqrt(fan_in) whatever the network's: biases */
+  GF__FILL_ZERO,
+  GF__FILL_ONE
+} gf__fill;
+
+typedef struct gf__parameter {
+  char name[GF__NAME_SIZE + 32]; /* "block_0_0_conv_0.weight" */
+  const char *layer;             /* the node's name */
+  int dims[4], dim_count;        /* as PyTorch has them; on the device the dims stand in
+                                    the order 2, 3, 1, 0 (1, 0 for two of them) */
+  size_t count;                  /* floats */
+  size_t offset;                 /* in the flat buffer, floats */
+  bool is_weight, trainable;
+  gf__fill fill;
+  int fan_in, fan_out;
+  gf__buffer *data, *grad;       /* parts of the flat buffers; grad NULL if not trainable */
+} gf__parameter;
+
+/* Where a node's backward leaves the gradient of one of its inputs: it writes
+ * epilogue(gradient) to grad. The epilogue's addend is grad itself where an
+ * earlier node has written its share; its mask is the input's where this is
+ * the last share and the input has a fused activation. */
+typedef struct gf__sink {
+  gf__buffer *grad; /* NULL: not wanted */
+  gf__epilogue epilogue;
+  bool is_wanted, accumulates, masks; /* what the plan decided */
+} gf__sink;
+
+struct gf__node {
+  const gf__layer *layer;
+  char name[GF__NAME_SIZE];
+  void *options; /* by the layer's keys */
+  void *state;   /* layer->state_size bytes, zero at first */
+  gf__tensor *in[GF__MOST_INPUTS];
+  int in_count;
+  gf__tensor out;
+  gf__parameter parameters[GF__MOST_PARAMETERS];
+  int parameter_count;
+  gf__buffer *saved; /* layer->saved bytes, kept from forward to backward; or NULL */
+  int number;        /* in the graph, for random streams */
+  /* Fused into the store of the output: an addend, the last input, and an activation. */
+  bool has_addend;
+  gf__activation activation;
+  gf__sink sinks[GF__MOST_INPUTS];
+};
+
+/* What one pass over the network hands to its nodes. */
+typedef struct gf__pass {
+  gf_device *device;
+  int n;                    /* images in this batch */
+  bool training;
+  gf__buffer *workspace;    /* of the largest need of any node */
+  const gf__buffer *labels; /* n ints */
+  gf__buffer *results;      /* (slots, 2): sums of losses and hits */
+  int slot;
+  uint32_t dropout_key[2];
+  int step;                 /* of training, for random streams */
+} gf__pass;
+
+struct gf__layer {
+  const char *name, *help;
+  const gf__key *keys;
+  size_t key_count, options_size, state_size;
+  int least_inputs, most_inputs;
+  /* What backward reads besides the output's gradient. */
+  bool backward_reads_input, backward_reads_output;
+  /* Forward ends in an epilogue, so that an add and an activation can be fused into it. */
+  bool has_epilogue;
+  /* Fills out's shape, adds parameters; GF_ERROR_SHAPE if the inputs do not fit. */
+  gf_status (*setup)(gf__node *node);
+  /* Chooses kernels for the device; NULL if there is nothing to choose. algorithm
+   * is the config's word for convolutions. */
+  gf_status (*open)(gf__node *node, gf_device *device, const char *algorithm);
+  size_t (*workspace)(const gf__node *node, const gf_device *device, int batch); /* bytes, or NULL */
+  size_t (*saved)(const gf__node *node, int batch);                              /* bytes, or NULL */
+  gf_status (*forward)(gf__node *node, const gf__pass *pass);
+  gf_status (*backward)(gf__node *node, const gf__pass *pass);
+  double (*flops)(const gf__node *node); /* of forward, an image; NULL: negligible */
+  /* Of layers that are an activation which can be fused; NULL for others. */
+  gf__activation (*activation)(const gf__node *node);
+};
+
+/* The table, ended by NULL. */
+extern const gf__layer *const gf__layers[];
+/* The row of that name, or NULL. */
+const gf__layer *gf__layer_find(const char *name);
+
+/* Adds a parameter "NODE.suffix" of dims. */
+gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fill fill,
+                                      int dim_count, const int *dims, int fan_in, int fan_out);
+/* The epilogue of the node's forward store: its fused addend and activation. */
+gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias);
+/* Gives the output's gradient to the fused addend's sink; for nodes with an epilogue. */
+gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) GF_MUST_USE;
+/* GF_ERROR_SHAPE: "conv2d 'name' with input 'x' (4x4x32): …". */
+gf_status gf__node_fail(const gf__node *node, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
+
+extern const gf__layer gf__layer_conv2d, gf__layer_linear, gf__layer_batch_norm,
+    gf__layer_leaky_relu, gf__layer_relu, gf__layer_tanh, gf__layer_sigmoid, gf__layer_avg_pool,
+    gf__layer_max_pool, gf__layer_global_avg_pool, gf__layer_add, gf__layer_flatten,
+    gf__layer_dropout, gf__layer_softmax_cross_entropy;
+
+#endif

@@ -1,0 +1,70 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "layers/layer.h"
+#include "ops/elementwise.h"
+
+const gf__layer *const gf__layers[] = {
+    &gf__layer_conv2d,          &gf__layer_linear,   &gf__layer_batch_norm,
+    &gf__layer_leaky_relu,      &gf__layer_relu,     &gf__layer_tanh,
+    &gf__layer_sigmoid,         &gf__layer_avg_pool, &gf__layer_max_pool,
+    &gf__layer_global_avg_pool, &gf__layer_add,      &gf__layer_flatten,
+    &gf__layer_dropout,         &gf__layer_softmax_cross_entropy,
+    NULL};
+
+const gf__layer *gf__layer_find(const char *name) {
+  for (const gf__layer *const *layer = gf__layers; *layer; layer++)
+    if (!strcmp((*layer)->name, name)) return *layer;
+  return NULL;
+}
+
+gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fill fill,
+                                      int dim_count, const int *dims, int fan_in, int fan_out) {
+  gf__parameter *p = &node->parameters[node->parameter_count++];
+  *p = (gf__parameter){.layer = node->name,
+                       .dim_count = dim_count,
+                       .count = 1,
+                       .is_weight = !strcmp(suffix, "weight"),
+                       .trainable = true,
+                       .fill = fill,
+                       .fan_in = fan_in,
+                       .fan_out = fan_out};
+  snprintf(p->name, sizeof p->name, "%s.%s", node->name, suffix);
+  for (int d = 0; d < dim_count; d++) {
+    p->dims[d] = dims[d];
+    p->count *= (size_t)dims[d];
+  }
+  return p;
+}
+
+gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias) {
+  return (gf__epilogue){.bias = bias,
+                        .addend = node->has_addend ? node->in[node->in_count - 1]->data : NULL,
+                        .activation = node->activation};
+}
+
+gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) {
+  if (!node->has_addend) return GF_OK;
+  const gf__sink *sink = &node->sinks[node->in_count - 1];
+  /* The planner lets the addend's gradient be the output's where it can. */
+  if (!sink->grad || sink->grad == node->out.grad) return GF_OK;
+  return gf__apply(pass->device, (size_t)pass->n * gf__tensor_pixels(&node->out), node->out.c,
+                   node->out.grad, sink->grad, &sink->epilogue);
+}
+
+gf_status gf__node_fail(const gf__node *node, const char *format, ...) {
+  char text[512], inputs[512] = "";
+  size_t used = 0;
+  for (int i = 0; i < node->in_count && used < sizeof inputs; i++) {
+    const gf__tensor *t = node->in[i];
+    used += (size_t)snprintf(inputs + used, sizeof inputs - used, "%s'%s' (%dx%dx%d)",
+                             i ? " and " : "", t->name, t->h, t->w, t->c);
+  }
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  return gf__fail(GF_ERROR_SHAPE, "%s '%s' with input %s: %s", node->layer->name, node->name,
+                  inputs, text);
+}

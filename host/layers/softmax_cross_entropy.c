@@ -1,0 +1,43 @@
+#include "ops/softmax_cross_entropy.h"
+
+#include "layers/layer.h"
+
+static gf_status setup(gf__node *node) {
+  const gf__tensor *x = node->in[0];
+  if (x->h != 1 || x->w != 1)
+    return gf__node_fail(node, "it takes vectors; put a flatten or a global_avg_pool before it");
+  node->out.h = node->out.w = node->out.c = 1;
+  return GF_OK;
+}
+
+static size_t saved(const gf__node *node, int batch) {
+  (void)node;
+  return 2 * (size_t)batch * sizeof(float);
+}
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  const gf__tensor *x = node->in[0];
+  if (!pass->labels) return GF_OK;
+  return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, pass->labels, node->saved,
+                                   pass->results, pass->slot);
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  const gf__tensor *x = node->in[0];
+  const gf__sink *sink = &node->sinks[0];
+  if (!sink->grad) return GF_OK;
+  return gf__softmax_cross_entropy_backward(pass->device, pass->n, x->c, x->data, pass->labels,
+                                            sink->grad, &sink->epilogue);
+}
+
+const gf__layer gf__layer_softmax_cross_entropy = {
+    .name = "softmax_cross_entropy",
+    .help = "mean cross-entropy of the softmax; ends the graph",
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .backward_reads_input = true,
+    .setup = setup,
+    .saved = saved,
+    .forward = forward,
+    .backward = backward,
+};

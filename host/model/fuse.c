@@ -1,0 +1,58 @@
+/* Fusion: what an add or an activation does to each value is done in the store
+ * of the node before, so that the value is written and read once less. */
+#include "model/graph.h"
+
+static int index_of(const gf__graph *graph, const gf__node *node) {
+  int i = 0;
+  while (i < graph->count && graph->nodes[i] != node) i++;
+  return i;
+}
+
+/* The one node that reads the output of node, or NULL. */
+static gf__node *only_reader(const gf__graph *graph, const gf__node *node) {
+  if (gf__graph_uses(graph, &node->out) != 1) return NULL;
+  for (int i = 0; i < graph->count; i++)
+    for (int k = 0; k < graph->nodes[i]->in_count; k++)
+      if (graph->nodes[i]->in[k] == &node->out) return graph->nodes[i];
+  return NULL;
+}
+
+/* Lets node stand for reader, whose work it does from here on. */
+static void replace(gf__graph *graph, gf__node *node, gf__node *reader) {
+  for (int i = 0; i < graph->count; i++)
+    for (int k = 0; k < graph->nodes[i]->in_count; k++)
+      if (graph->nodes[i]->in[k] == &reader->out) graph->nodes[i]->in[k] = &node->out;
+  gf__graph_remove(graph, index_of(graph, reader));
+}
+
+static bool fuse_add(gf__graph *graph, gf__node *node, gf__node *add) {
+  if (node->has_addend || node->activation.kind != GF__ACTIVATION_NONE) return false;
+  gf__tensor *other = add->in[0] == &node->out ? add->in[1] : add->in[0];
+  const gf__node *producer = gf__graph_producer(graph, other);
+  /* The addend must be there when the node runs. */
+  if (producer && index_of(graph, producer) > index_of(graph, node)) return false;
+  node->in[node->in_count++] = other;
+  node->has_addend = true;
+  replace(graph, node, add);
+  return true;
+}
+
+static bool fuse_activation(gf__graph *graph, gf__node *node, gf__node *activation) {
+  if (node->activation.kind != GF__ACTIVATION_NONE) return false;
+  node->activation = activation->layer->activation(activation);
+  replace(graph, node, activation);
+  return true;
+}
+
+static bool fuse_reader(gf__graph *graph, gf__node *node) {
+  gf__node *reader = only_reader(graph, node);
+  /* The derivative of a fused activation is taken by its reader, and the last node has none. */
+  if (!reader || reader == graph->nodes[graph->count - 1]) return false;
+  if (reader->layer == &gf__layer_add) return fuse_add(graph, node, reader);
+  return reader->layer->activation && fuse_activation(graph, node, reader);
+}
+
+void gf__graph_fuse(gf__graph *graph) {
+  for (int i = 0; i < graph->count; i++)
+    while (graph->nodes[i]->layer->has_epilogue && fuse_reader(graph, graph->nodes[i])) continue;
+}

@@ -1,0 +1,204 @@
+#include "model/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_NODES = 4096 };
+
+/* The keys that every node has. */
+typedef struct node_keys {
+  char *name, *type;
+  const gf__value *input;
+} node_keys;
+
+static const gf__key common_keys[] = {
+    {"name", GF__KEY_TEXT, offsetof(node_keys, name), "''", 0, 0, NULL, "name of the node"},
+    {"type", GF__KEY_TEXT, offsetof(node_keys, type), NULL, 0, 0, NULL, "name of a layer"},
+    {"input", GF__KEY_ANY, offsetof(node_keys, input), "", 0, 0, NULL,
+     "node or list of nodes; the node before if absent"},
+};
+enum { COMMON = sizeof common_keys / sizeof *common_keys };
+
+static gf__tensor *find_tensor(gf__graph *graph, const char *name) {
+  if (!strcmp(name, graph->input.name)) return &graph->input;
+  for (int i = 0; i < graph->count; i++)
+    if (!strcmp(name, graph->nodes[i]->name)) return &graph->nodes[i]->out;
+  return NULL;
+}
+
+static gf_status fail_input(const gf__graph *graph, const gf__value *at, const char *name) {
+  const char *names[MOST_NODES + 1] = {graph->input.name};
+  for (int i = 0; i < graph->count; i++) names[i + 1] = graph->nodes[i]->name;
+  const char *close = gf__did_you_mean(name, names, (size_t)graph->count + 1, sizeof *names);
+  return gf__value_fail(at, "there is no node '%s' before this one%s%s%s", name,
+                        close ? "; did you mean '" : "", close ? close : "", close ? "'?" : "");
+}
+
+static gf_status connect(gf__graph *graph, gf__node *node, const gf__value *item,
+                         const gf__value *input) {
+  if (!input) {
+    node->in[node->in_count++] =
+        graph->count ? &graph->nodes[graph->count - 1]->out : &graph->input;
+  } else if (input->kind == GF__SCALAR) {
+    node->in[0] = find_tensor(graph, input->text);
+    if (!node->in[0]) return fail_input(graph, input, input->text);
+    node->in_count = 1;
+  } else {
+    for (size_t i = 0; input->kind == GF__SEQUENCE && i < input->count; i++) {
+      const gf__value *one = input->items[i];
+      if (one->kind != GF__SCALAR || node->in_count == GF__MOST_INPUTS - 1)
+        return gf__value_fail(input, "input must be a node's name or a list of at most %d names",
+                              GF__MOST_INPUTS - 1);
+      node->in[node->in_count] = find_tensor(graph, one->text);
+      if (!node->in[node->in_count++]) return fail_input(graph, one, one->text);
+    }
+  }
+  if (node->in_count < node->layer->least_inputs || node->in_count > node->layer->most_inputs)
+    return gf__value_fail(item, "%s '%s' takes %d input%s, not %d", node->layer->name, node->name,
+                          node->layer->least_inputs, node->layer->least_inputs == 1 ? "" : "s",
+                          node->in_count);
+  return GF_OK;
+}
+
+static gf_status find_layer(const gf__value *item, const char *type, const gf__layer **out) {
+  *out = gf__layer_find(type);
+  if (*out) return GF_OK;
+  const char *names[64];
+  size_t count = 0;
+  gf__text known = {0};
+  for (const gf__layer *const *l = gf__layers; *l; l++) {
+    names[count++] = (*l)->name;
+    gf__text_add(&known, "%s%s", count > 1 ? ", " : "", (*l)->name);
+  }
+  const char *close = gf__did_you_mean(type, names, count, sizeof *names);
+  const gf__value *at = gf__value_get(item, "type");
+  gf_status status =
+      gf__value_fail(at ? at : item, "there is no layer '%s'%s%s%s known layers: %s", type,
+                     close ? "; did you mean '" : ";", close ? close : "", close ? "'?" : "",
+                     known.data ? known.data : "");
+  gf__text_free(&known);
+  return status;
+}
+
+static void node_free(gf__node *node) {
+  if (!node) return;
+  if (node->options) gf__keys_free(node->layer->keys, node->layer->key_count, node->options);
+  free(node->options);
+  free(node->state);
+  gf__buffer_free(&node->saved);
+  free(node);
+}
+
+static gf_status node_new(const gf__layer *layer, const char *name, int number, gf__node **out) {
+  gf__node *node = calloc(1, sizeof *node);
+  *out = node;
+  if (!node) return gf__fail_host_memory(sizeof *node);
+  node->layer = layer;
+  node->number = number;
+  if (*name) snprintf(node->name, sizeof node->name, "%s", name);
+  else snprintf(node->name, sizeof node->name, "%s_%d", layer->name, number);
+  snprintf(node->out.name, sizeof node->out.name, "%s", node->name);
+  /* One byte more than nothing, so that a layer without options has a pointer, too. */
+  node->options = calloc(1, layer->options_size + 1);
+  node->state = calloc(1, layer->state_size + 1);
+  if (node->options && node->state) return GF_OK;
+  return gf__fail_host_memory(layer->options_size + layer->state_size);
+}
+
+static gf_status add_node(gf__graph *graph, const gf__layer *layer, const char *name,
+                          gf__node **out) {
+  *out = NULL;
+  if (graph->count == MOST_NODES)
+    return gf__fail(GF_ERROR_CONFIG, "a network has at most %d nodes", MOST_NODES);
+  gf__node **nodes = realloc(graph->nodes, (size_t)(graph->count + 1) * sizeof *nodes);
+  if (!nodes) return gf__fail_host_memory((size_t)(graph->count + 1) * sizeof *nodes);
+  graph->nodes = nodes;
+  gf_status status = node_new(layer, name, graph->count, out);
+  if (status != GF_OK) node_free(*out);
+  return status;
+}
+
+/* Reads the options, connects and sets up; the node is not in the graph yet. */
+static gf_status fill_node(gf__graph *graph, gf__node *node, const gf__value *item,
+                           node_keys *common) {
+  const gf__layer *layer = node->layer;
+  const gf__key_group groups[] = {{common_keys, COMMON, common},
+                                  {layer->keys, layer->key_count, node->options}};
+  if (find_tensor(graph, node->name))
+    return gf__value_fail(item, "there are two nodes '%s'", node->name);
+  GF_TRY(gf__keys_read_groups(item, node->name, groups, 2));
+  GF_TRY(connect(graph, node, item, common->input));
+  if (layer->setup(node) != GF_OK)
+    return gf__fail(GF_ERROR_SHAPE, "%s: %s", item->place, gf_error_message());
+  return GF_OK;
+}
+
+static gf_status read_node(gf__graph *graph, const gf__value *item) {
+  if (item->kind != GF__MAPPING)
+    return gf__value_fail(item, "a node is a mapping such as {name: a, type: relu, input: b}");
+  const gf__value *type = gf__value_get(item, "type"), *name = gf__value_get(item, "name");
+  if (!type || type->kind != GF__SCALAR)
+    return gf__value_fail(item, "a node needs a type, the name of a layer");
+  if (name && (name->kind != GF__SCALAR || strlen(name->text) >= GF__NAME_SIZE - 8))
+    return gf__value_fail(name, "a node's name is a word of at most %d characters",
+                          GF__NAME_SIZE - 9);
+  const gf__layer *layer;
+  GF_TRY(find_layer(item, type->text, &layer));
+  gf__node *node;
+  GF_TRY(add_node(graph, layer, name ? name->text : "", &node));
+  node_keys common = {0};
+  gf_status status = fill_node(graph, node, item, &common);
+  gf__keys_free(common_keys, COMMON, &common);
+  if (status != GF_OK) node_free(node);
+  else graph->nodes[graph->count++] = node;
+  return status;
+}
+
+static gf_status add_loss(gf__graph *graph) {
+  gf__node *node;
+  gf__tensor *logits = &graph->nodes[graph->count - 1]->out;
+  GF_TRY(add_node(graph, &gf__layer_softmax_cross_entropy, "loss", &node));
+  node->in[node->in_count++] = logits;
+  gf_status status = node->layer->setup(node);
+  if (status != GF_OK) node_free(node);
+  else graph->nodes[graph->count++] = node;
+  return status;
+}
+
+gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) {
+  snprintf(graph->input.name, sizeof graph->input.name, "input");
+  if (list->kind != GF__SEQUENCE || list->count == 0)
+    return gf__value_fail(list, "a graph is a list of nodes");
+  for (size_t i = 0; i < list->count; i++) GF_TRY(read_node(graph, list->items[i]));
+  for (int i = 0; i + 1 < graph->count; i++)
+    if (gf__graph_uses(graph, &graph->nodes[i]->out) == 0)
+      return gf__value_fail(list->items[i], "nothing reads the output of '%s'",
+                            graph->nodes[i]->name);
+  return loss ? add_loss(graph) : GF_OK;
+}
+
+void gf__graph_remove(gf__graph *graph, int index) {
+  node_free(graph->nodes[index]);
+  graph->count--;
+  for (int i = index; i < graph->count; i++) graph->nodes[i] = graph->nodes[i + 1];
+}
+
+void gf__graph_free(gf__graph *graph) {
+  for (int i = 0; i < graph->count; i++) node_free(graph->nodes[i]);
+  free(graph->nodes);
+  *graph = (gf__graph){0};
+}
+
+int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor) {
+  int uses = 0;
+  for (int i = 0; i < graph->count; i++)
+    for (int k = 0; k < graph->nodes[i]->in_count; k++) uses += graph->nodes[i]->in[k] == tensor;
+  return uses;
+}
+
+gf__node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
+  for (int i = 0; i < graph->count; i++)
+    if (&graph->nodes[i]->out == tensor) return graph->nodes[i];
+  return NULL;
+}

@@ -1,0 +1,31 @@
+/* A network as a graph of nodes in an order in which each stands after its inputs. */
+#ifndef GF_MODEL_GRAPH_H
+#define GF_MODEL_GRAPH_H
+
+#include "layers/layer.h"
+
+typedef struct gf__graph {
+  gf__node **nodes;
+  int count;
+  gf__tensor input;
+} gf__graph;
+
+/* Adds the nodes of a list in a config: mappings with name, type, input and the
+ * keys of the type. graph->input has its shape; the last node's output is the
+ * network's. With loss, a softmax_cross_entropy ends the graph. */
+gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) GF_MUST_USE;
+void gf__graph_free(gf__graph *graph);
+
+/* The number of inputs of nodes that tensor is. */
+int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor);
+/* The node that makes tensor; NULL for the graph's input. */
+gf__node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor);
+
+/* Frees a node that nothing reads any more. */
+void gf__graph_remove(gf__graph *graph, int index);
+
+/* Moves adds and activations into the store of the node before them where that
+ * node has an epilogue and nothing else reads its output. */
+void gf__graph_fuse(gf__graph *graph);
+
+#endif

@@ -1,0 +1,66 @@
+/* A network on a device: what the trainer and the tests see of it. */
+#ifndef GF_MODEL_MODEL_H
+#define GF_MODEL_MODEL_H
+
+#include <gradflow/model.h>
+
+#include "model/graph.h"
+#include "model/plan.h"
+
+enum { GF__RESULT_SLOTS = 256 };
+
+typedef enum gf__initialisation {
+  GF__UNIFORM_FAN_IN, /* U(+-1/sqrt(fan_in)), PyTorch's default: the report's */
+  GF__HE,             /* N(0, 2/fan_in): He et al., 2015; biases 0 */
+  GF__XAVIER          /* U(+-sqrt(6/(fan_in + fan_out))): Glorot and Bengio, 2010; biases 0 */
+} gf__initialisation;
+
+struct gf_model {
+  gf_device *device;
+  gf__graph graph;
+  gf__plan plan;
+  gf_image_shape image;
+  int classes, batch;
+  gf__parameter **parameters; /* trainable ones from input to output, then running statistics */
+  int parameter_count, trainable_count;
+  /* Flat buffers: each tensor begins at a multiple of the device's alignment. */
+  size_t flat_floats, running_floats;
+  gf__buffer *weights, *gradients, *running;
+  gf__buffer *workspace, *labels, *results;
+  gf__upload *image_upload, *label_upload;
+  gf__initialisation initialisation;
+  gf__pass pass;
+};
+
+/* What gf_model_open decides and tests may decide otherwise. */
+typedef struct gf__model_options {
+  bool no_loss;        /* the output's gradient comes from outside */
+  bool input_gradient; /* wanted as well */
+} gf__model_options;
+
+gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *config,
+                         gf_image_shape image, int classes, int batch, unsigned long long seed,
+                         const gf__model_options *options) GF_MUST_USE;
+/* Sets every parameter to its beginning for seed. */
+gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST_USE;
+
+/* Bytes on the device, for batch images. */
+typedef struct gf__memory {
+  size_t parameters;  /* with gradients and running statistics */
+  size_t activations; /* with their gradients and what layers keep for backward */
+  size_t input;       /* images, labels, losses */
+  size_t workspace;
+} gf__memory;
+gf__memory gf__model_memory(const gf_model *model, int batch);
+size_t gf__memory_total(const gf__memory *memory);
+
+/* The steps of gf_model_forward and gf_model_backward, without waiting: */
+gf_status gf__model_upload(gf_model *model, const float *images, const int *labels,
+                           int count) GF_MUST_USE;
+/* The sums of the losses and of the hits go to slot of model->results. */
+gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) GF_MUST_USE;
+gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
+/* Reads slots first to first + count - 1: sums of losses and numbers of hits, in turn. Waits. */
+gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) GF_MUST_USE;
+
+#endif

@@ -1,0 +1,30 @@
+/* The "model" section of a config. */
+#ifndef GF_MODEL_NETWORK_CONFIG_H
+#define GF_MODEL_NETWORK_CONFIG_H
+
+#include "model/families.h"
+
+typedef struct gf__network_config {
+  int family;               /* index in gf__families, or behind its end for a graph */
+  const gf__value *graph;   /* of the config, or NULL */
+  int initialisation, algorithm, fuse;
+  void *family_options;     /* of the family, or NULL */
+} gf__network_config;
+
+/* Words of model.algorithm: "auto", then the convolution algorithms' names. */
+extern const char *const gf__algorithm_words[];
+
+gf_status gf__network_config_read(gf__network_config *out, const gf_config *config) GF_MUST_USE;
+void gf__network_config_free(gf__network_config *network);
+/* Whether adds and activations are fused. */
+bool gf__network_config_fuses(const gf__network_config *network);
+/* The family's graph for a number of classes as a config with a list "graph";
+ * *out is NULL where the config has a graph of its own. */
+gf_status gf__network_config_expand(const gf__network_config *network, int classes,
+                                    gf_config **out) GF_MUST_USE;
+/* Appends the lines of the resolved section. */
+void gf__network_config_write(gf__text *out, const gf__network_config *network);
+/* Appends the tables of keys for help. */
+void gf__network_config_help(gf__text *out);
+
+#endif

@@ -1,0 +1,197 @@
+/* The parameters of a network: where they lie, how they begin, and their way
+ * between the layouts of the API and of the device. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "model/model.h"
+#include "model/parameters.h"
+
+/* Floats from one tensor's start to where the next may start. */
+static size_t aligned(const gf_device *device, size_t floats) {
+  size_t alignment = gf_device_describe(device)->base_alignment / sizeof(float);
+  if (alignment < 16) alignment = 16; /* so that vectors of tensors are aligned, too */
+  return (floats + alignment - 1) / alignment * alignment;
+}
+
+static void collect(gf_model *model, bool trainable, size_t *floats) {
+  for (int i = 0; i < model->graph.count; i++)
+    for (int k = 0; k < model->graph.nodes[i]->parameter_count; k++) {
+      gf__parameter *p = &model->graph.nodes[i]->parameters[k];
+      if (p->trainable != trainable) continue;
+      p->offset = *floats;
+      *floats += aligned(model->device, p->count);
+      model->parameters[model->parameter_count++] = p;
+    }
+}
+
+gf_status gf__parameters_collect(gf_model *model) {
+  size_t most = 0;
+  for (int i = 0; i < model->graph.count; i++)
+    most += (size_t)model->graph.nodes[i]->parameter_count;
+  model->parameters = calloc(most + 1, sizeof *model->parameters);
+  if (!model->parameters) return gf__fail_host_memory(most * sizeof *model->parameters);
+  collect(model, true, &model->flat_floats);
+  model->trainable_count = model->parameter_count;
+  collect(model, false, &model->running_floats);
+  return GF_OK;
+}
+
+gf_status gf__parameters_allocate(gf_model *model) {
+  gf_device *device = model->device;
+  size_t flat = model->flat_floats * sizeof(float), running = model->running_floats * sizeof(float);
+  if (flat) {
+    GF_TRY(gf__buffer_new(&model->weights, device, flat, "parameters"));
+    GF_TRY(gf__buffer_new(&model->gradients, device, flat, "gradients of parameters"));
+    GF_TRY(gf__buffer_zero(model->gradients));
+  }
+  if (running) GF_TRY(gf__buffer_new(&model->running, device, running, "running statistics"));
+  for (int i = 0; i < model->parameter_count; i++) {
+    gf__parameter *p = model->parameters[i];
+    size_t offset = p->offset * sizeof(float), bytes = p->count * sizeof(float);
+    GF_TRY(gf__buffer_part(&p->data, p->trainable ? model->weights : model->running, offset, bytes));
+    if (p->trainable) GF_TRY(gf__buffer_part(&p->grad, model->gradients, offset, bytes));
+  }
+  return GF_OK;
+}
+
+void gf__parameters_free(gf_model *model) {
+  for (int i = 0; i < model->parameter_count; i++) {
+    gf__buffer_free(&model->parameters[i]->data);
+    gf__buffer_free(&model->parameters[i]->grad);
+  }
+  free(model->parameters);
+  gf__buffer_free(&model->weights);
+  gf__buffer_free(&model->gradients);
+  gf__buffer_free(&model->running);
+}
+
+static void dims4(const gf__parameter *p, size_t d[4]) {
+  for (int i = 0; i < 4; i++) d[i] = i < p->dim_count ? (size_t)p->dims[i] : 1;
+}
+
+void gf__parameter_to_device(const gf__parameter *p, const float *from, float *to) {
+  size_t d[4], at = 0;
+  dims4(p, d);
+  for (size_t k = 0; k < d[0]; k++)
+    for (size_t c = 0; c < d[1]; c++)
+      for (size_t rs = 0; rs < d[2] * d[3]; rs++) to[(rs * d[1] + c) * d[0] + k] = from[at++];
+}
+
+void gf__parameter_from_device(const gf__parameter *p, const float *from, float *to) {
+  size_t d[4], at = 0;
+  dims4(p, d);
+  for (size_t k = 0; k < d[0]; k++)
+    for (size_t c = 0; c < d[1]; c++)
+      for (size_t rs = 0; rs < d[2] * d[3]; rs++) to[at++] = from[(rs * d[1] + c) * d[0] + k];
+}
+
+/* Uniform in +-bound. */
+static void fill_uniform(float *out, size_t count, double bound, uint64_t seed, uint32_t tensor) {
+  for (size_t i = 0; i < count; i++) {
+    gf__random4 r = gf__random(seed, GF__STREAM_WEIGHTS, tensor, (uint32_t)(i / 4), 0);
+    out[i] = (float)((2.0 * gf__random_float(r.v[i % 4]) - 1.0) * bound);
+  }
+}
+
+/* Normal by Box and Muller, 1958. */
+static void fill_normal(float *out, size_t count, double deviation, uint64_t seed,
+                        uint32_t tensor) {
+  const double two_pi = 6.283185307179586;
+  for (size_t i = 0; i < count; i++) {
+    gf__random4 r = gf__random(seed, GF__STREAM_WEIGHTS, tensor, (uint32_t)i, 0);
+    double u = 1.0 - (double)gf__random_float(r.v[0]), v = (double)gf__random_float(r.v[1]);
+    out[i] = (float)(deviation * sqrt(-2.0 * log(u)) * cos(two_pi * v));
+  }
+}
+
+static void fill_constant(float *out, size_t count, float value) {
+  for (size_t i = 0; i < count; i++) out[i] = value;
+}
+
+static void fill(const gf_model *model, const gf__parameter *p, uint64_t seed, uint32_t tensor,
+                 float *out) {
+  double fan_in = p->fan_in, fan_out = p->fan_out;
+  bool uniform = model->initialisation == GF__UNIFORM_FAN_IN;
+  if (p->fill == GF__FILL_ONE) fill_constant(out, p->count, 1);
+  else if (p->fill == GF__FILL_ZERO || (p->fill == GF__FILL_FAN_IN && !uniform))
+    fill_constant(out, p->count, 0);
+  else if (uniform) fill_uniform(out, p->count, 1 / sqrt(fan_in), seed, tensor);
+  else if (model->initialisation == GF__HE)
+    fill_normal(out, p->count, sqrt(2 / fan_in), seed, tensor);
+  else fill_uniform(out, p->count, sqrt(6 / (fan_in + fan_out)), seed, tensor);
+}
+
+gf_status gf__model_initialise(gf_model *model, unsigned long long seed) {
+  for (int i = 0; i < model->parameter_count; i++) {
+    size_t bytes = model->parameters[i]->count * sizeof(float);
+    float *values = malloc(bytes);
+    if (!values) return gf__fail_host_memory(bytes);
+    fill(model, model->parameters[i], seed, (uint32_t)i, values);
+    gf_status status = gf_model_write_parameter(model, i, values);
+    free(values);
+    GF_TRY(status);
+  }
+  return GF_OK;
+}
+
+int gf_model_parameter_count(const gf_model *model) { return model->parameter_count; }
+
+gf_parameter gf_model_parameter(const gf_model *model, int index) {
+  const gf__parameter *p = model->parameters[index];
+  gf_parameter out = {.name = p->name,
+                      .layer = p->layer,
+                      .dim_count = p->dim_count,
+                      .count = p->count,
+                      .is_weight = p->is_weight,
+                      .trainable = p->trainable};
+  memcpy(out.dims, p->dims, sizeof out.dims);
+  return out;
+}
+
+size_t gf_model_parameter_total(const gf_model *model) {
+  size_t total = 0;
+  for (int i = 0; i < model->trainable_count; i++) total += model->parameters[i]->count;
+  return total;
+}
+
+static gf_status check_index(const gf_model *model, int index) {
+  if (index >= 0 && index < model->parameter_count) return GF_OK;
+  return gf__fail(GF_ERROR_ARGUMENT, "there is no parameter %d; the network has %d", index,
+                  model->parameter_count);
+}
+
+static gf_status read(const gf__parameter *p, gf__buffer *buffer, float *out) {
+  size_t bytes = p->count * sizeof(float);
+  float *values = malloc(bytes);
+  if (!values) return gf__fail_host_memory(bytes);
+  gf_status status = gf__buffer_read(buffer, 0, bytes, values);
+  if (status == GF_OK) gf__parameter_from_device(p, values, out);
+  free(values);
+  return status;
+}
+
+gf_status gf_model_read_parameter(gf_model *model, int index, float *out) {
+  GF_TRY(check_index(model, index));
+  return read(model->parameters[index], model->parameters[index]->data, out);
+}
+
+gf_status gf_model_read_gradient(gf_model *model, int index, float *out) {
+  GF_TRY(check_index(model, index));
+  if (!model->parameters[index]->trainable)
+    return gf__fail(GF_ERROR_ARGUMENT, "%s has no gradient", model->parameters[index]->name);
+  return read(model->parameters[index], model->parameters[index]->grad, out);
+}
+
+gf_status gf_model_write_parameter(gf_model *model, int index, const float *values) {
+  GF_TRY(check_index(model, index));
+  const gf__parameter *p = model->parameters[index];
+  size_t bytes = p->count * sizeof(float);
+  float *ordered = malloc(bytes);
+  if (!ordered) return gf__fail_host_memory(bytes);
+  gf__parameter_to_device(p, values, ordered);
+  gf_status status = gf__buffer_write(p->data, 0, bytes, ordered);
+  free(ordered);
+  return status;
+}

@@ -1,0 +1,243 @@
+#include "model/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The time for which a tensor's data or gradient is needed. Node i of N runs
+ * forward at time i and backward at 2N - 1 - i. */
+typedef struct life {
+  size_t floats; /* an image; 0: not needed */
+  int start, end;
+  int *slot;
+  gf__tensor *owner; /* of a gradient: whose storage it is, itself or an alias */
+} life;
+
+typedef struct planner {
+  gf__graph *graph;
+  life *data, *grad; /* by the tensors' index */
+  bool *is_wanted;   /* the gradient */
+  int *shares;       /* of the gradient, still to come in backward */
+} planner;
+
+static bool is_loss(const gf__node *node) { return node->layer == &gf__layer_softmax_cross_entropy; }
+
+static int backward_time(const planner *p, int node) { return 2 * p->graph->count - 1 - node; }
+
+static gf__tensor *tensor_at(gf__graph *graph, int index) {
+  return index == 0 ? &graph->input : &graph->nodes[index - 1]->out;
+}
+
+static void extend(life *l, int time) {
+  if (time > l->end) l->end = time;
+}
+
+/* Where backward of node reads data: its own, and its inputs'. */
+static void plan_data(planner *p) {
+  gf__graph *graph = p->graph;
+  int last = 2 * graph->count;
+  for (int i = 0; i < graph->count; i++) {
+    gf__node *node = graph->nodes[i];
+    life *own = &p->data[node->out.index];
+    *own = (life){.floats = is_loss(node) ? 0 : gf__tensor_size(&node->out),
+                  .start = i,
+                  .end = i,
+                  .slot = &node->out.data_slot};
+    /* The network's output can be read after a pass. */
+    if (i + 1 == graph->count) own->end = last;
+    if (node->layer->backward_reads_output) extend(own, backward_time(p, i));
+    for (int k = 0; k < node->in_count; k++) {
+      life *in = &p->data[node->in[k]->index];
+      extend(in, i);
+      if (is_loss(node)) in->end = last;
+      bool is_addend = node->has_addend && k == node->in_count - 1;
+      if (node->layer->backward_reads_input && !is_addend) extend(in, backward_time(p, i));
+      /* The last share of the gradient is masked by the activation's output. */
+      const gf__node *producer = gf__graph_producer(graph, node->in[k]);
+      if (producer && producer->activation.kind != GF__ACTIVATION_NONE)
+        extend(in, backward_time(p, i));
+    }
+  }
+}
+
+static void plan_wanted(planner *p, bool input_gradient) {
+  p->is_wanted[0] = input_gradient;
+  for (int i = 0; i < p->graph->count; i++) {
+    const gf__node *node = p->graph->nodes[i];
+    bool *wanted = &p->is_wanted[node->out.index];
+    for (int k = 0; k < node->parameter_count; k++) *wanted |= node->parameters[k].trainable;
+    for (int k = 0; k < node->in_count; k++) {
+      *wanted |= p->is_wanted[node->in[k]->index];
+      p->shares[node->in[k]->index]++;
+    }
+  }
+}
+
+/* An addend's gradient is the output's own: the first share can be had for
+ * nothing if another node adds the next one in place. */
+static bool can_alias(const planner *p, const gf__node *node, const gf__tensor *t) {
+  for (int k = 0; k + 1 < node->in_count; k++)
+    if (node->in[k] == t) return false;
+  return p->shares[t->index] > 1;
+}
+
+/* The gradient of input k of node i, in the order in which backward runs. */
+static void plan_sink(planner *p, int i, int k) {
+  gf__node *node = p->graph->nodes[i];
+  gf__tensor *t = node->in[k];
+  gf__sink *sink = &node->sinks[k];
+  life *l = &p->grad[t->index];
+  *sink = (gf__sink){.is_wanted = p->is_wanted[t->index]};
+  bool is_addend = node->has_addend && k == node->in_count - 1;
+  if (sink->is_wanted) {
+    bool is_first = l->floats == 0;
+    const gf__node *producer = gf__graph_producer(p->graph, t);
+    sink->accumulates = !is_first;
+    sink->masks = p->shares[t->index] == 1 && producer &&
+                  producer->activation.kind != GF__ACTIVATION_NONE;
+    if (is_first) {
+      int end = producer ? backward_time(p, t->index - 1) : 2 * p->graph->count;
+      *l = (life){.floats = gf__tensor_size(t),
+                  .start = backward_time(p, i),
+                  .end = end,
+                  .slot = &t->grad_slot,
+                  .owner = t};
+      if (is_addend && can_alias(p, node, t)) {
+        l->owner = p->grad[node->out.index].owner;
+        extend(&p->grad[l->owner->index], end);
+      }
+    }
+  }
+  p->shares[t->index]--;
+}
+
+static void plan_gradients(planner *p) {
+  gf__graph *graph = p->graph;
+  gf__node *last = graph->nodes[graph->count - 1];
+  /* Without a loss the gradient of the output comes from outside. */
+  if (!is_loss(last))
+    p->grad[last->out.index] = (life){.floats = gf__tensor_size(&last->out),
+                                      .start = graph->count,
+                                      .end = 2 * graph->count,
+                                      .slot = &last->out.grad_slot,
+                                      .owner = &last->out};
+  for (int i = graph->count - 1; i >= 0; i--) {
+    gf__node *node = graph->nodes[i];
+    int k = node->in_count - 1;
+    if (node->has_addend) plan_sink(p, i, k--); /* backward gives the addend its share first */
+    for (int j = 0; j <= k; j++) plan_sink(p, i, j);
+  }
+}
+
+static int by_start(const void *a, const void *b) {
+  const life *x = *(life *const *)a, *y = *(life *const *)b;
+  if (x->start != y->start) return x->start < y->start ? -1 : 1;
+  return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+/* The free slot that wastes least: the smallest that is large enough, else the largest. */
+static int pick_slot(const gf__plan *plan, const life *l) {
+  int best = -1;
+  for (int s = 0; s < plan->count; s++) {
+    const gf__slot *slot = &plan->slots[s];
+    if (slot->free_after >= l->start) continue;
+    if (best < 0) {
+      best = s;
+      continue;
+    }
+    size_t have = plan->slots[best].floats, new = slot->floats;
+    bool fits = new >= l->floats, had = have >= l->floats;
+    if (had ? fits && new < have : new > have) best = s;
+  }
+  return best;
+}
+
+static void assign_slots(gf__plan *plan, life **lives, size_t count) {
+  qsort(lives, count, sizeof *lives, by_start);
+  for (size_t i = 0; i < count; i++) {
+    life *l = lives[i];
+    int s = pick_slot(plan, l);
+    if (s < 0) s = plan->count++;
+    gf__slot *slot = &plan->slots[s];
+    if (slot->floats < l->floats) slot->floats = l->floats;
+    slot->free_after = l->end;
+    *l->slot = s;
+  }
+}
+
+static gf_status make(planner *p, gf__plan *plan, bool input_gradient, life **lives) {
+  gf__graph *graph = p->graph;
+  size_t tensors = (size_t)graph->count + 1, count = 0;
+  plan_wanted(p, input_gradient);
+  plan_data(p);
+  plan_gradients(p);
+  for (size_t t = 1; t < tensors; t++) /* the input's data has a buffer of its own */
+    if (p->data[t].floats) lives[count++] = &p->data[t];
+  for (size_t t = 0; t < tensors; t++)
+    if (p->grad[t].floats && p->grad[t].owner->index == (int)t) lives[count++] = &p->grad[t];
+  plan->slots = calloc(count ? count : 1, sizeof *plan->slots);
+  if (!plan->slots) return gf__fail_host_memory(count * sizeof *plan->slots);
+  assign_slots(plan, lives, count);
+  for (size_t t = 0; t < tensors; t++) /* owners have theirs */
+    if (p->grad[t].floats) *p->grad[t].slot = p->grad[t].owner->grad_slot;
+  return GF_OK;
+}
+
+gf_status gf__plan_make(gf__plan *plan, gf__graph *graph, bool input_gradient) {
+  size_t tensors = (size_t)graph->count + 1;
+  for (size_t t = 0; t < tensors; t++) {
+    gf__tensor *tensor = tensor_at(graph, (int)t);
+    tensor->index = (int)t;
+    tensor->data_slot = tensor->grad_slot = -1;
+  }
+  planner p = {.graph = graph,
+               .data = calloc(tensors, sizeof *p.data),
+               .grad = calloc(tensors, sizeof *p.grad),
+               .is_wanted = calloc(tensors, sizeof *p.is_wanted),
+               .shares = calloc(tensors, sizeof *p.shares)};
+  life **lives = calloc(2 * tensors, sizeof *lives);
+  gf_status status = p.data && p.grad && p.is_wanted && p.shares && lives
+                         ? make(&p, plan, input_gradient, lives)
+                         : gf__fail_host_memory(tensors * sizeof *p.data);
+  free(p.data);
+  free(p.grad);
+  free(p.is_wanted);
+  free(p.shares);
+  free(lives);
+  return status;
+}
+
+size_t gf__plan_floats(const gf__plan *plan) {
+  size_t floats = 0;
+  for (int s = 0; s < plan->count; s++) floats += plan->slots[s].floats;
+  return floats;
+}
+
+gf_status gf__plan_allocate(gf__plan *plan, gf__graph *graph, gf_device *device, int batch) {
+  for (int s = 0; s < plan->count; s++)
+    GF_TRY(gf__buffer_new(&plan->slots[s].buffer, device,
+                          plan->slots[s].floats * (size_t)batch * sizeof(float),
+                          "activations and their gradients"));
+  for (int t = 0; t <= graph->count; t++) {
+    gf__tensor *tensor = tensor_at(graph, t);
+    if (tensor->data_slot >= 0) tensor->data = plan->slots[tensor->data_slot].buffer;
+    if (tensor->grad_slot >= 0) tensor->grad = plan->slots[tensor->grad_slot].buffer;
+  }
+  for (int i = 0; i < graph->count; i++)
+    for (int k = 0; k < graph->nodes[i]->in_count; k++) {
+      gf__sink *sink = &graph->nodes[i]->sinks[k];
+      gf__tensor *t = graph->nodes[i]->in[k];
+      if (!sink->is_wanted) continue;
+      sink->grad = t->grad;
+      if (sink->accumulates) sink->epilogue.addend = t->grad;
+      if (!sink->masks) continue;
+      sink->epilogue.mask = t->data;
+      sink->epilogue.activation = gf__graph_producer(graph, t)->activation;
+    }
+  return GF_OK;
+}
+
+void gf__plan_free(gf__plan *plan) {
+  for (int s = 0; s < plan->count; s++) gf__buffer_free(&plan->slots[s].buffer);
+  free(plan->slots);
+  *plan = (gf__plan){0};
+}

@@ -1,0 +1,82 @@
+#include "ops/batch_norm.h"
+
+#include <stdio.h>
+
+static int parts(const gf_device *device) { return 4 * gf__device_parallelism(device); }
+
+size_t gf__batch_norm_workspace(const gf_device *device, int channels) {
+  return (size_t)parts(device) * 2 * (size_t)channels * sizeof(float);
+}
+
+static gf_status get_kernel(gf_device *device, int channels, const char *name, gf__kernel **out) {
+  char options[64];
+  snprintf(options, sizeof options, "-DVEC=%d -DC=%d", gf__vector_width(device, channels),
+           channels);
+  return gf__kernel_get(out, device, "batch_norm.cl", name, options);
+}
+
+/* A work-item for each vector of channels of each part of the rows. */
+static gf__grid parts_grid(const gf_device *device, int channels, int rows, int operands) {
+  gf__grid grid = gf__grid_single((size_t)(channels / gf__vector_width(device, channels)),
+                                  (size_t)parts(device), 1);
+  grid.bytes = 4.0 * rows * channels * operands;
+  return grid;
+}
+
+static gf__grid values_grid(const gf_device *device, int channels, int rows, int operands,
+                            int *count) {
+  int width = gf__vector_width(device, channels);
+  *count = rows * (channels / width);
+  gf__grid grid = gf__grid_flat(device, (size_t)*count);
+  grid.bytes = 4.0 * rows * channels * operands;
+  return grid;
+}
+
+gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, int rows,
+                                 const gf__buffer *x, gf__buffer *y, bool training,
+                                 const gf__epilogue *epilogue, gf__buffer *workspace) {
+  int channels = norm->channels, count;
+  gf__kernel *moments, *join, *running, *normalize;
+  gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
+  if (training) {
+    GF_TRY(get_kernel(device, channels, "moments", &moments));
+    GF_TRY(get_kernel(device, channels, "join_moments", &join));
+    GF_TRY(GF_LAUNCH(moments, parts_grid(device, channels, rows, 1), GF_BUFFER(x),
+                     GF_BUFFER(workspace), GF_INT(rows), GF_INT(parts(device))));
+    GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(norm->saved),
+                     GF_BUFFER(norm->running_mean), GF_BUFFER(norm->running_variance),
+                     GF_INT(rows), GF_INT(parts(device)), GF_FLOAT(norm->eps),
+                     GF_FLOAT(norm->momentum)));
+  } else {
+    GF_TRY(get_kernel(device, channels, "use_running", &running));
+    GF_TRY(GF_LAUNCH(running, each_channel, GF_BUFFER(norm->running_mean),
+                     GF_BUFFER(norm->running_variance), GF_BUFFER(norm->saved),
+                     GF_FLOAT(norm->eps)));
+  }
+  GF_TRY(get_kernel(device, channels, "normalize_rows", &normalize));
+  gf__grid grid = values_grid(device, channels, rows, 2 + !!epilogue->addend, &count);
+  return GF_LAUNCH(normalize, grid, GF_BUFFER(x), GF_BUFFER(norm->saved), GF_BUFFER(norm->gamma),
+                   GF_BUFFER(norm->beta), GF_BUFFER(y), GF_INT(count), GF_EPILOGUE(epilogue));
+}
+
+gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm, int rows,
+                                  const gf__buffer *x, const gf__buffer *dy, gf__buffer *dgamma,
+                                  gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
+                                  gf__buffer *workspace) {
+  int channels = norm->channels, count;
+  gf__kernel *sums, *join, *normalize;
+  gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
+  GF_TRY(get_kernel(device, channels, "gradient_sums", &sums));
+  GF_TRY(get_kernel(device, channels, "join_gradient_sums", &join));
+  GF_TRY(GF_LAUNCH(sums, parts_grid(device, channels, rows, 2), GF_BUFFER(x), GF_BUFFER(dy),
+                   GF_BUFFER(norm->saved), GF_BUFFER(workspace), GF_INT(rows),
+                   GF_INT(parts(device))));
+  GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(dgamma), GF_BUFFER(dbeta),
+                   GF_INT(parts(device))));
+  if (!dx) return GF_OK;
+  GF_TRY(get_kernel(device, channels, "normalize_rows_backward", &normalize));
+  gf__grid grid = values_grid(device, channels, rows, 3, &count);
+  return GF_LAUNCH(normalize, grid, GF_BUFFER(x), GF_BUFFER(dy), GF_BUFFER(norm->saved),
+                   GF_BUFFER(norm->gamma), GF_BUFFER(dgamma), GF_BUFFER(dbeta), GF_BUFFER(dx),
+                   GF_INT(rows), GF_INT(count), GF_EPILOGUE(epilogue));
+}

@@ -1,0 +1,28 @@
+/* Batch normalization over the rows of (rows, channels): Ioffe and Szegedy, 2015. */
+#ifndef GF_OPS_BATCH_NORM_H
+#define GF_OPS_BATCH_NORM_H
+
+#include "ops/epilogue.h"
+
+typedef struct gf__batch_norm {
+  int channels;
+  float eps, momentum;
+  const gf__buffer *gamma, *beta;                  /* (channels) */
+  gf__buffer *running_mean, *running_variance;     /* (channels) */
+  gf__buffer *saved;                               /* (2, channels): from forward to backward */
+} gf__batch_norm;
+
+size_t gf__batch_norm_workspace(const gf_device *device, int channels); /* bytes */
+
+/* y = epilogue(gamma * normalized x + beta). training: by the statistics of
+ * these rows, which also move the running ones; otherwise by the running ones. */
+gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, int rows,
+                                 const gf__buffer *x, gf__buffer *y, bool training,
+                                 const gf__epilogue *epilogue, gf__buffer *workspace) GF_MUST_USE;
+/* Writes dgamma and dbeta, and dx unless it is NULL; of a training pass. */
+gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm, int rows,
+                                  const gf__buffer *x, const gf__buffer *dy, gf__buffer *dgamma,
+                                  gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
+                                  gf__buffer *workspace) GF_MUST_USE;
+
+#endif

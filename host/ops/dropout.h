@@ -1,0 +1,14 @@
+#ifndef GF_OPS_DROPOUT_H
+#define GF_OPS_DROPOUT_H
+
+#include <stdint.h>
+
+#include "ops/epilogue.h"
+
+/* y = epilogue(x where it is kept, scaled by 1 / (1 - p)) for count values.
+ * Forward and backward are the same call: key, step and node draw the same values. */
+gf_status gf__dropout(gf_device *device, int count, float p, const uint32_t key[2], int step,
+                      int node, const gf__buffer *x, gf__buffer *y,
+                      const gf__epilogue *epilogue) GF_MUST_USE;
+
+#endif

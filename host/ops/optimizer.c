@@ -1,0 +1,28 @@
+#include "ops/optimizer.h"
+
+#include <math.h>
+
+static gf__grid elements_grid(gf_device *device, int count, int operands) {
+  gf__grid grid = gf__grid_flat(device, (size_t)count);
+  grid.bytes = 4.0 * count * operands;
+  return grid;
+}
+
+gf_status gf__adam_step(gf_device *device, const gf__optimizer_step *s, int t, double beta1,
+                        double beta2, double eps) {
+  gf__kernel *kernel;
+  GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "adam", ""));
+  return GF_LAUNCH(kernel, elements_grid(device, s->count, 7), GF_BUFFER(s->w),
+                   GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_BUFFER(s->second),
+                   GF_INT(s->count), GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay),
+                   GF_FLOAT(1 - beta1), GF_FLOAT(1 - beta2), GF_FLOAT(eps),
+                   GF_FLOAT(1 / (1 - pow(beta1, t))), GF_FLOAT(1 / sqrt(1 - pow(beta2, t))));
+}
+
+gf_status gf__sgd_step(gf_device *device, const gf__optimizer_step *s, double momentum) {
+  gf__kernel *kernel;
+  GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "sgd", ""));
+  return GF_LAUNCH(kernel, elements_grid(device, s->count, 5), GF_BUFFER(s->w),
+                   GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_INT(s->count),
+                   GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay), GF_FLOAT(momentum));
+}

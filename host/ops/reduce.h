@@ -1,0 +1,16 @@
+#ifndef GF_OPS_REDUCE_H
+#define GF_OPS_REDUCE_H
+
+#include "device/device.h"
+
+/* Bytes of workspace that gf__column_sums needs. */
+size_t gf__column_sums_workspace(const gf_device *device, int channels);
+/* out (channels) = the sums over the rows of x (rows, channels). */
+gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf__buffer *x,
+                          gf__buffer *out, gf__buffer *workspace) GF_MUST_USE;
+
+/* out (count) = the sum over parts of partial (parts, stride), stride >= count. */
+gf_status gf__sum_parts(gf_device *device, int count, int stride, int parts,
+                        const gf__buffer *partial, gf__buffer *out) GF_MUST_USE;
+
+#endif

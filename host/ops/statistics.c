@@ -1,0 +1,25 @@
+#include "ops/statistics.h"
+
+#include <stdio.h>
+
+enum { PARTS = 16 };
+
+size_t gf__statistics_workspace(int tensors) {
+  return (size_t)tensors * PARTS * sizeof(gf__statistics_sums);
+}
+
+gf_status gf__statistics(gf_device *device, int tensors, const gf__buffer *gradient,
+                         const gf__buffer *w, const gf__buffer *old, const gf__buffer *ranges,
+                         gf__buffer *workspace, gf__buffer *out) {
+  gf__kernel *partial, *join;
+  char options[32];
+  snprintf(options, sizeof options, "-DPARTS=%d", PARTS);
+  GF_TRY(gf__kernel_get(&partial, device, "statistics.cl", "statistics", options));
+  GF_TRY(gf__kernel_get(&join, device, "statistics.cl", "join_statistics", options));
+  gf__grid grid = gf__grid_single(PARTS, (size_t)tensors, 1);
+  grid.bytes = 3.0 * (double)gf__buffer_size(gradient);
+  GF_TRY(GF_LAUNCH(partial, grid, GF_BUFFER(gradient), GF_BUFFER(w), GF_BUFFER(old),
+                   GF_BUFFER(ranges), GF_BUFFER(workspace)));
+  return GF_LAUNCH(join, gf__grid_single((size_t)tensors, 1, 1), GF_BUFFER(workspace),
+                   GF_BUFFER(out));
+}

@@ -1,0 +1,34 @@
+/* What a run folder's CSVs say, as columns to plot. */
+#ifndef GF_REPORT_RUNS_H
+#define GF_REPORT_RUNS_H
+
+#include "report/csv.h"
+
+/* The columns of metrics.csv; accuracies are read as fractions and kept in percent. */
+typedef enum gf__metric {
+  GF__EPOCH,
+  GF__TRAIN_LOSS,
+  GF__TRAIN_ACCURACY,
+  GF__VALIDATION_LOSS,
+  GF__VALIDATION_ACCURACY,
+  GF__METRIC_COUNT
+} gf__metric;
+
+typedef struct gf__run {
+  const char *folder; /* the caller's */
+  char *name;         /* the folder's base name */
+  gf__csv metrics;    /* numbers by gf__metric */
+  gf__csv gradients;
+  int layer_count;        /* 0 without gradients */
+  const char **layers;    /* (layer_count) weight tensors from input to output, without ".weight" */
+  int epoch_count;        /* epochs with gradients */
+  double *epochs;         /* (epoch_count) */
+  double *mean_gradients; /* (epoch_count, layer_count) mean |g| of the epoch's last record */
+} gf__run;
+
+/* Free the result with gf__run_free. GF_ERROR_FILE without metrics.csv, GF_ERROR_DATA for a
+ * CSV that is damaged; gradients.csv may be missing. */
+gf_status gf__run_load(gf__run *out, const char *folder) GF_MUST_USE;
+void gf__run_free(gf__run *run); /* clears; an empty one is fine */
+
+#endif

@@ -1,0 +1,26 @@
+/* Losses and hits of the steps that were queued, read back late and together,
+ * so that the host seldom waits. */
+#ifndef GF_TRAIN_RESULTS_H
+#define GF_TRAIN_RESULTS_H
+
+#include "model/model.h"
+
+typedef struct gf__results {
+  gf_model *model;
+  double started;               /* seconds */
+  int counts[GF__RESULT_SLOTS]; /* images of the steps not read yet */
+  int pending;
+  int steps;                    /* read */
+  long images;                  /* of those */
+  double batch_losses, batch_accuracies; /* sums over steps of the batch's means */
+  double losses, correct;                /* sums over images */
+  int first_nonfinite;          /* the step, counted from 0, or -1 */
+} gf__results;
+
+void gf__results_begin(gf__results *results, gf_model *model);
+/* The slot for the next step of count images; reads those that are full first. */
+gf_status gf__results_slot(gf__results *results, int count, int *slot) GF_MUST_USE;
+/* Reads what is not read yet. Waits. */
+gf_status gf__results_read(gf__results *results) GF_MUST_USE;
+
+#endif

@@ -1,0 +1,64 @@
+#include "train/run_config.h"
+
+#include <gradflow/train.h>
+
+#include "data/dataset.h"
+#include "model/network_config.h"
+#include "train/optimizers.h"
+
+/* What a config consists of; each section is read by what it is for. */
+typedef struct sections {
+  const gf__value *data, *model, *train, *optimizer, *schedule;
+} sections;
+
+static const gf__key section_keys[] = {
+    {"data", GF__KEY_ANY, offsetof(sections, data), "", 0, 0, NULL, "the images"},
+    {"model", GF__KEY_ANY, offsetof(sections, model), "", 0, 0, NULL, "the network"},
+    {"train", GF__KEY_ANY, offsetof(sections, train), "", 0, 0, NULL, "the run"},
+    {"optimizer", GF__KEY_ANY, offsetof(sections, optimizer), "", 0, 0, NULL, "the steps"},
+    {"schedule", GF__KEY_ANY, offsetof(sections, schedule), "", 0, 0, NULL, "the learning rate"},
+};
+
+static const gf__key keys[] = {
+    {"epochs", GF__KEY_INT, offsetof(gf__run_config, epochs), "100", 1, 100000, NULL,
+     "passes over the training images"},
+    {"batch_size", GF__KEY_INT, offsetof(gf__run_config, batch_size), "100", 1, 100000, NULL,
+     "images of a step"},
+    {"seed", GF__KEY_SEED, offsetof(gf__run_config, seed), "0", 0, 0, NULL,
+     "of the weights, the order of images, augmentation and dropout"},
+    {"gradients_every", GF__KEY_INT, offsetof(gf__run_config, gradients_every), "0", 0, 1000000,
+     NULL, "steps between records of the gradients; 0: an epoch's last batch"},
+};
+enum { KEYS = sizeof keys / sizeof *keys };
+
+gf_status gf__run_config_read(gf__run_config *out, const gf_config *config) {
+  const gf__value *root = gf__config_root(config);
+  sections all;
+  GF_TRY(gf__keys_read(root, "", section_keys, sizeof section_keys / sizeof *section_keys, &all));
+  GF_TRY(gf__keys_read(all.train, "train", keys, KEYS, out));
+  return gf__schedule_config_read(&out->schedule, config);
+}
+
+void gf__run_config_write(gf__text *out, const gf__run_config *run) {
+  gf__text_add(out, "train:\n");
+  gf__keys_write(out, 2, keys, KEYS, run);
+  gf__schedule_config_write(out, &run->schedule);
+}
+
+gf_status gf_config_help(char **out) {
+  gf__text text = {0};
+  gf__text_add(&text, "data:\n");
+  gf__keys_help(&text, gf__data_keys, gf__data_key_count);
+  gf__text_add(&text, "\n");
+  gf__network_config_help(&text);
+  gf__text_add(&text, "\ntrain:\n");
+  gf__keys_help(&text, keys, KEYS);
+  gf__text_add(&text, "\n");
+  gf__optimizer_config_help(&text);
+  gf__text_add(&text, "\n");
+  gf__schedule_config_help(&text);
+  gf_status status = gf__text_status(&text);
+  if (status != GF_OK) gf__text_free(&text);
+  *out = text.data;
+  return status;
+}

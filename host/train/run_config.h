@@ -1,0 +1,21 @@
+/* The "train" section of a config, and a config as a whole. */
+#ifndef GF_TRAIN_RUN_CONFIG_H
+#define GF_TRAIN_RUN_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/config.h"
+#include "train/schedules.h"
+
+typedef struct gf__run_config {
+  int epochs, batch_size;
+  uint64_t seed;
+  int gradients_every; /* steps; 0: the last batch of an epoch only */
+  gf__schedule_config schedule;
+} gf__run_config;
+
+/* Checks the names of all sections, and reads those that are the trainer's. */
+gf_status gf__run_config_read(gf__run_config *out, const gf_config *config) GF_MUST_USE;
+void gf__run_config_write(gf__text *out, const gf__run_config *run);
+
+#endif

@@ -1,0 +1,53 @@
+#include "train/schedules.h"
+
+#include <math.h>
+
+static const char *const names[] = {"cosine", "constant", "step", NULL};
+
+static const gf__key keys[] = {
+    {"name", GF__KEY_CHOICE, offsetof(gf__schedule_config, name), "cosine", 0, 0, names,
+     "how the learning rate changes from epoch to epoch"},
+    {"final", GF__KEY_FLOAT, offsetof(gf__schedule_config, final), "2e-5", 0, 1e3, NULL,
+     "cosine: the rate that it falls to (Loshchilov and Hutter, 2017)"},
+    {"every", GF__KEY_INT, offsetof(gf__schedule_config, every), "30", 1, 100000, NULL,
+     "step: epochs from one drop to the next"},
+    {"factor", GF__KEY_FLOAT, offsetof(gf__schedule_config, factor), "0.1", 0, 1, NULL,
+     "step: what each drop multiplies the rate by"},
+};
+enum { KEYS = sizeof keys / sizeof *keys };
+
+gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) {
+  return gf__keys_read(gf__value_get(gf__config_root(config), "schedule"), "schedule", keys, KEYS,
+                       out);
+}
+
+void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule) {
+  gf__text_add(out, "schedule:\n");
+  gf__keys_write(out, 2, keys, KEYS, schedule);
+}
+
+void gf__schedule_config_help(gf__text *out) {
+  gf__text_add(out, "schedule:\n");
+  gf__keys_help(out, keys, KEYS);
+}
+
+static double cosine(const gf__schedule_config *s, double base, int epoch, int epochs) {
+  const double pi = 3.14159265358979323846;
+  return s->final + (base - s->final) * (1 + cos(pi * epoch / epochs)) / 2;
+}
+
+static double constant(const gf__schedule_config *s, double base, int epoch, int epochs) {
+  (void)s, (void)epoch, (void)epochs;
+  return base;
+}
+
+static double step(const gf__schedule_config *s, double base, int epoch, int epochs) {
+  (void)epochs;
+  return base * pow(s->factor, epoch / s->every);
+}
+
+double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs) {
+  static double (*const rates[])(const gf__schedule_config *, double, int, int) = {cosine, constant,
+                                                                                   step};
+  return rates[schedule->name](schedule, base, epoch, epochs);
+}

@@ -1,0 +1,21 @@
+/* Learning-rate schedules: the "schedule" section of a config. */
+#ifndef GF_TRAIN_SCHEDULES_H
+#define GF_TRAIN_SCHEDULES_H
+
+#include "base/config.h"
+
+typedef struct gf__schedule_config {
+  int name;          /* index in the table of schedules */
+  double final;      /* cosine: the rate that the last epoch approaches */
+  int every;         /* step: epochs from one drop to the next */
+  double factor;     /* step: of each drop */
+} gf__schedule_config;
+
+gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) GF_MUST_USE;
+void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule);
+void gf__schedule_config_help(gf__text *out);
+
+/* The rate of an epoch, counted from 0, of a run of epochs that begins with base. */
+double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs);
+
+#endif

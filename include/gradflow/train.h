@@ -1,0 +1,97 @@
+/* Training, testing and diagnosis. */
+#ifndef GRADFLOW_TRAIN_H
+#define GRADFLOW_TRAIN_H
+
+#include <gradflow/config.h>
+#include <gradflow/device.h>
+#include <gradflow/model.h>
+#include <gradflow/status.h>
+
+/* Statistics of one parameter's gradient, and how far the step moved the parameter. */
+typedef struct gf_gradient {
+  const char *layer, *parameter;  /* owned by the model */
+  int is_weight;                  /* 0: a bias or a shift */
+  double mean_abs, l2, max_abs;
+  double zeros;                   /* share of elements that are exactly 0 */
+  double update_ratio;            /* |w - w before the step| / |w before the step|, L2 */
+  long nonfinite;                 /* elements */
+} gf_gradient;
+
+/* The optimizer of a config over a model's parameters. */
+typedef struct gf_trainer gf_trainer;
+
+/* The model must outlive the trainer. The caller frees *out. */
+GF_API gf_status gf_trainer_open(gf_trainer **out, gf_model *model,
+                                 const gf_config *config) GF_MUST_USE;
+GF_API void gf_trainer_free(gf_trainer **trainer);
+/* One step on count images (count, height, width, channels) and their labels:
+ * forward, backward, optimizer. gradients, if not NULL, has room for
+ * gf_trainer_gradient_count rows. Waits for the loss. */
+GF_API gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *labels,
+                                 int count, double learning_rate, gf_loss *loss,
+                                 gf_gradient *gradients) GF_MUST_USE;
+/* The number of trainable parameter tensors. */
+GF_API int gf_trainer_gradient_count(const gf_trainer *trainer);
+
+/* Where training is, a few times a second. */
+typedef struct gf_progress {
+  const char *phase;              /* "train" or "validate" */
+  int epoch, epochs;              /* from 1 */
+  int batch, batches;             /* done and in all */
+  double loss, accuracy;          /* of the epoch so far; NaN before the first is known */
+  double images_per_second;
+  double seconds_left;            /* of the whole run, estimated; NaN at first */
+} gf_progress;
+
+/* A row of metrics.csv. */
+typedef struct gf_epoch {
+  int epoch, epochs;              /* from 1 */
+  double learning_rate;
+  double train_loss, train_accuracy;           /* means over the batches as they were trained */
+  double validation_loss, validation_accuracy; /* NaN without a validation split */
+  double seconds, images_per_second;
+} gf_epoch;
+
+typedef struct gf_train_events {
+  void *user;
+  void (*progress)(void *user, const gf_progress *progress); /* may be NULL */
+  void (*epoch)(void *user, const gf_epoch *epoch);          /* may be NULL */
+  int (*stop)(void *user); /* asked before each step; not 0 ends the run; may be NULL */
+} gf_train_events;
+
+typedef struct gf_train_options {
+  const char *out;  /* the run folder, which is created */
+  int overwrite;    /* an existing run folder there is replaced */
+  gf_train_events events;
+} gf_train_options;
+
+/* Trains the config's network on its data and leaves a run folder: config.yaml
+ * (resolved), environment.json, metrics.csv, gradients.csv, last.safetensors,
+ * best.safetensors (of the best validation accuracy) and the pictures.
+ * GF_ERROR_INTERRUPTED after a stop, with the weights saved. */
+GF_API gf_status gf_train(gf_device *device, const gf_config *config,
+                          const gf_train_options *options) GF_MUST_USE;
+
+typedef struct gf_test_result {
+  double loss, accuracy;
+  int images, classes;
+  double *class_accuracy;          /* of each class; NaN where there are no images */
+  int *class_images;
+  const char **class_names;        /* or NULL */
+  void *owner;
+} gf_test_result;
+
+/* Tests a run's best weights, or its last where there are no best, on the test split. */
+GF_API gf_status gf_test(gf_device *device, const char *run_folder,
+                         gf_test_result *out) GF_MUST_USE;
+GF_API void gf_test_result_free(gf_test_result *result);
+
+/* Says in one line what the gradients of a run did, from its gradients.csv and
+ * metrics.csv: "vanishing: 33 of 38 layers below 1e-8, from … towards the input".
+ * The caller frees *out with free. */
+GF_API gf_status gf_diagnose(const char *run_folder, char **out) GF_MUST_USE;
+
+/* The keys of the config's sections, as a text for help; the caller frees *out with free. */
+GF_API gf_status gf_config_help(char **out) GF_MUST_USE;
+
+#endif

@@ -1,0 +1,60 @@
+#include <math.h>
+#include <string.h>
+
+#include "reference.h"
+
+static double leaky_relu(double x, double slope) { return x > 0 ? x : slope * x; }
+static double leaky_relu_derivative(double x, double slope) { return x > 0 ? 1 : slope; }
+
+static double relu(double x, double slope) {
+  (void)slope;
+  return x > 0 ? x : 0;
+}
+
+static double relu_derivative(double x, double slope) {
+  (void)slope;
+  return x > 0 ? 1 : 0;
+}
+
+static double tangent(double x, double slope) {
+  (void)slope;
+  return tanh(x);
+}
+
+static double tangent_derivative(double x, double slope) {
+  (void)slope;
+  return 1 - tanh(x) * tanh(x);
+}
+
+static double sigmoid(double x, double slope) {
+  (void)slope;
+  return 1 / (1 + exp(-x));
+}
+
+static double sigmoid_derivative(double x, double slope) {
+  return sigmoid(x, slope) * (1 - sigmoid(x, slope));
+}
+
+const ref_activation ref_activations[] = {
+    {"leaky_relu", leaky_relu, leaky_relu_derivative},
+    {"relu", relu, relu_derivative},
+    {"tanh", tangent, tangent_derivative},
+    {"sigmoid", sigmoid, sigmoid_derivative},
+};
+const int ref_activation_count = sizeof ref_activations / sizeof *ref_activations;
+
+const ref_activation *ref_activation_find(const char *name) {
+  for (int i = 0; i < ref_activation_count; i++)
+    if (strcmp(ref_activations[i].name, name) == 0) return &ref_activations[i];
+  return NULL;
+}
+
+void ref_activation_forward(const ref_activation *activation, double slope, size_t count,
+                            const double *x, double *y) {
+  for (size_t i = 0; i < count; i++) y[i] = activation->value(x[i], slope);
+}
+
+void ref_activation_backward(const ref_activation *activation, double slope, size_t count,
+                             const double *x, const double *dy, double *dx) {
+  for (size_t i = 0; i < count; i++) dx[i] = activation->derivative(x[i], slope) * dy[i];
+}

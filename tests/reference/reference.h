@@ -1,0 +1,159 @@
+/* Plain double-precision references of every operation, for tests.
+ *
+ * They include nothing of the library and allocate nothing. Activations are
+ * (n, h, w, c), channels fastest; conv2d weights are (filters, channels, kernel
+ * height, kernel width); linear weights are (outputs, inputs). Pairs are
+ * (height, width). A forward writes y. A backward takes the gradient dy of some
+ * loss L with respect to y and writes, never accumulates, the gradients of L
+ * with respect to its inputs; a result pointer that may be NULL says so.
+ * Outputs never overlap inputs unless said. */
+#ifndef REF_REFERENCE_H
+#define REF_REFERENCE_H
+
+#include <stddef.h>
+
+/* Positions of a window along one axis:
+ * floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, or 0 if it does not fit. */
+int ref_output_size(int size, int kernel, int stride, int padding, int dilation);
+
+typedef struct ref_conv2d {
+  int n, h, w, c, filters;
+  int kernel[2], stride[2], padding[2], dilation[2];
+} ref_conv2d;
+
+/* y[n,p,q,k] = bias[k] + sum over r,s,c of weight[k,c,r,s] x[n, i, j, c],
+ * i = p stride - padding + r dilation, j likewise, x = 0 outside the image.
+ * bias may be NULL: none. y (n, p, q, filters). */
+void ref_conv2d_forward(const ref_conv2d *conv, const double *x, const double *weight,
+                        const double *bias, double *y);
+/* dx[n,i,j,c]       = sum of weight[k,c,r,s] dy[n,p,q,k] over all p,q,r,s,k that read (i,j)
+ * dweight[k,c,r,s]  = sum over n,p,q of dy[n,p,q,k] x[n,i,j,c]
+ * dbias[k]          = sum over n,p,q of dy[n,p,q,k]
+ * Each result may be NULL. */
+void ref_conv2d_backward(const ref_conv2d *conv, const double *x, const double *weight,
+                         const double *dy, double *dx, double *dweight, double *dbias);
+
+/* x (rows, c), rows = n h w, at least 2 in training. Per channel:
+ * mean = sum x / rows, variance = sum (x - mean)^2 / rows (biased),
+ * y = gamma (x - mean) / sqrt(variance + eps) + beta,
+ * running_mean += momentum (mean - running_mean),
+ * running_variance += momentum (variance rows / (rows - 1) - running_variance).
+ * The running statistics (c each) may be NULL together. */
+void ref_batch_norm_forward(int rows, int c, double eps, double momentum, const double *x,
+                            const double *gamma, const double *beta, double *running_mean,
+                            double *running_variance, double *y);
+/* y = gamma (x - running_mean) / sqrt(running_variance + eps) + beta; rows may be 1. */
+void ref_batch_norm_inference(int rows, int c, double eps, const double *x, const double *gamma,
+                              const double *beta, const double *running_mean,
+                              const double *running_variance, double *y);
+/* Through the batch statistics, with u = (x - mean) / sqrt(variance + eps):
+ * dbeta = sum dy, dgamma = sum dy u,
+ * dx = gamma / sqrt(variance + eps) (dy - dbeta / rows - u dgamma / rows). */
+void ref_batch_norm_backward(int rows, int c, double eps, const double *x, const double *gamma,
+                             const double *dy, double *dx, double *dgamma, double *dbeta);
+
+/* An activation f by its value and its derivative in terms of x; slope is that
+ * of leaky_relu for negative x and is ignored by the others. At the kink the
+ * derivative is the left one. */
+typedef struct ref_activation {
+  const char *name;
+  double (*value)(double x, double slope);
+  double (*derivative)(double x, double slope);
+} ref_activation;
+
+/* leaky_relu, relu, tanh, sigmoid. */
+extern const ref_activation ref_activations[];
+extern const int ref_activation_count;
+/* NULL if there is none of this name. */
+const ref_activation *ref_activation_find(const char *name);
+/* y = f(x); y may be x. */
+void ref_activation_forward(const ref_activation *activation, double slope, size_t count,
+                            const double *x, double *y);
+/* dx = f'(x) dy; dx may be dy. */
+void ref_activation_backward(const ref_activation *activation, double slope, size_t count,
+                             const double *x, const double *dy, double *dx);
+
+/* Windows over each channel; padding is at most half the kernel, so that every
+ * window holds at least one pixel. */
+typedef struct ref_pool {
+  int n, h, w, c;
+  int kernel[2], stride[2], padding[2];
+} ref_pool;
+
+/* y = sum of the window / (kernel height * kernel width); padding counts as zeros. */
+void ref_avg_pool_forward(const ref_pool *pool, const double *x, double *y);
+void ref_avg_pool_backward(const ref_pool *pool, const double *dy, double *dx);
+/* y = the window's largest pixel; padding never wins. */
+void ref_max_pool_forward(const ref_pool *pool, const double *x, double *y);
+/* The first largest pixel in row-major order receives the window's dy. */
+void ref_max_pool_backward(const ref_pool *pool, const double *x, const double *dy, double *dx);
+
+/* y[n,c] = sum over h,w of x[n,h,w,c] / (h w). */
+void ref_global_avg_pool_forward(int n, int h, int w, int c, const double *x, double *y);
+void ref_global_avg_pool_backward(int n, int h, int w, int c, const double *dy, double *dx);
+
+/* y[n,o] = bias[o] + sum over i of weight[o,i] x[n,i]; bias may be NULL. */
+void ref_linear_forward(int n, int inputs, int outputs, const double *x, const double *weight,
+                        const double *bias, double *y);
+/* dx[n,i] = sum over o of weight[o,i] dy[n,o], dweight[o,i] = sum over n of dy[n,o] x[n,i],
+ * dbias[o] = sum over n of dy[n,o]. Each result may be NULL. */
+void ref_linear_backward(int n, int inputs, int outputs, const double *x, const double *weight,
+                         const double *dy, double *dx, double *dweight, double *dbias);
+
+/* y = a + b; y may be either. */
+void ref_add_forward(size_t count, const double *a, const double *b, double *y);
+/* da = db = dy. */
+void ref_add_backward(size_t count, const double *dy, double *da, double *db);
+
+/* y[n, (c H + h) W + w] = x[n,h,w,c]: the order of PyTorch, whose images are
+ * (n, c, h, w), so that the weights of a following linear layer agree. */
+void ref_flatten_forward(int n, int h, int w, int c, const double *x, double *y);
+void ref_flatten_backward(int n, int h, int w, int c, const double *dy, double *dx);
+
+/* y = x mask / (1 - p), mask 1: kept, 0: dropped; 0 <= p < 1. */
+void ref_dropout_forward(size_t count, double p, const unsigned char *mask, const double *x,
+                         double *y);
+/* dx = dy mask / (1 - p). */
+void ref_dropout_backward(size_t count, double p, const unsigned char *mask, const double *dy,
+                          double *dx);
+
+/* Returns the loss -1/n sum over n of log softmax(logits[n])[label[n]]. Writes
+ * correct, the rows whose first largest logit is the label's, and
+ * dlogits = (softmax(logits) - onehot(label)) / n. Both may be NULL. */
+double ref_softmax_cross_entropy(int n, int classes, const double *logits, const int *labels,
+                                 int *correct, double *dlogits);
+
+typedef struct ref_adam {
+  double lr, beta1, beta2, eps, weight_decay;
+} ref_adam;
+
+/* Step t = 1, 2, …, with g = gradient + weight_decay w (coupled):
+ * m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+ * w -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+ * m and v are 0 before the first step. */
+void ref_adam_step(const ref_adam *adam, int t, size_t count, const double *gradient, double *w,
+                   double *m, double *v);
+
+typedef struct ref_sgd {
+  double lr, momentum, weight_decay;
+} ref_sgd;
+
+/* g = gradient + weight_decay w, velocity = momentum velocity + g, w -= lr velocity.
+ * velocity is 0 before the first step. */
+void ref_sgd_step(const ref_sgd *sgd, size_t count, const double *gradient, double *w,
+                  double *velocity);
+
+typedef struct ref_statistics {
+  double mean_abs;      /* sum |x| / count */
+  double l2;            /* sqrt(sum x^2) */
+  double max_abs;
+  double zero_fraction; /* elements that equal 0 / count */
+} ref_statistics;
+
+/* count is at least 1. */
+ref_statistics ref_statistics_of(size_t count, const double *x);
+
+/* lr(epoch) = minimum + (lr0 - minimum) (1 + cos(pi epoch / epochs)) / 2, epoch = 0, 1, … */
+double ref_cosine(double lr0, double minimum, int epoch, int epochs);
+
+#endif
