@@ -348,7 +348,8 @@ static gf_status read_value(reader *r, int depth, gf__value *parent) {
   return status;
 }
 
-/* libfyaml takes the first byte that is not UTF-8, or a NUL, for the end of the text. */
+/* What libfyaml 0.7.12 does not survive or does not report: it takes the first byte that is not
+ * UTF-8, or a NUL, for the end of the text. */
 static gf_status check_characters(const reader *r) {
   int line = 0, column = 0;
   if (r->size > LARGEST)
@@ -359,6 +360,9 @@ static gf_status check_characters(const reader *r) {
     if (length == 0)
       return fail_at(r, line, column, "the byte 0x%02x is neither UTF-8 text nor a line end",
                      (unsigned char)r->yaml[i]);
+    /* libfyaml 0.7.12 frees a key twice where a tab follows it and a "?" precedes it. */
+    if (r->yaml[i] == '\t' && memchr(r->yaml, '?', r->size))
+      return fail_at(r, line, column, "write spaces, not tabs, in a config that has a '?'");
     column = r->yaml[i] == '\n' ? 0 : column + 1;
     line += r->yaml[i] == '\n';
   }

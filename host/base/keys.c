@@ -152,10 +152,10 @@ static bool is_plain(const gf__value *value) {
 
 static gf_status read_int(const field *f, const gf__value *value) {
   double number = 0;
-  bool is_whole = is_plain(value) && is_integer(value->text);
-  bool fits = is_whole && parse_float(value->text, &number) && number >= INT_MIN &&
+  bool integer = is_plain(value) && is_integer(value->text);
+  bool fits = integer && parse_float(value->text, &number) && number >= INT_MIN &&
               number <= INT_MAX;
-  if (is_whole && !fits && !has_range(f->key))
+  if (integer && !fits && !has_range(f->key))
     return fail_type(f, value, "a whole number from -2147483648 to 2147483647", false);
   if (!fits || !in_range(f->key, number)) return fail_type(f, value, "a whole number", true);
   *(int *)f->target = (int)number;

@@ -40,6 +40,7 @@ typedef struct gf__command {
   int least, most;       /* arguments */
   const char *missing;   /* what is missing where there are fewer: "a config" */
   gf__option options[GF__CLI_MOST_OPTIONS]; /* ended by a row without a name */
+  const char *more_title;                   /* stands over more */
   gf_status (*more)(char **out);            /* a text behind the long help, or NULL */
   int (*run)(const gf__cli *cli);           /* returns the exit code */
 } gf__command;

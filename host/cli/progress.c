@@ -37,15 +37,7 @@ static size_t describe(char *out, const gf_progress *p, size_t room) {
   snprintf(piece, sizeof piece, " %d/%d", p->batch, p->batches);
   add_piece(out, &used, piece, room);
   if (!isnan(p->loss)) {
-    snprintf(piece, sizeof piece, "  loss %.4f", p->loss);
-    add_piece(out, &used, piece, room);
-  }
-  if (!isnan(p->accuracy)) {
-    snprintf(piece, sizeof piece, "  %.1f%%", 100 * p->accuracy);
-    add_piece(out, &used, piece, room);
-  }
-  if (p->images_per_second > 0) {
-    snprintf(piece, sizeof piece, "  %.0f images/s", p->images_per_second);
+    snprintf(piece, sizeof piece, "  %.4f %.1f%%", p->loss, 100 * p->accuracy);
     add_piece(out, &used, piece, room);
   }
   if (!isnan(p->seconds_left)) {
@@ -53,21 +45,37 @@ static size_t describe(char *out, const gf_progress *p, size_t room) {
     snprintf(piece, sizeof piece, "  %s left", duration);
     add_piece(out, &used, piece, room);
   }
+  if (p->images_per_second > 0) {
+    snprintf(piece, sizeof piece, "  %.0f images/s", p->images_per_second);
+    add_piece(out, &used, piece, room);
+  }
   return used;
+}
+
+/* Columns for the line. Room stays for the "^C" that a terminal writes behind
+ * it, so that it does not wrap. */
+static size_t room_of(const gf__bar *bar) {
+  enum { KEPT = 3 };
+  int width = gf__terminal_width(bar->file) - KEPT;
+  return width > 0 ? (size_t)width : 0;
+}
+
+void gf__bar_say(gf__bar *bar, const char *text) {
+  if (!bar->enabled) return;
+  fprintf(bar->file, CLEAR_LINE "%.*s", (int)room_of(bar), text);
+  fflush(bar->file);
+  bar->shown = true;
 }
 
 void gf__bar_show(gf__bar *bar, const gf_progress *p) {
   if (!bar->enabled) return;
-  /* The last column stays free: many terminals wrap as soon as it is written. */
-  size_t width = (size_t)gf__terminal_width(bar->file) - 1;
+  size_t width = room_of(bar);
   char head[LONGEST_PIECE], tail[8 * LONGEST_PIECE], line[WIDEST_BAR + 1];
   size_t used = (size_t)snprintf(head, sizeof head, "epoch %d/%d %-8s ", p->epoch, p->epochs,
                                  p->phase);
   enum { BRACKETS = 2 };
   if (used + BRACKETS + NARROWEST_BAR > width) {
-    head[width < sizeof head ? width : sizeof head - 1] = 0;
-    fprintf(bar->file, CLEAR_LINE "%s", head);
-    bar->shown = true;
+    gf__bar_say(bar, head);
     return;
   }
   size_t room = width - used - BRACKETS;
@@ -79,13 +87,6 @@ void gf__bar_show(gf__bar *bar, const gf_progress *p) {
   line[length] = 0;
   fprintf(bar->file, CLEAR_LINE "%s[%s%.*s%s%*s]%s", head, bar->colours ? GREEN : "", (int)full,
           line, bar->colours ? PLAIN : "", (int)(length - full), "", tail);
-  fflush(bar->file);
-  bar->shown = true;
-}
-
-void gf__bar_say(gf__bar *bar, const char *text) {
-  if (!bar->enabled) return;
-  fprintf(bar->file, CLEAR_LINE "%.*s", gf__terminal_width(bar->file) - 1, text);
   fflush(bar->file);
   bar->shown = true;
 }

@@ -92,10 +92,9 @@ static int limit(double value, int most) {
 
 /* The pixels of the canvas whose centre is in the box. */
 static pixels pixels_in(const gf__canvas *canvas, gf__box box) {
-  return (pixels){limit(ceil(box.left - 0.5), canvas->width),
-                  limit(ceil(box.top - 0.5), canvas->height),
-                  limit(ceil(box.right - 0.5), canvas->width),
-                  limit(ceil(box.bottom - 0.5), canvas->height)};
+  return (pixels){
+      limit(ceil(box.left - 0.5), canvas->width), limit(ceil(box.top - 0.5), canvas->height),
+      limit(ceil(box.right - 0.5), canvas->width), limit(ceil(box.bottom - 0.5), canvas->height)};
 }
 
 void gf__canvas_fill(gf__canvas *canvas, gf__box box, gf__color color) {
@@ -232,9 +231,8 @@ static void draw_glyph(gf__canvas *canvas, gf__point origin, gf__text_style styl
   double start = style.turned ? -origin.y : origin.x, line = style.turned ? origin.x : origin.y;
   double whole = floor(start);
   int width, height, left, top, base = (int)floor(line + 0.5);
-  unsigned char *bitmap = stbtt_GetGlyphBitmapSubpixel(&canvas->font, scale, scale,
-                                                       (float)(start - whole), 0, glyph, &width,
-                                                       &height, &left, &top);
+  unsigned char *bitmap = stbtt_GetGlyphBitmapSubpixel(
+      &canvas->font, scale, scale, (float)(start - whole), 0, glyph, &width, &height, &left, &top);
   for (int j = 0; bitmap && j < height; j++)
     for (int i = 0; i < width; i++) {
       int u = (int)whole + left + i, v = base + top + j, alpha = bitmap[j * width + i];
@@ -248,8 +246,8 @@ void gf__canvas_text(gf__canvas *canvas, gf__point place, gf__text_style style, 
   double at = -gf__canvas_text_length(canvas, style.size, text) * style.align / GF__ALIGN_END;
   for (uint32_t code; (code = gf__utf8_next(&text));) {
     int glyph = stbtt_FindGlyphIndex(&canvas->font, (int)code);
-    gf__point origin = style.turned ? (gf__point){place.x, place.y - at}
-                                    : (gf__point){place.x + at, place.y};
+    gf__point origin =
+        style.turned ? (gf__point){place.x, place.y - at} : (gf__point){place.x + at, place.y};
     draw_glyph(canvas, origin, style, scale, glyph);
     at += advance(canvas, scale, glyph, text);
   }

@@ -1,8 +1,6 @@
 #include <gradflow/report.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "report/axis.h"
 #include "report/canvas.h"
@@ -76,8 +74,7 @@ static gf__axis x_axis(const gf_chart *chart, range x, double width) {
 
 /* ---- words ---- */
 
-static void put(panel *p, double x, double y, gf__text_style style, double room,
-                const char *text) {
+static void put(panel *p, double x, double y, gf__text_style style, double room, const char *text) {
   char fitted[LONGEST_TEXT];
   gf__text_fit(p->canvas, style.size, room, text, fitted, sizeof fitted);
   gf__canvas_text(p->canvas, (gf__point){x, y}, style, fitted);

@@ -1,0 +1,363 @@
+/* Winograd convolution F(M x M, 3x3) for CPUs (Lavin and Gray, 2015), M = 2 or 4:
+ * y = A' [(G w G') * (B' x B)] A on tiles of M x M outputs, which read (M + 2) x
+ * (M + 2) inputs. A work-item transforms TILES tiles, multiplies and transforms
+ * back without leaving its scratch. Options: the convolution's shape, VEC,
+ * BLOCK (vectors of filters in a register tile), M, TILES. C and FILTERS are
+ * multiples of VEC, and FILTERS of VEC * BLOCK. */
+#include "vector.clh"
+#include "epilogue.clh"
+
+#define UNROLL _Pragma("unroll")
+#define T (M + 2)
+#define POINTS (T * T)
+#define ACROSS ((OW + M - 1) / M)
+#define PER_IMAGE (((OH + M - 1) / M) * ACROSS)
+#define LANES (VEC * BLOCK)
+#define GROUP (TILES < 8 ? TILES : 8) /* tiles of a register tile of the product */
+#define LD (C > FILTERS ? C : FILTERS)
+/* Points are 16 floats apart from a power of two, so that they fall on different cache sets. */
+#define STEP (TILES * LD + 16)
+
+#if M == 4
+#define DATA_1D(d, o)                                                  \
+  {                                                                    \
+    V e = d[4] - 4.0f * d[2], f = d[3] - 4.0f * d[1];                  \
+    V g = d[4] - d[2], h = 2.0f * (d[3] - d[1]);                       \
+    o[0] = fma(4.0f, d[0], fma(-5.0f, d[2], d[4]));                    \
+    o[1] = e + f;                                                      \
+    o[2] = e - f;                                                      \
+    o[3] = g + h;                                                      \
+    o[4] = g - h;                                                      \
+    o[5] = fma(4.0f, d[1], fma(-5.0f, d[3], d[5]));                    \
+  }
+#define WEIGHT_1D(g, o)                                                \
+  {                                                                    \
+    V even = (g[0] + g[2]) * (1.0f / 6), odd = g[1] * (1.0f / 6);      \
+    V far = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), near = g[1] * (1.0f / 12); \
+    o[0] = 0.25f * g[0];                                               \
+    o[1] = -even - odd;                                                \
+    o[2] = odd - even;                                                 \
+    o[3] = far + near;                                                 \
+    o[4] = far - near;                                                 \
+    o[5] = g[2];                                                       \
+  }
+#define OUTPUT_1D(m, o)                                                \
+  {                                                                    \
+    V a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4]; \
+    o[0] = m[0] + a + c;                                               \
+    o[1] = fma(2.0f, d, b);                                            \
+    o[2] = fma(4.0f, c, a);                                            \
+    o[3] = fma(8.0f, d, b) + m[5];                                     \
+  }
+/* The transpose of OUTPUT_1D, for gradients. */
+#define GRADIENT_1D(d, o)                                              \
+  {                                                                    \
+    V a = d[0] + d[2], b = d[1] + d[3];                                \
+    V c = fma(4.0f, d[2], d[0]), e = fma(8.0f, d[3], 2.0f * d[1]);     \
+    o[0] = d[0];                                                       \
+    o[1] = a + b;                                                      \
+    o[2] = a - b;                                                      \
+    o[3] = c + e;                                                      \
+    o[4] = c - e;                                                      \
+    o[5] = d[3];                                                       \
+  }
+/* The transpose of WEIGHT_1D. */
+#define WEIGHT_GRADIENT_1D(s, o)                                       \
+  {                                                                    \
+    V sum = s[1] + s[2], difference = s[2] - s[1];                     \
+    V far = s[3] + s[4], near = s[3] - s[4];                           \
+    o[0] = 0.25f * s[0] - sum * (1.0f / 6) + far * (1.0f / 24);        \
+    o[1] = difference * (1.0f / 6) + near * (1.0f / 12);               \
+    o[2] = (far - sum) * (1.0f / 6) + s[5];                            \
+  }
+#else
+#define DATA_1D(d, o)      \
+  {                        \
+    o[0] = d[0] - d[2];    \
+    o[1] = d[1] + d[2];    \
+    o[2] = d[2] - d[1];    \
+    o[3] = d[1] - d[3];    \
+  }
+#define WEIGHT_1D(g, o)                        \
+  {                                            \
+    V even = 0.5f * (g[0] + g[2]);             \
+    o[0] = g[0];                               \
+    o[1] = fma(0.5f, g[1], even);              \
+    o[2] = fma(-0.5f, g[1], even);             \
+    o[3] = g[2];                               \
+  }
+#define OUTPUT_1D(m, o)              \
+  {                                  \
+    o[0] = m[0] + m[1] + m[2];       \
+    o[1] = m[1] - m[2] - m[3];       \
+  }
+#define GRADIENT_1D(d, o)  \
+  {                        \
+    o[0] = d[0];           \
+    o[1] = d[0] + d[1];    \
+    o[2] = d[0] - d[1];    \
+    o[3] = -d[1];          \
+  }
+#define WEIGHT_GRADIENT_1D(s, o)               \
+  {                                            \
+    o[0] = fma(0.5f, s[1] + s[2], s[0]);       \
+    o[1] = 0.5f * (s[1] - s[2]);               \
+    o[2] = fma(0.5f, s[1] + s[2], s[3]);       \
+  }
+#endif
+
+/* u (POINTS, C, FILTERS) = G w G'; a work-item a channel and a vector of filters. */
+#define TRANSFORM_WEIGHTS(LOAD)                                        \
+  int c = get_global_id(0), k = get_global_id(1) * VEC;                \
+  V t[T][3];                                                           \
+  UNROLL for (int s = 0; s < 3; s++) {                                 \
+    V g[3], o[T];                                                      \
+    UNROLL for (int r = 0; r < 3; r++) g[r] = LOAD;                    \
+    WEIGHT_1D(g, o)                                                    \
+    UNROLL for (int i = 0; i < T; i++) t[i][s] = o[i];                 \
+  }                                                                    \
+  UNROLL for (int i = 0; i < T; i++) {                                 \
+    V o[T];                                                            \
+    WEIGHT_1D(t[i], o)                                                 \
+    UNROLL for (int j = 0; j < T; j++)                                 \
+      VSTORE(o[j], u + ((size_t)(i * T + j) * C + c) * FILTERS + k);   \
+  }
+
+/* w (3, 3, C, FILTERS) */
+__kernel void winograd_weights(__global const float *restrict w, __global float *restrict u) {
+  TRANSFORM_WEIGHTS(VLOAD(w + ((r * 3 + s) * C + c) * FILTERS + k))
+}
+
+/* w (3, 3, FILTERS, C) of the convolution whose data gradient this is: taps
+ * turned by half a turn, channels and filters exchanged. */
+inline V load_flipped(__global const float *w, int tap, int c, int k) {
+  float lanes[VEC];
+  for (int l = 0; l < VEC; l++) lanes[l] = w[((size_t)(8 - tap) * FILTERS + k + l) * C + c];
+  return VLOAD(lanes);
+}
+
+__kernel void winograd_flipped_weights(__global const float *restrict w,
+                                       __global float *restrict u) {
+  TRANSFORM_WEIGHTS(load_flipped(w, r * 3 + s, c, k))
+}
+
+/* v (POINTS at STEP, C) = B' x B of one tile; x has rows of stride floats. */
+#define DEFINE_TRANSFORM_DATA(NAME, SPACE)                                        \
+  inline void NAME(SPACE const float *x, int stride, float *v) {                  \
+    for (int c = 0; c < C; c += VEC) {                                            \
+      V t[T][T];                                                                  \
+      UNROLL for (int j = 0; j < T; j++) {                                        \
+        V d[T], o[T];                                                             \
+        UNROLL for (int i = 0; i < T; i++) d[i] = VLOAD(x + i * stride + j * C + c); \
+        DATA_1D(d, o)                                                             \
+        UNROLL for (int i = 0; i < T; i++) t[i][j] = o[i];                        \
+      }                                                                           \
+      UNROLL for (int i = 0; i < T; i++) {                                        \
+        V o[T];                                                                   \
+        DATA_1D(t[i], o)                                                          \
+        UNROLL for (int j = 0; j < T; j++) VSTORE(o[j], v + (i * T + j) * STEP + c); \
+      }                                                                           \
+    }                                                                             \
+  }
+DEFINE_TRANSFORM_DATA(transform_data, __global)
+DEFINE_TRANSFORM_DATA(transform_patch, )
+
+/* A tile's place. */
+typedef struct tile {
+  int n, y, x; /* image, and the first output */
+} tile;
+
+inline tile tile_at(int id) {
+  tile t = {id / PER_IMAGE, id % PER_IMAGE / ACROSS * M, id % ACROSS * M};
+  return t;
+}
+
+inline void load_tile(__global const float *x, tile t, float *v) {
+  int top = t.y - PH, left = t.x - PW;
+  __global const float *image = x + (size_t)t.n * H * W * C;
+  if (top >= 0 && left >= 0 && top + T <= H && left + T <= W) {
+    transform_data(image + ((size_t)top * W + left) * C, W * C, v);
+    return;
+  }
+  float patch[T * T * C] __attribute__((aligned(64)));
+  for (int i = 0; i < T; i++)
+    for (int j = 0; j < T; j++) {
+      int y = top + i, xx = left + j;
+      bool inside = y >= 0 && y < H && xx >= 0 && xx < W;
+      for (int c = 0; c < C; c += VEC)
+        VSTORE(inside ? VLOAD(image + ((size_t)y * W + xx) * C + c) : (V)0, patch + (i * T + j) * C + c);
+    }
+  transform_patch(patch, T * C, v);
+}
+
+/* v (POINTS, TILES, C) times u (POINTS, C, FILTERS), in place. */
+inline void multiply(float *v, __global const float *restrict u) {
+  for (int p = 0; p < POINTS; p++) {
+    for (int g = 0; g < TILES; g += GROUP) {
+      float *rows = v + p * STEP + g * LD;
+#if FILTERS > LANES
+      float products[GROUP * FILTERS] __attribute__((aligned(64)));
+#define PRODUCT(t, b) products + (t) * FILTERS + k + (b) * VEC
+#else
+#define PRODUCT(t, b) rows + (t) * LD + (b) * VEC
+#endif
+      for (int k = 0; k < FILTERS; k += LANES) {
+        __global const float *weight = u + (size_t)p * C * FILTERS + k;
+        V sum[GROUP][BLOCK];
+        UNROLL for (int t = 0; t < GROUP; t++)
+          UNROLL for (int b = 0; b < BLOCK; b++) sum[t][b] = 0;
+        for (int c = 0; c < C; c++) {
+          V w[BLOCK];
+          UNROLL for (int b = 0; b < BLOCK; b++) w[b] = VLOAD(weight + c * FILTERS + b * VEC);
+          UNROLL for (int t = 0; t < GROUP; t++) {
+            V x = (V)(rows[t * LD + c]);
+            UNROLL for (int b = 0; b < BLOCK; b++) sum[t][b] = fma(x, w[b], sum[t][b]);
+          }
+        }
+        UNROLL for (int t = 0; t < GROUP; t++)
+          UNROLL for (int b = 0; b < BLOCK; b++) VSTORE(sum[t][b], PRODUCT(t, b));
+      }
+#if FILTERS > LANES
+      for (int t = 0; t < GROUP; t++)
+        for (int k = 0; k < FILTERS; k += VEC)
+          VSTORE(VLOAD(products + t * FILTERS + k), rows + t * LD + k);
+#endif
+    }
+  }
+}
+
+/* y = epilogue(x * w), u being the transformed weights; tiles = n * PER_IMAGE. */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_winograd(__global const float *restrict x, __global const float *restrict u,
+                              __global float *y, int tiles, EPILOGUE) {
+  float v[POINTS * STEP] __attribute__((aligned(64)));
+  const int first = get_global_id(0) * TILES, count = min(TILES, tiles - first);
+  for (int q = 0; q < count; q++) load_tile(x, tile_at(first + q), v + q * LD);
+  for (int q = count; q < TILES; q++)
+    for (int p = 0; p < POINTS; p++)
+      for (int c = 0; c < C; c++) v[p * STEP + q * LD + c] = 0;
+  multiply(v, u);
+  for (int q = 0; q < count; q++) {
+    tile t = tile_at(first + q);
+    for (int k = 0; k < FILTERS; k += VEC) {
+      V half_way[M][T];
+      UNROLL for (int j = 0; j < T; j++) {
+        V m[T], o[M];
+        UNROLL for (int i = 0; i < T; i++) m[i] = VLOAD(v + (i * T + j) * STEP + q * LD + k);
+        OUTPUT_1D(m, o)
+        UNROLL for (int i = 0; i < M; i++) half_way[i][j] = o[i];
+      }
+      UNROLL for (int i = 0; i < M; i++) {
+        V o[M];
+        OUTPUT_1D(half_way[i], o)
+        UNROLL for (int j = 0; j < M; j++)
+          if (t.y + i < OH && t.x + j < OW) {
+            size_t at = (((size_t)t.n * OH + t.y + i) * OW + t.x + j) * FILTERS + k;
+            VSTORE(epilogue(o[j], at, k, EPILOGUE_ARGS), y + at);
+          }
+      }
+    }
+  }
+}
+
+/* z (POINTS at STEP, FILTERS) = A dy A' of one tile, whose sum is added to bias. */
+inline void load_gradient(__global const float *dy, tile t, float *z, float *bias) {
+  for (int k = 0; k < FILTERS; k += VEC) {
+    V half_way[T][M], sum = VLOAD(bias + k);
+    UNROLL for (int j = 0; j < M; j++) {
+      V d[M], o[T];
+      UNROLL for (int i = 0; i < M; i++) {
+        bool inside = t.y + i < OH && t.x + j < OW;
+        d[i] = inside ? VLOAD(dy + (((size_t)t.n * OH + t.y + i) * OW + t.x + j) * FILTERS + k)
+                      : (V)0;
+        sum += d[i];
+      }
+      GRADIENT_1D(d, o)
+      UNROLL for (int i = 0; i < T; i++) half_way[i][j] = o[i];
+    }
+    UNROLL for (int i = 0; i < T; i++) {
+      V o[T];
+      GRADIENT_1D(half_way[i], o)
+      UNROLL for (int j = 0; j < T; j++) VSTORE(o[j], z + (i * T + j) * STEP + k);
+    }
+    VSTORE(sum, bias + k);
+  }
+}
+
+#define PART ((POINTS * C + 1) * FILTERS)
+#define CHANNELS 8 /* of a register tile; C is a multiple, or VEC is smaller */
+
+/* Work-item g adds its share of the tiles into its part: the gradient of u
+ * (POINTS, C, FILTERS) and behind it that of the bias (FILTERS). */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv2d_winograd_weight(__global const float *restrict x,
+                                     __global const float *restrict dy,
+                                     __global float *restrict partial, int tiles) {
+  float v[POINTS * STEP] __attribute__((aligned(64)));
+  float z[POINTS * STEP] __attribute__((aligned(64)));
+  float bias[FILTERS] __attribute__((aligned(64)));
+  const int g = get_global_id(0), parts = get_global_size(0);
+  const int first = (int)((long)tiles * g / parts), last = (int)((long)tiles * (g + 1) / parts);
+  __global float *du = partial + (size_t)g * PART;
+  for (int i = 0; i < PART; i++) du[i] = 0;
+  for (int k = 0; k < FILTERS; k++) bias[k] = 0;
+  for (int begin = first; begin < last; begin += TILES) {
+    int count = min(TILES, last - begin);
+    for (int q = 0; q < count; q++) {
+      tile t = tile_at(begin + q);
+      load_tile(x, t, v + q * LD);
+      load_gradient(dy, t, z + q * LD, bias);
+    }
+    for (int p = 0; p < POINTS; p++)
+      for (int c = 0; c < C; c += CHANNELS)
+        for (int k = 0; k < FILTERS; k += LANES) {
+          V sum[CHANNELS][BLOCK];
+          __global float *out = du + ((size_t)p * C + c) * FILTERS + k;
+          UNROLL for (int i = 0; i < CHANNELS; i++)
+            UNROLL for (int b = 0; b < BLOCK; b++) sum[i][b] = VLOAD(out + i * FILTERS + b * VEC);
+          const float *data = v + p * STEP + c, *gradient = z + p * STEP + k;
+          for (int q = 0; q < count; q++) {
+            V d[BLOCK];
+            UNROLL for (int b = 0; b < BLOCK; b++) d[b] = VLOAD(gradient + q * LD + b * VEC);
+            UNROLL for (int i = 0; i < CHANNELS; i++) {
+              V s = (V)(data[q * LD + i]);
+              UNROLL for (int b = 0; b < BLOCK; b++) sum[i][b] = fma(s, d[b], sum[i][b]);
+            }
+          }
+          UNROLL for (int i = 0; i < CHANNELS; i++)
+            UNROLL for (int b = 0; b < BLOCK; b++) VSTORE(sum[i][b], out + i * FILTERS + b * VEC);
+        }
+  }
+  for (int k = 0; k < FILTERS; k++) du[POINTS * C * FILTERS + k] = bias[k];
+}
+
+/* dw (3, 3, C, FILTERS) = G' (the sum over the parts) G, and db (FILTERS; 0: not
+ * wanted); a work-item a channel and a vector of filters, channel C is the bias. */
+__kernel void winograd_join_weights(__global const float *partial, __global float *dw,
+                                    __global float *db, int parts) {
+  int c = get_global_id(0), k = get_global_id(1) * VEC;
+  if (c == C) {
+    V sum = 0;
+    if (!db) return;
+    for (int g = 0; g < parts; g++)
+      sum += VLOAD(partial + (size_t)g * PART + POINTS * C * FILTERS + k);
+    VSTORE(sum, db + k);
+    return;
+  }
+  V t[3][T];
+  UNROLL for (int j = 0; j < T; j++) {
+    V s[T], o[3];
+    UNROLL for (int i = 0; i < T; i++) {
+      s[i] = 0;
+      for (int g = 0; g < parts; g++)
+        s[i] += VLOAD(partial + (size_t)g * PART + ((size_t)(i * T + j) * C + c) * FILTERS + k);
+    }
+    WEIGHT_GRADIENT_1D(s, o)
+    UNROLL for (int r = 0; r < 3; r++) t[r][j] = o[r];
+  }
+  UNROLL for (int r = 0; r < 3; r++) {
+    V o[3];
+    WEIGHT_GRADIENT_1D(t[r], o)
+    UNROLL for (int s = 0; s < 3; s++) VSTORE(o[s], dw + ((r * 3 + s) * C + c) * FILTERS + k);
+  }
+}

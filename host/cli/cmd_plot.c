@@ -1,0 +1,63 @@
+/* gradflow plot */
+#include <popt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static void print_path(void *user, const char *path) {
+  (void)user;
+  puts(path);
+}
+
+/* The folder "comparison" beside a run. */
+static void beside(const char *run, gf__text *out) {
+  size_t length = strlen(run);
+  while (length > 1 && run[length - 1] == '/') length--;
+  size_t start = length;
+  while (start > 0 && run[start - 1] != '/') start--;
+  size_t name = length - start;
+  /* Of "." and ".." the parent is not in the text. */
+  bool is_dots = name > 0 && name <= 2 && strspn(run + start, ".") >= name;
+  if (is_dots)
+    gf__text_add(out, "%.*s/../comparison", (int)length, run);
+  else
+    gf__text_add(out, "%.*scomparison", (int)start, run);
+}
+
+static int run(const gf__cli *cli) {
+  gf__text out = {0};
+  gf_status status = GF_OK;
+  if (cli->argument_count > 1 && cli->out)
+    gf__text_add(&out, "%s", cli->out);
+  else if (cli->argument_count > 1)
+    beside(cli->arguments[0], &out);
+  else if (cli->out)
+    status = gf__fail(GF_ERROR_ARGUMENT,
+                      "--out is where pictures that compare several runs go; those of one run go "
+                      "into its folder; see gradflow plot --help");
+  if (status == GF_OK) status = gf__text_status(&out);
+  if (status == GF_OK)
+    status = gf_plot_runs(cli->arguments, cli->argument_count, out.data, print_path, NULL);
+  gf__text_free(&out);
+  return status == GF_OK ? 0 : gf__cli_fail(status);
+}
+
+const gf__command gf__cmd_plot = {
+    .name = "plot",
+    .arguments = "RUN... [--out DIR]",
+    .help = "redraw the pictures of runs, and compare runs",
+    .text = "Redraws the pictures of each run folder from its metrics.csv and gradients.csv.\n"
+            "With several runs, pictures that compare them go into a folder of their own.\n"
+            "Prints the paths of the pictures, one a line.\n",
+    .examples = "  gradflow plot runs/plain37\n"
+                "  gradflow plot runs/plain7 runs/plain37 --out depth\n",
+    .least = 1,
+    .most = 1024,
+    .missing = "a run folder",
+    .options = {{"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
+                 "where pictures that compare several runs go;\n"
+                 "default: the folder comparison beside the first run"},
+                GF__OPTION_HELP},
+    .run = run,
+};

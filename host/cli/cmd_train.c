@@ -1,0 +1,219 @@
+/* gradflow train */
+#include <math.h>
+#include <popt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/os.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+
+enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
+
+/* ---- Ctrl-C ---- */
+
+static volatile sig_atomic_t signal_; /* the first that came, or 0 */
+
+/* The second one does not wait for the device. */
+static void on_signal(int number) {
+  if (signal_) _Exit(EXIT_BY_SIGNAL + number);
+  signal_ = number;
+}
+
+/* ---- what happens while it trains ---- */
+
+typedef struct screen {
+  gf__bar bar;
+  bool quiet;
+  bool said_stopping;
+  gf_epoch best; /* by validation accuracy; epoch 0: none yet */
+  gf_epoch last;
+} screen;
+
+static void say_stopping(screen *s) {
+  if (!signal_ || s->said_stopping) return;
+  s->said_stopping = true;
+  gf__bar_clear(&s->bar);
+  fputs("gradflow: finishing the step and saving the weights; once more leaves at once\n", stderr);
+}
+
+static void on_progress(void *user, const gf_progress *progress) {
+  screen *s = user;
+  say_stopping(s);
+  gf__bar_show(&s->bar, progress);
+}
+
+static int on_stop(void *user) {
+  say_stopping(user);
+  return signal_ != 0;
+}
+
+static void on_epoch(void *user, const gf_epoch *e) {
+  screen *s = user;
+  s->last = *e;
+  if (!isnan(e->validation_accuracy) &&
+      (s->best.epoch == 0 || e->validation_accuracy > s->best.validation_accuracy))
+    s->best = *e;
+  if (s->quiet) return;
+  gf__bar_clear(&s->bar);
+  gf__text line = {0};
+  int digits = snprintf(NULL, 0, "%d", e->epochs);
+  gf__text_add(&line, "epoch %*d/%d  lr %.1e  train %.4f %.1f%%", digits, e->epoch, e->epochs,
+               e->learning_rate, e->train_loss, 100 * e->train_accuracy);
+  if (!isnan(e->validation_loss))
+    gf__text_add(&line, "  validation %.4f %.1f%%", e->validation_loss,
+                 100 * e->validation_accuracy);
+  gf__text_add(&line, "  %.1f s", e->seconds);
+  size_t needed = line.size;
+  gf__text_add(&line, "  %.0f images/s", e->images_per_second);
+  /* On a narrow terminal a line that stays one is worth more than its last number. */
+  bool fits = !gf__is_terminal(stderr) || line.size <= (size_t)gf__terminal_width(stderr);
+  if (line.data) fprintf(stderr, "%.*s\n", (int)(fits ? line.size : needed), line.data);
+  gf__text_free(&line);
+}
+
+static void on_log(void *user, gf_log_level level, const char *message) {
+  screen *s = user;
+  if (s->quiet && level == GF_LOG_INFO) return;
+  gf__bar_clear(&s->bar);
+  gf__cli_log(NULL, level, message);
+}
+
+/* ---- before ---- */
+
+/* "runs/NAME" for ".../NAME.yaml". */
+static void add_default_out(gf__text *out, const char *config) {
+  const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
+  const char *dot = strrchr(name, '.');
+  bool is_yaml = dot && dot > name && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+  gf__text_add(out, "runs/%.*s", is_yaml ? (int)(dot - name) : (int)strlen(name), name);
+}
+
+static gf_status load_config(gf_config **out, const gf__cli *cli) {
+  GF_TRY(gf_config_load(out, cli->arguments[0]));
+  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
+  return GF_OK;
+}
+
+/* What the config says of the network: "family vgg_stages, filters 32", "graph of 12". */
+static void add_network(gf__text *out, const gf_config *config) {
+  const gf__value *section = gf__value_get(gf__config_root(config), "model");
+  for (size_t i = 0; section && section->kind == GF__MAPPING && i < section->count; i++) {
+    const gf__value *item = section->items[i];
+    gf__text_add(out, "%s%s ", i > 0 ? ", " : "", item->key);
+    if (item->kind == GF__SCALAR)
+      gf__text_add(out, "%s", item->text);
+    else
+      gf__text_add(out, "of %zu", item->count);
+  }
+}
+
+static void print_start(const gf__cli *cli, const gf_device *device, const gf_config *config,
+                        const char *out) {
+  const gf_device_info *d = gf_device_describe(device);
+  gf__text network = {0};
+  add_network(&network, config);
+  fprintf(stderr,
+          "device   %d:%d %s (%s)\n"
+          "config   %s\n"
+          "network  %s\n"
+          "out      %s\n",
+          d->platform, d->index, d->name, gf_device_type_name(d->type), cli->arguments[0],
+          network.data ? network.data : "", out);
+  gf__text_free(&network);
+}
+
+/* ---- after ---- */
+
+static void print_picture(void *user, const char *path) {
+  int *count = user;
+  printf("%-10s %s\n", (*count)++ ? "" : "pictures", path);
+}
+
+static gf_status print_results(const screen *s, const char *out) {
+  char *verdict = NULL;
+  const gf_epoch *e = &s->last;
+  printf("%-10s epoch %d, loss %.4f, accuracy %.1f%%\n", "train", e->epoch, e->train_loss,
+         100 * e->train_accuracy);
+  e = &s->best;
+  if (e->epoch)
+    printf("%-10s epoch %d is best, loss %.4f, accuracy %.1f%%\n", "validation", e->epoch,
+           e->validation_loss, 100 * e->validation_accuracy);
+  GF_TRY(gf_diagnose(out, &verdict));
+  printf("%-10s %s\n", "gradients", verdict);
+  free(verdict);
+  printf("%-10s %s/%s.safetensors\n", "weights", out, e->epoch ? "best" : "last");
+  int pictures = 0;
+  return gf_plot_runs(&out, 1, NULL, print_picture, &pictures);
+}
+
+static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
+                       const char *out) {
+  screen s = {.bar = {.file = stderr,
+                      .enabled = !cli->quiet && gf__cli_can_draw(stderr),
+                      .colours = gf__cli_has_colours(stderr)},
+              .quiet = cli->quiet};
+  gf_train_options options = {.out = out,
+                              .overwrite = cli->overwrite,
+                              .events = {&s, on_progress, on_epoch, on_stop}};
+  if (!cli->quiet) print_start(cli, device, config, out);
+  gf_log_to(on_log, &s);
+  gf__on_interrupt(on_signal);
+  gf__bar_say(&s.bar, "reading the images and building the network...");
+  gf_status status = gf_train(device, config, &options);
+  gf__bar_clear(&s.bar);
+  gf_log_to(gf__cli_log, NULL);
+  return status == GF_OK ? print_results(&s, out) : status;
+}
+
+static int run(const gf__cli *cli) {
+  gf_config *config = NULL;
+  gf_device *device = NULL;
+  gf__text out = {0};
+  if (cli->out)
+    gf__text_add(&out, "%s", cli->out);
+  else
+    add_default_out(&out, cli->arguments[0]);
+  gf_status status = gf__text_status(&out);
+  if (status == GF_OK) status = load_config(&config, cli);
+  if (status == GF_OK) status = gf_device_open(&device, cli->device);
+  if (status == GF_OK) status = train(cli, device, config, out.data);
+  int code = status == GF_OK ? 0 : gf__cli_fail(status);
+  if (status == GF_ERROR_INTERRUPTED && signal_) code = EXIT_BY_SIGNAL + signal_;
+  gf_device_free(&device);
+  gf_config_free(&config);
+  gf__text_free(&out);
+  return code;
+}
+
+const gf__command gf__cmd_train = {
+    .name = "train",
+    .arguments = "CONFIG [OPTION]...",
+    .help = "train a network as a config says, into a run folder",
+    .text = "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
+            "environment.json, metrics.csv, gradients.csv, last.safetensors and\n"
+            "best.safetensors, and pictures of loss, accuracy and gradient flow. Ctrl-C\n"
+            "finishes the step, saves the weights and exits with 130.\n",
+    .examples = "  gradflow train configs/plain37.yaml\n"
+                "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"
+                "    --set train.epochs=10 --out runs/shortcuts\n"
+                "  gradflow train configs/plain37.yaml --device gpu --overwrite\n",
+    .least = 1,
+    .most = 1,
+    .missing = "a config",
+    .options = {GF__OPTION_DEVICE,
+                {"set", 's', POPT_ARG_ARGV, offsetof(gf__cli, sets), "KEY=VALUE",
+                 "replace a value of the config; may be repeated"},
+                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
+                 "the run folder; default runs/NAME for NAME.yaml"},
+                {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
+                 "replace the run that is in the folder"},
+                {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
+                 "nothing but warnings, errors and the results"},
+                GF__OPTION_HELP},
+    .more_title = "keys of a config, a section each (as in --set train.epochs=5):",
+    .more = gf_config_help,
+    .run = run,
+};

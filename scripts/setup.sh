@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs the packages of Debian or Ubuntu that gradflow is built, tested and tried out with, and
+# that are missing. Without missing ones it does nothing and needs neither root nor a network.
+set -euo pipefail
+
+packages=(
+  # to build
+  cmake gcc git libc6-dev ninja-build pkg-config
+  # libraries
+  fonts-dejavu-core libclblast-dev libcmocka-dev libfyaml-dev libjansson-dev libmd-dev libpopt-dev
+  librandom123-dev libstb-dev ocl-icd-opencl-dev opencl-headers zlib1g-dev
+  # the CPU as an OpenCL device, and images to train on
+  dataset-fashion-mnist pocl-opencl-icd
+)
+
+fail() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+is_installed() {
+  [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  # Elsewhere the libraries may well be there; CMake says which are not.
+  printf 'setup: %s\n' 'this is neither Debian nor Ubuntu, so nothing is installed.' \
+    'These packages of Debian, by whatever names they have here, are needed:' \
+    "  ${packages[*]}" >&2
+  exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  is_installed "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+echo "setup: installing ${missing[*]}"
+
+as_root=()
+if ((EUID != 0)); then
+  command -v sudo >/dev/null ||
+    fail 'this needs root, and there is no sudo. As root, run:' \
+      "  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+  as_root=(sudo)
+  # Without a terminal nobody can type a password.
+  [[ -t 0 ]] || as_root+=(-n)
+fi
+
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
+    -o Dpkg::Use-Pty=0 "$@" </dev/null
+}
+
+apt update || {
+  echo 'setup: apt-get update failed; once more in 10 seconds' >&2
+  sleep 10
+  apt update || fail 'apt-get update failed twice; see above.'
+}
+apt install --yes --no-install-recommends "${missing[@]}" ||
+  fail 'apt-get could not install them; see above. On Ubuntu some are in "universe":' \
+    '  sudo add-apt-repository universe'

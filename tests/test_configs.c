@@ -1,0 +1,173 @@
+/* The configs that come with the program: each is read whole, and its network is built. */
+#define _XOPEN_SOURCE 700 /* glob */
+
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <gradflow.h>
+
+#include "base/config.h"
+#include "base/file.h"
+#include "data/dataset.h"
+#include "train/run_config.h"
+
+enum { BATCH = 2, LONGEST_PATH = 1024 };
+
+static gf_device *device_;
+static glob_t configs_;
+
+static int set_up(void **state) {
+  (void)state;
+  if (gf_device_open(&device_, NULL) != GF_OK) {
+    fprintf(stderr, "%s\n", gf_error_message());
+    return -1;
+  }
+  if (glob(SOURCE_FOLDER "/configs/*.yaml", 0, NULL, &configs_) != 0) return -1;
+  return glob(SOURCE_FOLDER "/configs/quickstart/*.yaml", GLOB_APPEND, NULL, &configs_);
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  globfree(&configs_);
+  gf_device_free(&device_);
+  return 0;
+}
+
+static void assert_ok(gf_status status, const char *path) {
+  if (status != GF_OK) fail_msg("%s: %s", path, gf_error_message());
+}
+
+/* ---- each config ---- */
+
+static const gf__data_set *read_data(const gf_config *config, const char *path,
+                                     gf_image_shape *image) {
+  gf__data_settings settings;
+  assert_ok(gf__keys_read(gf__value_get(gf__config_root(config), "data"), "data", gf__data_keys,
+                          gf__data_key_count, &settings),
+            path);
+  const gf__data_set *set = &gf__data_sets[settings.name];
+  assert_int_equal(settings.pad_to, 32);
+  *image = (gf_image_shape){settings.pad_to, settings.pad_to, set->channels};
+  gf__keys_free(gf__data_keys, gf__data_key_count, &settings);
+  return set;
+}
+
+/* Trainable elements of the network, with everything that a run opens but its images. */
+static size_t open_config(const char *path) {
+  gf_config *config;
+  gf_model *model;
+  gf_trainer *trainer;
+  gf__run_config run;
+  gf_image_shape image;
+  assert_ok(gf_config_load(&config, path), path);
+  assert_ok(gf__run_config_read(&run, config), path);
+  const gf__data_set *set = read_data(config, path, &image);
+  assert_ok(gf_model_open(&model, device_, config, image, set->classes, BATCH, run.seed), path);
+  assert_ok(gf_trainer_open(&trainer, model, config), path);
+  size_t parameters = gf_model_parameter_total(model);
+  gf_trainer_free(&trainer);
+  gf_model_free(&model);
+  gf_config_free(&config);
+  return parameters;
+}
+
+static void test_every_config_opens(void **state) {
+  (void)state;
+  assert_true(configs_.gl_pathc > 1);
+  for (size_t i = 0; i < configs_.gl_pathc; i++)
+    if (open_config(configs_.gl_pathv[i]) == 0)
+      fail_msg("%s: the network has no parameters", configs_.gl_pathv[i]);
+}
+
+/* Numbers of the study that the configs reproduce. */
+static void test_networks_of_the_study_have_their_sizes(void **state) {
+  (void)state;
+  static const struct {
+    const char *path;
+    size_t parameters;
+  } networks[] = {
+      {SOURCE_FOLDER "/configs/plain7.yaml", 59716},
+      {SOURCE_FOLDER "/configs/plain37.yaml", 336196},
+      {SOURCE_FOLDER "/configs/residual7.yaml", 59716},
+      {SOURCE_FOLDER "/configs/residual37.yaml", 336196},
+      {SOURCE_FOLDER "/configs/plain37_batch_norm.yaml", 338500},
+  };
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+    if (open_config(networks[i].path) != networks[i].parameters)
+      fail_msg("%s: not %zu parameters", networks[i].path, networks[i].parameters);
+}
+
+static void test_every_config_is_in_the_table(void **state) {
+  (void)state;
+  const char *folder = SOURCE_FOLDER "/configs/";
+  char *table, row[LONGEST_PATH];
+  size_t size;
+  assert_ok(gf__file_read(SOURCE_FOLDER "/configs/README.md", &table, &size), "the table");
+  for (size_t i = 0; i < configs_.gl_pathc; i++) {
+    snprintf(row, sizeof row, "\n| `%s` |", configs_.gl_pathv[i] + strlen(folder));
+    if (!strstr(table, row)) fail_msg("configs/README.md has no row%s", row);
+  }
+  free(table);
+}
+
+/* ---- what one line must not change ---- */
+
+/* Without the line that differs, and without comments. */
+static char *read_without(const char *path, const char *line_start) {
+  char *text, *out;
+  size_t size;
+  assert_ok(gf__file_read(path, &text, &size), path);
+  out = calloc(1, size + 1);
+  assert_non_null(out);
+  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    if (!strncmp(line, line_start, strlen(line_start))) continue;
+    size_t kept = strcspn(line, "#");
+    while (kept > 0 && line[kept - 1] == ' ') kept--;
+    snprintf(out + strlen(out), size + 1 - strlen(out), "%.*s%s", (int)kept, line,
+             kept ? "\n" : "");
+  }
+  free(text);
+  return out;
+}
+
+/* A comparison of two networks is one of the line that names the remedy only. */
+static void test_networks_differ_in_one_line(void **state) {
+  (void)state;
+  static const struct {
+    const char *a, *b, *line;
+  } pairs[] = {
+      {"plain7.yaml", "plain37.yaml", "  blocks_per_stage:"},
+      {"plain7.yaml", "residual7.yaml", "  shortcut:"},
+      {"plain37.yaml", "residual37.yaml", "  shortcut:"},
+      {"plain37.yaml", "plain37_batch_norm.yaml", "  norm:"},
+      {"quickstart/plain37.yaml", "quickstart/residual37.yaml", "  shortcut:"},
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    char path[LONGEST_PATH];
+    snprintf(path, sizeof path, "%s/configs/%s", SOURCE_FOLDER, pairs[i].a);
+    char *a = read_without(path, pairs[i].line);
+    snprintf(path, sizeof path, "%s/configs/%s", SOURCE_FOLDER, pairs[i].b);
+    char *b = read_without(path, pairs[i].line);
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_every_config_opens),
+      cmocka_unit_test(test_networks_of_the_study_have_their_sizes),
+      cmocka_unit_test(test_every_config_is_in_the_table),
+      cmocka_unit_test(test_networks_differ_in_one_line),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
