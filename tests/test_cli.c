@@ -566,8 +566,13 @@ static void stop_run(int number, int code) {
   assert_int_equal(end_code(child), code);
   close(out);
   close(err);
-  assert_true(is_in_file("stderr", "\ngradflow: finishing the step and saving the weights; once "
-                                   "more leaves at once\ngradflow: stopped in epoch "));
+  /* Between the two an epoch may end. */
+  char *said = read_text(in_folder("stderr"));
+  assert_int_equal(count_of(said, "\ngradflow: finishing the step and saving the weights; once "
+                                  "more leaves at once\n"), 1);
+  assert_int_equal(count_of(said, "\ngradflow: stopped in epoch "), 1);
+  assert_int_equal(count_of(said, "gradflow: "), 2);
+  free(said);
   assert_true(gf__path_exists(in_folder("runs/stopped/last.safetensors")));
   char *printed = read_text(in_folder("stdout"));
   assert_string_equal(printed, "");
@@ -625,7 +630,7 @@ static int widest_drawn(const char *seen, int *count) {
       else
         columns++;
     }
-    if (*seen != '\r') continue; /* it was cleared for a permanent line */
+    if (*seen != '\r' || seen[1] == '\n') continue; /* it was cleared for a permanent line */
     if (columns > widest) widest = columns;
     if (columns > 0) ++*count;
   }

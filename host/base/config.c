@@ -395,19 +395,23 @@ static gf_status read_tree(reader *r, int depth, gf__value **out) {
   GF_TRY(check_characters(r));
   gf__value *root;
   GF_TRY(new_value(r, GF__SCALAR, &root));
+  /* An empty block scalar that ends without a line end makes libfyaml 0.7.12 read behind it. */
+  char *text = copy_text(r->yaml, r->size);
+  if (text) text[r->size] = '\n';
   struct fy_diag_cfg quiet;
   fy_diag_cfg_default(&quiet);
   quiet.fp = NULL;
   quiet.output_fn = drop_diagnostics;
-  r->diag = fy_diag_create(&quiet);
+  r->diag = text ? fy_diag_create(&quiet) : NULL;
   if (r->diag) fy_diag_set_collect_errors(r->diag, true);
   struct fy_parse_cfg options = {.flags = FYPCF_QUIET | FYPCF_JSON_NONE, .diag = r->diag};
   r->parser = r->diag ? fy_parser_create(&options) : NULL;
-  bool ready = r->parser && fy_parser_set_string(r->parser, r->yaml, r->size) == 0;
+  bool ready = r->parser && fy_parser_set_string(r->parser, text, r->size + 1) == 0;
   gf_status status = ready ? read_document(r, depth, root) : gf__fail_host_memory(r->size);
   if (r->parser) fy_parser_event_free(r->parser, r->event);
   if (r->parser) fy_parser_destroy(r->parser);
   fy_diag_destroy(r->diag);
+  free(text);
   for (size_t i = 0; i < r->anchor_count; i++) free(r->anchors[i].name);
   free(r->anchors);
   if (status != GF_OK) {

@@ -9,7 +9,8 @@ const gf__family *const gf__families[] = {&gf__family_vgg_stages, NULL};
 static const char *const families[] = {"vgg_stages", "none", NULL};
 enum { FAMILY_NONE = 1 };
 static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", NULL};
-const char *const gf__algorithm_words[] = {"auto", "im2col", "direct", "winograd2", "winograd4", NULL};
+const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct", "tiled",
+                                           "winograd2", "winograd4", NULL};
 static const char *const switches[] = {"on", "off", NULL};
 
 static const gf__key keys[] = {

@@ -64,17 +64,14 @@ static bool shape_agrees(const json_t *entry, const gf__named_tensor *t) {
   return true;
 }
 
-/* Where the tensor's bytes begin, or NULL if the entry is not one of this tensor. */
-static const unsigned char *locate(const json_t *entry, const gf__named_tensor *t,
-                                   const unsigned char *data, size_t size) {
+/* Whether the entry is of such a tensor; *end becomes where its bytes end in the data. */
+static bool entry_agrees(const json_t *entry, const gf__named_tensor *t, json_int_t *end) {
   const char *type = json_string_value(json_object_get(entry, "dtype"));
   const json_t *offsets = json_object_get(entry, "data_offsets");
   json_int_t begin = json_integer_value(json_array_get(offsets, 0));
-  json_int_t end = json_integer_value(json_array_get(offsets, 1));
-  if (!type || strcmp(type, "F32") || json_array_size(offsets) != 2 || begin < 0 ||
-      end < begin || (uint64_t)end > size || (uint64_t)(end - begin) != t->count * sizeof(float))
-    return NULL;
-  return data + begin;
+  *end = json_integer_value(json_array_get(offsets, 1));
+  return type && !strcmp(type, "F32") && shape_agrees(entry, t) && json_array_size(offsets) == 2 &&
+         begin >= 0 && *end >= begin && (uint64_t)(*end - begin) == t->count * sizeof(float);
 }
 
 static void read_floats(const unsigned char *bytes, size_t count, float *out) {
@@ -91,15 +88,18 @@ static gf_status read_tensors(const char *path, json_t *header, const unsigned c
   for (size_t i = 0; i < count; i++) {
     gf__named_tensor *t = &tensors[i];
     const json_t *entry = json_object_get(header, t->name);
-    const unsigned char *bytes = entry ? locate(entry, t, data, size) : NULL;
+    json_int_t end;
     if (!entry) gf__text_add(&wrong, "\n  missing: %s", t->name);
-    else if (!shape_agrees(entry, t) || !bytes) {
+    else if (!entry_agrees(entry, t, &end)) {
       gf__text_add(&wrong, "\n  misshapen: %s, expected F32 [", t->name);
       for (int d = 0; d < t->dim_count; d++)
         gf__text_add(&wrong, "%s%d", d ? ", " : "", t->dims[d]);
       gf__text_add(&wrong, "]");
+    } else if ((uint64_t)end > size) {
+      gf__text_add(&wrong, "\n  cut off: %s ends at byte %lld of %zu bytes of data", t->name,
+                   (long long)end, size);
     } else {
-      read_floats(bytes, t->count, t->values);
+      read_floats(data + end - t->count * sizeof(float), t->count, t->values);
     }
     json_object_del(header, t->name);
   }
@@ -123,6 +123,7 @@ gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size
   for (int i = 0; i < 8 && size >= 8; i++) length |= (uint64_t)bytes[i] << (8 * i);
   json_t *header = NULL;
   json_error_t error = {.text = "its header is cut off"};
+  static const char not_an_object[] = "its header is not a JSON object";
   if (size >= 8 && length <= size - 8 && length <= LONGEST_HEADER)
     header = json_loadb(file + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
   gf_status status =
@@ -130,7 +131,7 @@ gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size
           ? read_tensors(path, header, bytes + 8 + length, size - 8 - (size_t)length, tensors,
                          count)
           : gf__fail(GF_ERROR_DATA, "%s is not a safetensors file (%zu bytes): %s", path, size,
-                     error.text);
+                     header ? not_an_object : error.text);
   json_decref(header);
   free(file);
   return status;

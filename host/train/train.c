@@ -50,6 +50,17 @@ static gf_status write_config(gf__text *out, const run *r, const gf_config *conf
   return gf__text_status(out);
 }
 
+/* Compiling takes seconds when the device is new to the cache. */
+static void tell_preparation(const run *r) {
+  gf_progress progress = {.phase = "prepare",
+                          .epochs = r->config.epochs,
+                          .loss = NAN,
+                          .accuracy = NAN,
+                          .images_per_second = NAN,
+                          .seconds_left = NAN};
+  if (r->events.progress) r->events.progress(r->events.user, &progress);
+}
+
 /* Everything that can be wrong is found before the folder is made. */
 static gf_status open_run(run *r, const gf_config *config, const gf_train_options *options) {
   GF_TRY(gf__run_config_read(&r->config, config));
@@ -66,6 +77,8 @@ static gf_status open_run(run *r, const gf_config *config, const gf_train_option
   size_t bytes = (size_t)gf_trainer_gradient_count(r->trainer) * sizeof *r->gradients;
   r->gradients = malloc(bytes);
   if (!r->gradients) return gf__fail_host_memory(bytes);
+  tell_preparation(r);
+  GF_TRY(gf__trainer_prepare(r->trainer, r->config.seed));
   gf__text text = {0};
   gf_status status = write_config(&text, r, config);
   if (status == GF_OK)

@@ -104,6 +104,21 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, double learning_rate, int 
                         trainer->old, trainer->ranges, trainer->partial, trainer->sums);
 }
 
+gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed) {
+  gf_model *model = trainer->model;
+  GF_TRY(gf__buffer_zero(model->graph.input.data));
+  GF_TRY(gf__buffer_zero(model->labels));
+  model->pass.n = model->batch;
+  model->pass.labels = model->labels;
+  GF_TRY(gf__trainer_queue_step(trainer, 0, 0, true));
+  GF_TRY(gf__model_queue_forward(model, false, 0));
+  GF_TRY(gf_device_finish(model->device));
+  for (int i = 0; i < 2; i++)
+    if (trainer->state[i]) GF_TRY(gf__buffer_zero(trainer->state[i]));
+  trainer->steps = model->pass.step = 0;
+  return gf__model_initialise(model, seed);
+}
+
 static gf_gradient describe(const gf__parameter *p, const gf__statistics_sums *s) {
   double count = (double)p->count, weights = sqrt(s->weight_squares);
   return (gf_gradient){.layer = p->layer,

@@ -7,6 +7,10 @@
 #include "model/model.h"
 #include "train/optimizers.h"
 
+/* Compiles every kernel that a run needs, by a step and an inference on zeros,
+ * and then sets parameters and state to their beginning for seed: what cannot
+ * run on this device is found before anything is written. */
+gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed) GF_MUST_USE;
 /* Queues forward, backward and the optimizer's step for the batch that was
  * uploaded; the loss goes to slot of model->results. With statistics, those of
  * the gradients are queued, too. Does not wait. */

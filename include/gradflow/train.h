@@ -35,8 +35,8 @@ GF_API int gf_trainer_gradient_count(const gf_trainer *trainer);
 
 /* Where training is, a few times a second. */
 typedef struct gf_progress {
-  const char *phase;              /* "train" or "validate" */
-  int epoch, epochs;              /* from 1 */
+  const char *phase;              /* "prepare" (kernels are compiled), "train" or "validate" */
+  int epoch, epochs;              /* from 1; 0 while preparing */
   int batch, batches;             /* done and in all */
   double loss, accuracy;          /* of the epoch so far; NaN before the first is known */
   double images_per_second;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 const gf__conv2d_algorithm *const gf__conv2d_algorithms[] = {
-    &gf__conv2d_im2col, &gf__conv2d_direct, &gf__conv2d_winograd2, &gf__conv2d_winograd4, NULL};
+    &gf__conv2d_im2col,    &gf__conv2d_direct,    &gf__conv2d_tiled,
+    &gf__conv2d_winograd2, &gf__conv2d_winograd4, NULL};
 
 gf_status gf__conv2d_infer(gf__conv2d_shape *shape) {
   const int image[2] = {shape->h, shape->w};

@@ -65,7 +65,7 @@ gf_status gf__conv2d_run_pass(const gf__conv2d *convolution, gf_device *device,
 /* The shape whose forward pass on flipped weights is the data gradient; stride is 1. */
 gf__conv2d_shape gf__conv2d_flipped(const gf__conv2d_shape *shape);
 
-extern const gf__conv2d_algorithm gf__conv2d_im2col, gf__conv2d_direct, gf__conv2d_winograd2,
-    gf__conv2d_winograd4;
+extern const gf__conv2d_algorithm gf__conv2d_im2col, gf__conv2d_direct, gf__conv2d_tiled,
+    gf__conv2d_winograd2, gf__conv2d_winograd4;
 
 #endif

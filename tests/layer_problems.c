@@ -1,0 +1,439 @@
+#include "layer_problems.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "device_test.h"
+
+/* ---- shapes ---- */
+
+static void read_image(problem *p, cases *list) {
+  p->n = cases_int(list, "n", 1);
+  p->image = (gf_image_shape){cases_int(list, "h", 1), cases_int(list, "w", 1),
+                              cases_int(list, "c", 1)};
+}
+
+static size_t pixels_of(const problem *p) {
+  return (size_t)p->n * (size_t)p->image.height * (size_t)p->image.width;
+}
+
+static size_t image_count(const problem *p) { return pixels_of(p) * (size_t)p->image.channels; }
+
+static void read_elementwise(problem *p, cases *list) {
+  read_image(p, list);
+  p->y_count = image_count(p);
+}
+
+static void add_parameter(problem *p, size_t count) {
+  p->parameter_size[p->parameter_count++] = count;
+}
+
+/* ---- conv2d and linear ---- */
+
+static void read_conv2d(problem *p, cases *list) {
+  ref_conv2d *v = &p->conv;
+  read_image(p, list);
+  *v = (ref_conv2d){.n = p->n, .h = p->image.height, .w = p->image.width, .c = p->image.channels};
+  v->filters = cases_int(list, "filters", 1);
+  cases_pair(list, "kernel", 3, v->kernel);
+  cases_pair(list, "stride", 1, v->stride);
+  cases_pair(list, "padding", 0, v->padding);
+  cases_pair(list, "dilation", 1, v->dilation);
+  bool bias = cases_bool(list, "bias", false);
+  size_t pixels = (size_t)p->n;
+  for (int d = 0; d < 2; d++)
+    pixels *= (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d], v->padding[d],
+                                      v->dilation[d]);
+  int taps = v->kernel[0] * v->kernel[1];
+  p->y_count = pixels * (size_t)v->filters;
+  add_parameter(p, (size_t)(v->filters * v->c * taps));
+  if (bias) add_parameter(p, (size_t)v->filters);
+  p->y_terms = taps * v->c + 1;
+  p->dx_terms = taps * v->filters;
+  p->d_terms = (double)pixels;
+  snprintf(p->keys, sizeof p->keys,
+           ", filters: %d, kernel: [%d, %d], stride: [%d, %d], padding: [%d, %d], dilation: "
+           "[%d, %d], bias: %s",
+           v->filters, v->kernel[0], v->kernel[1], v->stride[0], v->stride[1], v->padding[0],
+           v->padding[1], v->dilation[0], v->dilation[1], bias ? "true" : "false");
+}
+
+static void run_conv2d(const problem *p, const problem_values *in, problem_values *out) {
+  ref_conv2d_forward(&p->conv, in->x, in->parameter[0], in->parameter[1], out->y);
+  ref_conv2d_backward(&p->conv, in->x, in->parameter[0], in->dy, out->dx, out->d[0], out->d[1]);
+}
+
+static void read_linear(problem *p, cases *list) {
+  int inputs = cases_int(list, "inputs", 1), outputs = cases_int(list, "outputs", 1);
+  bool bias = cases_bool(list, "bias", false);
+  p->n = cases_int(list, "n", 1);
+  p->image = (gf_image_shape){1, 1, inputs};
+  p->conv = (ref_conv2d){.c = inputs, .filters = outputs};
+  p->y_count = (size_t)(p->n * outputs);
+  add_parameter(p, (size_t)(outputs * inputs));
+  if (bias) add_parameter(p, (size_t)outputs);
+  p->y_terms = inputs + 1;
+  p->dx_terms = outputs;
+  p->d_terms = p->n;
+  snprintf(p->keys, sizeof p->keys, ", outputs: %d, bias: %s", outputs, bias ? "true" : "false");
+}
+
+static void run_linear(const problem *p, const problem_values *in, problem_values *out) {
+  int inputs = p->conv.c, outputs = p->conv.filters;
+  ref_linear_forward(p->n, inputs, outputs, in->x, in->parameter[0], in->parameter[1], out->y);
+  ref_linear_backward(p->n, inputs, outputs, in->x, in->parameter[0], in->dy, out->dx, out->d[0],
+                      out->d[1]);
+}
+
+/* ---- batch_norm ---- */
+
+enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
+
+static int rows_of(const problem *p) { return (int)pixels_of(p); }
+
+static void read_batch_norm(problem *p, cases *list) {
+  read_elementwise(p, list);
+  p->eps = cases_float(list, "eps", 1e-5);
+  p->momentum = cases_float(list, "momentum", 0.1);
+  p->offset = cases_float(list, "offset", 0.5);
+  p->scales = true;
+  for (int k = 0; k < 4; k++) add_parameter(p, (size_t)p->image.channels);
+  p->y_terms = p->dx_terms = p->d_terms = rows_of(p);
+  snprintf(p->keys, sizeof p->keys, ", eps: %.9g, momentum: %.9g", p->eps, p->momentum);
+}
+
+static void run_batch_norm(const problem *p, const problem_values *in, problem_values *out) {
+  size_t bytes = p->parameter_size[0] * sizeof(double);
+  int c = p->image.channels;
+  memcpy(out->d[RUNNING_MEAN], in->parameter[RUNNING_MEAN], bytes);
+  memcpy(out->d[RUNNING_VARIANCE], in->parameter[RUNNING_VARIANCE], bytes);
+  ref_batch_norm_forward(rows_of(p), c, p->eps, p->momentum, in->x, in->parameter[GAMMA],
+                         in->parameter[BETA], out->d[RUNNING_MEAN], out->d[RUNNING_VARIANCE],
+                         out->y);
+  ref_batch_norm_backward(rows_of(p), c, p->eps, in->x, in->parameter[GAMMA], in->dy, out->dx,
+                          out->d[GAMMA], out->d[BETA]);
+}
+
+/* The rounding of x - mean, as large as that of x, is divided by the deviation, directly and
+ * by way of the variance. */
+static void channel_magnitudes(const problem *p, const problem_values *in, problem_values *out,
+                               int k) {
+  int rows = rows_of(p), c = p->image.channels;
+  double mean = 0, largeness = 0, variance = 0, dy = 0, scaled_dy = 0;
+  for (int i = 0; i < rows; i++) {
+    mean += in->x[i * c + k] / rows;
+    largeness += fabs(in->x[i * c + k]) / rows;
+    dy += fabs(in->dy[i * c + k]);
+  }
+  for (int i = 0; i < rows; i++) variance += pow(in->x[i * c + k] - mean, 2) / rows;
+  double rate = 1 / sqrt(variance + p->eps), gamma = fabs(in->parameter[GAMMA][k]);
+  for (int i = 0; i < rows; i++) {
+    double u = fabs(in->x[i * c + k] - mean) * rate;
+    out->y[i * c + k] = (largeness + fabs(in->x[i * c + k])) * rate * (1 + u); /* of u */
+    scaled_dy += fabs(in->dy[i * c + k]) * (u + out->y[i * c + k]);
+  }
+  for (int i = 0; i < rows; i++) {
+    double of_u = out->y[i * c + k], u = fabs(in->x[i * c + k] - mean) * rate;
+    double of_sum = fabs(in->dy[i * c + k]) + dy / rows + (u + of_u) * scaled_dy / rows;
+    out->y[i * c + k] = gamma * of_u + fabs(in->parameter[BETA][k]);
+    out->dx[i * c + k] = gamma * rate * (1 + largeness * rate) * of_sum;
+  }
+  out->d[GAMMA][k] = scaled_dy;
+  out->d[BETA][k] = dy;
+  out->d[RUNNING_MEAN][k] = fabs(in->parameter[RUNNING_MEAN][k]) + p->momentum * largeness;
+  out->d[RUNNING_VARIANCE][k] = in->parameter[RUNNING_VARIANCE][k] +
+                                p->momentum * 2 * variance * (1 + largeness * rate);
+}
+
+static void magnitudes_batch_norm(const problem *p, const problem_values *in,
+                                  problem_values *out) {
+  for (int k = 0; k < p->image.channels; k++) channel_magnitudes(p, in, out, k);
+}
+
+static void infer_batch_norm(const problem *p, const problem_values *in, double *y) {
+  ref_batch_norm_inference(rows_of(p), p->image.channels, p->eps, in->x, in->parameter[GAMMA],
+                           in->parameter[BETA], in->parameter[RUNNING_MEAN],
+                           in->parameter[RUNNING_VARIANCE], y);
+}
+
+/* ---- activations ---- */
+
+static void read_leaky_relu(problem *p, cases *list) {
+  read_elementwise(p, list);
+  p->slope = cases_float(list, "slope", 0.01);
+  p->integers = true;
+  snprintf(p->keys, sizeof p->keys, ", slope: %.9g", p->slope);
+}
+
+static void read_relu(problem *p, cases *list) {
+  read_elementwise(p, list);
+  p->integers = true;
+}
+
+static void read_saturating(problem *p, cases *list) {
+  read_elementwise(p, list);
+  p->spread = 8;
+}
+
+static void run_activation(const problem *p, const problem_values *in, problem_values *out) {
+  const ref_activation *activation = ref_activation_find(p->type->layer);
+  ref_activation_forward(activation, p->slope, p->y_count, in->x, out->y);
+  ref_activation_backward(activation, p->slope, p->y_count, in->x, in->dy, out->dx);
+}
+
+/* The derivative is 1 - y^2 or y (1 - y): its error is that of a number of about 1. */
+static void magnitudes_activation(const problem *p, const problem_values *in,
+                                  problem_values *out) {
+  run_activation(p, in, out);
+  for (size_t i = 0; i < p->y_count; i++) {
+    out->y[i] = fabs(out->y[i]);
+    out->dx[i] = fabs(in->dy[i]);
+  }
+}
+
+/* ---- pools ---- */
+
+static void finish_pool(problem *p) {
+  const ref_pool *v = &p->pool;
+  p->y_count = (size_t)(p->n * v->c);
+  for (int d = 0; d < 2; d++)
+    p->y_count *= (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d],
+                                          v->padding[d], 1);
+  p->y_terms = p->dx_terms = v->kernel[0] * v->kernel[1];
+}
+
+static void read_pool(problem *p, cases *list) {
+  ref_pool *v = &p->pool;
+  read_image(p, list);
+  *v = (ref_pool){.n = p->n, .h = p->image.height, .w = p->image.width, .c = p->image.channels};
+  cases_pair(list, "kernel", 2, v->kernel);
+  cases_pair(list, "stride", 2, v->stride);
+  cases_pair(list, "padding", 0, v->padding);
+  snprintf(p->keys, sizeof p->keys, ", kernel: [%d, %d], stride: [%d, %d], padding: [%d, %d]",
+           v->kernel[0], v->kernel[1], v->stride[0], v->stride[1], v->padding[0], v->padding[1]);
+  finish_pool(p);
+}
+
+static void run_avg_pool(const problem *p, const problem_values *in, problem_values *out) {
+  ref_avg_pool_forward(&p->pool, in->x, out->y);
+  ref_avg_pool_backward(&p->pool, in->dy, out->dx);
+}
+
+static void read_max_pool(problem *p, cases *list) {
+  read_pool(p, list);
+  p->integers = true;
+}
+
+static void run_max_pool(const problem *p, const problem_values *in, problem_values *out) {
+  ref_max_pool_forward(&p->pool, in->x, out->y);
+  ref_max_pool_backward(&p->pool, in->x, in->dy, out->dx);
+}
+
+static void magnitudes_max_pool(const problem *p, const problem_values *in, problem_values *out) {
+  ref_max_pool_forward(&p->pool, in->x, out->y);
+  for (size_t i = 0; i < p->y_count; i++) out->y[i] = fabs(out->y[i]);
+  ref_max_pool_backward(&p->pool, in->x, doubles_absolute(in->dy, p->y_count), out->dx);
+}
+
+static void read_global_avg_pool(problem *p, cases *list) {
+  read_image(p, list);
+  p->y_count = (size_t)(p->n * p->image.channels);
+  p->y_terms = p->image.height * p->image.width;
+}
+
+static void run_global_avg_pool(const problem *p, const problem_values *in, problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  ref_global_avg_pool_forward(p->n, i->height, i->width, i->channels, in->x, out->y);
+  ref_global_avg_pool_backward(p->n, i->height, i->width, i->channels, in->dy, out->dx);
+}
+
+/* ---- add, flatten ---- */
+
+static const double other_slope = 0.5; /* of the node before the add, in the table below */
+
+static void run_add(const problem *p, const problem_values *in, problem_values *out) {
+  const ref_activation *leaky = ref_activation_find("leaky_relu");
+  double *other = doubles_new(p->y_count), *direct = doubles_new(p->y_count);
+  ref_activation_forward(leaky, other_slope, p->y_count, in->x, other);
+  ref_add_forward(p->y_count, in->x, other, out->y);
+  ref_add_backward(p->y_count, in->dy, direct, other);
+  ref_activation_backward(leaky, other_slope, p->y_count, in->x, other, out->dx);
+  ref_add_forward(p->y_count, direct, out->dx, out->dx);
+}
+
+static void run_flatten(const problem *p, const problem_values *in, problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  ref_flatten_forward(p->n, i->height, i->width, i->channels, in->x, out->y);
+  ref_flatten_backward(p->n, i->height, i->width, i->channels, in->dy, out->dx);
+}
+
+/* ---- dropout ---- */
+
+static void read_dropout(problem *p, cases *list) {
+  read_elementwise(p, list);
+  p->p = cases_float(list, "p", 0.5);
+  snprintf(p->keys, sizeof p->keys, ", p: %.9g", p->p);
+}
+
+unsigned char *problem_dropout_mask(const problem *p, size_t count) {
+  unsigned char *mask = array_new(count);
+  for (size_t i = 0; i < count; i++) {
+    gf__random4 r = gf__random(PROBLEM_SEED, GF__STREAM_DROPOUT, (uint32_t)p->step,
+                               (uint32_t)(i / 4), (uint32_t)p->node);
+    mask[i] = !(gf__random_float(r.v[i % 4]) < (float)p->p);
+  }
+  return mask;
+}
+
+static void run_dropout(const problem *p, const problem_values *in, problem_values *out) {
+  const unsigned char *mask = problem_dropout_mask(p, p->y_count);
+  ref_dropout_forward(p->y_count, (double)(float)p->p, mask, in->x, out->y);
+  ref_dropout_backward(p->y_count, (double)(float)p->p, mask, in->dy, out->dx);
+}
+
+static void infer_dropout(const problem *p, const problem_values *in, double *y) {
+  memcpy(y, in->x, p->y_count * sizeof *y);
+}
+
+/* ---- softmax_cross_entropy ---- */
+
+static void read_softmax_cross_entropy(problem *p, cases *list) {
+  int classes = cases_int(list, "classes", 1);
+  p->n = cases_int(list, "n", 1);
+  p->image = (gf_image_shape){1, 1, classes};
+  p->spread = 2 * cases_float(list, "scale", 1);
+  p->labels = array_new((size_t)p->n * sizeof(int));
+  for (int i = 0; i < p->n; i++)
+    p->labels[i] = (int)gf__random_below(
+        gf__random(PROBLEM_SEED, GF__STREAM_TEST, 9, (uint32_t)i, 0).v[0], (uint32_t)classes);
+  p->y_terms = classes + p->n;
+  p->dx_terms = classes;
+}
+
+static void run_softmax_cross_entropy(const problem *p, const problem_values *in,
+                                      problem_values *out) {
+  *out->loss = p->n * ref_softmax_cross_entropy(p->n, p->image.channels, in->x, p->labels, NULL,
+                                                out->dx);
+}
+
+/* exp(logit - largest) is as wrong as the rounded difference is large. */
+static void magnitudes_softmax_cross_entropy(const problem *p, const problem_values *in,
+                                             problem_values *out) {
+  int classes = p->image.channels;
+  ref_softmax_cross_entropy(p->n, classes, in->x, p->labels, NULL, out->dx);
+  *out->loss = 0;
+  for (int i = 0; i < p->n; i++) {
+    const double *row = in->x + (size_t)i * classes;
+    double largest = row[0];
+    for (int k = 1; k < classes; k++) largest = fmax(largest, row[k]);
+    *out->loss += log(classes) + fabs(largest) + fabs(row[p->labels[i]]);
+    for (int k = 0; k < classes; k++) {
+      double *dx = &out->dx[(size_t)i * classes + k];
+      double onehot = k == p->labels[i] ? 1.0 / p->n : 0, softmax = *dx + onehot;
+      *dx = softmax * (1 + largest - row[k]) + onehot;
+    }
+  }
+}
+
+/* ---- the table ---- */
+
+#define ACTIVATION .run = run_activation, .magnitudes = magnitudes_activation
+
+const problem_type problem_types[] = {
+    {.layer = "conv2d", .read = read_conv2d, .run = run_conv2d},
+    {.layer = "linear", .read = read_linear, .run = run_linear},
+    {.layer = "batch_norm",
+     .read = read_batch_norm,
+     .run = run_batch_norm,
+     .magnitudes = magnitudes_batch_norm,
+     .inference = infer_batch_norm},
+    {.layer = "leaky_relu", .read = read_leaky_relu, ACTIVATION},
+    {.layer = "relu", .read = read_relu, ACTIVATION},
+    {.layer = "tanh", .read = read_saturating, ACTIVATION},
+    {.layer = "sigmoid", .read = read_saturating, ACTIVATION},
+    {.layer = "avg_pool", .read = read_pool, .run = run_avg_pool},
+    {.layer = "max_pool",
+     .read = read_max_pool,
+     .run = run_max_pool,
+     .magnitudes = magnitudes_max_pool},
+    {.layer = "global_avg_pool", .read = read_global_avg_pool, .run = run_global_avg_pool},
+    {.layer = "add",
+     .inputs = "[%s, other]",
+     .before = "{name: other, type: leaky_relu, slope: 0.5, input: %s}",
+     .read = read_elementwise,
+     .run = run_add},
+    {.layer = "flatten", .read = read_elementwise, .run = run_flatten},
+    {.layer = "dropout",
+     .random = true,
+     .read = read_dropout,
+     .run = run_dropout,
+     .inference = infer_dropout},
+    {.layer = "softmax_cross_entropy",
+     .ends_graph = true,
+     .read = read_softmax_cross_entropy,
+     .run = run_softmax_cross_entropy,
+     .magnitudes = magnitudes_softmax_cross_entropy},
+    {0}};
+
+const problem_type *problem_type_find(const char *layer) {
+  for (const problem_type *type = problem_types; type->layer; type++)
+    if (strcmp(type->layer, layer) == 0) return type;
+  return NULL;
+}
+
+/* ---- values ---- */
+
+void problem_read(problem *p, const problem_type *type, cases *list) {
+  *p = (problem){.type = type, .spread = 1, .y_terms = 1, .dx_terms = 1, .d_terms = 1};
+  type->read(p, list);
+  p->x_count = image_count(p);
+}
+
+static double *random_doubles(size_t count, uint32_t stream, double low, double high) {
+  float *values = floats_new(count);
+  fill_uniform(values, count, stream, low, high);
+  return doubles_from(values, count);
+}
+
+static void add_results(const problem *p, problem_values *v) {
+  v->y = doubles_new(p->y_count);
+  v->dx = doubles_new(p->x_count);
+  v->loss = doubles_new(1);
+  for (int k = 0; k < p->parameter_count; k++) v->d[k] = doubles_new(p->parameter_size[k]);
+}
+
+problem_values problem_values_new(const problem *p, uint32_t number) {
+  problem_values v = {0};
+  uint32_t stream = 16 * number;
+  if (p->integers) {
+    float *x = floats_new(p->x_count);
+    fill_integers(x, p->x_count, 0, 4);
+    v.x = doubles_from(x, p->x_count);
+  } else {
+    v.x = random_doubles(p->x_count, 0, p->offset - p->spread, p->offset + p->spread);
+  }
+  v.dy = random_doubles(p->y_count, 1, -1, 1);
+  for (int k = 0; k < p->parameter_count; k++)
+    v.parameter[k] = random_doubles(p->parameter_size[k], stream + 2 + (uint32_t)k,
+                                    p->scales && k == RUNNING_VARIANCE ? 0.5 : -1.5, 1.5);
+  add_results(p, &v);
+  return v;
+}
+
+problem_values problem_magnitudes(const problem *p, const problem_values *in) {
+  problem_values out = {0}, absolute = {0};
+  add_results(p, &out);
+  if (p->type->magnitudes) {
+    p->type->magnitudes(p, in, &out);
+    return out;
+  }
+  absolute.x = doubles_absolute(in->x, p->x_count);
+  absolute.dy = doubles_absolute(in->dy, p->y_count);
+  for (int k = 0; k < p->parameter_count; k++)
+    absolute.parameter[k] = doubles_absolute(in->parameter[k], p->parameter_size[k]);
+  p->type->run(p, &absolute, &out);
+  return out;
+}

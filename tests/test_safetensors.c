@@ -1,0 +1,352 @@
+/* Weights as safetensors files: what is written, byte by byte, and that a file
+ * which does not fit is refused with every reason named and the network left alone. */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include <gradflow/model.h>
+
+#include "base/text.h"
+#include "fixture.h"
+
+static const char network_[] = "model: {graph: ["
+                               "{name: conv, type: conv2d, filters: 3, kernel: [2, 3]},"
+                               "{name: norm, type: batch_norm},"
+                               "{name: pool, type: global_avg_pool},"
+                               "{name: last, type: linear, outputs: 5}]}";
+
+/* The network's tensors in their order. */
+static const struct {
+  const char *name;
+  int dims[4], dim_count;
+  size_t count;
+} tensors_[] = {
+    {"conv.weight", {3, 2, 2, 3}, 4, 36}, {"conv.bias", {3}, 1, 3},
+    {"norm.weight", {3}, 1, 3},           {"norm.bias", {3}, 1, 3},
+    {"last.weight", {5, 3}, 2, 15},       {"last.bias", {5}, 1, 5},
+    {"norm.running_mean", {3}, 1, 3},     {"norm.running_var", {3}, 1, 3},
+};
+enum { TENSORS = sizeof tensors_ / sizeof *tensors_, FLOATS = 71 };
+
+static gf_model *open_model(unsigned long long seed) {
+  gf_config *config = parse_config(network_);
+  gf_model *model = NULL;
+  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){4, 4, 2}, 5, 1, seed));
+  gf_config_free(&config);
+  assert_int_equal(gf_model_parameter_count(model), TENSORS);
+  return model;
+}
+
+static void read_all(gf_model *model, float out[FLOATS]) {
+  for (int i = 0; i < TENSORS; i++) {
+    assert_ok(gf_model_read_parameter(model, i, out));
+    out += tensors_[i].count;
+  }
+}
+
+/* ---- files ---- */
+
+static uint64_t header_length(const char *file) {
+  uint64_t length = 0;
+  for (int i = 7; i >= 0; i--) length = length << 8 | (unsigned char)file[i];
+  return length;
+}
+
+/* length, if not 0, stands in the file instead of the header's. */
+static void write_file(const char *name, const char *header, uint64_t length, const void *data,
+                       size_t size) {
+  gf__text file = {0};
+  if (length == 0) length = strlen(header);
+  for (int i = 0; i < 8; i++) gf__text_add_bytes(&file, &(char){(char)(length >> (8 * i))}, 1);
+  gf__text_add_bytes(&file, header, strlen(header));
+  gf__text_add_bytes(&file, data, size);
+  assert_ok(gf__text_status(&file));
+  assert_ok(gf__file_write(in_folder(name), file.data, file.size));
+  gf__text_free(&file);
+}
+
+/* ---- what is written ---- */
+
+static void the_file_is_as_the_format_says(void **state) {
+  (void)state;
+  gf_model *model = open_model(1);
+  float values[FLOATS];
+  read_all(model, values);
+  assert_ok(gf_model_save(model, in_folder("a.safetensors")));
+  char *file = NULL;
+  size_t size = 0, offset = 0;
+  assert_ok(gf__file_read(in_folder("a.safetensors"), &file, &size));
+  uint64_t length = header_length(file);
+  assert_int_equal(length % 8, 0);
+  assert_int_equal(size, 8 + length + FLOATS * sizeof(float));
+  json_t *header = json_loadb(file + 8, length, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(header);
+  assert_int_equal(json_object_size(header), TENSORS + 1);
+  json_t *metadata = json_object_get(header, "__metadata__");
+  assert_string_equal(json_string_value(json_object_get(metadata, "format")), "pt");
+  for (int i = 0; i < TENSORS; i++) {
+    json_t *entry = json_object_get(header, tensors_[i].name);
+    json_t *shape = json_object_get(entry, "shape"), *at = json_object_get(entry, "data_offsets");
+    assert_string_equal(json_string_value(json_object_get(entry, "dtype")), "F32");
+    assert_int_equal(json_array_size(shape), tensors_[i].dim_count);
+    for (int d = 0; d < tensors_[i].dim_count; d++)
+      assert_int_equal(json_integer_value(json_array_get(shape, (size_t)d)), tensors_[i].dims[d]);
+    assert_int_equal(json_array_size(at), 2);
+    assert_int_equal(json_integer_value(json_array_get(at, 0)), offset);
+    for (size_t k = 0; k < tensors_[i].count; k++, offset += 4) {
+      const unsigned char *bytes = (const unsigned char *)file + 8 + length + offset;
+      uint32_t bits = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+                      (uint32_t)bytes[3] << 24;
+      assert_memory_equal(&bits, &values[offset / 4], sizeof bits);
+    }
+    assert_int_equal(json_integer_value(json_array_get(at, 1)), offset);
+  }
+  json_decref(header);
+  free(file);
+  gf_model_free(&model);
+}
+
+static void what_was_saved_is_loaded(void **state) {
+  (void)state;
+  gf_model *a = open_model(1), *b = open_model(2);
+  float saved[FLOATS], before[FLOATS], loaded[FLOATS];
+  /* So that the running statistics differ, too. */
+  assert_ok(gf_model_write_parameter(a, 6, (float[]){1, -2, 3}));
+  assert_ok(gf_model_write_parameter(a, 7, (float[]){4, 0.5f, 6}));
+  read_all(a, saved);
+  read_all(b, before);
+  assert_memory_not_equal(saved, before, sizeof saved);
+  assert_ok(gf_model_save(a, in_folder("b.safetensors")));
+  assert_ok(gf_model_load(b, in_folder("b.safetensors")));
+  read_all(b, loaded);
+  assert_memory_equal(loaded, saved, sizeof saved);
+  gf_model_free(&a);
+  gf_model_free(&b);
+}
+
+static void other_writers_order_and_spacing_are_read(void **state) {
+  (void)state;
+  gf__text header = {0};
+  float data[FLOATS], loaded[FLOATS];
+  size_t offset = 0;
+  /* The tensors backwards, and the values as in the file. */
+  gf__text_add(&header, "{ ");
+  for (int i = TENSORS - 1; i >= 0; i--) {
+    gf__text_add(&header, "\"%s\" : {\"shape\": [", tensors_[i].name);
+    for (int d = 0; d < tensors_[i].dim_count; d++)
+      gf__text_add(&header, "%s%d", d ? " , " : "", tensors_[i].dims[d]);
+    gf__text_add(&header, "], \"data_offsets\": [%zu, %zu], \"dtype\": \"F32\"}%s", offset,
+                 offset + 4 * tensors_[i].count, i ? ",\n" : "}   ");
+    offset += 4 * tensors_[i].count;
+  }
+  for (int i = 0; i < FLOATS; i++) data[i] = (float)i; /* this machine's order is the format's */
+  write_file("c.safetensors", header.data, 0, data, sizeof data);
+  gf__text_free(&header);
+  gf_model *model = open_model(1);
+  assert_ok(gf_model_load(model, in_folder("c.safetensors")));
+  read_all(model, loaded);
+  const float *at = loaded;
+  for (int i = 0; i < TENSORS; i++) {
+    size_t first = 0;
+    for (int k = i + 1; k < TENSORS; k++) first += tensors_[k].count;
+    for (size_t k = 0; k < tensors_[i].count; k++) assert_true(*at++ == (float)(first + k));
+  }
+  gf_model_free(&model);
+}
+
+/* ---- what is refused ---- */
+
+/* The message begins with the file's path, which expected leaves out. */
+static void assert_refused(gf_model *model, const char *name, gf_status status,
+                           const char *expected) {
+  float before[FLOATS], after[FLOATS];
+  char message[2048];
+  read_all(model, before);
+  snprintf(message, sizeof message, expected, in_folder(name));
+  assert_fails(status, message, gf_model_load(model, in_folder(name)));
+  read_all(model, after);
+  assert_memory_equal(after, before, sizeof before);
+}
+
+/* A change of the header of a good file; NULL for value removes the key. */
+static const struct {
+  const char *tensor, *key, *value, *message;
+} changes[] = {
+    {"conv.bias", NULL, NULL, "%s does not fit the network:\n  missing: conv.bias"},
+    {"other.weight", NULL, "{\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}",
+     "%s does not fit the network:\n  extra: other.weight"},
+    {"conv.weight", "shape", "[3, 2, 3, 2]",
+     "%s does not fit the network:\n  misshapen: conv.weight, expected F32 [3, 2, 2, 3]"},
+    {"conv.weight", "shape", "[36]",
+     "%s does not fit the network:\n  misshapen: conv.weight, expected F32 [3, 2, 2, 3]"},
+    {"last.weight", "shape", "[\"5\", \"3\"]",
+     "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
+    {"last.weight", "shape", NULL,
+     "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
+    {"last.weight", "dtype", "\"F64\"",
+     "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
+    {"last.weight", "dtype", "32",
+     "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
+    {"conv.bias", "data_offsets", "[144, 152]",
+     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+    {"conv.bias", "data_offsets", "[156, 144]",
+     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+    {"conv.bias", "data_offsets", "[-4, 8]",
+     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+    {"conv.bias", "data_offsets", "[0]",
+     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+    {"conv.bias", "data_offsets", "[276, 288]",
+     "%s does not fit the network:\n  cut off: conv.bias ends at byte 288 of 284 bytes of data"},
+    {"conv.bias", "data_offsets", "[9223372036854775795, 9223372036854775807]",
+     "%s does not fit the network:\n  cut off: conv.bias ends at byte 9223372036854775807 of "
+     "284 bytes of data"},
+};
+
+static json_t *good_header(gf_model *model, char **file, size_t *size) {
+  assert_ok(gf_model_save(model, in_folder("good.safetensors")));
+  assert_ok(gf__file_read(in_folder("good.safetensors"), file, size));
+  json_t *header = json_loadb(*file + 8, header_length(*file), 0, NULL);
+  assert_non_null(header);
+  return header;
+}
+
+static void change(json_t *header, const char *tensor, const char *key, const char *value) {
+  json_t *at = key ? json_object_get(header, tensor) : header;
+  const char *name = key ? key : tensor;
+  assert_non_null(at);
+  if (value)
+    assert_int_equal(json_object_set_new(at, name, json_loads(value, JSON_DECODE_ANY, NULL)), 0);
+  else
+    assert_int_equal(json_object_del(at, name), 0);
+}
+
+static void write_header(const char *name, json_t *header, const char *data) {
+  char *text = json_dumps(header, JSON_COMPACT);
+  assert_non_null(text);
+  write_file(name, text, 0, data, FLOATS * sizeof(float));
+  free(text);
+}
+
+static void headers_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  gf_model *model = open_model(1), *other = open_model(2);
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    char *file = NULL;
+    size_t size = 0;
+    json_t *header = good_header(other, &file, &size);
+    change(header, changes[i].tensor, changes[i].key, changes[i].value);
+    write_header("changed.safetensors", header, file + size - FLOATS * sizeof(float));
+    json_decref(header);
+    free(file);
+    assert_refused(model, "changed.safetensors", GF_ERROR_DATA, changes[i].message);
+  }
+  gf_model_free(&model);
+  gf_model_free(&other);
+}
+
+static void every_reason_is_named(void **state) {
+  (void)state;
+  gf_model *model = open_model(1);
+  char *file = NULL;
+  size_t size = 0;
+  json_t *header = good_header(model, &file, &size);
+  change(header, "norm.running_var", NULL, NULL);
+  change(header, "conv.weight", NULL, NULL);
+  change(header, "last.bias", "shape", "[6]");
+  change(header, "fc.weight", NULL, "{}");
+  change(header, "fc.bias", NULL, "7");
+  write_header("changed.safetensors", header, file + size - FLOATS * sizeof(float));
+  json_decref(header);
+  free(file);
+  assert_refused(model, "changed.safetensors", GF_ERROR_DATA,
+                 "%s does not fit the network:\n  missing: conv.weight\n"
+                 "  misshapen: last.bias, expected F32 [5]\n  missing: norm.running_var\n"
+                 "  extra: fc.weight\n  extra: fc.bias");
+  gf_model_free(&model);
+}
+
+static void damaged_files_are_refused(void **state) {
+  (void)state;
+  gf_model *model = open_model(1), *other = open_model(2);
+  char *file = NULL, message[256];
+  size_t size = 0;
+  json_decref(good_header(other, &file, &size));
+  uint64_t length = header_length(file);
+  /* One byte less: the last tensor's. */
+  assert_ok(gf__file_write(in_folder("d.safetensors"), file, size - 1));
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%s does not fit the network:\n  cut off: norm.running_var ends at byte 284 of "
+                 "283 bytes of data");
+  /* In the header. */
+  assert_ok(gf__file_write(in_folder("d.safetensors"), file, 8 + length - 1));
+  snprintf(message, sizeof message,
+           "%%s is not a safetensors file (%zu bytes): its header is cut off",
+           (size_t)(8 + length - 1));
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA, message);
+  free(file);
+  assert_ok(gf__file_write(in_folder("d.safetensors"), "", 0));
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%s is not a safetensors file (0 bytes): its header is cut off");
+  assert_ok(gf__file_write(in_folder("d.safetensors"), "\2\0\0\0\0\0\0", 7));
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%s is not a safetensors file (7 bytes): its header is cut off");
+  write_file("d.safetensors", "{}", UINT64_MAX, "", 0);
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%s is not a safetensors file (10 bytes): its header is cut off");
+  write_file("d.safetensors", "[1]", 0, "", 0);
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%s is not a safetensors file (11 bytes): its header is not a JSON object");
+  gf_model_free(&model);
+  gf_model_free(&other);
+}
+
+/* jansson's words follow the colon, so only the beginning is compared. */
+static void headers_that_are_not_json_are_refused(void **state) {
+  (void)state;
+  static const char *const headers[] = {
+      "not JSON at all", "{\"conv.bias\": {}, \"conv.bias\": {}}", "{\"a\": ", "{\"\xff\": {}}"};
+  gf_model *model = open_model(1);
+  for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+    char start[256];
+    write_file("e.safetensors", headers[i], 0, "", 0);
+    assert_int_equal(gf_model_load(model, in_folder("e.safetensors")), GF_ERROR_DATA);
+    int length = snprintf(start, sizeof start, "%s is not a safetensors file (%zu bytes): ",
+                          in_folder("e.safetensors"), 8 + strlen(headers[i]));
+    assert_memory_equal(gf_error_message(), start, (size_t)length);
+    assert_true(strlen(gf_error_message()) > (size_t)length);
+  }
+  gf_model_free(&model);
+}
+
+static void paths_that_cannot_be_opened_are_named(void **state) {
+  (void)state;
+  gf_model *model = open_model(1);
+  assert_refused(model, "none.safetensors", GF_ERROR_FILE,
+                 "cannot open %s: No such file or directory");
+  assert_refused(model, ".", GF_ERROR_FILE, "cannot read %s: it is a folder");
+  char message[512];
+  snprintf(message, sizeof message, "cannot create %s.tmp.%d: No such file or directory",
+           in_folder("no/where"), gf__process_id());
+  assert_fails(GF_ERROR_FILE, message, gf_model_save(model, in_folder("no/where")));
+  gf_model_free(&model);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_file_is_as_the_format_says),
+      cmocka_unit_test(what_was_saved_is_loaded),
+      cmocka_unit_test(other_writers_order_and_spacing_are_read),
+      cmocka_unit_test(headers_that_do_not_fit_are_refused),
+      cmocka_unit_test(every_reason_is_named),
+      cmocka_unit_test(damaged_files_are_refused),
+      cmocka_unit_test(headers_that_are_not_json_are_refused),
+      cmocka_unit_test(paths_that_cannot_be_opened_are_named),
+  };
+  return cmocka_run_group_tests_name("safetensors", tests, fixture_open, fixture_close);
+}
