@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 
-enum { GUARD = 64 /* floats */, MOST_ARRAYS = 256 };
+enum { GUARD = 64 /* floats */, MOST_ARRAYS = 1024 };
 
 static const uint32_t poison_bits = 0x7fc0dead;
 

@@ -35,7 +35,7 @@ static char run_[64]; /* the folder of a finished run */
 /* ---- child processes ---- */
 
 typedef struct result {
-  int code;  /* of the exit; 1000 + the signal that ended it */
+  int code; /* of the exit; 1000 + the signal that ended it */
   char *out, *err;
 } result;
 
@@ -237,8 +237,8 @@ static void test_help_of_commands(void **state) {
     const char *command, *options[7];
   } cases[] = {{"devices", {"-j, --json", "-h, --help"}},
                {"train",
-                {"-d, --device DEVICE", "-s, --set KEY=VALUE", "-o, --out DIR", "      --overwrite ",
-                 "-q, --quiet", "-h, --help"}},
+                {"-d, --device DEVICE", "-s, --set KEY=VALUE", "-o, --out DIR",
+                 "      --overwrite ", "-q, --quiet", "-h, --help"}},
                {"test", {"-d, --device DEVICE", "-j, --json", "-h, --help"}},
                {"plot", {"-o, --out DIR", "-h, --help"}},
                {"help", {"-h, --help"}}};
@@ -444,8 +444,9 @@ static void test_wrong_configs(void **state) {
   assert_string_equal(r.out, "");
   result_free(&r);
   r = RUN("train", "tiny.yaml", "--quiet", "--set", "data.path=/nonexistent/images");
-  static const char missing[] = "gradflow: data.path: there is no folder /nonexistent/images; "
-                                "cifar100 is read from train.bin and test.bin; get ";
+  static const char missing[] =
+      "gradflow: data.path: there is no folder /nonexistent/images; "
+      "cifar100 is read from train.bin and test.bin; get ";
   assert_int_equal(r.code, 1);
   assert_int_equal(strncmp(r.err, missing, sizeof missing - 1), 0);
   assert_int_equal(gf__path_exists(in_folder("runs/typo")), 0);
@@ -466,7 +467,8 @@ static void assert_epoch_line(const char *err, const char *run) {
   char *csv = read_text(path);
   double rate, train_loss, train_accuracy, loss, accuracy, seconds, speed;
   assert_int_equal(sscanf(csv, "%*[^\n] 1,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &rate, &train_loss,
-                          &train_accuracy, &loss, &accuracy, &seconds, &speed), 7);
+                          &train_accuracy, &loss, &accuracy, &seconds, &speed),
+                   7);
   free(csv);
   snprintf(expected, sizeof expected,
            "epoch 1/1  lr %.1e  train %.4f %.1f%%  validation %.4f %.1f%%  ", rate, train_loss,
@@ -503,8 +505,7 @@ static void test_train(void **state) {
   assert_null(strpbrk(r.err, "\033\r"));
   assert_null(strpbrk(r.out, "\033\r"));
   assert_non_null(strstr(r.err, "\nconfig   tiny.yaml\n"));
-  assert_non_null(
-      strstr(r.err, "\nnetwork  family vgg_stages, blocks_per_stage 0, filters 4\n"));
+  assert_non_null(strstr(r.err, "\nnetwork  family vgg_stages, blocks_per_stage 0, filters 4\n"));
   assert_non_null(strstr(r.err, "\nout      runs/first\n"));
   assert_epoch_line(r.err, run);
   char *verdict = NULL;
@@ -568,8 +569,10 @@ static void stop_run(int number, int code) {
   close(err);
   /* Between the two an epoch may end. */
   char *said = read_text(in_folder("stderr"));
-  assert_int_equal(count_of(said, "\ngradflow: finishing the step and saving the weights; once "
-                                  "more leaves at once\n"), 1);
+  assert_int_equal(count_of(said,
+                            "\ngradflow: finishing the step and saving the weights; once "
+                            "more leaves at once\n"),
+                   1);
   assert_int_equal(count_of(said, "\ngradflow: stopped in epoch "), 1);
   assert_int_equal(count_of(said, "gradflow: "), 2);
   free(said);
@@ -648,8 +651,7 @@ static void test_bar(void **state) {
     /* A permanent line comes after the bar was cleared. */
     assert_int_equal(count_of(seen, "\r\033[Kepoch 2/2  lr "), 1);
     assert_non_null(strstr(seen, "epoch 2/2 train"));
-    assert_int_equal(strstr(seen, " 9/9") != NULL || strstr(seen, " 10/10") != NULL,
-                     columns >= 60);
+    assert_int_equal(strstr(seen, " 9/9") != NULL || strstr(seen, " 10/10") != NULL, columns >= 60);
     assert_int_equal(strstr(seen, "[\033[32m=") != NULL, columns >= 60);
     free(seen);
   }

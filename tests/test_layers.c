@@ -40,7 +40,8 @@ static gf_model *open_model(const problem *p, const char *first, bool branches, 
   gf_config *config;
   gf_model *model;
   const char *source = *first ? "source" : "input";
-  gf__text_add(&text, "model:\n  fuse: %s\n  graph:\n%s", fuse, first);
+  /* The algorithm that rounds least; test_conv2d.c has them all. */
+  gf__text_add(&text, "model:\n  algorithm: im2col\n  fuse: %s\n  graph:\n%s", fuse, first);
   add_before(&text, p, source);
   add_layer(&text, p, "a", source);
   if (branches) {

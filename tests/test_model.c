@@ -402,7 +402,7 @@ static const struct {
      "'vgg_stages'?"},
     {"model:\n  family: vgg_stages\n  blocks: 3", GF_ERROR_CONFIG,
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
-     "algorithm, fuse, stages, blocks_per_stage, filters, shortcut, norm, activation, slope"},
+     "algorithm, tune, fuse, stages, blocks_per_stage, filters, shortcut, norm, activation, slope"},
     {"model:\n  graph: 3", GF_ERROR_CONFIG, "net:2:3: a graph is a list of nodes"},
     {"model:\n  graph: []", GF_ERROR_CONFIG, "net:2:3: a graph is a list of nodes"},
     {"model:\n  graph:\n    - relu", GF_ERROR_CONFIG,

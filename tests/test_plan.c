@@ -369,7 +369,7 @@ static void a_wrong_plan_is_found(void **state) {
     assert_missed(&n, &t->grad_slot, t->data_slot, "the gradient overwrites the data");
     tried++;
   }
-  assert_true(tried >= 36); /* the input of each convolution but the first, and of the norm */
+  assert_true(tried >= 36); /* the input of each convolution but the first */
   discard(&n);
 }
 

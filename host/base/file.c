@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 #include "base/os.h"
 
 gf_status gf__path_join(char *out, size_t size, const char *folder, const char *name) {
-  int n = snprintf(out, size, "%s/%s", folder, name);
+  size_t length = strlen(folder);
+  bool ends_in_slash = length > 0 && folder[length - 1] == '/';
+  int n = snprintf(out, size, "%s%s%s", folder, ends_in_slash ? "" : "/", name);
   if (n < 0 || (size_t)n >= size)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s/%s", folder, name);
   return GF_OK;

@@ -11,10 +11,13 @@
 
 #include "base/text.h"
 
+struct json_t; /* jansson's */
+
 /* A command line, read. Options that a command has not are zero. */
 typedef struct gf__cli {
   char *device, *out; /* or NULL */
   char **sets;        /* ended by NULL, or NULL */
+  char *tune;
   int overwrite, quiet, json, help;
   const char *const *arguments;
   int argument_count;
@@ -23,7 +26,7 @@ typedef struct gf__cli {
 typedef struct gf__option {
   const char *name;
   char letter;          /* 0: none */
-  unsigned type;        /* POPT_ARG_STRING (char *), POPT_ARG_ARGV (char **) or POPT_ARG_NONE (int) */
+  unsigned type;        /* POPT_ARG_STRING (char *), _ARGV (char **) or _NONE (int) */
   size_t offset;        /* in gf__cli */
   const char *argument; /* its name in the help, or NULL */
   const char *help;     /* lines of at most 52 characters */
@@ -69,6 +72,6 @@ bool gf__cli_can_draw(FILE *file);
 /* The same, and NO_COLOR is not set. */
 bool gf__cli_has_colours(FILE *file);
 /* Prints the document on stdout, indented, and releases it; NULL is a failed allocation. */
-gf_status gf__cli_print_json(void *json) GF_MUST_USE;
+gf_status gf__cli_print_json(struct json_t *json) GF_MUST_USE;
 
 #endif

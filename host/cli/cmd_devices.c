@@ -181,11 +181,13 @@ const gf__command gf__cmd_devices = {
     .name = "devices",
     .arguments = "[--json]",
     .help = "list the OpenCL devices, and which one is used by default",
-    .text = "Lists all devices of all OpenCL platforms, with the index that --device of the\n"
-            "other commands takes. Without a device it says so and exits with 1; with --json\n"
-            "the list is empty and the exit code 0.\n",
-    .examples = "  gradflow devices\n"
-                "  gradflow devices --json | jq -r '.devices[].name'\n",
+    .text =
+        "Lists all devices of all OpenCL platforms, with the index that --device of the\n"
+        "other commands takes. Without a device it says so and exits with 1; with --json\n"
+        "the list is empty and the exit code 0.\n",
+    .examples =
+        "  gradflow devices\n"
+        "  gradflow devices --json | jq -r '.devices[].name'\n",
     .options = {GF__OPTION_JSON, GF__OPTION_HELP},
     .run = run,
 };

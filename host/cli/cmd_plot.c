@@ -47,11 +47,13 @@ const gf__command gf__cmd_plot = {
     .name = "plot",
     .arguments = "RUN... [--out DIR]",
     .help = "redraw the pictures of runs, and compare runs",
-    .text = "Redraws the pictures of each run folder from its metrics.csv and gradients.csv.\n"
-            "With several runs, pictures that compare them go into a folder of their own.\n"
-            "Prints the paths of the pictures, one a line.\n",
-    .examples = "  gradflow plot runs/plain37\n"
-                "  gradflow plot runs/plain7 runs/plain37 --out depth\n",
+    .text =
+        "Redraws the pictures of each run folder from its metrics.csv and gradients.csv.\n"
+        "With several runs, pictures that compare them go into a folder of their own.\n"
+        "Prints the paths of the pictures, one a line.\n",
+    .examples =
+        "  gradflow plot runs/plain37\n"
+        "  gradflow plot runs/plain7 runs/plain37 --out depth\n",
     .least = 1,
     .most = 1024,
     .missing = "a run folder",

@@ -100,10 +100,10 @@ static json_t *json_number(double value) {
 static json_t *list_classes(const gf_test_result *result) {
   json_t *list = json_array();
   for (int i = 0; list && i < result->classes; i++) {
-    json_t *item = json_pack("{s:i, s:s?, s:i, s:o}", "class", i, "name",
-                             result->class_names ? result->class_names[i] : NULL, "images",
-                             result->class_images[i], "accuracy",
-                             json_number(result->class_accuracy[i]));
+    json_t *item =
+        json_pack("{s:i, s:s?, s:i, s:o}", "class", i, "name",
+                  result->class_names ? result->class_names[i] : NULL, "images",
+                  result->class_images[i], "accuracy", json_number(result->class_accuracy[i]));
     if (json_array_append_new(list, item) == 0) continue;
     json_decref(list);
     list = NULL;
@@ -114,12 +114,12 @@ static json_t *list_classes(const gf_test_result *result) {
 static gf_status print_json(const char *folder, const gf_test_result *result) {
   json_t *classes = list_classes(result);
   if (!classes)
-    return gf__fail(GF_ERROR_DATA, "no JSON of the result: a class name is not UTF-8, or memory "
-                                   "ran out");
-  return gf__cli_print_json(json_pack("{s:s%, s:i, s:o, s:o, s:o}", "run", folder, strlen(folder),
-                                      "images", result->images, "loss", json_number(result->loss),
-                                      "accuracy", json_number(result->accuracy), "classes",
-                                      classes));
+    return gf__fail(GF_ERROR_DATA,
+                    "no JSON of the result: a class name is not UTF-8, or memory "
+                    "ran out");
+  return gf__cli_print_json(json_pack(
+      "{s:s%, s:i, s:o, s:o, s:o}", "run", folder, strlen(folder), "images", result->images, "loss",
+      json_number(result->loss), "accuracy", json_number(result->accuracy), "classes", classes));
 }
 
 static int run(const gf__cli *cli) {
@@ -138,11 +138,13 @@ const gf__command gf__cmd_test = {
     .name = "test",
     .arguments = "RUN [--device DEVICE] [--json]",
     .help = "test a trained network on the test images",
-    .text = "Tests the weights of a run that were best on the validation images, or its last\n"
-            "where there are none, on the data set's test images. Prints the loss, the\n"
-            "accuracy, and the accuracy of each class from best to worst.\n",
-    .examples = "  gradflow test runs/residual37\n"
-                "  gradflow test runs/residual37 --json | jq .accuracy\n",
+    .text =
+        "Tests the weights of a run that were best on the validation images, or its last\n"
+        "where there are none, on the data set's test images. Prints the loss, the\n"
+        "accuracy, and the accuracy of each class from best to worst.\n",
+    .examples =
+        "  gradflow test runs/residual37\n"
+        "  gradflow test runs/residual37 --json | jq .accuracy\n",
     .least = 1,
     .most = 1,
     .missing = "a run folder",

@@ -30,6 +30,7 @@ typedef struct screen {
   bool said_stopping;
   gf_epoch best; /* by validation accuracy; epoch 0: none yet */
   gf_epoch last;
+  gf__text pictures; /* their paths, a line each */
 } screen;
 
 static void say_stopping(screen *s) {
@@ -74,6 +75,11 @@ static void on_epoch(void *user, const gf_epoch *e) {
   gf__text_free(&line);
 }
 
+static void on_written(void *user, const char *path) {
+  screen *s = user;
+  gf__text_add(&s->pictures, "%s\n", path);
+}
+
 static void on_log(void *user, gf_log_level level, const char *message) {
   screen *s = user;
   if (s->quiet && level == GF_LOG_INFO) return;
@@ -93,6 +99,11 @@ static void add_default_out(gf__text *out, const char *config) {
 
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
   GF_TRY(gf_config_load(out, cli->arguments[0]));
+  if (cli->tune) {
+    char assignment[64];
+    snprintf(assignment, sizeof assignment, "model.tune=%.32s", cli->tune);
+    GF_TRY(gf_config_set(*out, assignment));
+  }
   for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
   return GF_OK;
 }
@@ -127,11 +138,6 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
 
 /* ---- after ---- */
 
-static void print_picture(void *user, const char *path) {
-  int *count = user;
-  printf("%-10s %s\n", (*count)++ ? "" : "pictures", path);
-}
-
 static gf_status print_results(const screen *s, const char *out) {
   char *verdict = NULL;
   const gf_epoch *e = &s->last;
@@ -145,8 +151,11 @@ static gf_status print_results(const screen *s, const char *out) {
   printf("%-10s %s\n", "gradients", verdict);
   free(verdict);
   printf("%-10s %s/%s.safetensors\n", "weights", out, e->epoch ? "best" : "last");
-  int pictures = 0;
-  return gf_plot_runs(&out, 1, NULL, print_picture, &pictures);
+  for (char *path = s->pictures.data, *end; path && *path; path = end + 1) {
+    end = strchr(path, '\n');
+    printf("%-10s %.*s\n", path == s->pictures.data ? "pictures" : "", (int)(end - path), path);
+  }
+  return gf__text_status(&s->pictures);
 }
 
 static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
@@ -155,9 +164,8 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
                       .enabled = !cli->quiet && gf__cli_can_draw(stderr),
                       .colours = gf__cli_has_colours(stderr)},
               .quiet = cli->quiet};
-  gf_train_options options = {.out = out,
-                              .overwrite = cli->overwrite,
-                              .events = {&s, on_progress, on_epoch, on_stop}};
+  gf_train_options options = {
+      .out = out, .overwrite = cli->overwrite, .events = {&s, on_progress, on_epoch, on_stop, on_written}};
   if (!cli->quiet) print_start(cli, device, config, out);
   gf_log_to(on_log, &s);
   gf__on_interrupt(on_signal);
@@ -165,7 +173,9 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
   gf_status status = gf_train(device, config, &options);
   gf__bar_clear(&s.bar);
   gf_log_to(gf__cli_log, NULL);
-  return status == GF_OK ? print_results(&s, out) : status;
+  if (status == GF_OK) status = print_results(&s, out);
+  gf__text_free(&s.pictures);
+  return status;
 }
 
 static int run(const gf__cli *cli) {
@@ -192,14 +202,16 @@ const gf__command gf__cmd_train = {
     .name = "train",
     .arguments = "CONFIG [OPTION]...",
     .help = "train a network as a config says, into a run folder",
-    .text = "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
-            "environment.json, metrics.csv, gradients.csv, last.safetensors and\n"
-            "best.safetensors, and pictures of loss, accuracy and gradient flow. Ctrl-C\n"
-            "finishes the step, saves the weights and exits with 130.\n",
-    .examples = "  gradflow train configs/plain37.yaml\n"
-                "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"
-                "    --set train.epochs=10 --out runs/shortcuts\n"
-                "  gradflow train configs/plain37.yaml --device gpu --overwrite\n",
+    .text =
+        "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
+        "environment.json, metrics.csv, gradients.csv, last.safetensors and\n"
+        "best.safetensors, and pictures of loss, accuracy and gradient flow. Ctrl-C\n"
+        "finishes the step, saves the weights and exits with 130.\n",
+    .examples =
+        "  gradflow train configs/plain37.yaml\n"
+        "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"
+        "    --set train.epochs=10 --out runs/shortcuts\n"
+        "  gradflow train configs/plain37.yaml --device gpu --overwrite\n",
     .least = 1,
     .most = 1,
     .missing = "a config",
@@ -210,6 +222,9 @@ const gf__command gf__cmd_train = {
                  "the run folder; default runs/NAME for NAME.yaml"},
                 {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
                  "replace the run that is in the folder"},
+                {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "off|fast|full",
+                 "measure which convolutions are fastest here: what is not known yet "
+                 "within 20 s, or all; default as the config says, else off"},
                 {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
                  "nothing but warnings, errors and the results"},
                 GF__OPTION_HELP},

@@ -1,5 +1,4 @@
 /* The program: finds the command, reads its options, prints help. */
-#include <ctype.h>
 #include <jansson.h>
 #include <popt.h>
 #include <stdlib.h>
@@ -14,6 +13,8 @@ static const gf__command cmd_help = {
     .name = "help",
     .arguments = "[COMMAND]",
     .help = "say what a command does and which options it takes",
+    .text = "Prints the help of a command, or of the program.\n",
+    .examples = "  gradflow help train\n",
     .most = 1,
     .options = {GF__OPTION_HELP},
     .run = run_help,
@@ -37,7 +38,7 @@ int gf__cli_fail(gf_status status) {
   fprintf(stderr, "%sgradflow:%s %s\n", colours ? "\033[1;31m" : "", colours ? "\033[0m" : "",
           gf_error_message());
   int code = (size_t)status < sizeof exit_codes_ / sizeof *exit_codes_ ? exit_codes_[status] : 0;
-  return code || status == GF_OK ? code : 1;
+  return code ? code : 1;
 }
 
 void gf__cli_log(void *user, gf_log_level level, const char *message) {
@@ -60,10 +61,9 @@ bool gf__cli_has_colours(FILE *file) {
   return !(unwanted && *unwanted) && gf__cli_can_draw(file);
 }
 
-gf_status gf__cli_print_json(void *json) {
-  json_t *root = json;
-  char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-  json_decref(root);
+gf_status gf__cli_print_json(json_t *json) {
+  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+  json_decref(json);
   if (!text) return gf__fail(GF_ERROR_MEMORY, "out of host memory for the JSON");
   puts(text);
   free(text);
@@ -73,25 +73,27 @@ gf_status gf__cli_print_json(void *json) {
 /* ---- help ---- */
 
 static void print_general_help(FILE *file) {
-  fputs("usage: gradflow COMMAND [OPTION]... [ARGUMENT]...\n\n"
-        "Trains convolutional networks on any OpenCL device, and shows where the\n"
-        "gradient dies.\n\n"
-        "commands:\n",
-        file);
+  fputs(
+      "usage: gradflow COMMAND [OPTION]... [ARGUMENT]...\n\n"
+      "Trains convolutional networks on any OpenCL device, and shows where the\n"
+      "gradient dies.\n\n"
+      "commands:\n",
+      file);
   for (size_t i = 0; i < COMMANDS; i++)
     fprintf(file, "  %-9s %s\n", commands_[i]->name, commands_[i]->help);
-  fputs("\noptions:\n"
-        "  -h, --help     print this help; after a command, the help of that command\n"
-        "  -V, --version  print the versions of the program and of what it runs on\n\n"
-        "examples:\n"
-        "  gradflow devices\n"
-        "  gradflow train configs/plain37.yaml --set train.epochs=5\n"
-        "  gradflow test runs/plain37\n"
-        "  gradflow plot runs/plain37 runs/residual37 --out comparison\n\n"
-        "exit codes:\n"
-        "  0 done; 1 failed; 2 a command line or a config that makes no sense;\n"
-        "  130 stopped by Ctrl-C; 143 stopped by SIGTERM\n",
-        file);
+  fputs(
+      "\noptions:\n"
+      "  -h, --help     print this help; after a command, the help of that command\n"
+      "  -V, --version  print the versions of the program and of what it runs on\n\n"
+      "examples:\n"
+      "  gradflow devices\n"
+      "  gradflow train configs/plain37.yaml --set train.epochs=5\n"
+      "  gradflow test runs/plain37\n"
+      "  gradflow plot runs/plain37 runs/residual37 --out comparison\n\n"
+      "exit codes:\n"
+      "  0 done; 1 failed; 2 a command line or a config that makes no sense;\n"
+      "  130 stopped by Ctrl-C; 143 stopped by SIGTERM\n",
+      file);
 }
 
 static void print_option(const gf__option *option) {
@@ -109,14 +111,10 @@ static void print_option(const gf__option *option) {
 }
 
 static gf_status print_command_help(const gf__command *command) {
-  printf("usage: gradflow %s %s\n\n", command->name, command->arguments);
-  if (command->text)
-    printf("%s\n", command->text);
-  else
-    printf("%c%s.\n\n", toupper((unsigned char)command->help[0]), command->help + 1);
-  puts("options:");
+  printf("usage: gradflow %s %s\n\n%s\noptions:\n", command->name, command->arguments,
+         command->text);
   for (const gf__option *option = command->options; option->name; option++) print_option(option);
-  if (command->examples) printf("\nexamples:\n%s", command->examples);
+  printf("\nexamples:\n%s", command->examples);
   if (!command->more) return GF_OK;
   char *more = NULL;
   GF_TRY(command->more(&more));

@@ -71,8 +71,8 @@ void gf__bar_show(gf__bar *bar, const gf_progress *p) {
   if (!bar->enabled) return;
   size_t width = room_of(bar);
   char head[LONGEST_PIECE], tail[8 * LONGEST_PIECE], line[WIDEST_BAR + 1];
-  size_t used = (size_t)snprintf(head, sizeof head, "epoch %d/%d %-8s ", p->epoch, p->epochs,
-                                 p->phase);
+  size_t used =
+      (size_t)snprintf(head, sizeof head, "epoch %d/%d %-8s ", p->epoch, p->epochs, p->phase);
   enum { BRACKETS = 2 };
   if (used + BRACKETS + NARROWEST_BAR > width) {
     gf__bar_say(bar, head);

@@ -82,9 +82,8 @@ static gf_status linear_setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf_status open_(gf__node *node, gf_device *device, const char *algorithm) {
-  gf__conv2d_choose(node->state, device, algorithm);
-  return GF_OK;
+static gf_status open_(gf__node *node, gf__tuning *tuning, int batch) {
+  return gf__tuning_choose(tuning, node->state, batch);
 }
 
 static size_t workspace(const gf__node *node, const gf_device *device, int batch) {

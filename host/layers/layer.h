@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/config.h"
-#include "ops/epilogue.h"
+#include "ops/conv2d/tuning.h"
 
 typedef struct gf__layer gf__layer;
 typedef struct gf__node gf__node;
@@ -102,9 +102,8 @@ struct gf__layer {
   bool has_epilogue;
   /* Fills out's shape, adds parameters; GF_ERROR_SHAPE if the inputs do not fit. */
   gf_status (*setup)(gf__node *node);
-  /* Chooses kernels for the device; NULL if there is nothing to choose. algorithm
-   * is the config's word for convolutions. */
-  gf_status (*open)(gf__node *node, gf_device *device, const char *algorithm);
+  /* Chooses algorithms for batches of batch images; NULL if there is nothing to choose. */
+  gf_status (*open)(gf__node *node, gf__tuning *tuning, int batch);
   size_t (*workspace)(const gf__node *node, const gf_device *device, int batch); /* bytes, or NULL */
   size_t (*saved)(const gf__node *node, int batch);                              /* bytes, or NULL */
   gf_status (*forward)(gf__node *node, const gf__pass *pass);

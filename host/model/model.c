@@ -101,17 +101,25 @@ static gf_status allocate(gf_model *model) {
   return gf__upload_new(&model->label_upload, device, images * sizeof(int));
 }
 
+static gf_status choose_algorithms(gf_model *model, const gf__network_config *network) {
+  gf__tuning *tuning;
+  const char *force = network->algorithm ? gf__algorithm_words[network->algorithm] : NULL;
+  gf_status status = gf__tuning_open(&tuning, model->device, (gf__tune)network->tune, force);
+  for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
+    gf__node *node = model->graph.nodes[i];
+    if (node->layer->open) status = node->layer->open(node, tuning, model->batch);
+  }
+  gf__tuning_close(&tuning);
+  return status;
+}
+
 static gf_status open_model(gf_model *model, const gf_config *config,
                             const gf__model_options *options, unsigned long long seed) {
   gf__network_config network;
   GF_TRY(gf__network_config_read(&network, config));
   model->initialisation = (gf__initialisation)network.initialisation;
   gf_status status = build_graph(model, &network, options);
-  for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
-    gf__node *node = model->graph.nodes[i];
-    if (node->layer->open)
-      status = node->layer->open(node, model->device, gf__algorithm_words[network.algorithm]);
-  }
+  if (status == GF_OK) status = choose_algorithms(model, &network);
   gf__network_config_free(&network);
   if (status != GF_OK) return status;
   GF_TRY(gf__parameters_collect(model));

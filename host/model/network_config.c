@@ -11,6 +11,7 @@ enum { FAMILY_NONE = 1 };
 static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", NULL};
 const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct", "tiled",
                                            "winograd2", "winograd4", NULL};
+static const char *const tunes[] = {"off", "fast", "full", NULL}; /* as gf__tune */
 static const char *const switches[] = {"on", "off", NULL};
 
 static const gf__key keys[] = {
@@ -22,6 +23,8 @@ static const gf__key keys[] = {
      "uniform_fan_in", 0, 0, initialisations, "how weights begin"},
     {"algorithm", GF__KEY_CHOICE, offsetof(gf__network_config, algorithm), "auto", 0, 0,
      gf__algorithm_words, "of convolutions, where it takes their shape"},
+    {"tune", GF__KEY_CHOICE, offsetof(gf__network_config, tune), "off", 0, 0, tunes,
+     "measure which algorithm is fastest: what is not known yet, or all"},
     {"fuse", GF__KEY_CHOICE, offsetof(gf__network_config, fuse), "on", 0, 0, switches,
      "off: every add and activation is a launch of its own"},
 };

@@ -7,7 +7,7 @@
 typedef struct gf__network_config {
   int family;               /* index in gf__families, or behind its end for a graph */
   const gf__value *graph;   /* of the config, or NULL */
-  int initialisation, algorithm, fuse;
+  int initialisation, algorithm, tune, fuse;
   void *family_options;     /* of the family, or NULL */
 } gf__network_config;
 

@@ -1,5 +1,6 @@
 /* The loop of a run: epochs of training, validation, records and weights. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <gradflow/data.h>
@@ -28,6 +29,7 @@ typedef struct run {
   gf_train_events events;
   double started, reported; /* seconds */
   long steps;
+  int epochs; /* finished */
   double best_accuracy;
 } run;
 
@@ -52,6 +54,11 @@ static gf_status write_config(gf__text *out, const run *r, const gf_config *conf
 
 /* Compiling takes seconds when the device is new to the cache. */
 static void tell_preparation(const run *r) {
+  gf_dataset_info train = gf_dataset_describe(r->train);
+  gf__memory memory = gf__model_memory(r->model, r->model->batch);
+  gf__log(GF_LOG_INFO, "%zu parameters, %.0f MiB on the device; %d training and %d validation images",
+          gf_model_parameter_total(r->model), (double)gf__memory_total(&memory) / 0x1p20,
+          train.count, gf_dataset_describe(r->validation).count);
   gf_progress progress = {.phase = "prepare",
                           .epochs = r->config.epochs,
                           .loss = NAN,
@@ -247,8 +254,18 @@ static gf_status run_epoch(run *r, int epoch) {
     GF_TRY(save_weights(r, "best.safetensors"));
   }
   GF_TRY(gf__run_folder_add_epoch(&r->folder, &row));
+  r->epochs++;
   if (r->events.epoch) r->events.epoch(r->events.user, &row);
   return GF_OK;
+}
+
+/* What there is of a run that was stopped; the message stays that of the stop. */
+static void draw_interrupted(const gf_train_options *options) {
+  char message[GF__RUN_PATH_SIZE + 256];
+  snprintf(message, sizeof message, "%s", gf_error_message());
+  if (gf_plot_runs(&options->out, 1, NULL, NULL, NULL) != GF_OK)
+    gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
+  (void)gf__fail(GF_ERROR_INTERRUPTED, "%s", message);
 }
 
 gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_options *options) {
@@ -257,7 +274,9 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
   r.started = gf__seconds();
   for (int epoch = 1; status == GF_OK && epoch <= r.config.epochs; epoch++)
     status = run_epoch(&r, epoch);
+  bool has_epochs = r.epochs > 0;
   close_run(&r);
+  if (status == GF_ERROR_INTERRUPTED && has_epochs) draw_interrupted(options);
   if (status != GF_OK) return status;
-  return gf_plot_runs(&options->out, 1, NULL, NULL, NULL);
+  return gf_plot_runs(&options->out, 1, NULL, options->events.written, options->events.user);
 }

@@ -14,7 +14,7 @@ typedef struct gf_device_info {
   int platform, index;           /* "platform:index" selects it */
   gf_device_type type;
   char platform_name[128], name[256], vendor[128], driver[128], version[128], c_version[128];
-  char extensions[2048];
+  char extensions[8192];
   int compute_units, clock_mhz, vector_width_float;
   size_t work_group_size;        /* largest work-group, in work-items */
   unsigned long long memory, max_allocation, local_memory, cache; /* bytes */

@@ -57,6 +57,7 @@ typedef struct gf_train_events {
   void (*progress)(void *user, const gf_progress *progress); /* may be NULL */
   void (*epoch)(void *user, const gf_epoch *epoch);          /* may be NULL */
   int (*stop)(void *user); /* asked before each step; not 0 ends the run; may be NULL */
+  void (*written)(void *user, const char *path);             /* a picture; may be NULL */
 } gf_train_events;
 
 typedef struct gf_train_options {

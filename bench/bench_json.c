@@ -1,0 +1,42 @@
+#include "bench_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/os.h"
+
+json_t *bench_open(const char *executable, const gf_device_info *device) {
+  char now[21];
+  gf_versions v = gf_versions_get();
+  gf__utc_now(now);
+  return json_pack("{s:{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s}, s:[]}", "context", "date",
+                   now, "executable", executable, "num_cpus", gf__cpu_count(), "device",
+                   device->name, "driver", device->driver, "gradflow", v.program, "commit",
+                   v.commit, "clblast", v.clblast, "opencl_loader", v.opencl_loader, "benchmarks");
+}
+
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+void bench_add(json_t *results, const char *name, double *seconds, int count, double items,
+               json_t *extra) {
+  qsort(seconds, (size_t)count, sizeof *seconds, by_size);
+  double median = seconds[count / 2];
+  json_t *row = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:s, s:f}", "name", name, "run_type",
+                          "iteration", "iterations", count, "real_time", 1e3 * median, "cpu_time",
+                          1e3 * median, "fastest", 1e3 * seconds[0], "time_unit", "ms",
+                          "items_per_second", items / median);
+  if (extra) json_object_update_new(row, extra);
+  json_array_append_new(json_object_get(results, "benchmarks"), row);
+}
+
+int bench_close(json_t *results, const char *path) {
+  int failed = path ? json_dump_file(results, path, JSON_INDENT(1))
+                    : json_dumpf(results, stdout, JSON_INDENT(1));
+  if (!path) puts("");
+  if (failed) fprintf(stderr, "bench: cannot write %s\n", path ? path : "the results");
+  json_decref(results);
+  return failed ? 1 : 0;
+}

@@ -1,0 +1,134 @@
+/* Images a second of the study's networks, in training and in inference, with
+ * one constant batch in host memory. */
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "bench_json.h"
+#include "device/device.h"
+
+enum { SIDE = 32, CHANNELS = 3, CLASSES = 100, MOST_TIMES = 4096 };
+
+static char *networks = "plain7,plain37,residual37,plain37_batch_norm", *selector = NULL,
+            *out = NULL, *settings = NULL;
+static int batch = 100, statistics = 0;
+static double seconds = 5;
+
+static const struct poptOption options[] = {
+    {"networks", 'n', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &networks, 0,
+     "configs to run, by name", "NAME,…"},
+    {"batch", 'b', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &batch, 0, "images of a step", "N"},
+    {"seconds", 's', POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &seconds, 0,
+     "how long to repeat each", "S"},
+    {"set", 0, POPT_ARG_STRING, &settings, 0, "a setting for every config", "KEY=VALUE"},
+    {"statistics", 0, POPT_ARG_NONE, &statistics, 0, "gradient statistics in every step", NULL},
+    {"device", 'd', POPT_ARG_STRING, &selector, 0, "as of gradflow train", "D"},
+    {"out", 'o', POPT_ARG_STRING, &out, 0, "JSON file; standard output if absent", "FILE"},
+    POPT_AUTOHELP POPT_TABLEEND};
+
+typedef struct subject {
+  gf_device *device;
+  gf_config *config;
+  gf_model *model;
+  gf_trainer *trainer;
+  float *images;
+  int *labels;
+  gf_gradient *gradients; /* NULL: no statistics */
+} subject;
+
+static gf_status training_step(subject *s) {
+  return gf_trainer_step(s->trainer, s->images, s->labels, batch, 1e-3, NULL, s->gradients);
+}
+
+static gf_status inference_step(subject *s) {
+  return gf_model_forward(s->model, s->images, s->labels, batch, 0, NULL);
+}
+
+/* Warms up, then repeats for a while. */
+static gf_status measure(subject *s, gf_status (*step)(subject *), const char *name, json_t *extra,
+                         json_t *results) {
+  static double times[MOST_TIMES];
+  int count = 0;
+  for (int i = 0; i < 3; i++) GF_TRY(step(s));
+  double begun = gf__seconds(), last = begun;
+  while (count < 5 || (last - begun < seconds && count < MOST_TIMES)) {
+    GF_TRY(step(s));
+    double now = gf__seconds();
+    times[count++] = now - last;
+    last = now;
+  }
+  bench_add(results, name, times, count, batch, extra);
+  fprintf(stderr, "%-32s %8.1f images/s\n", name, batch / times[count / 2]);
+  return GF_OK;
+}
+
+static gf_status prepare(subject *s, const char *network, double *first_step) {
+  char path[512];
+  double begun = gf__seconds();
+  snprintf(path, sizeof path, "%s/configs/%s.yaml", SOURCE_FOLDER, network);
+  GF_TRY(gf_config_load(&s->config, path));
+  if (settings) GF_TRY(gf_config_set(s->config, settings));
+  GF_TRY(gf_device_open(&s->device, selector));
+  gf_image_shape image = {SIDE, SIDE, CHANNELS};
+  GF_TRY(gf_model_open(&s->model, s->device, s->config, image, CLASSES, batch, 0));
+  GF_TRY(gf_trainer_open(&s->trainer, s->model, s->config));
+  size_t pixels = (size_t)batch * SIDE * SIDE * CHANNELS;
+  s->images = malloc(pixels * sizeof *s->images);
+  s->labels = malloc((size_t)batch * sizeof *s->labels);
+  if (statistics)
+    s->gradients = calloc((size_t)gf_trainer_gradient_count(s->trainer), sizeof *s->gradients);
+  if (!s->images || !s->labels) return gf__fail_host_memory(pixels * sizeof *s->images);
+  for (size_t i = 0; i < pixels; i++) s->images[i] = (float)(i * 7919 % 1000) / 250.0f - 2.0f;
+  for (int i = 0; i < batch; i++) s->labels[i] = i % CLASSES;
+  GF_TRY(training_step(s));
+  *first_step = gf__seconds() - begun;
+  return GF_OK;
+}
+
+static gf_status run_network(const char *network, json_t **results) {
+  subject s = {0};
+  char name[128];
+  double first_step = 0;
+  gf_status status = prepare(&s, network, &first_step);
+  if (status == GF_OK) {
+    if (!*results) *results = bench_open("bench_train", gf_device_describe(s.device));
+    json_t *extra = json_pack("{s:f, s:I}", "first_step_seconds", first_step, "device_bytes",
+                              (json_int_t)gf__device_allocated_peak(s.device));
+    snprintf(name, sizeof name, "training/%s/batch:%d", network, batch);
+    status = measure(&s, training_step, name, extra, *results);
+  }
+  if (status == GF_OK) {
+    snprintf(name, sizeof name, "inference/%s/batch:%d", network, batch);
+    status = measure(&s, inference_step, name, NULL, *results);
+  }
+  free(s.images);
+  free(s.labels);
+  free(s.gradients);
+  gf_trainer_free(&s.trainer);
+  gf_model_free(&s.model);
+  gf_device_free(&s.device);
+  gf_config_free(&s.config);
+  return status;
+}
+
+int main(int argc, const char **argv) {
+  poptContext context = poptGetContext("bench_train", argc, argv, options, 0);
+  int code = poptGetNextOpt(context);
+  if (code < -1 || batch < 1) {
+    fprintf(stderr, "bench_train: %s: %s\n", poptBadOption(context, 0), poptStrerror(code));
+    return 2;
+  }
+  json_t *results = NULL;
+  gf_status status = GF_OK;
+  char *list = strdup(networks);
+  for (char *at = list, *name; status == GF_OK && (name = strsep(&at, ","));)
+    status = run_network(name, &results);
+  free(list);
+  poptFreeContext(context);
+  if (status == GF_OK) return bench_close(results, out);
+  fprintf(stderr, "bench_train: %s\n", gf_error_message());
+  json_decref(results);
+  return 1;
+}

@@ -1,0 +1,899 @@
+/* Runs: what a run folder holds and that it is what the loop of the documentation
+ * gives, determinism, stops and failures, gf_test, schedules and diagnoses. */
+#define _XOPEN_SOURCE 700 /* mkdtemp, symlink */
+
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include <gradflow/data.h>
+#include <gradflow/train.h>
+
+#include "base/text.h"
+#include "fixture.h"
+#include "reference.h"
+#include "train/schedules.h"
+
+/* 300 records, of which 5% validate; batches of 50, the last of 35. */
+enum { RECORDS = 300, VALIDATION = 15, TESTED = 70, BATCH = 50, BATCHES = 6, CLASSES = 100 };
+
+static const char family_[] =
+    "model: {family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4}\n";
+static const char dropout_[] =
+    "model: {graph: [{name: conv, type: conv2d, filters: 4, stride: 2}, {type: relu}, "
+    "{type: dropout, p: 0.3}, {type: global_avg_pool}, {type: linear, outputs: 100}]}\n";
+
+/* ---- fixtures ---- */
+
+/* Two label bytes, of which the second counts, and three planes of noise around a colour. */
+static gf_status write_records(const char *name, int count, uint32_t random) {
+  gf__text file = {0};
+  for (int i = 0; i < count; i++) {
+    unsigned char record[2 + 3072] = {(unsigned char)(i % 20), (unsigned char)(i * 3 % CLASSES)};
+    for (int k = 0; k < 3072; k++)
+      record[2 + k] = (unsigned char)(128 + 50 * next_float(&random) +
+                                      70 * sin(i * 3 % CLASSES + k / 1024));
+    gf__text_add_bytes(&file, record, sizeof record);
+  }
+  gf_status status = gf__text_status(&file);
+  if (status == GF_OK) status = gf__file_write(in_folder(name), file.data, file.size);
+  gf__text_free(&file);
+  return status;
+}
+
+static int open_all(void **state) {
+  if (fixture_open(state) != 0) return -1;
+  return write_records("train.bin", RECORDS, 1) == GF_OK &&
+                 write_records("test.bin", TESTED, 2) == GF_OK
+             ? 0
+             : -1;
+}
+
+/* The model's section and further ones; two epochs with the seed 5 unless more says otherwise. */
+static gf_config *config_of(const char *model, const char *more) {
+  char yaml[2048];
+  snprintf(yaml, sizeof yaml,
+           "data: {name: cifar100, path: %s}\n"
+           "train: {epochs: 2, batch_size: 50, seed: 5}\n%s%s",
+           fixture_folder, model, more);
+  return parse_config(yaml);
+}
+
+static gf_status train_with(const gf_config *config, const char *out,
+                            const gf_train_events *events) {
+  char path[256]; /* in_folder's own do not last as long as a run with callbacks */
+  snprintf(path, sizeof path, "%s", in_folder(out));
+  gf_train_options options = {.out = path};
+  if (events) options.events = *events;
+  return gf_train(fixture_device, config, &options);
+}
+
+/* Trains and frees the config. */
+static gf_status train(gf_config *config, const char *out, const gf_train_events *events) {
+  gf_status status = train_with(config, out, events);
+  gf_config_free(&config);
+  return status;
+}
+
+static gf_config *with_seed(gf_config *config, int seed) {
+  char assignment[32];
+  snprintf(assignment, sizeof assignment, "train.seed=%d", seed);
+  assert_ok(gf_config_set(config, assignment));
+  return config;
+}
+
+static char *read_text(const char *run, const char *name, size_t *size) {
+  char path[128], *text = NULL;
+  snprintf(path, sizeof path, "%s/%s", run, name);
+  assert_ok(gf__file_read(in_folder(path), &text, size));
+  return text;
+}
+
+static bool is_same_file(const char *a, const char *b) {
+  char *x = NULL, *y = NULL;
+  size_t size_a, size_b;
+  assert_ok(gf__file_read(in_folder(a), &x, &size_a));
+  assert_ok(gf__file_read(in_folder(b), &y, &size_b));
+  bool same = size_a == size_b && memcmp(x, y, size_a) == 0;
+  free(x), free(y);
+  return same;
+}
+
+static bool is_same(const char *run, const char *other, const char *name) {
+  char a[128], b[128];
+  snprintf(a, sizeof a, "%s/%s", run, name);
+  snprintf(b, sizeof b, "%s/%s", other, name);
+  return is_same_file(a, b);
+}
+
+/* Cuts the two last columns, which are times, from every line. */
+static char *metrics_without_times(const char *run) {
+  size_t size;
+  char *text = read_text(run, "metrics.csv", &size), *to = text;
+  for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+    char *cut = end;
+    for (int commas = 0; commas < 2; commas += *cut == ',') cut--;
+    size_t length = (size_t)(cut - line);
+    memmove(to, line, length);
+    to += length;
+    *to++ = '\n';
+  }
+  *to = 0;
+  return text;
+}
+
+/* ---- determinism ---- */
+
+static void check_determinism(const char *model, const char *prefix) {
+  char a[32], b[32], c[32];
+  snprintf(a, sizeof a, "%s-a", prefix);
+  snprintf(b, sizeof b, "%s-b", prefix);
+  snprintf(c, sizeof c, "%s-c", prefix);
+  assert_ok(train(config_of(model, ""), a, NULL));
+  assert_ok(train(config_of(model, ""), b, NULL));
+  assert_ok(train(with_seed(config_of(model, ""), 6), c, NULL));
+  assert_true(is_same(a, b, "last.safetensors"));
+  assert_true(is_same(a, b, "best.safetensors"));
+  assert_true(is_same(a, b, "gradients.csv"));
+  assert_true(is_same(a, b, "config.yaml"));
+  assert_false(is_same(a, c, "last.safetensors"));
+  assert_false(is_same(a, c, "gradients.csv"));
+  char *x = metrics_without_times(a), *y = metrics_without_times(b), *z = metrics_without_times(c);
+  assert_string_equal(x, y);
+  assert_string_not_equal(x, z);
+  free(x), free(y), free(z);
+}
+
+static void one_seed_gives_one_run(void **state) {
+  (void)state;
+  check_determinism(family_, "family");
+}
+
+static void dropout_is_repeated_too(void **state) {
+  (void)state;
+  check_determinism(dropout_, "dropout");
+}
+
+/* Two epochs of dropout's masks: without it, other numbers. */
+static void dropout_has_an_effect(void **state) {
+  (void)state;
+  gf_config *config = config_of(dropout_, "");
+  assert_ok(gf_config_set(config, "model.graph.2.p=0"));
+  assert_ok(train(config, "dropout-none", NULL));
+  assert_false(is_same("dropout-a", "dropout-none", "last.safetensors"));
+}
+
+/* ---- the loop ---- */
+
+static double rate_of(int epoch) { return ref_cosine(1e-3, 2e-5, epoch, 2); }
+
+typedef struct loop {
+  gf_dataset *train, *validation;
+  gf_loader *train_loader, *validation_loader;
+  gf_model *model;
+  gf_trainer *trainer;
+  gf__text metrics, gradients; /* as the run should have them, without times */
+  double accuracies[2];        /* of validation */
+} loop;
+
+static void open_loop(loop *l, const gf_config *config) {
+  gf_loader_options training = {.batch_size = BATCH, .threads = 1, .seed = 5, .training = 1};
+  gf_loader_options checking = {.batch_size = 4, .threads = 1};
+  *l = (loop){0};
+  assert_ok(gf_dataset_open(&l->train, config, GF_SPLIT_TRAIN));
+  assert_ok(gf_dataset_open(&l->validation, config, GF_SPLIT_VALIDATION));
+  assert_int_equal(gf_dataset_describe(l->train).count, RECORDS - VALIDATION);
+  assert_int_equal(gf_dataset_describe(l->validation).count, VALIDATION);
+  assert_ok(gf_loader_open(&l->train_loader, l->train, &training));
+  assert_ok(gf_loader_open(&l->validation_loader, l->validation, &checking));
+  assert_ok(gf_model_open(&l->model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES,
+                          BATCH, 5));
+  assert_ok(gf_trainer_open(&l->trainer, l->model, config));
+}
+
+static void close_loop(loop *l) {
+  gf_trainer_free(&l->trainer);
+  gf_model_free(&l->model);
+  gf_loader_free(&l->train_loader);
+  gf_loader_free(&l->validation_loader);
+  gf_dataset_free(&l->train);
+  gf_dataset_free(&l->validation);
+  gf__text_free(&l->metrics);
+  gf__text_free(&l->gradients);
+}
+
+static void add_gradients(loop *l, int epoch, const gf_gradient *rows) {
+  for (int i = 0; i < gf_trainer_gradient_count(l->trainer); i++)
+    gf__text_add(&l->gradients, "%d,%d,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch + 1,
+                 (epoch + 1) * BATCHES, rows[i].layer, rows[i].parameter, rows[i].mean_abs,
+                 rows[i].l2, rows[i].max_abs, rows[i].zeros, rows[i].update_ratio);
+}
+
+/* An epoch as the study's page says: means over the batches as they were trained. */
+static void loop_epoch(loop *l, int epoch) {
+  gf_batch batch;
+  gf_loss loss;
+  gf_gradient rows[16];
+  double losses = 0, accuracies = 0, validation_losses = 0, correct = 0;
+  assert_true(gf_trainer_gradient_count(l->trainer) <= 16);
+  assert_ok(gf_loader_start(l->train_loader, epoch, 0));
+  for (int b = 0; b < BATCHES; b++) {
+    assert_ok(gf_loader_next(l->train_loader, &batch));
+    assert_int_equal(batch.count, b < 5 ? BATCH : 35);
+    assert_ok(gf_trainer_step(l->trainer, batch.images, batch.labels, batch.count, rate_of(epoch),
+                              &loss, rows));
+    losses += loss.loss / BATCHES;
+    accuracies += (double)loss.correct / batch.count / BATCHES;
+  }
+  add_gradients(l, epoch, rows);
+  assert_ok(gf_loader_start(l->validation_loader, 0, 0));
+  for (;;) {
+    assert_ok(gf_loader_next(l->validation_loader, &batch));
+    if (batch.count == 0) break;
+    assert_ok(gf_model_forward(l->model, batch.images, batch.labels, batch.count, 0, &loss));
+    validation_losses += loss.loss * batch.count / VALIDATION;
+    correct += loss.correct;
+  }
+  l->accuracies[epoch] = correct / VALIDATION;
+  gf__text_add(&l->metrics, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", epoch + 1, rate_of(epoch), losses,
+               accuracies, validation_losses, l->accuracies[epoch]);
+}
+
+/* Numbers of two CSVs, which may differ in their last digits. */
+static void compare_csv(const char *text, const char *expected) {
+  for (const char *a = text, *b = expected; *a || *b;) {
+    size_t m = strcspn(a, ",\n"), n = strcspn(b, ",\n");
+    char *end;
+    double x = strtod(a, &end), y = strtod(b, NULL);
+    bool is_number = end == a + m && m > 0;
+    if (is_number ? !(fabs(x - y) <= 1e-6 * fabs(y)) && !(isnan(x) && isnan(y))
+                  : m != n || memcmp(a, b, n) != 0)
+      fail_msg("'%.*s' and should be '%.*s'", (int)m, a, (int)n, b);
+    assert_int_equal(a[m], b[n]);
+    a += m + (a[m] != 0);
+    b += n + (b[n] != 0);
+  }
+}
+
+static void a_run_is_the_loop_of_its_parts(void **state) {
+  (void)state;
+  loop l;
+  gf_config *config = config_of(family_, "");
+  open_loop(&l, config);
+  gf__text_add(&l.metrics, "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+                           "validation_accuracy\n");
+  gf__text_add(&l.gradients, "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n");
+  int best = 0;
+  for (int epoch = 0; epoch < 2; epoch++) {
+    loop_epoch(&l, epoch);
+    if (epoch == 1 && l.accuracies[1] > l.accuracies[0]) best = 1;
+    if (best == epoch) assert_ok(gf_model_save(l.model, in_folder("loop-best.safetensors")));
+  }
+  assert_ok(gf_model_save(l.model, in_folder("loop-last.safetensors")));
+  size_t size;
+  char *metrics = metrics_without_times("family-a");
+  char *gradients = read_text("family-a", "gradients.csv", &size);
+  compare_csv(metrics, l.metrics.data);
+  compare_csv(gradients, l.gradients.data);
+  assert_true(is_same_file("family-a/last.safetensors", "loop-last.safetensors"));
+  assert_true(is_same_file("family-a/best.safetensors", "loop-best.safetensors"));
+  free(metrics), free(gradients);
+  close_loop(&l);
+  gf_config_free(&config);
+}
+
+/* ---- the folder ---- */
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "a b c", sorted. */
+static void list_folder(const char *name, char *out, size_t size) {
+  char *names[64];
+  int count = 0;
+  DIR *folder = opendir(in_folder(name));
+  assert_non_null(folder);
+  for (struct dirent *entry; (entry = readdir(folder)) && count < 64;)
+    if (entry->d_name[0] != '.') names[count++] = strdup(entry->d_name);
+  closedir(folder);
+  qsort(names, (size_t)count, sizeof *names, by_name);
+  *out = 0;
+  for (int i = 0; i < count; i++) {
+    size_t used = strlen(out);
+    snprintf(out + used, size - used, "%s%s", i ? " " : "", names[i]);
+    free(names[i]);
+  }
+}
+
+static void a_run_leaves_these_files(void **state) {
+  (void)state;
+  char names[1024];
+  size_t size;
+  list_folder("family-a", names, sizeof names);
+  assert_string_equal(names, "accuracy.png best.safetensors config.yaml environment.json "
+                             "gradient_flow.png gradient_flow_linear.png gradients.csv "
+                             "last.safetensors loss.png metrics.csv");
+  static const char header[] = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+                               "validation_accuracy,seconds,images_per_second\n";
+  char *text = read_text("family-a", "metrics.csv", &size);
+  assert_memory_equal(text, header, sizeof header - 1);
+  free(text);
+}
+
+static void the_environment_is_json(void **state) {
+  (void)state;
+  size_t size;
+  char *text = read_text("family-a", "environment.json", &size);
+  json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(json);
+  const gf_device_info *info = gf_device_describe(fixture_device);
+  const json_t *device = json_object_get(json, "device");
+  assert_string_equal(json_string_value(json_object_get(device, "name")), info->name);
+  assert_string_equal(json_string_value(json_object_get(device, "driver")), info->driver);
+  assert_int_equal(json_integer_value(json_object_get(device, "memory")), info->memory);
+  assert_string_equal(json_string_value(json_object_get(json, "gradflow")),
+                      gf_versions_get().program);
+  assert_string_equal(json_string_value(json_object_get(json, "commit")), gf_versions_get().commit);
+  const char *started = json_string_value(json_object_get(json, "started"));
+  int year, month, day, hour, minute, second, length = 0;
+  assert_non_null(started);
+  assert_int_equal(sscanf(started, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour,
+                          &minute, &second, &length), 6);
+  assert_int_equal(length, 20);
+  assert_true(json_integer_value(json_object_get(json, "host_cpus")) >= 1);
+  json_decref(json);
+  free(text);
+}
+
+static void the_resolved_config_gives_the_same_run(void **state) {
+  (void)state;
+  static const char *const runs[] = {"family-a", "dropout-a"};
+  for (int i = 0; i < 2; i++) {
+    char path[128], out[32];
+    snprintf(path, sizeof path, "%s/config.yaml", runs[i]);
+    snprintf(out, sizeof out, "again-%d", i);
+    gf_config *config = NULL;
+    assert_ok(gf_config_load(&config, in_folder(path)));
+    assert_ok(train(config, out, NULL));
+    assert_true(is_same(runs[i], out, "config.yaml"));
+    assert_true(is_same(runs[i], out, "last.safetensors"));
+  }
+}
+
+/* ---- existing folders ---- */
+
+static void write_text(const char *name, const char *text) {
+  assert_ok(gf__file_write(in_folder(name), text, strlen(text)));
+}
+
+static gf_status train_over(const char *out, int overwrite) {
+  gf_config *config = config_of(dropout_, "");
+  gf_train_options options = {.out = in_folder(out), .overwrite = overwrite};
+  gf_status status = gf_train(fixture_device, config, &options);
+  gf_config_free(&config);
+  return status;
+}
+
+static void existing_folders_are_left_alone(void **state) {
+  (void)state;
+  char message[512], names[256];
+  assert_ok(gf__make_folder(in_folder("thesis")));
+  write_text("thesis/chapter1.txt", "years of work");
+  snprintf(message, sizeof message,
+           "%s exists; choose another --out, or replace it with --overwrite", in_folder("thesis"));
+  assert_fails(GF_ERROR_FILE, message, train_over("thesis", 0));
+  snprintf(message, sizeof message,
+           "%s is not the folder of a run (it has no config.yaml), so it is not replaced",
+           in_folder("thesis"));
+  assert_fails(GF_ERROR_FILE, message, train_over("thesis", 1));
+  list_folder("thesis", names, sizeof names);
+  assert_string_equal(names, "chapter1.txt");
+  /* A run, too, unless that is asked for. */
+  write_text("dropout-b/note.txt", "mine");
+  snprintf(message, sizeof message,
+           "%s exists; choose another --out, or replace it with --overwrite",
+           in_folder("dropout-b"));
+  assert_fails(GF_ERROR_FILE, message, train_over("dropout-b", 0));
+  assert_true(gf__path_exists(in_folder("dropout-b/note.txt")));
+  assert_ok(train_over("dropout-b", 1));
+  assert_false(gf__path_exists(in_folder("dropout-b/note.txt")));
+  assert_true(is_same("dropout-a", "dropout-b", "last.safetensors"));
+}
+
+/* What is wrong with a config is found before an old run is removed. */
+static void a_wrong_config_replaces_nothing(void **state) {
+  (void)state;
+  gf_config *config = config_of(family_, "optimizer: {learning_rat: 1}\n");
+  gf_train_options options = {.out = in_folder("dropout-c"), .overwrite = 1};
+  assert_fails(GF_ERROR_CONFIG,
+               "net:4:13: unknown key 'learning_rat' in optimizer; did you mean 'learning_rate'? "
+               "known keys: name, learning_rate, weight_decay, beta1, beta2, eps",
+               gf_train(fixture_device, config, &options));
+  gf_config_free(&config);
+  assert_true(gf__path_exists(in_folder("dropout-c/last.safetensors")));
+  config = config_of(family_, "trian: {epochs: 3}\n");
+  assert_fails(GF_ERROR_CONFIG,
+               "net:4:1: unknown key 'trian'; did you mean 'train'? known keys: data, model, "
+               "train, optimizer, schedule",
+               train(config, "never", NULL));
+  assert_false(gf__path_exists(in_folder("never")));
+}
+
+static void folders_that_cannot_be_made_are_named(void **state) {
+  (void)state;
+  char message[512];
+  snprintf(message, sizeof message, "cannot create the folder %s: File exists",
+           in_folder("train.bin"));
+  assert_fails(GF_ERROR_FILE, message, train(config_of(dropout_, ""), "train.bin/run", NULL));
+}
+
+/* ---- events ---- */
+
+typedef struct witness {
+  int stops_at, asked; /* the question that is answered with yes; 0: none */
+  int prepared, trained, validated, bad; /* ends of phases; reports that make no sense */
+  gf_epoch epochs[2];
+  int epoch_count;
+} witness;
+
+static int stop(void *user) {
+  witness *w = user;
+  return ++w->asked == w->stops_at;
+}
+
+static void see_progress(void *user, const gf_progress *p) {
+  witness *w = user;
+  if (strcmp(p->phase, "prepare") == 0) {
+    w->prepared++;
+    w->bad += p->epoch != 0 || p->epochs != 2 || w->trained > 0 || !isnan(p->loss);
+    return;
+  }
+  bool trains = strcmp(p->phase, "train") == 0;
+  w->bad += !trains && strcmp(p->phase, "validate") != 0;
+  w->bad += p->epoch < 1 || p->epoch > p->epochs || p->epochs != 2;
+  w->bad += p->batch < 1 || p->batch > p->batches || p->batches != (trains ? BATCHES : 1);
+  w->bad += !(p->loss > 0 && p->loss < 100) || !(p->accuracy >= 0 && p->accuracy <= 1);
+  w->bad += !(p->images_per_second > 0) || !(p->seconds_left >= 0);
+  if (p->batch == p->batches) *(trains ? &w->trained : &w->validated) += 1;
+}
+
+static void see_epoch(void *user, const gf_epoch *e) {
+  witness *w = user;
+  if (w->epoch_count < 2) w->epochs[w->epoch_count] = *e;
+  w->epoch_count++;
+}
+
+static void events_tell_what_the_files_say(void **state) {
+  (void)state;
+  witness w = {0};
+  gf_train_events events = {&w, see_progress, see_epoch, stop};
+  assert_ok(train(config_of(family_, ""), "events", &events));
+  assert_int_equal(w.asked, 2 * BATCHES);
+  assert_int_equal(w.prepared, 1);
+  assert_int_equal(w.trained, 2);
+  assert_int_equal(w.validated, 2);
+  assert_int_equal(w.bad, 0);
+  assert_int_equal(w.epoch_count, 2);
+  gf__text lines = {0};
+  for (int i = 0; i < 2; i++) {
+    const gf_epoch *e = &w.epochs[i];
+    assert_int_equal(e->epochs, 2);
+    assert_true(e->seconds > 0 && e->images_per_second > 0);
+    gf__text_add(&lines, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch, e->learning_rate,
+                 e->train_loss, e->train_accuracy, e->validation_loss, e->validation_accuracy);
+  }
+  char *metrics = metrics_without_times("events");
+  assert_string_equal(metrics + strcspn(metrics, "\n") + 1, lines.data);
+  free(metrics);
+  gf__text_free(&lines);
+}
+
+static void a_stop_saves_the_weights(void **state) {
+  (void)state;
+  static const struct {
+    int at, epoch, batch;
+  } stops[] = {{1, 1, 0}, {3, 1, 2}, {BATCHES + 2, 2, 1}};
+  gf_config *config = config_of(family_, "");
+  for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+    char out[32], path[64], message[512];
+    snprintf(out, sizeof out, "stopped-%zu", i);
+    snprintf(path, sizeof path, "%s/last.safetensors", out);
+    witness w = {.stops_at = stops[i].at};
+    gf_train_events events = {.user = &w, .stop = stop};
+    snprintf(message, sizeof message,
+             "stopped in epoch %d of 2 after batch %d of 6; the weights are in %s", stops[i].epoch,
+             stops[i].batch, in_folder(path));
+    assert_fails(GF_ERROR_INTERRUPTED, message, train_with(config, out, &events));
+    gf_model *model = NULL;
+    assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1,
+                            5));
+    if (stops[i].batch == 0) { /* those of the beginning */
+      assert_ok(gf_model_save(model, in_folder("begin.safetensors")));
+      assert_true(is_same_file(path, "begin.safetensors"));
+    }
+    assert_ok(gf_model_load(model, in_folder(path)));
+    gf_model_free(&model);
+  }
+  gf_config_free(&config);
+  assert_false(is_same("stopped-0", "stopped-1", "last.safetensors"));
+  assert_true(gf__path_exists(in_folder("stopped-2/best.safetensors")));
+}
+
+/* ---- failures on the way ---- */
+
+static const char wild_[] = "optimizer: {name: sgd, learning_rate: 1000, momentum: 0}\n"
+                            "schedule: {name: constant}\n";
+
+/* The first step, counted from 1, whose loss is not finite, by stepping through an epoch. */
+static int first_nonfinite(const gf_config *config) {
+  loop l;
+  gf_batch batch;
+  int first = 0;
+  open_loop(&l, config);
+  assert_ok(gf_loader_start(l.train_loader, 0, 0));
+  for (int b = 1; b <= BATCHES; b++) {
+    gf_loss loss;
+    assert_ok(gf_loader_next(l.train_loader, &batch));
+    assert_ok(gf_trainer_step(l.trainer, batch.images, batch.labels, batch.count, 1000, &loss,
+                              NULL));
+    if (!isfinite(loss.loss) && !first) first = b;
+  }
+  close_loop(&l);
+  return first;
+}
+
+static void a_loss_that_is_not_finite_ends_the_run(void **state) {
+  (void)state;
+  gf_config *config = config_of(family_, wild_);
+  int step = first_nonfinite(config);
+  assert_true(step > 1);
+  char message[512];
+  snprintf(message, sizeof message,
+           "the loss is not finite in epoch 1 at step %d of it (learning rate 1000); the first "
+           "gradient from the input that is not finite now: input_conv.weight. No epoch was "
+           "finished. Try a lower optimizer.learning_rate",
+           step);
+  assert_fails(GF_ERROR_NONFINITE, message, train(config, "wild", NULL));
+  assert_false(gf__path_exists(in_folder("wild/metrics.csv")));
+}
+
+/* The rate is 0 in the first epoch and 500 in the second. */
+static void the_epoch_before_is_kept(void **state) {
+  (void)state;
+  gf_config *config = config_of(family_, "optimizer: {name: sgd, learning_rate: 0, momentum: 0}\n"
+                                         "schedule: {name: cosine, final: 1000}\n");
+  char start[512], end[512];
+  int step = 0, length = 0;
+  assert_int_equal(train(config, "wild2", NULL), GF_ERROR_NONFINITE);
+  snprintf(start, sizeof start,
+           "the loss is not finite in epoch 2 at step %%d of it (learning rate 500); the first "
+           "gradient from the input that is not finite now: input_conv.weight. The weights of the "
+           "epoch before are in %%n");
+  assert_int_equal(sscanf(gf_error_message(), start, &step, &length), 1);
+  assert_true(step > 1 && step <= BATCHES && length > 0);
+  snprintf(end, sizeof end, "%s. Try a lower optimizer.learning_rate",
+           in_folder("wild2/last.safetensors"));
+  assert_string_equal(gf_error_message() + length, end);
+  gf_model *model = NULL;
+  config = config_of(family_, "");
+  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1,
+                          0));
+  assert_ok(gf_model_load(model, in_folder("wild2/last.safetensors")));
+  gf_model_free(&model);
+  gf_config_free(&config);
+}
+
+/* Lets the first write of the weights end up on a device that is always full. */
+static int fill_the_disk(void *user) {
+  char path[256];
+  snprintf(path, sizeof path, "%s.tmp.%d", in_folder("full/last.safetensors"), gf__process_id());
+  int *links = user;
+  *links += symlink("/dev/full", path) == 0;
+  return 0;
+}
+
+static void a_full_disk_is_named(void **state) {
+  (void)state;
+  if (!gf__path_exists("/dev/full")) skip();
+  int links = 0;
+  size_t size;
+  free(read_text("dropout-a", "last.safetensors", &size));
+  gf_train_events events = {.user = &links, .stop = fill_the_disk};
+  char message[512];
+  snprintf(message, sizeof message,
+           "cannot write %zu bytes to %s: No space left on device; the old file is untouched", size,
+           in_folder("full/last.safetensors"));
+  assert_fails(GF_ERROR_FILE, message, train(config_of(dropout_, ""), "full", &events));
+  assert_int_equal(links, 1);
+  char names[256];
+  list_folder("full", names, sizeof names);
+  assert_string_equal(names, "config.yaml environment.json");
+}
+
+/* ---- without a validation split ---- */
+
+static void a_run_may_do_without_validation(void **state) {
+  (void)state;
+  gf_config *config = config_of(dropout_, "");
+  assert_ok(gf_config_set(config, "data.validation=0"));
+  assert_ok(train(config, "all", NULL));
+  assert_false(gf__path_exists(in_folder("all/best.safetensors")));
+  char *metrics = metrics_without_times("all");
+  assert_non_null(strstr(metrics, ",nan,nan\n"));
+  free(metrics);
+  gf_test_result result;
+  assert_ok(gf_test(fixture_device, in_folder("all"), &result));
+  assert_int_equal(result.images, TESTED);
+  gf_test_result_free(&result);
+}
+
+/* ---- gf_test ---- */
+
+/* The fixture's labels are i * 3 % 100. */
+static void check_classes(const gf_test_result *r) {
+  int images[CLASSES] = {0};
+  double correct = 0;
+  for (int i = 0; i < TESTED; i++) images[i * 3 % CLASSES]++;
+  assert_int_equal(r->images, TESTED);
+  assert_int_equal(r->classes, CLASSES);
+  for (int c = 0; c < CLASSES; c++) {
+    assert_int_equal(r->class_images[c], images[c]);
+    if (images[c] == 0) assert_true(isnan(r->class_accuracy[c]));
+    else correct += r->class_accuracy[c] * images[c];
+  }
+  assert_true(fabs(correct / TESTED - r->accuracy) <= 1e-12);
+}
+
+static void a_test_is_the_loop_of_its_parts(void **state) {
+  (void)state;
+  gf_test_result result;
+  assert_ok(gf_test(fixture_device, in_folder("family-a"), &result));
+  check_classes(&result);
+  assert_null(result.class_names);
+  gf_config *config = config_of(family_, "");
+  gf_dataset *dataset = NULL;
+  gf_loader *loader = NULL;
+  gf_model *model = NULL;
+  gf_loader_options options = {.batch_size = 4};
+  double losses = 0, correct = 0;
+  assert_ok(gf_dataset_open(&dataset, config, GF_SPLIT_TEST));
+  assert_ok(gf_loader_open(&loader, dataset, &options));
+  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 4,
+                          0));
+  assert_ok(gf_model_load(model, in_folder("family-a/best.safetensors")));
+  assert_ok(gf_loader_start(loader, 0, 0));
+  for (gf_batch batch;;) {
+    gf_loss loss;
+    assert_ok(gf_loader_next(loader, &batch));
+    if (batch.count == 0) break;
+    assert_ok(gf_model_forward(model, batch.images, batch.labels, batch.count, 0, &loss));
+    losses += loss.loss * batch.count;
+    correct += loss.correct;
+  }
+  assert_true(fabs(result.loss - losses / TESTED) <= 1e-5);
+  assert_true(fabs(result.accuracy - correct / TESTED) <= 1e-12);
+  gf_model_free(&model);
+  gf_loader_free(&loader);
+  gf_dataset_free(&dataset);
+  gf_config_free(&config);
+  gf_test_result_free(&result);
+}
+
+/* Weights that are 0 but for the bias of one class, which then is always chosen. */
+static void save_constant(const char *path, int class, float bias) {
+  gf_config *config = config_of(dropout_, "");
+  gf_model *model = NULL;
+  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1,
+                          0));
+  float values[4 * 3 * 3 * 3 + CLASSES * 4] = {0};
+  for (int i = 0; i < gf_model_parameter_count(model); i++) {
+    gf_parameter p = gf_model_parameter(model, i);
+    assert_true(p.count <= sizeof values / sizeof *values);
+    bool is_last = p.count == CLASSES;
+    if (is_last) values[class] = bias;
+    assert_ok(gf_model_write_parameter(model, i, values));
+    if (is_last) values[class] = 0;
+  }
+  assert_ok(gf_model_save(model, in_folder(path)));
+  gf_model_free(&model);
+  gf_config_free(&config);
+}
+
+static void the_best_weights_are_tested_or_the_last(void **state) {
+  (void)state;
+  gf_test_result result;
+  save_constant("dropout-a/best.safetensors", 0, 0);
+  save_constant("dropout-a/last.safetensors", 3, 2);
+  assert_ok(gf_test(fixture_device, in_folder("dropout-a"), &result));
+  check_classes(&result);
+  assert_true(fabs(result.loss - log(100)) <= 1e-5); /* all classes alike, and the first wins */
+  assert_true(result.class_accuracy[0] == 1 && result.class_accuracy[3] == 0);
+  assert_true(fabs(result.accuracy - 1.0 / TESTED) <= 1e-12);
+  gf_test_result_free(&result);
+  assert_int_equal(remove(in_folder("dropout-a/best.safetensors")), 0);
+  assert_ok(gf_test(fixture_device, in_folder("dropout-a"), &result));
+  check_classes(&result);
+  double all = log(99 + exp(2)), one = all - 2; /* -log softmax of the others and of class 3 */
+  assert_true(fabs(result.loss - ((TESTED - 1) * all + one) / TESTED) <= 1e-5);
+  assert_true(result.class_accuracy[3] == 1 && result.class_accuracy[0] == 0);
+  gf_test_result_free(&result);
+}
+
+static void class_names_are_handed_on(void **state) {
+  (void)state;
+  gf_test_result result;
+  gf__text names = {0};
+  for (int c = 0; c < CLASSES; c++) gf__text_add(&names, "class %d\n", c);
+  write_text("fine_label_names.txt", names.data);
+  assert_ok(gf_test(fixture_device, in_folder("family-a"), &result));
+  assert_string_equal(result.class_names[0], "class 0");
+  assert_string_equal(result.class_names[99], "class 99");
+  gf_test_result_free(&result);
+  assert_null(result.class_names);
+  gf__text_free(&names);
+  assert_int_equal(remove(in_folder("fine_label_names.txt")), 0);
+}
+
+static void folders_that_cannot_be_tested_are_named(void **state) {
+  (void)state;
+  char message[512];
+  gf_test_result result;
+  snprintf(message, sizeof message, "cannot open %s: No such file or directory",
+           in_folder("nothing/config.yaml"));
+  assert_fails(GF_ERROR_FILE, message, gf_test(fixture_device, in_folder("nothing"), &result));
+  assert_null(result.class_accuracy);
+  assert_int_equal(remove(in_folder("dropout-a/last.safetensors")), 0);
+  snprintf(message, sizeof message, "cannot open %s: No such file or directory",
+           in_folder("dropout-a/last.safetensors"));
+  assert_fails(GF_ERROR_FILE, message, gf_test(fixture_device, in_folder("dropout-a"), &result));
+}
+
+/* ---- schedules ---- */
+
+static double rate(const char *yaml, double base, int epoch, int epochs) {
+  gf_config *config = parse_config(yaml);
+  gf__schedule_config schedule;
+  assert_ok(gf__schedule_config_read(&schedule, config));
+  gf_config_free(&config);
+  return gf__schedule_rate(&schedule, base, epoch, epochs);
+}
+
+#define assert_rate(value, expected) \
+  do { \
+    double rate_value = (value), rate_expected = (expected); \
+    if (!(fabs(rate_value - rate_expected) <= 1e-12 * fabs(rate_expected))) \
+      fail_msg("%.17g and should be %.17g", rate_value, rate_expected); \
+  } while (0)
+
+static void schedules_are_what_they_say(void **state) {
+  (void)state;
+  static const char step[] = "schedule: {name: step, every: 2, factor: 0.1}";
+  static const double steps[] = {0.5, 0.5, 0.05, 0.05, 0.005};
+  for (int epoch = 0; epoch < 100; epoch++) {
+    assert_rate(rate("", 1e-3, epoch, 100), ref_cosine(1e-3, 2e-5, epoch, 100));
+    assert_rate(rate("schedule: {final: 0.01}", 0.1, epoch, 100),
+                ref_cosine(0.1, 0.01, epoch, 100));
+  }
+  assert_rate(rate("", 1e-3, 0, 100), 1e-3);
+  assert_rate(rate("", 1e-3, 50, 100), 0.51e-3); /* halfway between 1e-3 and 2e-5 */
+  for (int epoch = 0; epoch < 5; epoch++) {
+    assert_rate(rate(step, 0.5, epoch, 5), steps[epoch]);
+    assert_rate(rate("schedule: {name: constant}", 0.5, epoch, 5), 0.5);
+  }
+}
+
+/* ---- diagnoses ---- */
+
+static const char metrics_head_[] = "epoch,learning_rate,train_loss,train_accuracy,"
+                                    "validation_loss,validation_accuracy,seconds,"
+                                    "images_per_second\n";
+static const char gradients_head_[] =
+    "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n";
+
+/* Mean |g| of the weights of three layers; each has a bias, too, which must not count. */
+static const struct {
+  const char *last[3], *text;
+} diagnoses[] = {
+    {{"0.02", "1e-08", "0.5"},
+     "healthy: mean |gradient| of all 3 layers between 1.0e-08 and 5.0e-01"},
+    {{"3e-12", "9.9e-09", "0.5"}, "vanishing: 2 of 3 layers below 1e-08, from b towards the input"},
+    {{"0", "0.01", "0.5"}, "vanishing: 1 of 3 layers below 1e-08, from a towards the input"},
+    {{"2500", "0.01", "1.5"}, "exploding: 2 of 3 layers above 1, up to 2.5e+03"},
+    {{"2500", "0", "0.5"}, "exploding: 1 of 3 layers above 1, up to 2.5e+03"},
+    {{"nan", "inf", "0.5"}, "exploding: the gradients of 2 of 3 layers are not finite"},
+};
+
+static void write_record(gf__text *out, int epoch, const char *const means[3]) {
+  for (int i = 0; i < 3; i++)
+    gf__text_add(out, "%d,%d,%c,%c.weight,%s,1,1,0,0\n%d,%d,%c,%c.bias,1e-30,1,1,0,0\n", epoch,
+                 epoch * 10, 'a' + i, 'a' + i, means[i], epoch, epoch * 10, 'a' + i, 'a' + i);
+}
+
+static void diagnoses_are_of_the_last_epoch(void **state) {
+  (void)state;
+  static const char *const fine[3] = {"0.1", "0.1", "0.1"}, *const bad[3] = {"0", "7", "nan"};
+  gf__text metrics = {0};
+  gf__text_add(&metrics, "%s1,0.1,4,0.1,4,0.1,1,1\n2,0.1,4,0.1,4,0.1,1,1\n", metrics_head_);
+  assert_ok(gf__make_folder(in_folder("written")));
+  write_text("written/metrics.csv", metrics.data);
+  for (size_t i = 0; i < sizeof diagnoses / sizeof *diagnoses; i++) {
+    gf__text gradients = {0};
+    gf__text_add(&gradients, "%s", gradients_head_);
+    write_record(&gradients, 1, i % 2 ? fine : bad);
+    write_record(&gradients, 2, diagnoses[i].last);
+    write_text("written/gradients.csv", gradients.data);
+    char *text = NULL;
+    assert_ok(gf_diagnose(in_folder("written"), &text));
+    assert_string_equal(text, diagnoses[i].text);
+    free(text);
+    gf__text_free(&gradients);
+  }
+  gf__text_free(&metrics);
+}
+
+static void nothing_to_diagnose_is_said(void **state) {
+  (void)state;
+  char message[512], *text = NULL;
+  snprintf(message, sizeof message, "%s has no records of gradients; no epoch was finished",
+           in_folder("written"));
+  write_text("written/metrics.csv", metrics_head_);
+  write_text("written/gradients.csv", gradients_head_);
+  assert_fails(GF_ERROR_DATA, message, gf_diagnose(in_folder("written"), &text));
+  assert_null(text);
+  assert_int_equal(remove(in_folder("written/gradients.csv")), 0);
+  assert_fails(GF_ERROR_DATA, message, gf_diagnose(in_folder("written"), &text));
+  assert_int_equal(remove(in_folder("written/metrics.csv")), 0);
+  snprintf(message, sizeof message,
+           "%s has no metrics.csv: name a folder that a training run has written",
+           in_folder("written"));
+  assert_fails(GF_ERROR_FILE, message, gf_diagnose(in_folder("written"), &text));
+  assert_null(text);
+}
+
+static void a_real_run_is_diagnosed(void **state) {
+  (void)state;
+  char *text = NULL;
+  assert_ok(gf_diagnose(in_folder("family-a"), &text));
+  static const char start[] = "healthy: mean |gradient| of all 5 layers between ";
+  assert_memory_equal(text, start, sizeof start - 1);
+  free(text);
+}
+
+int main(void) {
+  /* The runs of the first tests are what later ones look at. */
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_seed_gives_one_run),
+      cmocka_unit_test(dropout_is_repeated_too),
+      cmocka_unit_test(dropout_has_an_effect),
+      cmocka_unit_test(a_run_is_the_loop_of_its_parts),
+      cmocka_unit_test(a_run_leaves_these_files),
+      cmocka_unit_test(the_environment_is_json),
+      cmocka_unit_test(the_resolved_config_gives_the_same_run),
+      cmocka_unit_test(existing_folders_are_left_alone),
+      cmocka_unit_test(a_wrong_config_replaces_nothing),
+      cmocka_unit_test(folders_that_cannot_be_made_are_named),
+      cmocka_unit_test(events_tell_what_the_files_say),
+      cmocka_unit_test(a_stop_saves_the_weights),
+      cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+      cmocka_unit_test(the_epoch_before_is_kept),
+      cmocka_unit_test(a_full_disk_is_named),
+      cmocka_unit_test(a_run_may_do_without_validation),
+      cmocka_unit_test(a_test_is_the_loop_of_its_parts),
+      cmocka_unit_test(the_best_weights_are_tested_or_the_last),
+      cmocka_unit_test(class_names_are_handed_on),
+      cmocka_unit_test(folders_that_cannot_be_tested_are_named),
+      cmocka_unit_test(schedules_are_what_they_say),
+      cmocka_unit_test(diagnoses_are_of_the_last_epoch),
+      cmocka_unit_test(nothing_to_diagnose_is_said),
+      cmocka_unit_test(a_real_run_is_diagnosed),
+  };
+  return cmocka_run_group_tests_name("train", tests, open_all, fixture_close);
+}
