@@ -94,14 +94,16 @@ static gf_status run_network(const char *network, json_t **results) {
   gf_status status = prepare(&s, network, &first_step);
   if (status == GF_OK) {
     if (!*results) *results = bench_open("bench_train", gf_device_describe(s.device));
-    json_t *extra = json_pack("{s:f, s:I}", "first_step_seconds", first_step, "device_bytes",
-                              (json_int_t)gf__device_allocated_peak(s.device));
+    json_t *extra = json_pack("{s:f, s:I, s:I}", "first_step_seconds", first_step, "device_bytes",
+                              (json_int_t)gf__device_allocated_peak(s.device), "host_bytes",
+                              (json_int_t)gf__peak_memory());
     snprintf(name, sizeof name, "training/%s/batch:%d", network, batch);
     status = measure(&s, training_step, name, extra, *results);
   }
   if (status == GF_OK) {
     snprintf(name, sizeof name, "inference/%s/batch:%d", network, batch);
-    status = measure(&s, inference_step, name, NULL, *results);
+    json_t *extra = json_pack("{s:I}", "host_bytes", (json_int_t)gf__peak_memory());
+    status = measure(&s, inference_step, name, extra, *results);
   }
   free(s.images);
   free(s.labels);

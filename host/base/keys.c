@@ -1,4 +1,3 @@
-#include <float.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <locale.h>
@@ -7,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
+#include "base/keys.h"
 
 enum { MOST_FLOATS = sizeof((gf__floats *)0)->v / sizeof(double) };
 
@@ -31,7 +30,7 @@ static bool is_integer(const char *text) {
 }
 
 /* [-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?, whatever the locale; finite. */
-static bool parse_float(const char *text, double *out) {
+bool gf__float_parse(const char *text, double *out) {
   char local[128];
   const char *point = localeconv()->decimal_point, *p = text;
   p += *p == '-' || *p == '+';
@@ -48,58 +47,15 @@ static bool parse_float(const char *text, double *out) {
     p += digits(p);
   }
   if (*p) return false;
-  int n = snprintf(local, sizeof local, "%.*s%s%s", (int)before_point, text,
-                   has_point ? point : "", text + before_point + has_point);
+  int n = snprintf(local, sizeof local, "%.*s%s%s", (int)before_point, text, has_point ? point : "",
+                   text + before_point + has_point);
   if (n < 0 || (size_t)n >= sizeof local) return false;
   *out = strtod(local, NULL);
   return isfinite(*out);
 }
 
-/* The shortest of three precisions that reads back to the same number. */
-static void add_float(gf__text *out, double number) {
-  static const int precisions[] = {6, 9, 17};
-  char text[64];
-  double again = 0;
-  for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++) {
-    snprintf(text, sizeof text, "%.*g", precisions[i], number);
-    const char *point = localeconv()->decimal_point;
-    char *found = strcmp(point, ".") == 0 ? NULL : strstr(text, point);
-    if (found) {
-      *found = '.';
-      memmove(found + 1, found + strlen(point), strlen(found + strlen(point)) + 1);
-    }
-    if (parse_float(text, &again) && again == number) break;
-  }
-  gf__text_add(out, "%s", text);
-}
-
-/* ---- ranges ---- */
-
-/* Inclusive; a side at the end of what the type holds is open. */
-static bool has_range(const gf__key *key) { return key->minimum != 0 || key->maximum != 0; }
 static bool in_range(const gf__key *key, double number) {
-  return !has_range(key) || (number >= key->minimum && number <= key->maximum);
-}
-
-static bool is_whole(const gf__key *key) {
-  return key->type == GF__KEY_INT || key->type == GF__KEY_PAIR;
-}
-
-static void add_bound(gf__text *out, const gf__key *key, const char *before, double bound) {
-  gf__text_add(out, "%s", before);
-  if (is_whole(key))
-    gf__text_add(out, "%.0f", bound);
-  else
-    add_float(out, bound);
-}
-
-/* " from 1 to 10", " of at least 1", " of at most 10" or "". */
-static void add_range(gf__text *out, const gf__key *key) {
-  double least = is_whole(key) ? INT_MIN : -DBL_MAX;
-  double most = is_whole(key) ? INT_MAX : DBL_MAX;
-  bool from = has_range(key) && key->minimum > least, to = has_range(key) && key->maximum < most;
-  if (from) add_bound(out, key, to ? " from " : " of at least ", key->minimum);
-  if (to) add_bound(out, key, from ? " to " : " of at most ", key->maximum);
+  return !gf__key_has_range(key) || (number >= key->minimum && number <= key->maximum);
 }
 
 /* ---- reading ---- */
@@ -140,22 +96,18 @@ static gf_status fail_type(const field *f, const gf__value *value, const char *t
                            bool with_range) {
   gf__text message = {0};
   gf__text_add(&message, "%s%s%s must be %s", f->where, dot(f->where), f->key->name, type);
-  if (with_range) add_range(&message, f->key);
+  if (with_range) gf__key_write_range(&message, f->key);
   gf__text_add(&message, ", not ");
   add_what_it_is(&message, value);
   return fail_with(value, &message);
 }
 
-static bool is_plain(const gf__value *value) {
-  return value->kind == GF__SCALAR && !value->quoted;
-}
-
 static gf_status read_int(const field *f, const gf__value *value) {
   double number = 0;
-  bool integer = is_plain(value) && is_integer(value->text);
-  bool fits = integer && parse_float(value->text, &number) && number >= INT_MIN &&
-              number <= INT_MAX;
-  if (integer && !fits && !has_range(f->key))
+  bool integer = gf__value_is_plain(value) && is_integer(value->text);
+  bool fits =
+      integer && gf__float_parse(value->text, &number) && number >= INT_MIN && number <= INT_MAX;
+  if (integer && !fits && !gf__key_has_range(f->key))
     return fail_type(f, value, "a whole number from -2147483648 to 2147483647", false);
   if (!fits || !in_range(f->key, number)) return fail_type(f, value, "a whole number", true);
   *(int *)f->target = (int)number;
@@ -164,7 +116,8 @@ static gf_status read_int(const field *f, const gf__value *value) {
 
 static gf_status read_seed(const field *f, const gf__value *value) {
   uint64_t seed = 0;
-  bool fits = is_plain(value) && digits(value->text) > 0 && !value->text[digits(value->text)];
+  bool fits =
+      gf__value_is_plain(value) && digits(value->text) > 0 && !value->text[digits(value->text)];
   for (const char *p = fits ? value->text : ""; *p && fits; p++) {
     uint64_t digit = (uint64_t)(*p - '0');
     fits = seed <= (INT64_MAX - digit) / 10;
@@ -177,15 +130,16 @@ static gf_status read_seed(const field *f, const gf__value *value) {
 
 static gf_status read_float(const field *f, const gf__value *value) {
   double number;
-  if (!is_plain(value) || !parse_float(value->text, &number) || !in_range(f->key, number))
+  if (!gf__value_is_plain(value) || !gf__float_parse(value->text, &number) ||
+      !in_range(f->key, number))
     return fail_type(f, value, "a number", true);
   *(double *)f->target = number;
   return GF_OK;
 }
 
 static gf_status read_bool(const field *f, const gf__value *value) {
-  bool is_true = is_plain(value) && strcmp(value->text, "true") == 0;
-  if (!is_true && !(is_plain(value) && strcmp(value->text, "false") == 0))
+  bool is_true = gf__value_is_plain(value) && strcmp(value->text, "true") == 0;
+  if (!is_true && !(gf__value_is_plain(value) && strcmp(value->text, "false") == 0))
     return fail_type(f, value, "true or false", false);
   *(bool *)f->target = is_true;
   return GF_OK;
@@ -197,11 +151,6 @@ static size_t choice_count(const gf__key *key) {
   return count;
 }
 
-static void add_choices(gf__text *out, const gf__key *key) {
-  for (size_t i = 0; key->choices[i]; i++)
-    gf__text_add(out, "%s%s", i ? ", " : "", key->choices[i]);
-}
-
 static gf_status read_choice(const field *f, const gf__value *value) {
   const char *text = value->kind == GF__SCALAR ? value->text : NULL;
   for (int i = 0; text && f->key->choices[i]; i++) {
@@ -211,12 +160,12 @@ static gf_status read_choice(const field *f, const gf__value *value) {
   }
   gf__text message = {0};
   gf__text_add(&message, "%s%s%s must be one of ", f->where, dot(f->where), f->key->name);
-  add_choices(&message, f->key);
+  gf__key_write_choices(&message, f->key);
   gf__text_add(&message, ", not ");
   add_what_it_is(&message, value);
-  const char *close = text ? gf__did_you_mean(text, f->key->choices, choice_count(f->key),
-                                              sizeof *f->key->choices)
-                           : NULL;
+  const char *close =
+      text ? gf__did_you_mean(text, f->key->choices, choice_count(f->key), sizeof *f->key->choices)
+           : NULL;
   if (close) gf__text_add(&message, "; did you mean '%s'?", close);
   return fail_with(value, &message);
 }
@@ -244,7 +193,7 @@ static gf_status read_floats(const field *f, const gf__value *value) {
                           dot(f->where), f->key->name, MOST_FLOATS, count);
   *floats = (gf__floats){.count = (int)count};
   for (size_t i = 0; i < count; i++) {
-    bool fits = is_plain(items[i]) && parse_float(items[i]->text, &floats->v[i]);
+    bool fits = gf__value_is_plain(items[i]) && gf__float_parse(items[i]->text, &floats->v[i]);
     if (!fits || !in_range(f->key, floats->v[i]))
       return fail_type(f, items[i], "a number or a list of numbers", true);
   }
@@ -257,8 +206,9 @@ static gf_status read_pair(const field *f, const gf__value *value) {
   for (int i = 0; i < 2; i++) {
     const gf__value *item = is_list ? value->items[i] : value;
     double number = 0;
-    if (!is_plain(item) || !is_integer(item->text) || !parse_float(item->text, &number) ||
-        number < INT_MIN || number > INT_MAX || !in_range(f->key, number))
+    if (!gf__value_is_plain(item) || !is_integer(item->text) ||
+        !gf__float_parse(item->text, &number) || number < INT_MIN || number > INT_MAX ||
+        !in_range(f->key, number))
       return fail_type(f, item, "a whole number or a list of two", true);
     pair[i] = (int)number;
   }
@@ -270,116 +220,13 @@ static gf_status read_any(const field *f, const gf__value *value) {
   return GF_OK;
 }
 
-/* ---- writing ---- */
-
-/* ASCII, whatever the locale. */
-static bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-/* Whether text needs no quotes anywhere in a block. Stricter than YAML; a number, true and false
- * are simple, because quotes would make text of them. */
-static bool is_simple(const char *text) {
-  static const char *const nulls[] = {"~", "null", "Null", "NULL"};
-  for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
-    if (strcmp(text, nulls[i]) == 0) return false;
-  if (!is_word(*text) && (!*text || !strchr("/.+-", *text))) return false;
-  if (strcmp(text, "-") == 0 || strncmp(text, "---", 3) == 0 || strncmp(text, "...", 3) == 0)
-    return false;
-  for (const char *p = text; *p; p++) {
-    bool inside = *p == ' ' ? p[1] && p[1] != ' ' && p[-1] != '-'
-                  : *p == ':' ? p[1] && p[1] != ' '
-                              : is_word(*p) || strchr("/.+-=()@%~", *p);
-    if (!inside) return false;
-  }
-  return true;
-}
-
-static void add_scalar(gf__text *out, const char *text, bool quoted) {
-  if (!quoted && is_simple(text)) {
-    gf__text_add(out, "%s", text);
-    return;
-  }
-  gf__text_add(out, "\"");
-  for (const char *p = text; *p; p++) {
-    if (*p == '\n')
-      gf__text_add(out, "\\n");
-    else if ((unsigned char)*p < ' ' || *p == 0x7f)
-      gf__text_add(out, "\\x%02x", (unsigned char)*p);
-    else
-      gf__text_add(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
-  }
-  gf__text_add(out, "\"");
-}
-
-static void write_int(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  gf__text_add(out, "%d", *(const int *)at);
-}
-
-static void write_seed(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  gf__text_add(out, "%" PRIu64, *(const uint64_t *)at);
-}
-
-static void write_float(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  add_float(out, *(const double *)at);
-}
-
-static void write_bool(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  gf__text_add(out, *(const bool *)at ? "true" : "false");
-}
-
-static void write_choice(gf__text *out, const gf__key *key, const void *at) {
-  add_scalar(out, key->choices[*(const int *)at], false);
-}
-
-static void write_text(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  const char *text = *(char *const *)at;
-  add_scalar(out, text ? text : "", false);
-}
-
-static void write_floats(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  const gf__floats *floats = at;
-  if (floats->count != 1) gf__text_add(out, "[");
-  for (int i = 0; i < floats->count; i++) {
-    if (i) gf__text_add(out, ", ");
-    add_float(out, floats->v[i]);
-  }
-  if (floats->count != 1) gf__text_add(out, "]");
-}
-
-static void write_pair(gf__text *out, const gf__key *key, const void *at) {
-  (void)key;
-  const int *pair = at;
-  gf__text_add(out, "[%d, %d]", pair[0], pair[1]);
-}
-
-/* ---- the types ---- */
-
-typedef struct type_row {
-  const char *help;
-  gf_status (*read)(const field *f, const gf__value *value);
-  void (*write)(gf__text *out, const gf__key *key, const void *at);
-} type_row;
-
-static const type_row types[] = {
-    [GF__KEY_INT] = {"whole number", read_int, write_int},
-    [GF__KEY_SEED] = {"whole number", read_seed, write_seed},
-    [GF__KEY_FLOAT] = {"number", read_float, write_float},
-    [GF__KEY_BOOL] = {"true or false", read_bool, write_bool},
-    [GF__KEY_CHOICE] = {"one of ", read_choice, write_choice},
-    [GF__KEY_TEXT] = {"text", read_text, write_text},
-    [GF__KEY_FLOATS] = {"number or list of numbers", read_floats, write_floats},
-    [GF__KEY_PAIR] = {"whole number or list of two", read_pair, write_pair},
-    [GF__KEY_ANY] = {"a section of its own", read_any, NULL},
-};
-
 /* ---- tables ---- */
+
+static gf_status (*const readers[])(const field *f, const gf__value *value) = {
+    [GF__KEY_INT] = read_int,       [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
+    [GF__KEY_BOOL] = read_bool,     [GF__KEY_CHOICE] = read_choice, [GF__KEY_TEXT] = read_text,
+    [GF__KEY_FLOATS] = read_floats, [GF__KEY_PAIR] = read_pair,     [GF__KEY_ANY] = read_any,
+};
 
 enum { MOST_KNOWN = 128 };
 
@@ -412,7 +259,7 @@ static bool is_known(const char *name, const gf__key_group *groups, size_t group
 
 static gf_status check_map(const gf__value *map, const char *where, const gf__key_group *groups,
                            size_t group_count) {
-  bool is_empty = is_plain(map) && !map->text[0];
+  bool is_empty = gf__value_is_plain(map) && !map->text[0];
   if (map->kind != GF__MAPPING && !is_empty) {
     gf__text message = {0};
     gf__text_add(&message, "%s must be a mapping of keys to values, not ",
@@ -435,7 +282,7 @@ static gf_status read_initial(const field *f) {
   gf_status status = gf__text_status(&yaml);
   if (status == GF_OK) status = gf_config_parse(&config, "the default", yaml.data);
   const gf__value *value = config ? gf__value_get(gf__config_root(config), f->key->name) : NULL;
-  if (status == GF_OK) status = types[f->key->type].read(f, value);
+  if (status == GF_OK) status = readers[f->key->type](f, value);
   gf_config_free(&config);
   gf__text_free(&yaml);
   return status;
@@ -443,7 +290,7 @@ static gf_status read_initial(const field *f) {
 
 static gf_status read_row(const field *f, const gf__value *map) {
   const gf__value *value = gf__value_get(map, f->key->name);
-  if (value) return types[f->key->type].read(f, value);
+  if (value) return readers[f->key->type](f, value);
   if (f->key->initial) return read_initial(f);
   return gf__value_fail(map, "%s%s%s is missing and has no default (%s)", f->where, dot(f->where),
                         f->key->name, f->key->help);
@@ -457,8 +304,8 @@ static void clear_pointers(const gf__key_group *group) {
   }
 }
 
-gf_status gf__keys_read_groups(const gf__value *map, const char *where,
-                               const gf__key_group *groups, size_t group_count) {
+gf_status gf__keys_read_groups(const gf__value *map, const char *where, const gf__key_group *groups,
+                               size_t group_count) {
   if (!where) where = "";
   for (size_t g = 0; g < group_count; g++) clear_pointers(&groups[g]);
   gf_status status = map ? check_map(map, where, groups, group_count) : GF_OK;
@@ -472,8 +319,8 @@ gf_status gf__keys_read_groups(const gf__value *map, const char *where,
   return status;
 }
 
-gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys,
-                        size_t count, void *target) {
+gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys, size_t count,
+                        void *target) {
   return gf__keys_read_groups(map, where, &(gf__key_group){keys, count, target}, 1);
 }
 
@@ -483,103 +330,5 @@ void gf__keys_free(const gf__key *keys, size_t count, void *target) {
     char **text = (char **)((char *)target + keys[i].offset);
     free(*text);
     *text = NULL;
-  }
-}
-
-void gf__keys_write(gf__text *out, int indent, const gf__key *keys, size_t count,
-                    const void *target) {
-  for (size_t i = 0; i < count; i++) {
-    if (!types[keys[i].type].write) continue;
-    gf__text_add(out, "%*s", indent, "");
-    add_scalar(out, keys[i].name, false);
-    gf__text_add(out, ": ");
-    types[keys[i].type].write(out, &keys[i], (const char *)target + keys[i].offset);
-    gf__text_add(out, "\n");
-  }
-}
-
-/* started: the line is indented already, behind a "- ". */
-static void write_value(gf__text *out, int indent, const gf__value *value, bool started) {
-  if (value->count == 0) {
-    static const char *const empty[] = {[GF__SEQUENCE] = "[]", [GF__MAPPING] = "{}"};
-    if (!started) gf__text_add(out, "%*s", indent, "");
-    if (value->kind != GF__SCALAR)
-      gf__text_add(out, "%s", empty[value->kind]);
-    else if (is_plain(value) && !value->text[0])
-      gf__text_add(out, "null");
-    else
-      add_scalar(out, value->text, value->quoted);
-    gf__text_add(out, "\n");
-  }
-  for (size_t i = 0; i < value->count; i++) {
-    const gf__value *item = value->items[i];
-    if (!started || i > 0) gf__text_add(out, "%*s", indent, "");
-    if (value->kind == GF__SEQUENCE) {
-      gf__text_add(out, "- ");
-      write_value(out, indent + 2, item, true);
-      continue;
-    }
-    add_scalar(out, item->key, false);
-    gf__text_add(out, item->count ? ":\n" : ": ");
-    write_value(out, indent + 2, item, item->count == 0);
-  }
-}
-
-void gf__value_write(gf__text *out, int indent, const gf__value *value) {
-  write_value(out, indent, value, false);
-}
-
-/* ---- help ---- */
-
-enum { HELP_WIDTH = 80, HELP_NAME = 20, HELP_INDENT = 2 };
-
-/* Appends words, wrapped; the line is at column indent, and so begin those that follow. */
-static void add_wrapped(gf__text *out, size_t indent, const char *words) {
-  size_t column = indent, room = HELP_WIDTH - indent;
-  for (const char *p = words; *p;) {
-    size_t length = strcspn(p, " "), space = column > indent;
-    if (space && column + 1 + length > HELP_WIDTH) {
-      gf__text_add(out, "\n%*s", (int)indent, "");
-      column = indent;
-      space = 0;
-    }
-    if (length > room) length = room; /* a longer word goes on in the next line */
-    gf__text_add(out, "%s%.*s", space ? " " : "", (int)length, p);
-    column += length + space;
-    p += length;
-    while (*p == ' ') p++;
-  }
-  gf__text_add(out, "\n");
-}
-
-void gf__keys_help(gf__text *out, const gf__key *keys, size_t count) {
-  size_t widest = 0;
-  for (size_t i = 0; i < count; i++) {
-    size_t length = strlen(keys[i].name);
-    if (length <= HELP_NAME && length > widest) widest = length;
-  }
-  size_t indent = HELP_INDENT + widest + 2;
-  for (size_t i = 0; i < count; i++) {
-    const gf__key *key = &keys[i];
-    gf__text what = {0};
-    gf__text_add(&what, "%s", types[key->type].help);
-    if (key->type == GF__KEY_CHOICE) add_choices(&what, key);
-    add_range(&what, key);
-    if (!key->initial)
-      gf__text_add(&what, "; required");
-    else if (key->type != GF__KEY_ANY)
-      gf__text_add(&what, "; default %s", *key->initial ? key->initial : "\"\"");
-    gf__text_add(out, "%*s%-*s", HELP_INDENT, "", (int)widest, key->name);
-    if (strlen(key->name) > widest)
-      gf__text_add(out, "\n%*s", (int)indent, "");
-    else
-      gf__text_add(out, "  ");
-    if (what.failed)
-      out->failed = true;
-    else
-      add_wrapped(out, indent, what.data);
-    gf__text_free(&what);
-    gf__text_add(out, "%*s", (int)indent, "");
-    add_wrapped(out, indent, key->help);
   }
 }

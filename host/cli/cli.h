@@ -18,7 +18,7 @@ typedef struct gf__cli {
   char *device, *out; /* or NULL */
   char **sets;        /* ended by NULL, or NULL */
   char *tune;
-  int overwrite, quiet, json, help;
+  int overwrite, quiet, json, dry_run, profile, help;
   const char *const *arguments;
   int argument_count;
 } gf__cli;
@@ -32,7 +32,7 @@ typedef struct gf__option {
   const char *help;     /* lines of at most 52 characters */
 } gf__option;
 
-enum { GF__CLI_MOST_OPTIONS = 8 };
+enum { GF__CLI_MOST_OPTIONS = 12 };
 
 typedef struct gf__command {
   const char *name;

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/file.h"
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "report/table.h"
 
 enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
 
@@ -158,6 +160,48 @@ static gf_status print_results(const screen *s, const char *out) {
   return gf__text_status(&s->pictures);
 }
 
+static void add_rate(gf__table *table, double amount, double seconds) {
+  if (amount > 0 && seconds > 0) gf__table_add(table, "%.1f", 1e-9 * amount / seconds);
+  else gf__table_add(table, "%s", "");
+}
+
+static gf_status add_profile(gf_device *device, gf__text *text) {
+  static const gf__table_column columns[] = {{"kernel", false}, {"calls", true}, {"ms", true},
+                                             {"share", true},   {"GFLOP/s", true},
+                                             {"GB/s", true}};
+  gf__table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
+  gf_profile_row *rows;
+  int count;
+  double all = 0;
+  GF_TRY(gf_profile_read(device, &rows, &count));
+  for (int i = 0; i < count; i++) all += rows[i].seconds;
+  for (int i = 0; i < count; i++) {
+    const gf_profile_row *r = &rows[i];
+    gf__table_add(&table, "%s", r->name);
+    gf__table_add(&table, "%d", r->calls);
+    gf__table_add(&table, "%.1f", 1e3 * r->seconds);
+    gf__table_add(&table, "%.1f%%", all > 0 ? 100 * r->seconds / all : 0);
+    add_rate(&table, r->flops, r->seconds);
+    add_rate(&table, r->bytes, r->seconds);
+  }
+  free(rows);
+  gf_status status = gf__table_text(&table, 80, text);
+  gf__table_free(&table);
+  return status;
+}
+
+/* Of all that the run did, from the first step, which compiles, to the last validation. */
+static gf_status print_profile(gf_device *device, const char *out) {
+  char path[4096];
+  gf__text text = {0};
+  gf_status status = add_profile(device, &text);
+  if (status == GF_OK) status = gf__path_join(path, sizeof path, out, "trace.json");
+  if (status == GF_OK) status = gf_profile_trace(device, path);
+  if (status == GF_OK) printf("%-10s %s\n\n%s", "trace", path, text.data);
+  gf__text_free(&text);
+  return status;
+}
+
 static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
                        const char *out) {
   screen s = {.bar = {.file = stderr,
@@ -170,12 +214,35 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
   gf_log_to(on_log, &s);
   gf__on_interrupt(on_signal);
   gf__bar_say(&s.bar, "reading the images and building the network...");
-  gf_status status = gf_train(device, config, &options);
+  gf_status status = cli->profile ? gf_profile_start(device) : GF_OK;
+  if (status == GF_OK) status = gf_train(device, config, &options);
   gf__bar_clear(&s.bar);
   gf_log_to(gf__cli_log, NULL);
   if (status == GF_OK) status = print_results(&s, out);
+  if (status == GF_OK && cli->profile) status = print_profile(device, out);
   gf__text_free(&s.pictures);
   return status;
+}
+
+static void print_bytes(const char *what, size_t bytes, const char *note) {
+  printf("  %-12s %9.1f MiB  %s\n", what, (double)bytes / 0x1p20, note);
+}
+
+static gf_status dry_run(gf_device *device, const gf_config *config) {
+  gf_dry_run d;
+  GF_TRY(gf_train_dry_run(device, config, &d));
+  printf("%d training and %d validation images, batches of %d, %d epochs\n%zu parameters\n\n"
+         "memory on %s:\n",
+         d.training_images, d.validation_images, d.batch_size, d.epochs, d.parameters,
+         gf_device_describe(device)->name);
+  print_bytes("parameters", d.memory.parameters, "weights, gradients, running statistics");
+  print_bytes("optimizer", d.memory.optimizer, "its state, and gradient statistics");
+  print_bytes("activations", d.memory.activations, "with gradients and what backward needs");
+  print_bytes("input", d.memory.input, "images, labels and losses");
+  print_bytes("workspace", d.memory.workspace, "shared by the operations");
+  print_bytes("peak", d.planned, "planned");
+  print_bytes("", d.allocated, "allocated for a moment, to compare");
+  return GF_OK;
 }
 
 static int run(const gf__cli *cli) {
@@ -189,7 +256,8 @@ static int run(const gf__cli *cli) {
   gf_status status = gf__text_status(&out);
   if (status == GF_OK) status = load_config(&config, cli);
   if (status == GF_OK) status = gf_device_open(&device, cli->device);
-  if (status == GF_OK) status = train(cli, device, config, out.data);
+  if (status == GF_OK)
+    status = cli->dry_run ? dry_run(device, config) : train(cli, device, config, out.data);
   int code = status == GF_OK ? 0 : gf__cli_fail(status);
   if (status == GF_ERROR_INTERRUPTED && signal_) code = EXIT_BY_SIGNAL + signal_;
   gf_device_free(&device);
@@ -225,6 +293,10 @@ const gf__command gf__cmd_train = {
                 {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "off|fast|full",
                  "measure which convolutions are fastest here: what is not known yet "
                  "within 20 s, or all; default as the config says, else off"},
+                {"dry-run", 'n', POPT_ARG_NONE, offsetof(gf__cli, dry_run), NULL,
+                 "print what the run takes on the device, and train nothing"},
+                {"profile", 'p', POPT_ARG_NONE, offsetof(gf__cli, profile), NULL,
+                 "print the time by kernel, and leave trace.json for chrome://tracing"},
                 {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
                  "nothing but warnings, errors and the results"},
                 GF__OPTION_HELP},

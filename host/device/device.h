@@ -86,18 +86,6 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args,
   gf__launch((kernel), (grid), (const gf__arg[]){__VA_ARGS__},                      \
              sizeof((const gf__arg[]){__VA_ARGS__}) / sizeof(gf__arg))
 
-/* What a kernel or routine did since profiling was turned on. */
-typedef struct gf__profile_row {
-  char name[64];
-  int calls;
-  double seconds, flops, bytes;
-} gf__profile_row;
-
-/* Measures every launch from here on (on) or no longer. Waits for the queue. */
-gf_status gf__profile_turn(gf_device *device, bool on) GF_MUST_USE;
-/* Rows so far, longest first; the caller frees *out with free. */
-gf_status gf__profile_read(gf_device *device, gf__profile_row **out, int *count) GF_MUST_USE;
-
 /* C(m,n) = A(m,k) B(k,n) + beta C, column-major, nothing transposed, by CLBlast:
  * the one orientation that is fast on every kind of device measured so far.
  * Leading dimensions are m, k and m. Offsets are in floats. */

@@ -34,14 +34,22 @@ typedef struct gf__pending {
   int row;
 } gf__pending;
 
-enum { GF__PENDING_LIMIT = 1024 };
+/* When a launch ran, in nanoseconds of the device's clock. */
+typedef struct gf__span {
+  int row;
+  cl_ulong start, end;
+} gf__span;
+
+enum { GF__PENDING_LIMIT = 1024, GF__SPAN_LIMIT = 100000 };
 
 typedef struct gf__profile {
   bool on;
-  gf__profile_row *rows;
+  gf_profile_row *rows;
   int count, capacity;
   gf__pending pending[GF__PENDING_LIMIT];
   int pending_count;
+  gf__span *spans;
+  int span_count;
 } gf__profile;
 
 struct gf_device {
@@ -71,8 +79,8 @@ gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format,
 
 /* Opens device->queue. */
 gf_status gf__queue_open(gf_device *device, bool profiling) GF_MUST_USE;
-/* Releases the events whose times were not read. */
-void gf__profile_drop(gf__profile *profile);
+/* Releases the events whose times were not read, and the rows. */
+void gf__profile_free(gf__profile *profile);
 /* Where the event of the next command is to be stored, or NULL when not profiling. */
 cl_event *gf__profile_slot(gf_device *device, const char *name, double flops, double bytes);
 

@@ -1,27 +1,39 @@
 /* Time on the device by kernel, from the events of the queue. */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "device/internal.h"
 
-void gf__profile_drop(gf__profile *profile) {
-  for (int i = 0; i < profile->pending_count; i++) clReleaseEvent(profile->pending[i].event);
+static void drop_pending(gf__profile *profile) {
+  for (int i = 0; i < profile->pending_count; i++)
+    if (profile->pending[i].event) clReleaseEvent(profile->pending[i].event);
   profile->pending_count = 0;
 }
 
-static void add_time(gf_device *device, gf__pending *pending) {
+void gf__profile_free(gf__profile *profile) {
+  drop_pending(profile);
+  free(profile->rows);
+  free(profile->spans);
+}
+
+static void add_time(gf__profile *profile, const gf__pending *pending) {
   cl_ulong start = 0, end = 0;
   clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
   clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-  device->profile.rows[pending->row].seconds += 1e-9 * (double)(end - start);
+  profile->rows[pending->row].seconds += 1e-9 * (double)(end - start);
+  if (profile->span_count < GF__SPAN_LIMIT)
+    profile->spans[profile->span_count++] = (gf__span){pending->row, start, end};
 }
 
 static void settle_pending(gf_device *device) {
+  gf__profile *profile = &device->profile;
   clFinish(device->queue);
-  for (int i = 0; i < device->profile.pending_count; i++)
-    if (device->profile.pending[i].event) add_time(device, &device->profile.pending[i]);
-  gf__profile_drop(&device->profile);
+  for (int i = 0; i < profile->pending_count; i++)
+    if (profile->pending[i].event) add_time(profile, &profile->pending[i]);
+  drop_pending(profile);
 }
 
 static int find_row(gf__profile *profile, const char *name) {
@@ -29,12 +41,12 @@ static int find_row(gf__profile *profile, const char *name) {
     if (!strcmp(profile->rows[i].name, name)) return i;
   if (profile->count == profile->capacity) {
     int capacity = profile->capacity * 2 + 32;
-    gf__profile_row *rows = realloc(profile->rows, (size_t)capacity * sizeof *rows);
+    gf_profile_row *rows = realloc(profile->rows, (size_t)capacity * sizeof *rows);
     if (!rows) return -1;
     profile->rows = rows;
     profile->capacity = capacity;
   }
-  profile->rows[profile->count] = (gf__profile_row){0};
+  profile->rows[profile->count] = (gf_profile_row){0};
   snprintf(profile->rows[profile->count].name, sizeof profile->rows->name, "%s", name);
   return profile->count++;
 }
@@ -53,21 +65,24 @@ cl_event *gf__profile_slot(gf_device *device, const char *name, double flops, do
   return &pending->event;
 }
 
-gf_status gf__profile_turn(gf_device *device, bool on) {
-  settle_pending(device);
-  if (on == device->profile.on) return GF_OK;
+gf_status gf_profile_start(gf_device *device) {
+  gf__profile *profile = &device->profile;
+  if (profile->on) return GF_OK;
+  profile->spans = malloc(GF__SPAN_LIMIT * sizeof *profile->spans);
+  if (!profile->spans) return gf__fail_host_memory(GF__SPAN_LIMIT * sizeof *profile->spans);
+  clFinish(device->queue);
   clReleaseCommandQueue(device->queue);
-  GF_TRY(gf__queue_open(device, on));
-  device->profile.on = on;
+  GF_TRY(gf__queue_open(device, true));
+  profile->on = true;
   return GF_OK;
 }
 
 static int by_time(const void *a, const void *b) {
-  double x = ((const gf__profile_row *)a)->seconds, y = ((const gf__profile_row *)b)->seconds;
+  double x = ((const gf_profile_row *)a)->seconds, y = ((const gf_profile_row *)b)->seconds;
   return (x < y) - (x > y);
 }
 
-gf_status gf__profile_read(gf_device *device, gf__profile_row **out, int *count) {
+gf_status gf_profile_read(gf_device *device, gf_profile_row **out, int *count) {
   settle_pending(device);
   size_t bytes = (size_t)(device->profile.count + 1) * sizeof **out;
   *out = malloc(bytes);
@@ -77,4 +92,25 @@ gf_status gf__profile_read(gf_device *device, gf__profile_row **out, int *count)
   if (*count) memcpy(*out, device->profile.rows, (size_t)*count * sizeof **out);
   qsort(*out, (size_t)*count, sizeof **out, by_time);
   return GF_OK;
+}
+
+gf_status gf_profile_trace(gf_device *device, const char *path) {
+  settle_pending(device);
+  const gf__profile *profile = &device->profile;
+  json_t *events = json_array();
+  for (int i = 0; i < profile->span_count; i++) {
+    const gf__span *s = &profile->spans[i];
+    json_array_append_new(
+        events, json_pack("{s:s, s:s, s:i, s:i, s:f, s:f}", "name", profile->rows[s->row].name,
+                          "ph", "X", "pid", 0, "tid", 0, "ts",
+                          1e-3 * (double)(s->start - profile->spans[0].start), "dur",
+                          1e-3 * (double)(s->end - s->start)));
+  }
+  json_t *trace = json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms");
+  char *text = trace ? json_dumps(trace, JSON_COMPACT) : NULL;
+  json_decref(trace);
+  if (!text) return gf__fail_host_memory((size_t)profile->span_count * 128);
+  gf_status status = gf__file_write(path, text, strlen(text));
+  free(text);
+  return status;
 }

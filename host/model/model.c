@@ -49,9 +49,9 @@ static size_t saved_bytes(const gf_model *model, int batch) {
   return sum;
 }
 
-gf__memory gf__model_memory(const gf_model *model, int batch) {
+gf_memory gf__model_memory(const gf_model *model, int batch) {
   size_t images = (size_t)batch;
-  return (gf__memory){
+  return (gf_memory){
       .parameters = (2 * model->flat_floats + model->running_floats) * sizeof(float),
       .activations = images * gf__plan_floats(&model->plan) * sizeof(float) +
                      saved_bytes(model, batch),
@@ -60,19 +60,19 @@ gf__memory gf__model_memory(const gf_model *model, int batch) {
       .workspace = workspace_bytes(model, batch)};
 }
 
-size_t gf__memory_total(const gf__memory *memory) {
-  return memory->parameters + memory->activations + memory->input + memory->workspace;
+size_t gf__memory_total(const gf_memory *memory) {
+  return memory->parameters + memory->optimizer + memory->activations + memory->input + memory->workspace;
 }
 
 /* Fails before anything is allocated if the device cannot hold the network. */
 static gf_status check_memory(const gf_model *model) {
   const gf_device_info *info = gf_device_describe(model->device);
-  gf__memory memory = gf__model_memory(model, model->batch);
+  gf_memory memory = gf__model_memory(model, model->batch);
   size_t need = gf__memory_total(&memory), have = info->memory;
   if (need <= have) return GF_OK;
   int fits = 0;
   for (int batch = model->batch / 2; batch > 0 && !fits; batch /= 2) {
-    gf__memory smaller = gf__model_memory(model, batch);
+    gf_memory smaller = gf__model_memory(model, batch);
     if (gf__memory_total(&smaller) <= have) fits = batch;
   }
   return gf__fail(GF_ERROR_MEMORY,

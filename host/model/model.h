@@ -44,15 +44,9 @@ gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *con
 /* Sets every parameter to its beginning for seed. */
 gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST_USE;
 
-/* Bytes on the device, for batch images. */
-typedef struct gf__memory {
-  size_t parameters;  /* with gradients and running statistics */
-  size_t activations; /* with their gradients and what layers keep for backward */
-  size_t input;       /* images, labels, losses */
-  size_t workspace;
-} gf__memory;
-gf__memory gf__model_memory(const gf_model *model, int batch);
-size_t gf__memory_total(const gf__memory *memory);
+/* What batch images take. */
+gf_memory gf__model_memory(const gf_model *model, int batch);
+size_t gf__memory_total(const gf_memory *memory);
 
 /* The steps of gf_model_forward and gf_model_backward, without waiting: */
 gf_status gf__model_upload(gf_model *model, const float *images, const int *labels,

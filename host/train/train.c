@@ -52,10 +52,16 @@ static gf_status write_config(gf__text *out, const run *r, const gf_config *conf
   return gf__text_status(out);
 }
 
+static gf_memory planned_memory(const run *r) {
+  gf_memory memory = gf__model_memory(r->model, r->model->batch);
+  memory.optimizer = gf__trainer_memory(r->trainer);
+  return memory;
+}
+
 /* Compiling takes seconds when the device is new to the cache. */
 static void tell_preparation(const run *r) {
   gf_dataset_info train = gf_dataset_describe(r->train);
-  gf__memory memory = gf__model_memory(r->model, r->model->batch);
+  gf_memory memory = planned_memory(r);
   gf__log(GF_LOG_INFO, "%zu parameters, %.0f MiB on the device; %d training and %d validation images",
           gf_model_parameter_total(r->model), (double)gf__memory_total(&memory) / 0x1p20,
           train.count, gf_dataset_describe(r->validation).count);
@@ -68,17 +74,21 @@ static void tell_preparation(const run *r) {
   if (r->events.progress) r->events.progress(r->events.user, &progress);
 }
 
-/* Everything that can be wrong is found before the folder is made. */
-static gf_status open_run(run *r, const gf_config *config, const gf_train_options *options) {
-  GF_TRY(gf__run_config_read(&r->config, config));
-  GF_TRY(gf__run_folder_check(options->out, options->overwrite));
+static gf_status open_network(run *r, const gf_config *config) {
   GF_TRY(gf_dataset_open(&r->train, config, GF_SPLIT_TRAIN));
   GF_TRY(gf_dataset_open(&r->validation, config, GF_SPLIT_VALIDATION));
   gf_dataset_info info = gf_dataset_describe(r->train);
   gf_image_shape image = {info.height, info.width, info.channels};
   int batch = r->config.batch_size < info.count ? r->config.batch_size : info.count;
   GF_TRY(gf_model_open(&r->model, r->device, config, image, info.classes, batch, r->config.seed));
-  GF_TRY(gf_trainer_open(&r->trainer, r->model, config));
+  return gf_trainer_open(&r->trainer, r->model, config);
+}
+
+/* Everything that can be wrong is found before the folder is made. */
+static gf_status open_run(run *r, const gf_config *config, const gf_train_options *options) {
+  GF_TRY(gf__run_config_read(&r->config, config));
+  GF_TRY(gf__run_folder_check(options->out, options->overwrite));
+  GF_TRY(open_network(r, config));
   GF_TRY(open_loader(&r->train_loader, r, r->train, 1));
   GF_TRY(open_loader(&r->validation_loader, r, r->validation, 0));
   size_t bytes = (size_t)gf_trainer_gradient_count(r->trainer) * sizeof *r->gradients;
@@ -279,4 +289,24 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
   if (status == GF_ERROR_INTERRUPTED && has_epochs) draw_interrupted(options);
   if (status != GF_OK) return status;
   return gf_plot_runs(&options->out, 1, NULL, options->events.written, options->events.user);
+}
+
+gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_run *out) {
+  run r = {.device = device};
+  size_t before = gf__device_allocated(device);
+  gf_status status = gf__run_config_read(&r.config, config);
+  if (status == GF_OK) status = open_network(&r, config);
+  if (status == GF_OK) {
+    gf_memory memory = planned_memory(&r);
+    *out = (gf_dry_run){.memory = memory,
+                        .planned = gf__memory_total(&memory),
+                        .allocated = gf__device_allocated(device) - before,
+                        .parameters = gf_model_parameter_total(r.model),
+                        .training_images = gf_dataset_describe(r.train).count,
+                        .validation_images = gf_dataset_describe(r.validation).count,
+                        .batch_size = r.model->batch,
+                        .epochs = r.config.epochs};
+  }
+  close_run(&r);
+  return status;
 }

@@ -46,6 +46,14 @@ static gf_status allocate(gf_trainer *trainer) {
   return status;
 }
 
+size_t gf__trainer_memory(const gf_trainer *trainer) {
+  const gf_model *model = trainer->model;
+  int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.name]->states;
+  return (size_t)(states + 1) * model->flat_floats * sizeof(float) +
+         (size_t)tensors * (2 * sizeof(int) + sizeof(gf__statistics_sums)) +
+         gf__statistics_workspace(tensors);
+}
+
 gf_status gf_trainer_open(gf_trainer **out, gf_model *model, const gf_config *config) {
   *out = NULL;
   if (model->trainable_count == 0)

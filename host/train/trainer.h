@@ -7,6 +7,8 @@
 #include "model/model.h"
 #include "train/optimizers.h"
 
+/* Bytes of the optimizer's state and of the statistics. */
+size_t gf__trainer_memory(const gf_trainer *trainer);
 /* Compiles every kernel that a run needs, by a step and an inference on zeros,
  * and then sets parameters and state to their beginning for seed: what cannot
  * run on this device is found before anything is written. */

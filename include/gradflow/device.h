@@ -39,6 +39,22 @@ GF_API const gf_device_info *gf_device_describe(const gf_device *device);
 /* Waits for everything that was queued. */
 GF_API gf_status gf_device_finish(gf_device *device) GF_MUST_USE;
 
+/* What a kernel did since profiling began. */
+typedef struct gf_profile_row {
+  char name[64];
+  int calls;
+  double seconds;       /* on the device */
+  double flops, bytes;  /* 0: unknown */
+} gf_profile_row;
+
+/* Measures every launch from here on. Waits for the queue. */
+GF_API gf_status gf_profile_start(gf_device *device) GF_MUST_USE;
+/* Rows so far, longest first; the caller frees *out with free. */
+GF_API gf_status gf_profile_read(gf_device *device, gf_profile_row **out, int *count) GF_MUST_USE;
+/* The launches so far, the first 100,000 at the most, as a JSON file that
+ * chrome://tracing and Perfetto show. */
+GF_API gf_status gf_profile_trace(gf_device *device, const char *path) GF_MUST_USE;
+
 /* Versions of what the library was built with, for reports. */
 typedef struct gf_versions {
   const char *program, *commit, *clblast, *opencl_loader;

@@ -23,6 +23,15 @@ GF_API gf_status gf_model_open(gf_model **out, gf_device *device, const gf_confi
                                unsigned long long seed) GF_MUST_USE;
 GF_API void gf_model_free(gf_model **model);
 
+/* Bytes on the device. */
+typedef struct gf_memory {
+  size_t parameters;  /* with gradients and running statistics */
+  size_t optimizer;   /* its state, and gradient statistics; 0 without a trainer */
+  size_t activations; /* with their gradients and what layers keep for backward */
+  size_t input;       /* images, labels, losses */
+  size_t workspace;   /* of the operations, shared by all */
+} gf_memory;
+
 /* A trainable tensor. Values cross the API in the layouts of PyTorch: conv2d
  * weight (filters, channels, kernel height, kernel width), linear weight
  * (outputs, inputs), vectors (count). */

@@ -73,6 +73,17 @@ typedef struct gf_train_options {
 GF_API gf_status gf_train(gf_device *device, const gf_config *config,
                           const gf_train_options *options) GF_MUST_USE;
 
+/* What a run would take on the device, by the plan and as it was allocated for
+ * a moment; nothing is trained and no file is written. */
+typedef struct gf_dry_run {
+  gf_memory memory;            /* planned */
+  size_t planned, allocated;   /* bytes in all */
+  size_t parameters;           /* trainable elements */
+  int training_images, validation_images, batch_size, epochs;
+} gf_dry_run;
+GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
+                                  gf_dry_run *out) GF_MUST_USE;
+
 typedef struct gf_test_result {
   double loss, accuracy;
   int images, classes;

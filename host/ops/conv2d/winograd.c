@@ -36,11 +36,9 @@ static int rank2(const gf_device *device, const gf__conv2d_shape *s) {
   return 5 - rank4(device, s);
 }
 
-/* Tiles of a work-item: few where there are few, so that all units find work. */
-static int tiles_at_once(const gf__conv2d_shape *s, int m) {
-  int tiles = tiles_of(s, m);
-  return tiles >= 16 ? 16 : tiles >= 4 ? 8 : 4;
-}
+/* Tiles of a work-item: a scratch of 8 stays near the first cache, and where
+ * there are few tiles, all units are to find work. */
+static int tiles_at_once(const gf__conv2d_shape *s, int m) { return tiles_of(s, m) >= 4 ? 8 : 4; }
 
 static size_t weights_floats(const gf__conv2d_shape *s, int m) {
   return (size_t)((m + 2) * (m + 2)) * (size_t)s->c * (size_t)s->filters;
