@@ -64,8 +64,9 @@ __kernel void conv2d_direct(__global const float *restrict x, __global const flo
           }
         }
         size_t at = (((size_t)n * OH + oy) * OW + ox) * FILTERS + k;
+        /* Pixels that the tile before has stored are left alone: the addend may be y itself. */
         UNROLL for (int p = 0; p < TILE; p++)
-          UNROLL for (int b = 0; b < BLOCK; b++) {
+          UNROLL for (int b = 0; ox + p >= tile && b < BLOCK; b++) {
             size_t i = at + p * FILTERS + b * VEC;
 #if TAIL
             float lanes[VEC];

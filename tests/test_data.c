@@ -1,6 +1,6 @@
-/* Data sets and the loader, on small files that the test writes itself, and on
- * Debian's Fashion-MNIST where it is installed. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, nanosleep */
+/* Data sets, on small files that the test writes itself, and on Debian's
+ * Fashion-MNIST where it is installed. */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
 #include <setjmp.h>
@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -19,98 +17,10 @@
 
 #include "base/file.h"
 #include "base/os.h"
-#include "base/random.h"
 #include "data/dataset.h"
+#include "data_fixture.h"
 
-enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE };
-
-static char folder_[64];
-
-static int make_folder(void **state) {
-  (void)state;
-  strcpy(folder_, "/tmp/gradflow-data-XXXXXX");
-  return mkdtemp(folder_) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return gf__remove_folder(folder_) == GF_OK ? 0 : -1;
-}
-
-/* ---- fixtures ---- */
-
-static const char *in_folder(const char *name) {
-  static char path[128];
-  snprintf(path, sizeof path, "%s/%s", folder_, name);
-  return path;
-}
-
-static void write_bytes(const char *name, const void *bytes, size_t size) {
-  assert_int_equal(gf__file_write(in_folder(name), bytes, size), GF_OK);
-}
-
-/* Pixel of a record: the first two red ones hold the record's number, the others look random. */
-static uint8_t pixel_of(int record, int channel, int y, int x) {
-  if (channel == 0 && y == 0 && x < 2) return (uint8_t)(x == 0 ? record & 255 : record >> 8);
-  uint32_t h = (uint32_t)(record * 7919 + channel * 1031 + y * 97 + x * 13 + 5);
-  return (uint8_t)((h * 2654435761u) >> 24);
-}
-
-static void write_cifar(const char *name, int label_bytes, int classes, int first, int count) {
-  size_t size = (size_t)(label_bytes + PIXELS);
-  uint8_t *bytes = calloc((size_t)count, size), *p = bytes;
-  assert_non_null(bytes);
-  for (int i = first; i < first + count; i++) {
-    if (label_bytes == 2) *p++ = (uint8_t)(200 + i % 20); /* the coarse one, not to be used */
-    *p++ = (uint8_t)(i * 3 % classes);
-    for (int c = 0; c < 3; c++)
-      for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++) *p++ = pixel_of(i, c, y, x);
-  }
-  write_bytes(name, bytes, (size_t)count * size);
-  free(bytes);
-}
-
-static size_t put_header(uint8_t *out, uint32_t magic, const uint32_t *dims, int count) {
-  for (int i = -1; i < count; i++) {
-    uint32_t v = i < 0 ? magic : dims[i];
-    for (int b = 0; b < 4; b++) *out++ = (uint8_t)(v >> (24 - 8 * b));
-  }
-  return 4 + 4 * (size_t)count;
-}
-
-/* level: of gzip, 0 to 9; -1: not compressed. */
-static void write_packed(const char *name, const void *bytes, size_t size, int level) {
-  if (level < 0) {
-    write_bytes(name, bytes, size);
-    return;
-  }
-  char packed[160], mode[] = {'w', 'b', (char)('0' + level), 0};
-  snprintf(packed, sizeof packed, "%s.gz", in_folder(name));
-  gzFile file = gzopen(packed, mode);
-  assert_non_null(file);
-  assert_int_equal(gzwrite(file, bytes, (unsigned)size), (int)size);
-  assert_int_equal(gzclose(file), Z_OK);
-}
-
-static void write_idx(const char *prefix, int count, int height, int width, int level) {
-  char name[64];
-  uint32_t dims[] = {(uint32_t)count, (uint32_t)height, (uint32_t)width};
-  size_t pixels = (size_t)count * (size_t)height * (size_t)width;
-  uint8_t *bytes = malloc(16 + pixels), *p = bytes;
-  assert_non_null(bytes);
-  p += put_header(p, 0x803, dims, 3);
-  for (int i = 0; i < count; i++)
-    for (int y = 0; y < height; y++)
-      for (int x = 0; x < width; x++) *p++ = pixel_of(i, 0, y, x);
-  snprintf(name, sizeof name, "%s-images-idx3-ubyte", prefix);
-  write_packed(name, bytes, 16 + pixels, level);
-  p = bytes + put_header(bytes, 0x801, dims, 1);
-  for (int i = 0; i < count; i++) *p++ = (uint8_t)(i * 3 % 10);
-  snprintf(name, sizeof name, "%s-labels-idx1-ubyte", prefix);
-  write_packed(name, bytes, 8 + (size_t)count, level);
-  free(bytes);
-}
+/* ---- damage ---- */
 
 /* The file's bytes from..size replaced; size shortens or prolongs it with zeros. */
 static void damage(const char *name, size_t size, long at, uint8_t value) {
@@ -132,25 +42,6 @@ static size_t size_of(const char *name) {
   return (size_t)size;
 }
 
-/* ---- opening ---- */
-
-static gf_status try_open(gf_dataset **out, gf_split split, const char *name, const char *more) {
-  char yaml[512];
-  snprintf(yaml, sizeof yaml, "data:\n  name: %s\n  path: %s\n%s", name, folder_, more);
-  gf_config *config = NULL;
-  assert_int_equal(gf_config_parse(&config, "test.yaml", yaml), GF_OK);
-  gf_status status = gf_dataset_open(out, config, split);
-  gf_config_free(&config);
-  return status;
-}
-
-static gf_dataset *open_split(gf_split split, const char *name, const char *more) {
-  gf_dataset *dataset = NULL;
-  gf_status status = try_open(&dataset, split, name, more);
-  if (status != GF_OK) fail_msg("%s", gf_error_message());
-  return dataset;
-}
-
 static void check_fails(gf_split split, const char *name, const char *more, gf_status status,
                         const char *format, ...) {
   char expected[2048];
@@ -162,45 +53,6 @@ static void check_fails(gf_split split, const char *name, const char *more, gf_s
   assert_int_equal(try_open(&dataset, split, name, more), status);
   assert_null(dataset);
   assert_string_equal(gf_error_message(), expected);
-}
-
-static gf_loader *open_loader(const gf_dataset *dataset, int batch, int threads,
-                              unsigned long long seed, int training) {
-  gf_loader *loader = NULL;
-  gf_loader_options options = {batch, threads, seed, training};
-  assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_OK);
-  return loader;
-}
-
-static gf_batch next(gf_loader *loader) {
-  gf_batch batch;
-  assert_int_equal(gf_loader_next(loader, &batch), GF_OK);
-  return batch;
-}
-
-static size_t floats_of(const gf_dataset *dataset) {
-  gf_dataset_info info = gf_dataset_describe(dataset);
-  return (size_t)info.height * (size_t)info.width * (size_t)info.channels;
-}
-
-/* All images and labels of an epoch from a batch on. The caller frees both. */
-static int read_epoch(const gf_dataset *dataset, gf_loader *loader, int epoch, int first,
-                      float **images, int **labels) {
-  size_t count = (size_t)gf_dataset_describe(dataset).count, floats = floats_of(dataset);
-  *images = calloc(count * floats, sizeof **images);
-  *labels = calloc(count, sizeof **labels);
-  assert_true(*images && *labels);
-  assert_int_equal(gf_loader_start(loader, epoch, first), GF_OK);
-  size_t at = 0;
-  for (;;) {
-    gf_batch batch = next(loader);
-    if (batch.count == 0) break;
-    assert_true(at + (size_t)batch.count <= count);
-    memcpy(*images + at * floats, batch.images, (size_t)batch.count * floats * sizeof(float));
-    memcpy(*labels + at, batch.labels, (size_t)batch.count * sizeof(int));
-    at += (size_t)batch.count;
-  }
-  return (int)at;
 }
 
 static const char raw_[] = "  mean: 0\n  std: 1\n"; /* so that a float times 255 is the byte */
@@ -301,7 +153,7 @@ static void test_cifar10(void **state) {
   gf_dataset_free(&dataset);
   write_bytes("batches.meta.txt", "cat\ndog\n", 8);
   check_fails(GF_SPLIT_TRAIN, "cifar10", "", GF_ERROR_DATA,
-              "%s/batches.meta.txt has 2 class names, but cifar10 has 10 classes", folder_);
+              "%s/batches.meta.txt has 2 class names, but cifar10 has 10 classes", fixture_folder);
 }
 
 static void test_cifar_failures(void **state) {
@@ -310,18 +162,18 @@ static void test_cifar_failures(void **state) {
               "there is no train.bin in %s; cifar100 is read from train.bin and test.bin; get "
               "cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
               "unpack it",
-              folder_);
+              fixture_folder);
   write_cifar("train.bin", 2, 100, 0, 3);
   damage("train.bin", 3 * 3074 - 1, -1, 0);
   check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_DATA,
               "%s/train.bin has 9221 bytes; a cifar100 file is a whole number of records of 3074 "
               "bytes each: the file is damaged or of another data set; fetch it again",
-              folder_);
+              fixture_folder);
   damage("train.bin", 0, -1, 0);
   check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_DATA,
               "%s/train.bin has 0 bytes; a cifar100 file is a whole number of records of 3074 "
               "bytes each: the file is damaged or of another data set; fetch it again",
-              folder_);
+              fixture_folder);
   write_cifar("train.bin", 2, 100, 0, 3);
   damage("train.bin", 3 * 3074, 3074 + 1, 100);
   /* Labels of records outside the split are checked as well. */
@@ -329,17 +181,17 @@ static void test_cifar_failures(void **state) {
     check_fails(split, "cifar100", "  validation: 1\n", GF_ERROR_DATA,
                 "%s/train.bin: record 1 (counted from 0) has the label 100; those of cifar100 are "
                 "0 to 99: the file is damaged or of another data set",
-                folder_);
+                fixture_folder);
   assert_int_equal(gf__make_folder(in_folder("test.bin")), GF_OK);
   check_fails(GF_SPLIT_TEST, "cifar100", "", GF_ERROR_FILE,
-              "cannot read %s/test.bin: it is a folder", folder_);
+              "cannot read %s/test.bin: it is a folder", fixture_folder);
   write_cifar10();
   assert_int_equal(remove(in_folder("data_batch_3.bin")), 0);
   check_fails(GF_SPLIT_TRAIN, "cifar10", "", GF_ERROR_FILE,
               "there is no data_batch_3.bin in %s; cifar10 is read from data_batch_1.bin to "
               "data_batch_5.bin and test_batch.bin; get cifar-10-binary.tar.gz from "
               "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it",
-              folder_);
+              fixture_folder);
 }
 
 static gf_status open_text(const char *yaml) {
@@ -373,7 +225,7 @@ static void test_config_failures(void **state) {
               "test.yaml:4:3: data.std has 2 numbers; images of cifar100 have 3 channels");
   check_fails(GF_SPLIT_TRAIN, "cifar100", "  validation: 20\n", GF_ERROR_CONFIG,
               "data.validation is 20, but %s has only 20 training images; leave some to train on",
-              folder_);
+              fixture_folder);
   gf_dataset *dataset = NULL;
   assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "cifar100", "  std: 0\n"), GF_ERROR_CONFIG);
   assert_null(dataset);
@@ -426,7 +278,7 @@ static void test_idx(void **state) {
 #define LABELS "t10k-labels-idx1-ubyte"
 
 static void fails_idx(const char *format, const char *file) {
-  check_fails(GF_SPLIT_TEST, "mnist", "", GF_ERROR_DATA, format, folder_, file);
+  check_fails(GF_SPLIT_TEST, "mnist", "", GF_ERROR_DATA, format, fixture_folder, file);
 }
 
 static void test_idx_headers(void **state) {
@@ -452,7 +304,7 @@ static void test_idx_headers(void **state) {
               "%s/" IMAGES " announces 3 images, but %s/" LABELS
               " announces 4 labels; the two "
               "files do not belong together",
-              folder_, folder_);
+              fixture_folder, fixture_folder);
   write_idx("t10k", 3, 28, 28, -1);
   damage(IMAGES, 16 + 3 * 784, 4, 255);
   fails_idx("%s/%s: the header announces 4278190083 records; 1 to 10000000 are supported", IMAGES);
@@ -501,7 +353,7 @@ static void test_idx_content(void **state) {
               "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each "
               "compressed (.gz) or not; install Debian's dataset-fashion-mnist or get them from "
               "https://github.com/zalandoresearch/fashion-mnist",
-              folder_);
+              fixture_folder);
 }
 
 static void test_gzip(void **state) {
@@ -636,252 +488,6 @@ static void test_table(void **state) {
   assert_null(names[gf__data_set_count]);
 }
 
-/* ---- augmentation ---- */
-
-/* Pads in memory, crops, mirrors and normalises, one step after the other, in double. */
-static void augment_slowly(const uint8_t *image, int side, int channels, int padding, int oy,
-                           int ox, bool flip, double mean, double std, double *out) {
-  int padded = side + 2 * padding;
-  double *canvas = calloc((size_t)(padded * padded * channels), sizeof *canvas);
-  assert_non_null(canvas);
-  for (int y = 0; y < side; y++)
-    for (int x = 0; x < side * channels; x++)
-      canvas[((y + padding) * padded + padding) * channels + x] =
-          image[y * side * channels + x] / 255.0;
-  for (int y = 0; y < side; y++)
-    for (int x = 0; x < side; x++)
-      for (int c = 0; c < channels; c++) {
-        int column = ox + (flip ? side - 1 - x : x);
-        out[(y * side + x) * channels + c] =
-            (canvas[((y + oy) * padded + column) * channels + c] - mean) / std;
-      }
-  free(canvas);
-}
-
-static void check_augmentation(const char *name, int side, int channels, int padding, bool flip) {
-  enum { SEED = 77, EPOCHS = 6 };
-  char more[256];
-  snprintf(more, sizeof more,
-           "  validation: 0\n  mean: 0.3\n  std: 0.7\n  pad_to: 0\n  crop_padding: %d\n"
-           "  flip: %s\n",
-           padding, flip ? "true" : "false");
-  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, name, more);
-  int count = gf_dataset_describe(dataset).count;
-  size_t floats = floats_of(dataset);
-  assert_int_equal(floats, (size_t)(side * side * channels));
-  gf_loader *loader = open_loader(dataset, 4, 2, SEED, 1);
-  double *expected = malloc(floats * sizeof *expected);
-  uint32_t *order = malloc((size_t)count * sizeof *order);
-  assert_true(expected && order);
-  int bad = 0;
-  for (int epoch = 0; epoch < EPOCHS; epoch++) {
-    float *images;
-    int *labels;
-    assert_int_equal(read_epoch(dataset, loader, epoch, 0, &images, &labels), count);
-    gf__random_permutation(SEED, GF__STREAM_SHUFFLE, (uint32_t)epoch, order, (uint32_t)count);
-    for (int i = 0; i < count; i++) {
-      int index = (int)order[i];
-      gf__random4 bits = gf__random(SEED, GF__STREAM_AUGMENT, (uint32_t)epoch, (uint32_t)index, 0);
-      uint32_t places = 2 * (uint32_t)padding + 1;
-      augment_slowly(dataset->images + (size_t)index * floats, side, channels, padding,
-                     (int)gf__random_below(bits.v[0], places),
-                     (int)gf__random_below(bits.v[1], places), flip && bits.v[2] >> 31, 0.3, 0.7,
-                     expected);
-      bad += labels[i] != dataset->labels[index];
-      for (size_t k = 0; k < floats; k++)
-        bad += !(fabs(images[(size_t)i * floats + k] - expected[k]) <= 1e-6);
-    }
-    free(images);
-    free(labels);
-  }
-  assert_int_equal(bad, 0);
-  free(expected);
-  free(order);
-  gf_loader_free(&loader);
-  gf_dataset_free(&dataset);
-}
-
-static void test_augmentation(void **state) {
-  (void)state;
-  write_cifar("train.bin", 2, 100, 0, 11);
-  check_augmentation("cifar100", 32, 3, 4, true);
-  check_augmentation("cifar100", 32, 3, 4, false);
-  check_augmentation("cifar100", 32, 3, 0, true);
-  check_augmentation("cifar100", 32, 3, 40, true); /* windows beside the image: all black */
-  write_idx("train", 11, 9, 9, 6);
-  check_augmentation("fashion_mnist", 9, 1, 3, true);
-}
-
-static void test_crops_are_uniform(void **state) {
-  (void)state;
-  enum { PLACES = 9, DRAWS = 81 * 200 };
-  gf__data_settings settings = {.crop_padding = 4, .flip = 1};
-  static int seen[PLACES][PLACES];
-  int flips = 0;
-  for (int i = 0; i < DRAWS; i++) {
-    gf__crop crop = gf__crop_draw(&settings, 5, i % 7, i);
-    assert_true(crop.dy >= -4 && crop.dy <= 4 && crop.dx >= -4 && crop.dx <= 4);
-    seen[crop.dy + 4][crop.dx + 4]++;
-    flips += crop.flip;
-  }
-  /* 200 of each expected, deviation 14; half of the flips, deviation 64: six deviations. */
-  for (int i = 0; i < PLACES * PLACES; i++) assert_in_range(seen[i / PLACES][i % PLACES], 116, 284);
-  assert_in_range(flips, DRAWS / 2 - 384, DRAWS / 2 + 384);
-}
-
-/* ---- the loader ---- */
-
-static void test_threads(void **state) {
-  (void)state;
-  static const int threads[] = {1, 2, 5, 0};
-  write_cifar("train.bin", 2, 100, 0, 103);
-  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", "  validation: 0\n");
-  size_t bytes = 103 * floats_of(dataset) * sizeof(float);
-  float *first[3] = {0};
-  int *first_labels[3] = {0};
-  for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
-    gf_loader *loader = open_loader(dataset, 8, threads[t], 9, 1);
-    assert_int_equal(gf_loader_batches(loader), 13);
-    for (int epoch = 0; epoch < 3; epoch++) {
-      float *images;
-      int *labels;
-      assert_int_equal(read_epoch(dataset, loader, epoch, 0, &images, &labels), 103);
-      if (t == 0) {
-        first[epoch] = images;
-        first_labels[epoch] = labels;
-        continue;
-      }
-      assert_memory_equal(images, first[epoch], bytes);
-      assert_memory_equal(labels, first_labels[epoch], 103 * sizeof *labels);
-      free(images);
-      free(labels);
-    }
-    gf_loader_free(&loader);
-  }
-  assert_memory_not_equal(first[0], first[1], bytes);
-  gf_loader *loader = open_loader(dataset, 8, 2, 10, 1);
-  float *images;
-  int *labels;
-  read_epoch(dataset, loader, 0, 0, &images, &labels);
-  assert_memory_not_equal(images, first[0], bytes);
-  gf_loader_free(&loader);
-  free(images);
-  free(labels);
-  for (int epoch = 0; epoch < 3; epoch++) {
-    free(first[epoch]);
-    free(first_labels[epoch]);
-  }
-  gf_dataset_free(&dataset);
-}
-
-static void test_restart(void **state) {
-  (void)state;
-  enum { COUNT = 29, BATCH = 4, BATCHES = 8 };
-  write_cifar("train.bin", 2, 100, 0, COUNT);
-  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", "  validation: 0\n");
-  size_t floats = floats_of(dataset);
-  gf_loader *whole = open_loader(dataset, BATCH, 1, 3, 1);
-  gf_loader *resumed = open_loader(dataset, BATCH, 3, 3, 1); /* restarted again and again */
-  for (int epoch = 0; epoch < 2; epoch++) {
-    float *images, *rest;
-    int *labels, *rest_labels;
-    assert_int_equal(read_epoch(dataset, whole, epoch, 0, &images, &labels), COUNT);
-    for (int first = 0; first <= BATCHES; first++) {
-      int skipped = first < BATCHES ? first * BATCH : COUNT;
-      assert_int_equal(gf_loader_start(resumed, 1 - epoch, first / 2), GF_OK);
-      (void)next(resumed); /* and left in the middle */
-      int count = read_epoch(dataset, resumed, epoch, first, &rest, &rest_labels);
-      assert_int_equal(count, COUNT - skipped);
-      assert_memory_equal(rest, images + (size_t)skipped * floats,
-                          (size_t)count * floats * sizeof *rest);
-      assert_memory_equal(rest_labels, labels + skipped, (size_t)count * sizeof *labels);
-      assert_int_equal(next(resumed).count, 0);
-      free(rest);
-      free(rest_labels);
-    }
-    free(images);
-    free(labels);
-  }
-  gf_loader_free(&whole);
-  gf_loader_free(&resumed);
-  assert_null(resumed);
-  gf_loader_free(&resumed);
-  gf_dataset_free(&dataset);
-}
-
-/* Batches of the old epoch that are still being filled when a new one starts never reach it. */
-static void test_restart_under_way(void **state) {
-  (void)state;
-  enum { COUNT = 400, BATCH = 100, ROUNDS = 300 };
-  write_cifar("train.bin", 2, 100, 0, COUNT);
-  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", "  validation: 0\n");
-  size_t bytes = BATCH * floats_of(dataset) * sizeof(float);
-  gf_loader *loader = open_loader(dataset, BATCH, 3, 8, 1);
-  float *first;
-  int *labels;
-  read_epoch(dataset, loader, 0, 0, &first, &labels);
-  int bad = 0;
-  for (int i = 0; i < ROUNDS; i++) {
-    assert_int_equal(gf_loader_start(loader, 1, 0), GF_OK);
-    (void)next(loader);
-    assert_int_equal(gf_loader_start(loader, 0, 0), GF_OK);
-    bad += memcmp(next(loader).images, first, bytes) != 0;
-  }
-  assert_int_equal(bad, 0);
-  gf_loader_free(&loader);
-  free(first);
-  free(labels);
-  gf_dataset_free(&dataset);
-}
-
-static void test_batch_stays(void **state) {
-  (void)state;
-  enum { BATCH = 2 };
-  write_cifar("train.bin", 2, 100, 0, 60);
-  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", "  validation: 0\n");
-  size_t bytes = BATCH * floats_of(dataset) * sizeof(float);
-  gf_loader *loader = open_loader(dataset, BATCH, 4, 1, 1);
-  float *copy = malloc(bytes);
-  assert_non_null(copy);
-  assert_int_equal(gf_loader_start(loader, 0, 0), GF_OK);
-  for (int i = 0; i < 10; i++) {
-    gf_batch batch = next(loader);
-    memcpy(copy, batch.images, bytes);
-    nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL); /* the workers fill what they may */
-    assert_memory_equal(batch.images, copy, bytes);
-  }
-  gf_loader_free(&loader); /* in the middle of an epoch */
-  loader = open_loader(dataset, BATCH, 4, 1, 1);
-  gf_loader_free(&loader); /* never started */
-  free(copy);
-  gf_dataset_free(&dataset);
-}
-
-static void test_loader_failures(void **state) {
-  (void)state;
-  write_cifar("test.bin", 2, 100, 0, 5);
-  gf_dataset *dataset = open_split(GF_SPLIT_TEST, "cifar100", "");
-  gf_loader *loader = NULL;
-  gf_loader_options options = {.batch_size = 0};
-  assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_ERROR_ARGUMENT);
-  assert_string_equal(gf_error_message(), "a loader's batch size is at least 1, not 0");
-  options = (gf_loader_options){.batch_size = 2, .threads = -1};
-  assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_ERROR_ARGUMENT);
-  assert_string_equal(gf_error_message(), "a loader has 0 to 256 threads, not -1");
-  assert_null(loader);
-  loader = open_loader(dataset, 2, 0, 0, 0);
-  gf_batch batch;
-  assert_int_equal(gf_loader_next(loader, &batch), GF_ERROR_ARGUMENT);
-  assert_string_equal(gf_error_message(), "gf_loader_start comes before gf_loader_next");
-  assert_int_equal(gf_loader_start(loader, 0, 4), GF_ERROR_ARGUMENT);
-  assert_string_equal(gf_error_message(),
-                      "an epoch has 3 batches; the loader was asked to start at batch 4");
-  assert_int_equal(gf_loader_start(loader, -1, 0), GF_ERROR_ARGUMENT);
-  assert_string_equal(gf_error_message(), "epochs count from 0; the loader was asked for -1");
-  gf_loader_free(&loader);
-  gf_dataset_free(&dataset);
-}
-
 /* ---- real data ---- */
 
 static void check_fashion(gf_split split, const char *more, int count, int a_class) {
@@ -932,8 +538,6 @@ static void test_fashion_mnist(void **state) {
   check_fashion(GF_SPLIT_VALIDATION, "", 5000, 0);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_FOLDER(test_cifar100),
@@ -948,13 +552,6 @@ int main(void) {
       IN_FOLDER(test_empty_validation),
       IN_FOLDER(test_resolved),
       cmocka_unit_test(test_table),
-      IN_FOLDER(test_augmentation),
-      cmocka_unit_test(test_crops_are_uniform),
-      IN_FOLDER(test_threads),
-      IN_FOLDER(test_restart),
-      IN_FOLDER(test_restart_under_way),
-      IN_FOLDER(test_batch_stays),
-      IN_FOLDER(test_loader_failures),
       cmocka_unit_test(test_fashion_mnist),
   };
   return cmocka_run_group_tests_name("data", tests, NULL, NULL);

@@ -490,7 +490,7 @@ static void too_large_a_batch_names_one_that_fits(void **state) {
   gf_model *one = open_model(plain37_, cifar_, CLASSES, 0), *model = NULL;
   const gf_device_info *info = gf_device_describe(fixture_device);
   size_t before = gf__device_allocated(fixture_device);
-  gf__memory memory = gf__model_memory(one, BATCH);
+  gf_memory memory = gf__model_memory(one, BATCH);
   size_t need = gf__memory_total(&memory);
   if (need <= info->memory) skip(); /* a device of more than 200 GiB */
   int fits = BATCH;
@@ -527,7 +527,7 @@ static void memory_is_what_was_counted(void **state) {
       gf_config *config = parse_config(networks_[i]);
       gf_model *model = NULL;
       assert_ok(gf_model_open(&model, fixture_device, config, cifar_, CLASSES, batch, 0));
-      gf__memory memory = gf__model_memory(model, batch);
+      gf_memory memory = gf__model_memory(model, batch);
       assert_int_equal(gf__device_allocated(fixture_device) - before, gf__memory_total(&memory));
       gf_model_free(&model);
       gf_config_free(&config);

@@ -17,6 +17,7 @@
 #include <gradflow/train.h>
 
 #include "base/text.h"
+#include "device/device.h"
 #include "fixture.h"
 #include "reference.h"
 #include "train/schedules.h"
@@ -442,6 +443,7 @@ typedef struct witness {
   int prepared, trained, validated, bad; /* ends of phases; reports that make no sense */
   gf_epoch epochs[2];
   int epoch_count;
+  gf__text written; /* the pictures' names, a line each */
 } witness;
 
 static int stop(void *user) {
@@ -471,10 +473,19 @@ static void see_epoch(void *user, const gf_epoch *e) {
   w->epoch_count++;
 }
 
+static void see_written(void *user, const char *path) {
+  witness *w = user;
+  gf__text_add(&w->written, "%s\n", strrchr(path, '/') + 1);
+}
+
 static void events_tell_what_the_files_say(void **state) {
   (void)state;
   witness w = {0};
-  gf_train_events events = {&w, see_progress, see_epoch, stop};
+  gf_train_events events = {.user = &w,
+                            .progress = see_progress,
+                            .epoch = see_epoch,
+                            .stop = stop,
+                            .written = see_written};
   assert_ok(train(config_of(family_, ""), "events", &events));
   assert_int_equal(w.asked, 2 * BATCHES);
   assert_int_equal(w.prepared, 1);
@@ -482,6 +493,9 @@ static void events_tell_what_the_files_say(void **state) {
   assert_int_equal(w.validated, 2);
   assert_int_equal(w.bad, 0);
   assert_int_equal(w.epoch_count, 2);
+  assert_string_equal(w.written.data, "loss.png\naccuracy.png\ngradient_flow.png\n"
+                                      "gradient_flow_linear.png\n");
+  gf__text_free(&w.written);
   gf__text lines = {0};
   for (int i = 0; i < 2; i++) {
     const gf_epoch *e = &w.epochs[i];
@@ -633,6 +647,31 @@ static void a_run_may_do_without_validation(void **state) {
   assert_ok(gf_test(fixture_device, in_folder("all"), &result));
   assert_int_equal(result.images, TESTED);
   gf_test_result_free(&result);
+}
+
+/* ---- dry runs ---- */
+
+static void a_dry_run_allocates_what_it_plans(void **state) {
+  (void)state;
+  static const char *const optimizers[] = {"", "optimizer: {name: sgd}\n"};
+  for (int i = 0; i < 2; i++) {
+    gf_dry_run dry = {0};
+    size_t before = gf__device_allocated(fixture_device);
+    gf_config *config = config_of(dropout_, optimizers[i]);
+    assert_ok(gf_train_dry_run(fixture_device, config, &dry));
+    gf_config_free(&config);
+    const gf_memory *m = &dry.memory;
+    assert_int_equal(dry.planned, dry.allocated);
+    assert_int_equal(dry.planned,
+                     m->parameters + m->optimizer + m->activations + m->input + m->workspace);
+    assert_true(m->optimizer > 0 && m->workspace > 0);
+    assert_int_equal(gf__device_allocated(fixture_device), before);
+    assert_int_equal(dry.parameters, (4 * 27 + 4) + (4 * CLASSES + CLASSES));
+    assert_int_equal(dry.training_images, RECORDS - VALIDATION);
+    assert_int_equal(dry.validation_images, VALIDATION);
+    assert_int_equal(dry.batch_size, BATCH);
+    assert_int_equal(dry.epochs, 2);
+  }
 }
 
 /* ---- gf_test ---- */
@@ -886,6 +925,7 @@ int main(void) {
       cmocka_unit_test(the_epoch_before_is_kept),
       cmocka_unit_test(a_full_disk_is_named),
       cmocka_unit_test(a_run_may_do_without_validation),
+      cmocka_unit_test(a_dry_run_allocates_what_it_plans),
       cmocka_unit_test(a_test_is_the_loop_of_its_parts),
       cmocka_unit_test(the_best_weights_are_tested_or_the_last),
       cmocka_unit_test(class_names_are_handed_on),

@@ -102,6 +102,8 @@ static gf_status fail_at(const gf__yaml *yaml, int line, int column, const char 
 
 #define fail_here(yaml, ...) fail_at(yaml, (yaml)->line, (yaml)->column, __VA_ARGS__)
 
+/* ---- checks ahead of libfyaml ---- */
+
 /* What libfyaml 0.7.12 does not survive or does not report: it takes the first byte that is not
  * UTF-8, or a NUL, for the end of the text. */
 gf_status gf__yaml_check(const gf__yaml *yaml) {

@@ -17,7 +17,7 @@ struct json_t; /* jansson's */
 typedef struct gf__cli {
   char *device, *out; /* or NULL */
   char **sets;        /* ended by NULL, or NULL */
-  char *tune;
+  char *tune;         /* or NULL */
   int overwrite, quiet, json, dry_run, profile, help;
   const char *const *arguments;
   int argument_count;

@@ -86,7 +86,8 @@ static void on_log(void *user, gf_log_level level, const char *message) {
   screen *s = user;
   if (s->quiet && level == GF_LOG_INFO) return;
   gf__bar_clear(&s->bar);
-  gf__cli_log(NULL, level, message);
+  if (level == GF_LOG_INFO) fprintf(stderr, "note     %s\n", message);
+  else gf__cli_log(NULL, level, message);
 }
 
 /* ---- before ---- */
@@ -290,13 +291,15 @@ const gf__command gf__cmd_train = {
                  "the run folder; default runs/NAME for NAME.yaml"},
                 {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
                  "replace the run that is in the folder"},
-                {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "off|fast|full",
-                 "measure which convolutions are fastest here: what is not known yet "
-                 "within 20 s, or all; default as the config says, else off"},
+                {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "HOW",
+                 "measure which convolutions are fastest here: fast\n"
+                 "(what is not known yet, 20 s), full or off; default\n"
+                 "as the config says, else off"},
                 {"dry-run", 'n', POPT_ARG_NONE, offsetof(gf__cli, dry_run), NULL,
-                 "print what the run takes on the device, and train nothing"},
+                 "print what the run takes on the device, train nothing"},
                 {"profile", 'p', POPT_ARG_NONE, offsetof(gf__cli, profile), NULL,
-                 "print the time by kernel, and leave trace.json for chrome://tracing"},
+                 "print the time by kernel, and leave trace.json for\n"
+                 "chrome://tracing"},
                 {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
                  "nothing but warnings, errors and the results"},
                 GF__OPTION_HELP},

@@ -1,0 +1,170 @@
+/* What the tests of data sets and of the loader share: a folder, small files of each format in it,
+ * and what opens and reads them. */
+#ifndef DATA_FIXTURE_H
+#define DATA_FIXTURE_H
+
+/* The including file defines _XOPEN_SOURCE 700 for mkdtemp, and includes cmocka.h first. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include <gradflow/data.h>
+
+#include "base/file.h"
+#include "base/os.h"
+
+enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE };
+
+static char fixture_folder[64];
+
+static inline int make_folder(void **state) {
+  (void)state;
+  strcpy(fixture_folder, "/tmp/gradflow-data-XXXXXX");
+  return mkdtemp(fixture_folder) ? 0 : -1;
+}
+
+static inline int remove_folder(void **state) {
+  (void)state;
+  return gf__remove_folder(fixture_folder) == GF_OK ? 0 : -1;
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+/* ---- files ---- */
+
+static inline const char *in_folder(const char *name) {
+  static char path[128];
+  snprintf(path, sizeof path, "%s/%s", fixture_folder, name);
+  return path;
+}
+
+static inline void write_bytes(const char *name, const void *bytes, size_t size) {
+  assert_int_equal(gf__file_write(in_folder(name), bytes, size), GF_OK);
+}
+
+/* Pixel of a record: the first two red ones hold the record's number, the others look random. */
+static inline uint8_t pixel_of(int record, int channel, int y, int x) {
+  if (channel == 0 && y == 0 && x < 2) return (uint8_t)(x == 0 ? record & 255 : record >> 8);
+  uint32_t h = (uint32_t)(record * 7919 + channel * 1031 + y * 97 + x * 13 + 5);
+  return (uint8_t)((h * 2654435761u) >> 24);
+}
+
+static inline void write_cifar(const char *name, int label_bytes, int classes, int first,
+                               int count) {
+  size_t size = (size_t)(label_bytes + PIXELS);
+  uint8_t *bytes = calloc((size_t)count, size), *p = bytes;
+  assert_non_null(bytes);
+  for (int i = first; i < first + count; i++) {
+    if (label_bytes == 2) *p++ = (uint8_t)(200 + i % 20); /* the coarse one, not to be used */
+    *p++ = (uint8_t)(i * 3 % classes);
+    for (int c = 0; c < 3; c++)
+      for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) *p++ = pixel_of(i, c, y, x);
+  }
+  write_bytes(name, bytes, (size_t)count * size);
+  free(bytes);
+}
+
+static inline size_t put_header(uint8_t *out, uint32_t magic, const uint32_t *dims, int count) {
+  for (int i = -1; i < count; i++) {
+    uint32_t v = i < 0 ? magic : dims[i];
+    for (int b = 0; b < 4; b++) *out++ = (uint8_t)(v >> (24 - 8 * b));
+  }
+  return 4 + 4 * (size_t)count;
+}
+
+/* level: of gzip, 0 to 9; -1: not compressed. */
+static inline void write_packed(const char *name, const void *bytes, size_t size, int level) {
+  if (level < 0) {
+    write_bytes(name, bytes, size);
+    return;
+  }
+  char packed[160], mode[] = {'w', 'b', (char)('0' + level), 0};
+  snprintf(packed, sizeof packed, "%s.gz", in_folder(name));
+  gzFile file = gzopen(packed, mode);
+  assert_non_null(file);
+  assert_int_equal(gzwrite(file, bytes, (unsigned)size), (int)size);
+  assert_int_equal(gzclose(file), Z_OK);
+}
+
+static inline void write_idx(const char *prefix, int count, int height, int width, int level) {
+  char name[64];
+  uint32_t dims[] = {(uint32_t)count, (uint32_t)height, (uint32_t)width};
+  size_t pixels = (size_t)count * (size_t)height * (size_t)width;
+  uint8_t *bytes = malloc(16 + pixels), *p = bytes;
+  assert_non_null(bytes);
+  p += put_header(p, 0x803, dims, 3);
+  for (int i = 0; i < count; i++)
+    for (int y = 0; y < height; y++)
+      for (int x = 0; x < width; x++) *p++ = pixel_of(i, 0, y, x);
+  snprintf(name, sizeof name, "%s-images-idx3-ubyte", prefix);
+  write_packed(name, bytes, 16 + pixels, level);
+  p = bytes + put_header(bytes, 0x801, dims, 1);
+  for (int i = 0; i < count; i++) *p++ = (uint8_t)(i * 3 % 10);
+  snprintf(name, sizeof name, "%s-labels-idx1-ubyte", prefix);
+  write_packed(name, bytes, 8 + (size_t)count, level);
+  free(bytes);
+}
+
+/* ---- opening and reading ---- */
+
+static inline gf_status try_open(gf_dataset **out, gf_split split, const char *name,
+                                 const char *more) {
+  char yaml[512];
+  snprintf(yaml, sizeof yaml, "data:\n  name: %s\n  path: %s\n%s", name, fixture_folder, more);
+  gf_config *config = NULL;
+  assert_int_equal(gf_config_parse(&config, "test.yaml", yaml), GF_OK);
+  gf_status status = gf_dataset_open(out, config, split);
+  gf_config_free(&config);
+  return status;
+}
+
+static inline gf_dataset *open_split(gf_split split, const char *name, const char *more) {
+  gf_dataset *dataset = NULL;
+  gf_status status = try_open(&dataset, split, name, more);
+  if (status != GF_OK) fail_msg("%s", gf_error_message());
+  return dataset;
+}
+
+static inline gf_loader *open_loader(const gf_dataset *dataset, int batch, int threads,
+                                     unsigned long long seed, int training) {
+  gf_loader *loader = NULL;
+  gf_loader_options options = {batch, threads, seed, training};
+  assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_OK);
+  return loader;
+}
+
+static inline gf_batch next(gf_loader *loader) {
+  gf_batch batch;
+  assert_int_equal(gf_loader_next(loader, &batch), GF_OK);
+  return batch;
+}
+
+static inline size_t floats_of(const gf_dataset *dataset) {
+  gf_dataset_info info = gf_dataset_describe(dataset);
+  return (size_t)info.height * (size_t)info.width * (size_t)info.channels;
+}
+
+/* All images and labels of an epoch from a batch on. The caller frees both. */
+static inline int read_epoch(const gf_dataset *dataset, gf_loader *loader, int epoch, int first,
+                             float **images, int **labels) {
+  size_t count = (size_t)gf_dataset_describe(dataset).count, floats = floats_of(dataset);
+  *images = calloc(count * floats, sizeof **images);
+  *labels = calloc(count, sizeof **labels);
+  assert_true(*images && *labels);
+  assert_int_equal(gf_loader_start(loader, epoch, first), GF_OK);
+  size_t at = 0;
+  for (;;) {
+    gf_batch batch = next(loader);
+    if (batch.count == 0) break;
+    assert_true(at + (size_t)batch.count <= count);
+    memcpy(*images + at * floats, batch.images, (size_t)batch.count * floats * sizeof(float));
+    memcpy(*labels + at, batch.labels, (size_t)batch.count * sizeof(int));
+    at += (size_t)batch.count;
+  }
+  return (int)at;
+}
+
+#endif
