@@ -20,16 +20,15 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-void bench_add(json_t *results, const char *name, double *seconds, int count, double items,
-               json_t *extra) {
+json_t *bench_add(json_t *results, const char *name, double *seconds, int count, double items) {
   qsort(seconds, (size_t)count, sizeof *seconds, by_size);
   double median = seconds[count / 2];
   json_t *row = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:s, s:f}", "name", name, "run_type",
                           "iteration", "iterations", count, "real_time", 1e3 * median, "cpu_time",
                           1e3 * median, "fastest", 1e3 * seconds[0], "time_unit", "ms",
                           "items_per_second", items / median);
-  if (extra) json_object_update_new(row, extra);
   json_array_append_new(json_object_get(results, "benchmarks"), row);
+  return row;
 }
 
 int bench_close(json_t *results, const char *path) {

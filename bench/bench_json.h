@@ -7,10 +7,9 @@
 
 /* {"context": {…}, "benchmarks": []} with the device, driver, versions and date. */
 json_t *bench_open(const char *executable, const gf_device_info *device);
-/* Adds a row: the median of the seconds, which are sorted in place, and what
- * extra (taken over; may be NULL) has beside it. items: of one repetition. */
-void bench_add(json_t *results, const char *name, double *seconds, int count, double items,
-               json_t *extra);
+/* Adds a row, which the results own: the median of the seconds, which are sorted
+ * in place; items: of one repetition. */
+json_t *bench_add(json_t *results, const char *name, double *seconds, int count, double items);
 /* Writes to path, or to stdout if path is NULL, and frees. Returns an exit code. */
 int bench_close(json_t *results, const char *path);
 

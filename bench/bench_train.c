@@ -46,10 +46,11 @@ static gf_status inference_step(subject *s) {
   return gf_model_forward(s->model, s->images, s->labels, batch, 0, NULL);
 }
 
-/* Warms up, then repeats for a while. */
-static gf_status measure(subject *s, gf_status (*step)(subject *), const char *name, json_t *extra,
-                         json_t *results) {
+/* Warms up, then repeats for a while. first_step: seconds, or 0 if that was not this mode. */
+static gf_status measure(subject *s, gf_status (*step)(subject *), const char *mode,
+                         const char *network, double first_step, json_t *results) {
   static double times[MOST_TIMES];
+  char name[128];
   int count = 0;
   for (int i = 0; i < 3; i++) GF_TRY(step(s));
   double begun = gf__seconds(), last = begun;
@@ -59,8 +60,13 @@ static gf_status measure(subject *s, gf_status (*step)(subject *), const char *n
     times[count++] = now - last;
     last = now;
   }
-  bench_add(results, name, times, count, batch, extra);
-  fprintf(stderr, "%-32s %8.1f images/s\n", name, batch / times[count / 2]);
+  snprintf(name, sizeof name, "%s/%s/batch:%d", mode, network, batch);
+  json_t *row = bench_add(results, name, times, count, batch);
+  json_object_set_new(row, "host_bytes", json_integer((json_int_t)gf__peak_memory()));
+  json_object_set_new(row, "device_bytes",
+                      json_integer((json_int_t)gf__device_allocated_peak(s->device)));
+  if (first_step > 0) json_object_set_new(row, "first_step_seconds", json_real(first_step));
+  fprintf(stderr, "%-40s %8.1f images/s\n", name, batch / times[count / 2]);
   return GF_OK;
 }
 
@@ -89,22 +95,12 @@ static gf_status prepare(subject *s, const char *network, double *first_step) {
 
 static gf_status run_network(const char *network, json_t **results) {
   subject s = {0};
-  char name[128];
   double first_step = 0;
   gf_status status = prepare(&s, network, &first_step);
-  if (status == GF_OK) {
-    if (!*results) *results = bench_open("bench_train", gf_device_describe(s.device));
-    json_t *extra = json_pack("{s:f, s:I, s:I}", "first_step_seconds", first_step, "device_bytes",
-                              (json_int_t)gf__device_allocated_peak(s.device), "host_bytes",
-                              (json_int_t)gf__peak_memory());
-    snprintf(name, sizeof name, "training/%s/batch:%d", network, batch);
-    status = measure(&s, training_step, name, extra, *results);
-  }
-  if (status == GF_OK) {
-    snprintf(name, sizeof name, "inference/%s/batch:%d", network, batch);
-    json_t *extra = json_pack("{s:I}", "host_bytes", (json_int_t)gf__peak_memory());
-    status = measure(&s, inference_step, name, extra, *results);
-  }
+  if (status == GF_OK && !*results) *results = bench_open("bench_train", gf_device_describe(s.device));
+  if (status == GF_OK)
+    status = measure(&s, training_step, "training", network, first_step, *results);
+  if (status == GF_OK) status = measure(&s, inference_step, "inference", network, 0, *results);
   free(s.images);
   free(s.labels);
   free(s.gradients);

@@ -244,20 +244,25 @@ static void check(const bench *b, const gf__conv2d_algorithm *algorithm, const f
 
 /* ---- the tests ---- */
 
-static long checked_[16]; /* passes of each algorithm that took a case */
+/* Compiling is what takes time here: algorithms that this device ranks behind
+ * im2col, and so never takes by itself, are checked on every fourth case only. */
+enum { RARELY = 4 };
 
-static void check_case(const problem *p, const gf__conv2d_algorithm *algorithm, long *checked,
-                       const bench *b, const char *text) {
-  (void)p;
+static void check_case(const bench *b, const gf__conv2d_algorithm *algorithm, const cases *list,
+                       long *checked) {
+  gf_device *device = device_test_device();
+  bool is_behind = algorithm->rank(device, &b->shape) < gf__conv2d_im2col.rank(device, &b->shape);
+  if (is_behind && list->count % RARELY != 1) return;
   for (size_t i = 0; i < sizeof fusions / sizeof *fusions; i++) {
-    if (!algorithm->accepts(device_test_device(), &b->shape, fusions[i].pass)) continue;
-    check(b, algorithm, &fusions[i], text);
+    if (!algorithm->accepts(device, &b->shape, fusions[i].pass)) continue;
+    check(b, algorithm, &fusions[i], list->text);
     ++*checked;
   }
 }
 
 static void test_algorithms(void **unused) {
   (void)unused;
+  long checked[16] = {0}; /* passes, of each algorithm */
   cases list = {0};
   cases_open(&list, SOURCE_FOLDER "/tests/cases", "conv2d");
   while (cases_next(&list)) {
@@ -268,7 +273,7 @@ static void test_algorithms(void **unused) {
       bench b;
       bench_open(&b, &p, integers);
       for (int k = 0; gf__conv2d_algorithms[k]; k++)
-        check_case(&p, gf__conv2d_algorithms[k], &checked_[k], &b, list.text);
+        check_case(&b, gf__conv2d_algorithms[k], &list, &checked[k]);
       bench_close(&b);
       arrays_free();
     }
@@ -276,9 +281,9 @@ static void test_algorithms(void **unused) {
   cases_close(&list);
   if (list.error[0]) fail_msg("%s", list.error);
   for (int k = 0; gf__conv2d_algorithms[k]; k++)
-    if (checked_[k] == 0)
+    if (checked[k] == 0)
       print_message("%s takes no case on this device\n", gf__conv2d_algorithms[k]->name);
-  assert_true(checked_[0] > 0);
+  assert_true(checked[0] > 0);
 }
 
 /* im2col is what stands in where nothing else does. */

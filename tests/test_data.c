@@ -20,7 +20,7 @@
 #include "data/dataset.h"
 #include "data_fixture.h"
 
-/* ---- damage ---- */
+/* ---- fixtures ---- */
 
 /* The file's bytes from..size replaced; size shortens or prolongs it with zeros. */
 static void damage(const char *name, size_t size, long at, uint8_t value) {

@@ -376,8 +376,10 @@ static void test_dropout(void **unused) {
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(mask[i], expected[i]);
     read_dropout_mask(model, &p, x, again);
     assert_memory_equal(mask, again, VALUES);
-    model->pass.step = 1;
+    model->pass.step = p.step = 1;
     read_dropout_mask(model, &p, x, again);
+    expected = problem_dropout_mask(&p, VALUES);
+    for (size_t i = 0; i < VALUES; i++) assert_int_equal(again[i], expected[i]);
     check_share(again, p.p);
     long differ = 0;
     for (size_t i = 0; i < VALUES; i++) differ += mask[i] != again[i];

@@ -460,7 +460,7 @@ static const struct {
      "global_avg_pool before it"},
     /* Its graph: the line "graph:", three of the entry, five a reduction. */
     {"model: {family: vgg_stages, blocks_per_stage: 0, stages: 4}", GF_ERROR_SHAPE,
-     "vgg_stages:22:3: avg_pool 'reduction_3_pool' with input 'reduction_3_act_0' (1x1x32): a 2x2 "
+     "the network of model.family does not fit images of 8x8: vgg_stages:22:3: avg_pool 'reduction_3_pool' with input 'reduction_3_act_0' (1x1x32): a 2x2 "
      "window does not fit a 1x1 image with padding 0x0"},
 };
 
@@ -484,6 +484,16 @@ static void wrong_configs_are_explained(void **state) {
 
 static const char plain37_[] = "model: {family: vgg_stages}";
 
+/* In all, and each piece by itself. */
+static bool fits_device(const gf_model *model, const gf_device_info *info, int batch) {
+  gf_memory memory = gf__model_memory(model, batch);
+  if (gf__memory_total(&memory) > info->memory) return false;
+  for (int s = 0; s < model->plan.count; s++)
+    if (model->plan.slots[s].floats * sizeof(float) > info->max_allocation / (size_t)batch)
+      return false;
+  return true;
+}
+
 static void too_large_a_batch_names_one_that_fits(void **state) {
   (void)state;
   enum { BATCH = 100000 };
@@ -494,14 +504,14 @@ static void too_large_a_batch_names_one_that_fits(void **state) {
   size_t need = gf__memory_total(&memory);
   if (need <= info->memory) skip(); /* a device of more than 200 GiB */
   int fits = BATCH;
-  for (size_t total = need; total > info->memory; total = gf__memory_total(&memory))
-    memory = gf__model_memory(one, fits /= 2);
+  while (!fits_device(one, info, fits)) fits--;
   assert_true(fits > 0);
   char message[512];
   snprintf(message, sizeof message,
-           "a batch of 100000 images needs %.1f MiB on %s, which has %.1f MiB; a batch of %d would "
-           "fit",
-           (double)need / 0x1p20, info->name, (double)info->memory / 0x1p20, fits);
+           "a batch of 100000 images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB in "
+           "one piece; a batch of %d would fit",
+           (double)need / 0x1p20, info->name, (double)info->memory / 0x1p20,
+           (double)info->max_allocation / 0x1p20, fits);
   gf_config *config = parse_config(plain37_);
   assert_fails(GF_ERROR_MEMORY, message,
                gf_model_open(&model, fixture_device, config, cifar_, CLASSES, BATCH, 0));

@@ -278,6 +278,42 @@ static void fusion_changes_nothing(void **state) {
   free(fused), free(plain), free(wide);
 }
 
+/* ---- dropout ---- */
+
+/* A pass of a network without weights; backward ends a step. */
+static void pass_of(gf_model *model, bool training, float logits[BATCH * CHANNELS]) {
+  int labels[BATCH] = {0};
+  assert_ok(gf_model_forward(model, images_[0], labels, BATCH, training, NULL));
+  assert_ok(gf_model_logits(model, logits));
+  if (training) assert_ok(gf_model_backward(model));
+}
+
+static void masks_are_of_the_seed_and_the_step(void **state) {
+  (void)state;
+  gf_config *config = parse_config("model: {graph: [{type: dropout}, {type: global_avg_pool}]}");
+  gf_model *models[3];
+  float first[3][BATCH * CHANNELS], second[BATCH * CHANNELS], all[BATCH * CHANNELS];
+  for (int i = 0; i < 3; i++) {
+    assert_ok(gf_model_open(&models[i], fixture_device, config,
+                            (gf_image_shape){SIDE, SIDE, CHANNELS}, CHANNELS, BATCH,
+                            i < 2 ? 1 : 2));
+    pass_of(models[i], true, first[i]);
+  }
+  pass_of(models[0], true, second);
+  pass_of(models[0], false, all);
+  assert_memory_equal(first[0], first[1], sizeof *first);
+  assert_memory_not_equal(first[0], first[2], sizeof *first);
+  assert_memory_not_equal(first[0], second, sizeof *first);
+  for (int i = 0; i < BATCH * CHANNELS; i++) {
+    double mean = 0;
+    for (int p = 0; p < SIDE * SIDE; p++)
+      mean += images_double_[0][(i / CHANNELS * SIDE * SIDE + p) * CHANNELS + i % CHANNELS];
+    assert_near(all[i], mean / (SIDE * SIDE), 1e-5, "without dropout");
+  }
+  for (int i = 0; i < 3; i++) gf_model_free(&models[i]);
+  gf_config_free(&config);
+}
+
 /* ---- the trainer ---- */
 
 static void compare_statistics(const gf_gradient *g, size_t count, const float *gradient,
@@ -410,6 +446,7 @@ int main(void) {
       OF(training_is_the_references, variants_, 6),
       GRAPH(0),
       GRAPH(1),
+      cmocka_unit_test(masks_are_of_the_seed_and_the_step),
       OF(optimizers_are_the_references, optimizers_, 0),
       OF(optimizers_are_the_references, optimizers_, 1),
       cmocka_unit_test(trainers_refuse_what_cannot_be_trained),

@@ -36,7 +36,9 @@ typedef struct stage {
   char error[256]; /* the first one */
 } stage;
 
-static int slot_of(const gf__tensor *t, bool is_grad) { return is_grad ? t->grad_slot : t->data_slot; }
+static int slot_of(const gf__tensor *t, bool is_grad) {
+  return is_grad ? t->grad_slot : t->data_slot;
+}
 
 static bool holds(const stage *s, const gf__tensor *t, bool is_grad) {
   int slot = slot_of(t, is_grad);
@@ -253,11 +255,12 @@ static const char *const graphs_[] = {
     "input: r}, {name: t, type: add, input: [s, b]}, {name: u, type: add, input: [t, r]},"
     "{type: global_avg_pool}]",
     /* sums of sums: an addend's gradient that is an addend's gradient */
-    "[{name: a, type: conv2d, filters: 3, padding: 1}, {name: b, type: conv2d, filters: 3, padding: "
-    "1}, {name: s, type: add, input: [b, a]}, {name: c, type: conv2d, filters: 3, padding: 1},"
-    "{name: t, type: add, input: [c, s]}, {name: d, type: conv2d, filters: 3, padding: 1},"
-    "{name: u, type: add, input: [d, t]}, {name: e, type: conv2d, filters: 3, padding: 1},"
-    "{name: v, type: add, input: [e, a]}, {name: w, type: add, input: [v, u]}, {type: flatten}]",
+    "[{name: a, type: conv2d, filters: 3, padding: 1}, {name: b, type: conv2d, filters: 3, "
+    "padding: 1}, {name: s, type: add, input: [b, a]}, {name: c, type: conv2d, filters: 3, "
+    "padding: 1}, {name: t, type: add, input: [c, s]}, {name: d, type: conv2d, filters: 3, "
+    "padding: 1}, {name: u, type: add, input: [d, t]}, {name: e, type: conv2d, filters: 3, "
+    "padding: 1}, {name: v, type: add, input: [e, a]}, {name: w, type: add, input: [v, u]},"
+    "{type: flatten}]",
     /* the addend comes after the convolution, or is the images */
     "[{name: a, type: conv2d, filters: 3, padding: 1}, {name: b, type: tanh, input: input},"
     "{name: s, type: add, input: [a, b]}, {name: c, type: conv2d, filters: 3, padding: 1},"

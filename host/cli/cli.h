@@ -48,7 +48,8 @@ typedef struct gf__command {
   int (*run)(const gf__cli *cli);           /* returns the exit code */
 } gf__command;
 
-extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_plot;
+extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune,
+    gf__cmd_plot;
 
 #define GF__OPTION_DEVICE                                                            \
   {"device",                                                                         \
@@ -58,11 +59,20 @@ extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_p
    "DEVICE",                                                                         \
    "0:1 (platform and device), cpu, gpu, a part of one\n"                            \
    "name, or auto: a GPU before a CPU; default auto"}
+#define GF__OPTION_SET                                                  \
+  {"set",                                                               \
+   's',                                                                 \
+   POPT_ARG_ARGV,                                                       \
+   offsetof(gf__cli, sets),                                             \
+   "KEY=VALUE",                                                         \
+   "replace a value of the config; may be repeated"}
 #define GF__OPTION_JSON \
   {"json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL, "print JSON instead of a text"}
 #define GF__OPTION_HELP \
   {"help", 'h', POPT_ARG_NONE, offsetof(gf__cli, help), NULL, "print this help"}
 
+/* The config of the first argument with the settings of --set. */
+gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli) GF_MUST_USE;
 /* Prints the message of the failure on stderr and returns the exit code for it. */
 int gf__cli_fail(gf_status status);
 /* A note of the library on stderr; user is not used. */

@@ -101,14 +101,11 @@ static void add_default_out(gf__text *out, const char *config) {
 }
 
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
-  GF_TRY(gf_config_load(out, cli->arguments[0]));
-  if (cli->tune) {
-    char assignment[64];
-    snprintf(assignment, sizeof assignment, "model.tune=%.32s", cli->tune);
-    GF_TRY(gf_config_set(*out, assignment));
-  }
-  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
-  return GF_OK;
+  GF_TRY(gf__cli_load_config(out, cli));
+  if (!cli->tune) return GF_OK;
+  char assignment[64];
+  snprintf(assignment, sizeof assignment, "model.tune=%.32s", cli->tune);
+  return gf_config_set(*out, assignment);
 }
 
 /* What the config says of the network: "family vgg_stages, filters 32", "graph of 12". */
@@ -285,8 +282,7 @@ const gf__command gf__cmd_train = {
     .most = 1,
     .missing = "a config",
     .options = {GF__OPTION_DEVICE,
-                {"set", 's', POPT_ARG_ARGV, offsetof(gf__cli, sets), "KEY=VALUE",
-                 "replace a value of the config; may be repeated"},
+                GF__OPTION_SET,
                 {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
                  "the run folder; default runs/NAME for NAME.yaml"},
                 {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,

@@ -21,7 +21,7 @@ static const gf__command cmd_help = {
 };
 
 static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train, &gf__cmd_test,
-                                               &gf__cmd_plot, &cmd_help};
+                                               &gf__cmd_tune, &gf__cmd_plot, &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */
@@ -39,6 +39,12 @@ int gf__cli_fail(gf_status status) {
           gf_error_message());
   int code = (size_t)status < sizeof exit_codes_ / sizeof *exit_codes_ ? exit_codes_[status] : 0;
   return code ? code : 1;
+}
+
+gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli) {
+  GF_TRY(gf_config_load(out, cli->arguments[0]));
+  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
+  return GF_OK;
 }
 
 void gf__cli_log(void *user, gf_log_level level, const char *message) {
@@ -208,6 +214,7 @@ static gf_status read_command_line(const gf__command *command, poptContext conte
 static void free_command_line(gf__cli *cli) {
   free(cli->device);
   free(cli->out);
+  free(cli->tune);
   for (char **set = cli->sets; set && *set; set++) free(*set);
   free(cli->sets);
 }

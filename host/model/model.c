@@ -18,6 +18,9 @@ static gf_status build_graph(gf_model *model, const gf__network_config *network,
   input->w = model->image.width;
   input->c = model->image.channels;
   gf_status status = gf__graph_build(&model->graph, list, !options->no_loss);
+  if (status != GF_OK && expanded)
+    status = gf__fail(status, "the network of model.family does not fit images of %dx%d: %s",
+                      input->h, input->w, gf_error_message());
   gf_config_free(&expanded);
   if (status != GF_OK) return status;
   const gf__node *last = model->graph.nodes[model->graph.count - 1];
@@ -64,20 +67,35 @@ size_t gf__memory_total(const gf_memory *memory) {
   return memory->parameters + memory->optimizer + memory->activations + memory->input + memory->workspace;
 }
 
+/* In all, and in the largest piece. */
+static bool batch_fits(const gf_model *model, int batch) {
+  const gf_device_info *info = gf_device_describe(model->device);
+  gf_memory memory = gf__model_memory(model, batch);
+  size_t piece = memory.workspace;
+  for (int s = 0; s < model->plan.count; s++) {
+    size_t bytes = model->plan.slots[s].floats * (size_t)batch * sizeof(float);
+    if (bytes > piece) piece = bytes;
+  }
+  return gf__memory_total(&memory) <= info->memory && piece <= info->max_allocation;
+}
+
 /* Fails before anything is allocated if the device cannot hold the network. */
 static gf_status check_memory(const gf_model *model) {
+  if (batch_fits(model, model->batch)) return GF_OK;
   const gf_device_info *info = gf_device_describe(model->device);
   gf_memory memory = gf__model_memory(model, model->batch);
   size_t need = gf__memory_total(&memory), have = info->memory;
-  if (need <= have) return GF_OK;
-  int fits = 0;
-  for (int batch = model->batch / 2; batch > 0 && !fits; batch /= 2) {
-    gf_memory smaller = gf__model_memory(model, batch);
-    if (gf__memory_total(&smaller) <= have) fits = batch;
+  int fits = 0, too_large = model->batch;
+  while (too_large - fits > 1) {
+    int middle = fits + (too_large - fits) / 2;
+    if (batch_fits(model, middle)) fits = middle;
+    else too_large = middle;
   }
   return gf__fail(GF_ERROR_MEMORY,
-                  "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB; a batch of %d %s",
+                  "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB "
+                  "in one piece; a batch of %d %s",
                   model->batch, (double)need / 0x1p20, info->name, (double)have / 0x1p20,
+                  (double)info->max_allocation / 0x1p20,
                   fits ? fits : 1, fits ? "would fit" : "would not fit either");
 }
 

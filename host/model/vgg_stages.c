@@ -39,13 +39,14 @@ typedef struct writer {
   const vgg_stages *options;
 } writer;
 
-/* conv2d PREFIXconv_SUFFIX and, where the options say so, its batch norm. Both
- * here and below the input is the node before unless named. */
-static void add_conv(const writer *w, const char *prefix, const char *suffix, bool bias,
-                     bool norm) {
-  gf__text_add(w->out,
-               "- {name: %sconv%s, type: conv2d, filters: %d, kernel: 3, padding: 1, bias: %s}\n",
-               prefix, suffix, w->options->filters, bias ? "true" : "false");
+/* conv2d PREFIXconvSUFFIX of PREFIXinput, or of the node before if input is "",
+ * and, where the options say so, its batch norm. */
+static void add_conv(const writer *w, const char *prefix, const char *suffix, const char *input,
+                     bool bias, bool norm) {
+  gf__text_add(w->out, "- {name: %sconv%s, type: conv2d", prefix, suffix);
+  if (*input) gf__text_add(w->out, ", input: %s%s", prefix, input);
+  gf__text_add(w->out, ", filters: %d, kernel: 3, padding: 1, bias: %s}\n", w->options->filters,
+               bias ? "true" : "false");
   if (norm) gf__text_add(w->out, "- {name: %snorm%s, type: batch_norm}\n", prefix, suffix);
 }
 
@@ -61,15 +62,17 @@ static void add_activation(const writer *w, const char *prefix, const char *suff
 static void add_block(const writer *w, const char *prefix, const char *before, bool reduces) {
   const vgg_stages *o = w->options;
   bool every = o->norm == NORM_EVERY, identity = o->shortcut == SHORTCUT_IDENTITY;
-  add_conv(w, prefix, "_0", reduces, every);
+  add_conv(w, prefix, "_0", "", reduces, every);
   add_activation(w, prefix, "_0");
   if (reduces) gf__text_add(w->out, "- {name: %spool, type: avg_pool, kernel: 2}\n", prefix);
-  add_conv(w, prefix, "_1", reduces, every);
+  /* Before conv_1, so that the sum can be fused into its store. */
   if (identity && reduces)
-    gf__text_add(w->out,
-                 "- {name: %sshortcut, type: avg_pool, kernel: 2, input: %s}\n"
-                 "- {name: %sadd, type: add, input: [%s%s_1, %sshortcut]}\n",
-                 prefix, before, prefix, prefix, every ? "norm" : "conv", prefix);
+    gf__text_add(w->out, "- {name: %sshortcut, type: avg_pool, kernel: 2, input: %s}\n", prefix,
+                 before);
+  add_conv(w, prefix, "_1", reduces ? "pool" : "", reduces, every);
+  if (identity && reduces)
+    gf__text_add(w->out, "- {name: %sadd, type: add, input: [%s%s_1, %sshortcut]}\n", prefix,
+                 prefix, every ? "norm" : "conv", prefix);
   else if (identity)
     gf__text_add(w->out, "- {name: %sadd, type: add, input: [%s%s_1, %s]}\n", prefix, prefix,
                  every ? "norm" : "conv", before);
@@ -80,7 +83,7 @@ static void write(gf__text *out, const void *options, int classes) {
   const vgg_stages *o = options;
   writer w = {out, o};
   char prefix[48], before[64] = "input_act";
-  add_conv(&w, "input_", "", false, o->norm != NORM_NONE);
+  add_conv(&w, "input_", "", "", false, o->norm != NORM_NONE);
   add_activation(&w, "input_", "");
   for (int stage = 0; stage < o->stages; stage++)
     for (int block = 0; block <= o->blocks_per_stage; block++) {

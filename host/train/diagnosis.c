@@ -51,8 +51,8 @@ static void describe(gf__text *out, const gf__run *run) {
     gf__text_add(out, "exploding: %d of %d layers above %g, up to %.1e", s.above, layers, exploded,
                  s.most);
   else if (s.below)
-    gf__text_add(out, "vanishing: %d of %d layers below %.0e, from %s towards the input", s.below,
-                 layers, vanished, run->layers[s.last_below]);
+    gf__text_add(out, "vanishing: %d of %d layers below 1e-8, from %s towards the input", s.below,
+                 layers, run->layers[s.last_below]);
   else
     gf__text_add(out, "healthy: mean |gradient| of all %d layers between %.1e and %.1e", layers,
                  s.least, s.most);

@@ -1,0 +1,128 @@
+/* The fusion pass changes where work is done and not what is computed: networks
+ * of the study, fused and not, give the same loss and gradients. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <gradflow/model.h>
+
+#include "device_test.h"
+#include "model/model.h"
+
+enum { SIDE = 8, COLOURS = 3, CLASSES = 5, BATCH = 3, PIXELS = SIDE * SIDE * COLOURS, SEED = 3 };
+
+static const char *const activations[] = {"leaky_relu", "relu", "tanh", "sigmoid"};
+static const char *const norms[] = {"none", "entry", "every"};
+static const char *const shortcuts[] = {"none", "identity"};
+static const int filters[] = {5, 16};
+
+static float images_[BATCH * PIXELS];
+static const int labels_[BATCH] = {4, 0, 2};
+
+typedef struct result {
+  gf_loss loss;
+  int nodes, parameters;
+  float *gradient[64];
+} result;
+
+static void open_model(gf_model **out, const char *network, const char *fuse) {
+  char text[512];
+  gf_config *config;
+  snprintf(text, sizeof text,
+           "model:\n  family: vgg_stages\n  algorithm: direct\n%s  fuse: %s\n", network, fuse);
+  assert_ok(gf_config_parse(&config, "test", text));
+  assert_ok(gf_model_open(out, device_test_device(), config, (gf_image_shape){SIDE, SIDE, COLOURS},
+                          CLASSES, BATCH, SEED));
+  gf_config_free(&config);
+}
+
+static result run(const char *network, const char *fuse) {
+  gf_model *model;
+  open_model(&model, network, fuse);
+  result r = {.nodes = model->graph.count, .parameters = model->trainable_count};
+  assert_true(r.parameters <= 64);
+  for (int s = 0; s < model->plan.count; s++) poison(model->plan.slots[s].buffer);
+  assert_ok(gf_model_forward(model, images_, labels_, BATCH, 1, &r.loss));
+  assert_ok(gf_model_backward(model));
+  for (int i = 0; i < r.parameters; i++) {
+    r.gradient[i] = floats_new(gf_model_parameter(model, i).count);
+    assert_ok(gf_model_read_gradient(model, i, r.gradient[i]));
+  }
+  gf_model_free(&model);
+  return r;
+}
+
+/* The same sums in another order: a residual block adds three numbers, and what
+ * that rounds differently passes through the layers below it. */
+static const tolerance rounding = {NULL, 1, 4};
+
+static void compare(const char *network, const char *text) {
+  const subject s = {"vgg_stages fused", text};
+  gf_model *model;
+  result fused = run(network, "on"), plain = run(network, "off");
+  assert_true(fused.nodes < plain.nodes);
+  assert_int_equal(fused.parameters, plain.parameters);
+  assert_int_equal(fused.loss.correct, plain.loss.correct);
+  const float loss = (float)fused.loss.loss;
+  assert_close(&s, "loss", 1, &loss, &plain.loss.loss, &rounding);
+  open_model(&model, network, "on"); /* for the names */
+  for (int i = 0; i < plain.parameters; i++) {
+    gf_parameter p = gf_model_parameter(model, i);
+    assert_close(&s, p.name, p.count, fused.gradient[i], doubles_from(plain.gradient[i], p.count),
+                 &rounding);
+  }
+  gf_model_free(&model);
+  arrays_free();
+}
+
+static void test_networks(const char *activation) {
+  char network[256], text[128];
+  fill_uniform(images_, BATCH * PIXELS, 0, -1, 1);
+  for (int n = 0; n < 3; n++)
+    for (int s = 0; s < 2; s++)
+      for (int f = 0; f < 2; f++) {
+        snprintf(text, sizeof text, "norm %s, shortcut %s, activation %s, filters %d", norms[n],
+                 shortcuts[s], activation, filters[f]);
+        snprintf(network, sizeof network,
+                 "  stages: 2\n  blocks_per_stage: 1\n  norm: %s\n  shortcut: %s\n"
+                 "  activation: %s\n  filters: %d\n",
+                 norms[n], shortcuts[s], activation, filters[f]);
+        compare(network, text);
+      }
+}
+
+static void test_activation(void **state) { test_networks(*state); }
+
+/* Convolution, sum and activation of a residual block become one node. */
+static void test_nodes(void **unused) {
+  (void)unused;
+  static const char *const gone[] = {"input_act", "block_0_0_act_0", "block_0_0_add",
+                                     "block_0_0_act_1", "reduction_0_act_0"};
+  gf_model *model;
+  open_model(&model, "  stages: 1\n  blocks_per_stage: 1\n  shortcut: identity\n  filters: 5\n",
+             "on");
+  const gf__node *block = NULL;
+  for (int i = 0; i < model->graph.count; i++) {
+    const gf__node *node = model->graph.nodes[i];
+    for (size_t k = 0; k < sizeof gone / sizeof *gone; k++)
+      if (strcmp(node->name, gone[k]) == 0) fail_msg("'%s' is still a node", gone[k]);
+    if (strcmp(node->name, "block_0_0_conv_1") == 0) block = node;
+  }
+  assert_non_null(block);
+  assert_true(block->has_addend);
+  assert_int_equal(block->activation.kind, GF__ACTIVATION_LEAKY_RELU);
+  gf_model_free(&model);
+}
+
+int main(void) {
+#define OF(k) \
+  {activations[k], test_activation, NULL, NULL, (void *)(uintptr_t)activations[k]}
+  const struct CMUnitTest tests[] = {OF(0), OF(1), OF(2), OF(3), cmocka_unit_test(test_nodes)};
+  return cmocka_run_group_tests(tests, device_test_open, device_test_close);
+}

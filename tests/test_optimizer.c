@@ -1,0 +1,216 @@
+/* Every optimizer of the table against its reference in double precision, and
+ * against steps worked out by hand. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "device_test.h"
+#include "reference.h"
+#include "train/optimizers.h"
+
+enum { COUNT = 1037, STEPS = 20, STATES = 2 }; /* a count that fills no work-group */
+
+/* What the config says, for the reference. */
+typedef struct settings {
+  const char *name, *options; /* options: further lines of the section */
+  double weight_decay, beta1, beta2, eps, momentum;
+} settings;
+
+typedef void reference_step(const settings *o, int t, double rate, size_t count,
+                            const double *gradient, double *w, double *state[STATES]);
+
+static void adam(const settings *o, int t, double rate, size_t count, const double *gradient,
+                 double *w, double *state[STATES]) {
+  const ref_adam r = {rate, o->beta1, o->beta2, o->eps, o->weight_decay};
+  ref_adam_step(&r, t, count, gradient, w, state[0], state[1]);
+}
+
+static void sgd(const settings *o, int t, double rate, size_t count, const double *gradient,
+                double *w, double *state[STATES]) {
+  (void)t;
+  const ref_sgd r = {rate, o->momentum, o->weight_decay};
+  ref_sgd_step(&r, count, gradient, w, state[0]);
+}
+
+static const struct {
+  const char *name;
+  reference_step *step;
+} references[] = {{"adam", adam}, {"sgd", sgd}};
+
+static const settings cases_[] = {
+    {"adam", "", 0, 0.9, 0.999, 1e-8, 0},
+    {"adam", "  weight_decay: 0.01\n", 0.01, 0.9, 0.999, 1e-8, 0},
+    {"adam", "  beta1: 0.5\n  beta2: 0.75\n  eps: 1e-3\n", 0, 0.5, 0.75, 1e-3, 0},
+    {"adam", "  beta1: 0\n", 0, 0, 0.999, 1e-8, 0},
+    {"sgd", "", 0, 0, 0, 0, 0.9},
+    {"sgd", "  momentum: 0\n", 0, 0, 0, 0, 0},
+    {"sgd", "  weight_decay: 0.1\n  momentum: 0.5\n", 0.1, 0, 0, 0, 0.5},
+};
+
+/* An optimizer on the device, with its count weights and state. */
+typedef struct runner {
+  gf__optimizer_config config;
+  const gf__optimizer *optimizer;
+  size_t count;
+  gf__buffer *w, *gradient, *state[STATES];
+} runner;
+
+static void runner_open(runner *r, const settings *o, size_t count, const float *w) {
+  char text[256];
+  gf_config *config;
+  snprintf(text, sizeof text, "optimizer:\n  name: %s\n%s", o->name, o->options);
+  assert_ok(gf_config_parse(&config, "test", text));
+  *r = (runner){.count = count, .w = guarded_new(count), .gradient = guarded_new(count)};
+  assert_ok(gf__optimizer_config_read(&r->config, config));
+  gf_config_free(&config);
+  r->optimizer = gf__optimizers[r->config.name];
+  assert_string_equal(r->optimizer->name, o->name);
+  assert_true(r->config.weight_decay == o->weight_decay);
+  for (int i = 0; i < r->optimizer->states; i++) {
+    r->state[i] = guarded_new(count);
+    buffer_set(r->state[i], memset(floats_new(count), 0, count * sizeof(float)), count);
+  }
+  buffer_set(r->w, w, count);
+}
+
+static void runner_step(runner *r, int t, double rate, const float *gradient) {
+  const gf__optimizer_step step = {.count = (int)r->count,
+                                   .w = r->w,
+                                   .gradient = r->gradient,
+                                   .first = r->state[0],
+                                   .second = r->state[1],
+                                   .learning_rate = rate,
+                                   .weight_decay = r->config.weight_decay};
+  buffer_set(r->gradient, gradient, r->count);
+  assert_ok(r->optimizer->step(device_test_device(), &step, t, r->config.options));
+}
+
+static void runner_close(runner *r) {
+  gf__optimizer_config_free(&r->config);
+  gf__buffer_free(&r->w);
+  gf__buffer_free(&r->gradient);
+  for (int i = 0; i < STATES; i++) gf__buffer_free(&r->state[i]);
+}
+
+/* Gradients of all sizes that occur, from vanishing to exploding, and zeros;
+ * they keep their size from step to step, as those of a layer do. */
+static void fill_gradient(float *out, int step) {
+  fill_uniform(out, COUNT, 100 + (uint32_t)step, -1, 1);
+  for (size_t i = 0; i < COUNT; i++) {
+    if (i % 41 == 0) out[i] = 0;
+    out[i] *= (float)pow(10, (double)(i % 15) - 12);
+  }
+}
+
+static reference_step *find_reference(const char *name) {
+  for (size_t i = 0; i < sizeof references / sizeof *references; i++)
+    if (strcmp(references[i].name, name) == 0) return references[i].step;
+  fail_msg("optimizer %s has no reference in this test", name);
+  return NULL;
+}
+
+/* A step's error is that of a few roundings of the number that it adds to, so
+ * that of STEPS steps is at most that many times as large. */
+static void run_settings(const settings *o) {
+  static const char *const names[] = {"first state", "second state"};
+  const subject s = {o->name, *o->options ? o->options : "defaults"};
+  float *w = floats_new(COUNT), *gradient = floats_new(COUNT);
+  double *sizes[1 + STATES], *state[STATES] = {doubles_new(COUNT), doubles_new(COUNT)};
+  reference_step *reference = find_reference(o->name);
+  runner r;
+  for (int k = 0; k <= STATES; k++) sizes[k] = doubles_new(COUNT);
+  fill_uniform(w, COUNT, 0, -1, 1);
+  double *expected = doubles_from(w, COUNT);
+  runner_open(&r, o, COUNT, w);
+  for (int t = 1; t <= STEPS; t++) {
+    double rate = t <= STEPS / 2 ? 1e-2 : 1e-3;
+    fill_gradient(gradient, t);
+    runner_step(&r, t, rate, gradient);
+    reference(o, t, rate, COUNT, doubles_from(gradient, COUNT), expected, state);
+    const double *values[] = {expected, state[0], state[1]};
+    for (int k = 0; k <= STATES; k++) /* the largest that each number was */
+      for (size_t i = 0; i < COUNT; i++) sizes[k][i] = fmax(sizes[k][i], fabs(values[k][i]));
+  }
+  /* The states hold g, which decay adds to in floats. */
+  for (size_t i = 0; i < COUNT; i++) sizes[1][i] += o->weight_decay * sizes[0][i];
+  assert_close(&s, "w", COUNT, guarded_read(r.w, COUNT, "w"), expected,
+               &(tolerance){sizes[0], 1, STEPS});
+  for (int k = 0; k < r.optimizer->states; k++)
+    assert_close(&s, names[k], COUNT, guarded_read(r.state[k], COUNT, names[k]), state[k],
+                 &(tolerance){sizes[1 + k], 1, STEPS});
+  guarded_read(r.gradient, COUNT, "the gradient");
+  runner_close(&r);
+  arrays_free();
+}
+
+static void test_references(void **unused) {
+  (void)unused;
+  for (int i = 0; gf__optimizers[i]; i++) {
+    int checked = 0;
+    for (size_t k = 0; k < sizeof cases_ / sizeof *cases_; k++) {
+      if (strcmp(cases_[k].name, gf__optimizers[i]->name) != 0) continue;
+      run_settings(&cases_[k]);
+      checked++;
+    }
+    if (!checked) fail_msg("optimizer %s has no case in this test", gf__optimizers[i]->name);
+  }
+}
+
+/* ---- by hand ---- */
+
+static void expect_steps(const settings *o, double rate, float w, const float *gradients,
+                         const double *expected, int steps) {
+  runner r;
+  runner_open(&r, o, 1, &w);
+  for (int t = 1; t <= steps; t++) {
+    runner_step(&r, t, rate, &gradients[t - 1]);
+    float got = *guarded_read(r.w, 1, "w");
+    if (!(fabs((double)got - expected[t - 1]) <= 1e-6))
+      fail_msg("%s, step %d: w is %.9g and not %.9g", o->name, t, (double)got, expected[t - 1]);
+  }
+  runner_close(&r);
+  arrays_free();
+}
+
+/* A constant gradient: both means are it and its square at every step, whatever
+ * its size is, and so each step is the learning rate. */
+static void test_adam_by_hand(void **unused) {
+  (void)unused;
+  const settings defaults = {"adam", "  eps: 0\n", 0, 0.9, 0.999, 0, 0};
+  expect_steps(&defaults, 0.125, 1, (float[]){-1e-6f, -1e-6f, -1e-6f},
+               (double[]){1.125, 1.25, 1.375}, 3);
+  /* m = 1/2, then 1/4 - 3/2; v = 1/4, then 3/16 + 9/4; divided by 3/4 and by 7/16. */
+  const settings halves = {"adam", "  beta1: 0.5\n  beta2: 0.75\n  eps: 0\n", 0, 0.5, 0.75, 0, 0};
+  expect_steps(&halves, 1, 2, (float[]){1, -3}, (double[]){1, 1 + 5.0 / 3 / sqrt(39.0 / 7)}, 2);
+  /* Decay alone: g = 1 and then 1/2; m = 1/2, v = 1/4 at both. */
+  const settings decay = {"adam", "  beta1: 0.5\n  beta2: 0.75\n  eps: 0\n  weight_decay: 0.5\n",
+                          0.5, 0.5, 0.75, 0, 0};
+  expect_steps(&decay, 1, 2, (float[]){0, 0}, (double[]){1, 1 - 2.0 / 3 / sqrt(4.0 / 7)}, 2);
+  /* eps as large as the gradient halves the step; so does PyTorch's, which adds it after the
+   * correction of the second mean. */
+  const settings eps = {"adam", "  eps: 0.25\n", 0, 0.9, 0.999, 0.25, 0};
+  expect_steps(&eps, 1, 1, (float[]){0.25f, 0.25f}, (double[]){0.5, 0}, 2);
+}
+
+static void test_sgd_by_hand(void **unused) {
+  (void)unused;
+  const settings momentum = {"sgd", "  momentum: 0.5\n", 0, 0, 0, 0, 0.5};
+  expect_steps(&momentum, 0.25, 1, (float[]){1, 2, 0}, (double[]){0.75, 0.125, -0.1875}, 3);
+  const settings decay = {"sgd", "  momentum: 0\n  weight_decay: 0.5\n", 0.5, 0, 0, 0, 0};
+  expect_steps(&decay, 0.5, 4, (float[]){1, 0}, (double[]){2.5, 1.875}, 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_references),
+      cmocka_unit_test(test_adam_by_hand),
+      cmocka_unit_test(test_sgd_by_hand),
+  };
+  return cmocka_run_group_tests(tests, device_test_open, device_test_close);
+}
