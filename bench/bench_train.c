@@ -1,5 +1,5 @@
 /* Images a second of the study's networks, in training and in inference, with
- * one constant batch in host memory. */
+ * one constant batch in host memory, or with the loader on. */
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 enum { SIDE = 32, CHANNELS = 3, CLASSES = 100, MOST_TIMES = 4096 };
 
 static char *networks = "plain7,plain37,residual37,plain37_batch_norm", *selector = NULL,
-            *out = NULL, *settings = NULL;
+            *out = NULL, *settings = NULL, *data = NULL;
 static int batch = 100, statistics = 0;
 static double seconds = 5;
 
@@ -23,6 +23,8 @@ static const struct poptOption options[] = {
     {"seconds", 's', POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &seconds, 0,
      "how long to repeat each", "S"},
     {"set", 0, POPT_ARG_STRING, &settings, 0, "a setting for every config", "KEY=VALUE"},
+    {"data", 0, POPT_ARG_STRING, &data, 0, "train on the loader's batches of this CIFAR-100",
+     "FOLDER"},
     {"statistics", 0, POPT_ARG_NONE, &statistics, 0, "gradient statistics in every step", NULL},
     {"device", 'd', POPT_ARG_STRING, &selector, 0, "as of gradflow train", "D"},
     {"out", 'o', POPT_ARG_STRING, &out, 0, "JSON file; standard output if absent", "FILE"},
@@ -36,10 +38,25 @@ typedef struct subject {
   float *images;
   int *labels;
   gf_gradient *gradients; /* NULL: no statistics */
+  gf_dataset *dataset;    /* NULL: the constant batch */
+  gf_loader *loader;
+  int epoch;
 } subject;
 
+/* The next whole batch of the loader, or the constant one. */
+static gf_status next_batch(subject *s, gf_batch *next) {
+  *next = (gf_batch){s->images, s->labels, batch};
+  if (!s->loader) return GF_OK;
+  GF_TRY(gf_loader_next(s->loader, next));
+  if (next->count == batch) return GF_OK;
+  GF_TRY(gf_loader_start(s->loader, ++s->epoch, 0));
+  return gf_loader_next(s->loader, next);
+}
+
 static gf_status training_step(subject *s) {
-  return gf_trainer_step(s->trainer, s->images, s->labels, batch, 1e-3, NULL, s->gradients);
+  gf_batch next;
+  GF_TRY(next_batch(s, &next));
+  return gf_trainer_step(s->trainer, next.images, next.labels, batch, 1e-3, NULL, s->gradients);
 }
 
 static gf_status inference_step(subject *s) {
@@ -70,6 +87,16 @@ static gf_status measure(subject *s, gf_status (*step)(subject *), const char *m
   return GF_OK;
 }
 
+static gf_status open_loader(subject *s) {
+  char assignment[512];
+  snprintf(assignment, sizeof assignment, "data.path=%s", data);
+  GF_TRY(gf_config_set(s->config, assignment));
+  GF_TRY(gf_dataset_open(&s->dataset, s->config, GF_SPLIT_TRAIN));
+  gf_loader_options loading = {.batch_size = batch, .training = 1};
+  GF_TRY(gf_loader_open(&s->loader, s->dataset, &loading));
+  return gf_loader_start(s->loader, 0, 0);
+}
+
 static gf_status prepare(subject *s, const char *network, double *first_step) {
   char path[512];
   double begun = gf__seconds();
@@ -88,6 +115,7 @@ static gf_status prepare(subject *s, const char *network, double *first_step) {
   if (!s->images || !s->labels) return gf__fail_host_memory(pixels * sizeof *s->images);
   for (size_t i = 0; i < pixels; i++) s->images[i] = (float)(i * 7919 % 1000) / 250.0f - 2.0f;
   for (int i = 0; i < batch; i++) s->labels[i] = i % CLASSES;
+  if (data) GF_TRY(open_loader(s));
   GF_TRY(training_step(s));
   *first_step = gf__seconds() - begun;
   return GF_OK;
@@ -104,6 +132,8 @@ static gf_status run_network(const char *network, json_t **results) {
   free(s.images);
   free(s.labels);
   free(s.gradients);
+  gf_loader_free(&s.loader);
+  gf_dataset_free(&s.dataset);
   gf_trainer_free(&s.trainer);
   gf_model_free(&s.model);
   gf_device_free(&s.device);

@@ -56,14 +56,14 @@ static const fusion fusions[] = {
 };
 
 /* One case with its numbers, here and on the device. */
-typedef struct bench {
+typedef struct fixture {
   const problem *p;
   gf__conv2d_shape shape;
   bool integers;
   problem_values v, magnitude;
   float *bias, *addend, *mask; /* (channels of the result), like the larger of y and x, likewise */
   gf__buffer *x, *w, *dy, *bias_buffer, *addend_buffer, *mask_buffer;
-} bench;
+} fixture;
 
 static gf__conv2d_shape shape_of(const problem *p) {
   const ref_conv2d *v = &p->conv;
@@ -78,7 +78,7 @@ static gf__conv2d_shape shape_of(const problem *p) {
   return s;
 }
 
-static float *numbers(const bench *b, size_t count, uint32_t stream) {
+static float *numbers(const fixture *b, size_t count, uint32_t stream) {
   float *values = floats_new(count);
   if (b->integers) fill_integers(values, count, stream, 3);
   else fill_uniform(values, count, stream, -1, 1);
@@ -98,12 +98,13 @@ static size_t device_place(const ref_conv2d *v, size_t i) {
   return (tap * c + channel) * (size_t)v->filters + filter;
 }
 
-static void bench_open(bench *b, const problem *p, bool integers) {
+static void fixture_open(fixture *b, const problem *p, bool integers) {
   size_t larger = p->x_count > p->y_count ? p->x_count : p->y_count;
   size_t weights = p->parameter_size[0];
   size_t channels = (size_t)(p->conv.filters > p->conv.c ? p->conv.filters : p->conv.c);
-  *b = (bench){.p = p, .shape = shape_of(p), .integers = integers, .v = problem_values_new(p, 0)};
-  float *x = numbers(b, p->x_count, 0), *w = numbers(b, weights, 1), *dy = numbers(b, p->y_count, 2);
+  *b = (fixture){.p = p, .shape = shape_of(p), .integers = integers, .v = problem_values_new(p, 0)};
+  float *x = numbers(b, p->x_count, 0), *w = numbers(b, weights, 1);
+  float *dy = numbers(b, p->y_count, 2);
   float *w_on_device = floats_new(weights);
   b->bias = numbers(b, channels, 3);
   b->addend = numbers(b, larger, 4);
@@ -129,7 +130,7 @@ static void bench_open(bench *b, const problem *p, bool integers) {
   b->mask_buffer = upload(b->mask, larger);
 }
 
-static void bench_close(bench *b) {
+static void fixture_close(fixture *b) {
   gf__buffer **const buffers[] = {&b->x,           &b->w,             &b->dy,
                                   &b->bias_buffer, &b->addend_buffer, &b->mask_buffer};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) gf__buffer_free(buffers[i]);
@@ -141,12 +142,12 @@ typedef struct answer {
   float *out, *bias; /* bias: backward_weight, else NULL */
 } answer;
 
-static size_t out_count(const bench *b, gf__conv2d_pass pass) {
+static size_t out_count(const fixture *b, gf__conv2d_pass pass) {
   const size_t counts[] = {b->p->y_count, b->p->x_count, b->p->parameter_size[0]};
   return counts[pass];
 }
 
-static answer run(const bench *b, const gf__conv2d_algorithm *algorithm, const fusion *f) {
+static answer run(const fixture *b, const gf__conv2d_algorithm *algorithm, const fusion *f) {
   gf_device *device = device_test_device();
   gf__conv2d_pass pass = f->pass;
   size_t count = out_count(b, pass), filters = (size_t)b->shape.filters;
@@ -176,7 +177,7 @@ static answer run(const bench *b, const gf__conv2d_algorithm *algorithm, const f
 
 static double leaky(double x, double slope) { return x > 0 ? x : slope * x; }
 
-static double fuse(const bench *b, const fusion *f, size_t i, double value) {
+static double fuse(const fixture *b, const fusion *f, size_t i, double value) {
   size_t channels = (size_t)(f->pass == GF__CONV2D_FORWARD ? b->shape.filters : b->shape.c);
   if (f->bias) value += (double)b->bias[i % channels];
   if (f->addend) value += (double)b->addend[i];
@@ -186,7 +187,7 @@ static double fuse(const bench *b, const fusion *f, size_t i, double value) {
 }
 
 /* The result of the pass in the device's layout, from one in the reference's. */
-static double *arrange(const bench *b, const fusion *f, const double *values) {
+static double *arrange(const fixture *b, const fusion *f, const double *values) {
   size_t count = out_count(b, f->pass);
   double *out = doubles_new(count);
   for (size_t i = 0; i < count; i++) {
@@ -202,7 +203,7 @@ static const double *result_of(const problem_values *v, gf__conv2d_pass pass) {
 }
 
 /* What rounding may be off by: that of each element, or, of a transform, that of the largest. */
-static tolerance tolerance_of(const bench *b, const gf__conv2d_algorithm *algorithm,
+static tolerance tolerance_of(const fixture *b, const gf__conv2d_algorithm *algorithm,
                               const fusion *f) {
   const double terms[] = {b->p->y_terms, b->p->dx_terms, b->p->d_terms};
   double factor = transform_factor(algorithm->name), largest = 0;
@@ -219,7 +220,7 @@ static tolerance tolerance_of(const bench *b, const gf__conv2d_algorithm *algori
   return out;
 }
 
-static void check(const bench *b, const gf__conv2d_algorithm *algorithm, const fusion *f,
+static void check(const fixture *b, const gf__conv2d_algorithm *algorithm, const fusion *f,
                   const char *text) {
   char name[128];
   size_t count = out_count(b, f->pass);
@@ -248,7 +249,7 @@ static void check(const bench *b, const gf__conv2d_algorithm *algorithm, const f
  * im2col, and so never takes by itself, are checked on every fourth case only. */
 enum { RARELY = 4 };
 
-static void check_case(const bench *b, const gf__conv2d_algorithm *algorithm, const cases *list,
+static void check_case(const fixture *b, const gf__conv2d_algorithm *algorithm, const cases *list,
                        long *checked) {
   gf_device *device = device_test_device();
   bool is_behind = algorithm->rank(device, &b->shape) < gf__conv2d_im2col.rank(device, &b->shape);
@@ -270,11 +271,11 @@ static void test_algorithms(void **unused) {
     problem_read(&p, problem_type_find("conv2d"), &list);
     if (list.error[0]) break;
     for (int integers = 0; integers < 2; integers++) {
-      bench b;
-      bench_open(&b, &p, integers);
+      fixture b;
+      fixture_open(&b, &p, integers);
       for (int k = 0; gf__conv2d_algorithms[k]; k++)
         check_case(&b, gf__conv2d_algorithms[k], &list, &checked[k]);
-      bench_close(&b);
+      fixture_close(&b);
       arrays_free();
     }
   }

@@ -118,7 +118,8 @@ static void run_forward(gf_model *model, const problem *p, const double *x, bool
 }
 
 static void run_backward(gf_model *model, const problem *p, const double *dy) {
-  if (!p->type->ends_graph) buffer_set(last_of(model)->out.grad, narrow(dy, p->y_count), p->y_count);
+  if (!p->type->ends_graph)
+    buffer_set(last_of(model)->out.grad, narrow(dy, p->y_count), p->y_count);
   assert_ok(gf__model_queue_backward(model));
 }
 

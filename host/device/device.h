@@ -93,4 +93,8 @@ gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, 
                    const gf__buffer *b, size_t b_offset, float beta, gf__buffer *c,
                    size_t c_offset) GF_MUST_USE;
 
+/* CLBlast's own parameters on a CPU for the rest of the process, to measure what
+ * ours bring; before the first product. */
+void gf__gemm_keep_defaults(gf_device *device);
+
 #endif

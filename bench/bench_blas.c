@@ -1,0 +1,88 @@
+/* im2col with CLBlast's matrix product on a CPU: our parameters against
+ * CLBlast's defaults, for the forward pass of 32 -> 32 filters on 32 x 32 images. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "bench_json.h"
+#include "ops/conv2d/conv2d.h"
+
+enum { BATCH = 100, REPEATS = 9, WARM_UP = 2 };
+
+static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d_run *run,
+                              gf__buffer **x, gf__buffer **w) {
+  const gf__conv2d_shape *s = &c->shape;
+  size_t image = (size_t)(s->h * s->w) * sizeof(float) * BATCH;
+  GF_TRY(gf__buffer_new(x, device, image * (size_t)s->c, "images"));
+  GF_TRY(gf__buffer_new(w, device, 9 * (size_t)(s->c * s->filters) * sizeof(float), "weights"));
+  GF_TRY(gf__buffer_new(&run->out, device, image * (size_t)s->filters, "results"));
+  GF_TRY(gf__buffer_new(&run->workspace, device, gf__conv2d_workspace(c, device, BATCH),
+                        "workspace"));
+  GF_TRY(gf__buffer_zero(*x));
+  GF_TRY(gf__buffer_zero(*w));
+  run->n = BATCH;
+  run->x = *x;
+  run->w = *w;
+  return GF_OK;
+}
+
+static gf_status measure(gf_device *device, const char *name, json_t *results, double *median) {
+  gf__conv2d c = {.shape = {.h = 32,
+                            .w = 32,
+                            .c = 32,
+                            .filters = 32,
+                            .kernel = {3, 3},
+                            .stride = {1, 1},
+                            .padding = {1, 1},
+                            .dilation = {1, 1}}};
+  gf__conv2d_run run = {0};
+  gf__buffer *x = NULL, *w = NULL;
+  double times[REPEATS];
+  GF_TRY(gf__conv2d_infer(&c.shape));
+  gf__conv2d_choose(&c, device, "im2col");
+  gf_status status = new_operands(device, &c, &run, &x, &w);
+  for (int i = -WARM_UP; i < REPEATS && status == GF_OK; i++) {
+    double begun = gf__seconds();
+    status = gf__conv2d_run_pass(&c, device, GF__CONV2D_FORWARD, &run);
+    if (status == GF_OK) status = gf_device_finish(device);
+    if (i >= 0) times[i] = gf__seconds() - begun;
+  }
+  if (status == GF_OK) {
+    bench_add(results, name, times, REPEATS, BATCH);
+    *median = times[REPEATS / 2];
+  }
+  gf__buffer_free(&x);
+  gf__buffer_free(&w);
+  gf__buffer_free(&run.out);
+  gf__buffer_free(&run.workspace);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+    fprintf(stderr, "usage: bench_blas [FILE.json]\n");
+    return 2;
+  }
+  gf_device *defaults = NULL, *tuned = NULL;
+  json_t *results = NULL;
+  double slow = 0, fast = 0;
+  gf_status status = gf_device_open(&defaults, NULL);
+  if (status == GF_OK) status = gf_device_open(&tuned, NULL);
+  if (status == GF_OK) {
+    results = bench_open("bench_blas", gf_device_describe(tuned));
+    gf__gemm_keep_defaults(defaults);
+    /* Parameters are the process's, so the defaults come first. */
+    status = measure(defaults, "im2col/forward/defaults", results, &slow);
+  }
+  if (status == GF_OK) status = measure(tuned, "im2col/forward/tuned", results, &fast);
+  gf_device_free(&defaults);
+  gf_device_free(&tuned);
+  if (status != GF_OK) {
+    fprintf(stderr, "bench_blas: %s\n", gf_error_message());
+    json_decref(results);
+    return 1;
+  }
+  fprintf(stderr, "defaults %.1f ms, tuned %.1f ms: %.2f times\n", 1e3 * slow, 1e3 * fast,
+          slow / fast);
+  return bench_close(results, argc == 2 ? argv[1] : NULL);
+}
