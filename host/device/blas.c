@@ -39,8 +39,8 @@ static gf_status prepare_cpu(gf_device *device) {
 void gf__gemm_keep_defaults(gf_device *device) { device->blas_is_ready = true; }
 
 gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, size_t a_offset,
-                   const gf__buffer *b, size_t b_offset, float beta, gf__buffer *c,
-                   size_t c_offset) {
+                   const gf__buffer *b, size_t b_offset, bool b_transposed, float beta,
+                   gf__buffer *c, size_t c_offset) {
   if (!device->blas_is_ready && device->info.type == GF_DEVICE_CPU) GF_TRY(prepare_cpu(device));
   device->blas_is_ready = true;
   char name[64];
@@ -48,9 +48,10 @@ gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, 
   cl_event *event =
       gf__profile_slot(device, name, 2.0 * m * n * k, 4.0 * ((double)m * k + (double)k * n + (double)m * n));
   CLBlastStatusCode code = CLBlastSgemm(
-      CLBlastLayoutColMajor, CLBlastTransposeNo, CLBlastTransposeNo, (size_t)m, (size_t)n,
-      (size_t)k, 1.0f, a->memory, a_offset, (size_t)m, b->memory, b_offset, (size_t)k, beta,
-      c->memory, c_offset, (size_t)m, &device->queue, event);
+      CLBlastLayoutColMajor, CLBlastTransposeNo,
+      b_transposed ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)m, (size_t)n, (size_t)k,
+      1.0f, a->memory, a_offset, (size_t)m, b->memory, b_offset, (size_t)(b_transposed ? n : k),
+      beta, c->memory, c_offset, (size_t)m, &device->queue, event);
   if (code != CLBlastSuccess)
     return gf__fail(code == CLBlastTempBufferAllocFailure || code == CLBlastOpenCLOutOfHostMemory
                         ? GF_ERROR_MEMORY

@@ -20,7 +20,8 @@ typedef struct gf__activation {
 
 typedef struct gf__epilogue {
   const gf__buffer *bias;   /* (channels), or NULL */
-  const gf__buffer *addend; /* like the output, added; may be the output itself; or NULL */
+  const gf__buffer *addend; /* like the output, added; in backward it may be the output
+                               itself; or NULL */
   const gf__buffer *mask;   /* like the output: multiplies by the derivative at this
                                output of the activation, instead of applying it; or NULL */
   gf__activation activation;

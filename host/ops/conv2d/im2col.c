@@ -14,6 +14,8 @@ static size_t patch(const gf__conv2d_shape *s) {
 
 static size_t pixels(const gf__conv2d_shape *s) { return (size_t)s->out_h * (size_t)s->out_w; }
 
+static size_t image(const gf__conv2d_shape *s) { return (size_t)(s->h * s->w * s->c); }
+
 static int images_at_once(const gf__conv2d_shape *s, int batch) {
   size_t fit = COLUMNS_BYTES / (patch(s) * pixels(s) * sizeof(float));
   return fit < 1 ? 1 : fit < (size_t)batch ? (int)fit : batch;
@@ -33,19 +35,23 @@ static int rank(const gf_device *device, const gf__conv2d_shape *shape) {
   return 0;
 }
 
-/* The columns, and the transposed weights (backward_data) or later the parts of
- * the bias's sum (backward_weight). */
+/* The columns, and what each pass has behind them: images channel by channel or
+ * transposed weights. Operands of CLBlast that do not begin at the start of
+ * their buffer are copied first, so the columns do. Later it holds the parts of
+ * the bias's sum. */
 static size_t workspace(const gf_device *device, const gf__conv2d_shape *s, gf__conv2d_pass pass,
                         int batch) {
   size_t floats = columns_floats(s, batch);
   size_t sums = gf__column_sums_workspace(device, s->filters);
+  if (pass == GF__CONV2D_FORWARD) floats += (size_t)images_at_once(s, batch) * image(s);
   if (pass == GF__CONV2D_BACKWARD_DATA) floats += patch(s) * (size_t)s->filters;
   size_t bytes = floats * sizeof(float);
   return bytes > sums ? bytes : sums;
 }
 
-static gf_status make_columns(gf_device *device, const gf__conv2d_shape *s, const gf__buffer *x,
-                              int first, int n, gf__buffer *columns) {
+/* The patches of images first to first + n - 1, as (pixels, patch). */
+static gf_status make_columns(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r,
+                              int first, int n) {
   gf__kernel *kernel;
   char options[GF__SHAPE_OPTIONS_SIZE];
   int width = gf__vector_width(device, s->c);
@@ -54,16 +60,35 @@ static gf_status make_columns(gf_device *device, const gf__conv2d_shape *s, cons
   size_t count = (size_t)n * pixels(s) * patch(s) / (size_t)width;
   gf__grid grid = gf__grid_flat(device, count);
   grid.bytes = 8.0 * (double)n * (double)pixels(s) * (double)patch(s);
-  return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(columns), GF_INT(first),
+  return GF_LAUNCH(kernel, grid, GF_BUFFER(r->x), GF_BUFFER(r->workspace), GF_INT(first),
                    GF_INT((int)count));
+}
+
+/* The same as (patch, pixels); the images channel by channel lie behind it. */
+static gf_status make_transposed(gf_device *device, const gf__conv2d_shape *s,
+                                 const gf__conv2d_run *r, int first, int n) {
+  gf__kernel *split, *im2col;
+  char options[GF__SHAPE_OPTIONS_SIZE];
+  int width = gf__vector_width(device, s->c), in = n * s->h * s->w, count = n * (int)pixels(s);
+  gf__conv2d_options(options, s, "-DVEC=%d", width);
+  GF_TRY(gf__kernel_get(&split, device, "im2col.cl", "split_channels", options));
+  GF_TRY(gf__kernel_get(&im2col, device, "im2col.cl", "im2col_transposed", options));
+  gf__grid blocks = gf__grid_single((size_t)((in + width - 1) / width), (size_t)(s->c / width), 1);
+  blocks.bytes = 8.0 * in * s->c;
+  int columns = count * (int)patch(s);
+  GF_TRY(GF_LAUNCH(split, blocks, GF_BUFFER(r->x), GF_BUFFER(r->workspace), GF_INT(columns),
+                   GF_INT(first), GF_INT(in)));
+  gf__grid rows = gf__grid_single((size_t)n, patch(s), 1);
+  rows.bytes = 8.0 * count * (double)patch(s);
+  return GF_LAUNCH(im2col, rows, GF_BUFFER(r->workspace), GF_INT(columns), GF_INT(count));
 }
 
 static gf_status forward(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r) {
   int step = images_at_once(s, r->n), k = s->filters;
   for (int first = 0; first < r->n; first += step) {
     int n = r->n - first < step ? r->n - first : step;
-    GF_TRY(make_columns(device, s, r->x, first, n, r->workspace));
-    GF_TRY(gf__gemm(device, k, n * (int)pixels(s), (int)patch(s), r->w, 0, r->workspace, 0, 0,
+    GF_TRY(make_transposed(device, s, r, first, n));
+    GF_TRY(gf__gemm(device, k, n * (int)pixels(s), (int)patch(s), r->w, 0, r->workspace, 0, true, 0,
                     r->out, (size_t)first * pixels(s) * (size_t)k));
   }
   const gf__epilogue *e = &r->epilogue;
@@ -71,50 +96,40 @@ static gf_status forward(gf_device *device, const gf__conv2d_shape *s, const gf_
   return gf__apply(device, (size_t)r->n * pixels(s), k, r->out, r->out, e);
 }
 
-/* The workspace holds the transposed weights and then the columns. */
 static gf_status backward_data(gf_device *device, const gf__conv2d_shape *s,
                                const gf__conv2d_run *r) {
   gf__kernel *transpose, *col2im;
   char options[GF__SHAPE_OPTIONS_SIZE];
   int width = gf__vector_width(device, s->c), step = images_at_once(s, r->n);
-  size_t weights = patch(s) * (size_t)s->filters, dy_image = pixels(s) * (size_t)s->filters;
+  size_t dy_image = pixels(s) * (size_t)s->filters, weights = columns_floats(s, r->n);
   gf__conv2d_options(options, s, "-DVEC=%d", width);
   GF_TRY(gf__kernel_get(&transpose, device, "im2col.cl", "transpose_weights", options));
   GF_TRY(gf__kernel_get(&col2im, device, "im2col.cl", "col2im", options));
   gf__grid all_weights = {.global = {patch(s), (size_t)s->filters, 1}};
-  GF_TRY(GF_LAUNCH(transpose, all_weights, GF_BUFFER(r->w), GF_BUFFER(r->workspace)));
+  GF_TRY(GF_LAUNCH(transpose, all_weights, GF_BUFFER(r->w), GF_BUFFER(r->workspace),
+                   GF_INT((int)weights)));
   for (int first = 0; first < r->n; first += step) {
     int n = r->n - first < step ? r->n - first : step;
-    GF_TRY(gf__gemm(device, (int)patch(s), n * (int)pixels(s), s->filters, r->workspace, 0, r->dy,
-                    (size_t)first * dy_image, 0, r->workspace, weights));
+    GF_TRY(gf__gemm(device, (int)patch(s), n * (int)pixels(s), s->filters, r->workspace, weights,
+                    r->dy, (size_t)first * dy_image, false, 0, r->workspace, 0));
     size_t count = (size_t)n * (size_t)s->h * (size_t)s->w * (size_t)(s->c / width);
     gf__grid grid = gf__grid_flat(device, count);
     grid.bytes = 4.0 * (double)n * (double)(pixels(s) * patch(s) + (size_t)(s->h * s->w * s->c));
-    GF_TRY(GF_LAUNCH(col2im, grid, GF_BUFFER(r->workspace), GF_INT((int)weights),
-                     GF_BUFFER(r->out), GF_INT(first), GF_INT((int)count),
+    GF_TRY(GF_LAUNCH(col2im, grid, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_INT(first), GF_INT((int)count),
                      GF_EPILOGUE(&r->epilogue)));
   }
   return GF_OK;
 }
 
-/* With the columns transposed, the product needs no transposed operand. */
 static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
                                  const gf__conv2d_run *r) {
-  gf__kernel *kernel;
-  char options[GF__SHAPE_OPTIONS_SIZE];
   int step = images_at_once(s, r->n);
   size_t dy_image = pixels(s) * (size_t)s->filters;
-  gf__conv2d_options(options, s, "-DVEC=1");
-  GF_TRY(gf__kernel_get(&kernel, device, "im2col.cl", "im2col_transposed", options));
   for (int first = 0; first < r->n; first += step) {
-    int n = r->n - first < step ? r->n - first : step, count = n * (int)pixels(s);
-    gf__grid grid = gf__grid_flat(device, (size_t)count);
-    grid.global[1] = patch(s);
-    grid.bytes = 8.0 * (double)count * (double)patch(s);
-    GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(r->x), GF_BUFFER(r->workspace), GF_INT(first),
-                     GF_INT(count)));
-    GF_TRY(gf__gemm(device, s->filters, (int)patch(s), count, r->dy, (size_t)first * dy_image,
-                    r->workspace, 0, first > 0, r->out, 0));
+    int n = r->n - first < step ? r->n - first : step;
+    GF_TRY(make_columns(device, s, r, first, n));
+    GF_TRY(gf__gemm(device, s->filters, (int)patch(s), n * (int)pixels(s), r->dy,
+                    (size_t)first * dy_image, r->workspace, 0, true, first > 0, r->out, 0));
   }
   if (!r->bias_out) return GF_OK;
   return gf__column_sums(device, r->n * (int)pixels(s), s->filters, r->dy, r->bias_out,
