@@ -84,7 +84,11 @@ static void on_written(void *user, const char *path) {
 
 static void on_log(void *user, gf_log_level level, const char *message) {
   screen *s = user;
-  if (s->quiet && level == GF_LOG_INFO) return;
+  if (s->quiet && level != GF_LOG_WARNING) return;
+  if (level == GF_LOG_DETAIL) {
+    gf__bar_say(&s->bar, message);
+    return;
+  }
   gf__bar_clear(&s->bar);
   if (level == GF_LOG_INFO) fprintf(stderr, "note     %s\n", message);
   else gf__cli_log(NULL, level, message);
@@ -102,9 +106,10 @@ static void add_default_out(gf__text *out, const char *config) {
 
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
   GF_TRY(gf__cli_load_config(out, cli));
-  if (!cli->tune) return GF_OK;
+  const gf__value *model = gf__value_get(gf__config_root(*out), "model");
+  if (!model || (!cli->tune && gf__value_get(model, "tune"))) return GF_OK;
   char assignment[64];
-  snprintf(assignment, sizeof assignment, "model.tune=%.32s", cli->tune);
+  snprintf(assignment, sizeof assignment, "model.tune=%.32s", cli->tune ? cli->tune : "fast");
   return gf_config_set(*out, assignment);
 }
 
@@ -113,7 +118,8 @@ static void add_network(gf__text *out, const gf_config *config) {
   const gf__value *section = gf__value_get(gf__config_root(config), "model");
   for (size_t i = 0; section && section->kind == GF__MAPPING && i < section->count; i++) {
     const gf__value *item = section->items[i];
-    gf__text_add(out, "%s%s ", i > 0 ? ", " : "", item->key);
+    if (!strcmp(item->key, "tune")) continue; /* how, not what */
+    gf__text_add(out, "%s%s ", out->size ? ", " : "", item->key);
     if (item->kind == GF__SCALAR)
       gf__text_add(out, "%s", item->text);
     else
@@ -290,7 +296,7 @@ const gf__command gf__cmd_train = {
                 {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "HOW",
                  "measure which convolutions are fastest here: fast\n"
                  "(what is not known yet, 20 s), full or off; default\n"
-                 "as the config says, else off"},
+                 "as the config says, else fast"},
                 {"dry-run", 'n', POPT_ARG_NONE, offsetof(gf__cli, dry_run), NULL,
                  "print what the run takes on the device, train nothing"},
                 {"profile", 'p', POPT_ARG_NONE, offsetof(gf__cli, profile), NULL,

@@ -50,6 +50,7 @@ gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli) {
 void gf__cli_log(void *user, gf_log_level level, const char *message) {
   (void)user;
   bool colours = gf__cli_has_colours(stderr);
+  if (level == GF_LOG_DETAIL) return;
   if (level == GF_LOG_WARNING)
     fprintf(stderr, "gradflow: %swarning:%s %s\n", colours ? "\033[1;33m" : "",
             colours ? "\033[0m" : "", message);

@@ -45,6 +45,7 @@ gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, 
   device->blas_is_ready = true;
   char name[64];
   snprintf(name, sizeof name, "gemm %dx%dx%d", m, n, k);
+  device->launches++;
   cl_event *event =
       gf__profile_slot(device, name, 2.0 * m * n * k, 4.0 * ((double)m * k + (double)k * n + (double)m * n));
   CLBlastStatusCode code = CLBlastSgemm(

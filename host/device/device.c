@@ -161,6 +161,8 @@ gf_status gf_device_finish(gf_device *device) {
 size_t gf__device_allocated(const gf_device *device) { return device->allocated; }
 size_t gf__device_allocated_peak(const gf_device *device) { return device->allocated_peak; }
 
+long gf__device_launches(const gf_device *device) { return device->launches; }
+
 int gf__device_parallelism(const gf_device *device) {
   /* A CPU's unit runs one work-item at a time; a GPU's wants several groups in flight. */
   return device->info.compute_units * (device->info.type == GF_DEVICE_CPU ? 1 : 8);

@@ -42,6 +42,8 @@ gf_status gf__upload_send(gf__upload *upload, gf__buffer *buffer, size_t bytes,
 /* Bytes in buffers now, and at the most so far. */
 size_t gf__device_allocated(const gf_device *device);
 size_t gf__device_allocated_peak(const gf_device *device);
+/* Kernels and products queued so far. */
+long gf__device_launches(const gf_device *device);
 /* Work-items that run at once: the number of parts to cut long loops into. */
 int gf__device_parallelism(const gf_device *device);
 

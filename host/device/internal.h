@@ -60,6 +60,7 @@ struct gf_device {
   gf__program *programs;
   gf__kernel *kernels;
   size_t allocated, allocated_peak;
+  long launches;
   gf__profile profile;
   bool blas_is_ready;
 };

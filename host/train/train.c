@@ -58,13 +58,8 @@ static gf_memory planned_memory(const run *r) {
   return memory;
 }
 
-/* Compiling takes seconds when the device is new to the cache. */
-static void tell_preparation(const run *r) {
-  gf_dataset_info train = gf_dataset_describe(r->train);
-  gf_memory memory = planned_memory(r);
-  gf__log(GF_LOG_INFO, "%zu parameters, %.0f MiB on the device; %d training and %d validation images",
-          gf_model_parameter_total(r->model), (double)gf__memory_total(&memory) / 0x1p20,
-          train.count, gf_dataset_describe(r->validation).count);
+/* Compiling takes seconds when the device is new to the cache, so it is told. */
+static gf_status prepare(run *r) {
   gf_progress progress = {.phase = "prepare",
                           .epochs = r->config.epochs,
                           .loss = NAN,
@@ -72,6 +67,14 @@ static void tell_preparation(const run *r) {
                           .images_per_second = NAN,
                           .seconds_left = NAN};
   if (r->events.progress) r->events.progress(r->events.user, &progress);
+  int launches;
+  GF_TRY(gf__trainer_prepare(r->trainer, r->config.seed, &launches));
+  gf_memory memory = planned_memory(r);
+  gf__log(GF_LOG_INFO, "%d training and %d validation images", gf_dataset_describe(r->train).count,
+          gf_dataset_describe(r->validation).count);
+  gf__log(GF_LOG_INFO, "%zu parameters, %.0f MiB on the device, %d launches a step",
+          gf_model_parameter_total(r->model), (double)gf__memory_total(&memory) / 0x1p20, launches);
+  return GF_OK;
 }
 
 static gf_status open_network(run *r, const gf_config *config) {
@@ -94,8 +97,7 @@ static gf_status open_run(run *r, const gf_config *config, const gf_train_option
   size_t bytes = (size_t)gf_trainer_gradient_count(r->trainer) * sizeof *r->gradients;
   r->gradients = malloc(bytes);
   if (!r->gradients) return gf__fail_host_memory(bytes);
-  tell_preparation(r);
-  GF_TRY(gf__trainer_prepare(r->trainer, r->config.seed));
+  GF_TRY(prepare(r));
   gf__text text = {0};
   gf_status status = write_config(&text, r, config);
   if (status == GF_OK)

@@ -112,12 +112,15 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, double learning_rate, int 
                         trainer->old, trainer->ranges, trainer->partial, trainer->sums);
 }
 
-gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed) {
+gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {
   gf_model *model = trainer->model;
   GF_TRY(gf__buffer_zero(model->graph.input.data));
   GF_TRY(gf__buffer_zero(model->labels));
   model->pass.n = model->batch;
   model->pass.labels = model->labels;
+  long before = gf__device_launches(model->device);
+  GF_TRY(gf__trainer_queue_step(trainer, 0, 0, false));
+  *launches = (int)(gf__device_launches(model->device) - before);
   GF_TRY(gf__trainer_queue_step(trainer, 0, 0, true));
   GF_TRY(gf__model_queue_forward(model, false, 0));
   GF_TRY(gf_device_finish(model->device));

@@ -11,8 +11,9 @@
 size_t gf__trainer_memory(const gf_trainer *trainer);
 /* Compiles every kernel that a run needs, by a step and an inference on zeros,
  * and then sets parameters and state to their beginning for seed: what cannot
- * run on this device is found before anything is written. */
-gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed) GF_MUST_USE;
+ * run on this device is found before anything is written. launches: of a step. */
+gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed,
+                              int *launches) GF_MUST_USE;
 /* Queues forward, backward and the optimizer's step for the batch that was
  * uploaded; the loss goes to slot of model->results. With statistics, those of
  * the gradients are queued, too. Does not wait. */

@@ -31,7 +31,11 @@ GF_API const char *gf_status_name(gf_status status);
  * library owns the text; it is valid until the next failure on this thread. */
 GF_API const char *gf_error_message(void);
 
-typedef enum gf_log_level { GF_LOG_INFO, GF_LOG_WARNING } gf_log_level;
+typedef enum gf_log_level {
+  GF_LOG_DETAIL, /* of something long, a few times a second at the most */
+  GF_LOG_INFO,
+  GF_LOG_WARNING
+} gf_log_level;
 typedef void gf_log_function(void *user, gf_log_level level, const char *message);
 
 /* Sends the library's notes to log; NULL drops them, which is the default.

@@ -23,7 +23,7 @@ struct gf__tuning {
   gf__tune mode;
   const char *force;
   json_t *choices; /* "SHAPE pass": name of an algorithm */
-  bool changed;
+  int measured; /* passes of convolutions */
   double begun; /* seconds */
   char path[4096]; /* of the file; "" without a cache folder */
 };
@@ -79,7 +79,10 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, co
 void gf__tuning_close(gf__tuning **tuning_pointer) {
   gf__tuning *tuning = *tuning_pointer;
   if (!tuning) return;
-  char *text = tuning->changed && tuning->path[0]
+  if (tuning->measured)
+    gf__log(GF_LOG_INFO, "measured the algorithms of %d convolution passes in %.1f s",
+            tuning->measured, gf__seconds() - tuning->begun);
+  char *text = tuning->measured && tuning->path[0]
                    ? json_dumps(tuning->choices, JSON_INDENT(1) | JSON_SORT_KEYS)
                    : NULL;
   if (text && gf__file_write(tuning->path, text, strlen(text)) != GF_OK)
@@ -231,11 +234,11 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
     return GF_OK;
   }
   const gf__conv2d_shape *s = t->shape;
-  gf__log(GF_LOG_INFO, "tuned %dx%d %d->%dx%d %d, %dx%d %s: %s %.2f ms, im2col %.2f ms", s->h, s->w,
+  gf__log(GF_LOG_DETAIL, "tuned %dx%d %d->%dx%d %d, %dx%d %s: %s %.2f ms, im2col %.2f ms", s->h, s->w,
           s->c, s->out_h, s->out_w, s->filters, s->kernel[0], s->kernel[1], pass_names[pass],
           convolution->algorithm[pass]->name, 1e3 * best, 1e3 * reference_seconds);
   json_object_set_new(tuning->choices, key, json_string(convolution->algorithm[pass]->name));
-  tuning->changed = true;
+  tuning->measured++;
   return GF_OK;
 }
 
