@@ -14,11 +14,12 @@
 
 enum { REPEATS = 15, WARM_UP = 2 };
 
-static char *only = NULL, *selector = NULL, *out = NULL;
+static char *only = NULL, *algorithm = NULL, *selector = NULL, *out = NULL;
 static int batch = 0;
 
 static const struct poptOption options[] = {
     {"layer", 'l', POPT_ARG_STRING, &only, 0, "this layer only", "NAME"},
+    {"algorithm", 'a', POPT_ARG_STRING, &algorithm, 0, "this algorithm of conv2d only", "NAME"},
     {"batch", 'b', POPT_ARG_INT, &batch, 0, "images, instead of the case's n", "N"},
     {"device", 'd', POPT_ARG_STRING, &selector, 0, "as of gradflow train", "D"},
     {"out", 'o', POPT_ARG_STRING, &out, 0, "JSON file; standard output if absent", "FILE"},
@@ -41,7 +42,7 @@ static void add_keys(gf__text *text, const gf__layer *layer, const cases *list) 
 
 /* A network of the case's layer alone; *n is the batch. */
 static gf_status open_case(const bench *b, const gf__layer *layer, cases *list,
-                           const char *algorithm, gf_model **model, int *n) {
+                           const char *by, gf_model **model, int *n) {
   gf__text text = {0};
   gf_config *config = NULL;
   int channels = cases_int(list, "c", 1);
@@ -49,7 +50,7 @@ static gf_status open_case(const bench *b, const gf__layer *layer, cases *list,
   if (cases_has(list, "classes")) channels = cases_int(list, "classes", 1);
   gf_image_shape image = {cases_int(list, "h", 1), cases_int(list, "w", 1), channels};
   *n = batch > 0 ? batch : cases_int(list, "n", 1);
-  gf__text_add(&text, "model:\n  algorithm: %s\n  graph:\n  - {type: %s", algorithm, layer->name);
+  gf__text_add(&text, "model:\n  algorithm: %s\n  graph:\n  - {type: %s", by, layer->name);
   if (layer->least_inputs == 2) gf__text_add(&text, ", input: [input, input]");
   add_keys(&text, layer, list);
   gf__text_add(&text, "}\n");
@@ -111,7 +112,7 @@ static gf_status backward_weight(gf__node *node, const gf__pass *pass) {
 }
 
 /* By one algorithm, where it takes the shape. */
-static gf_status run_convolution(bench *b, cases *list, const char *algorithm) {
+static gf_status run_convolution(bench *b, cases *list, const char *name_of) {
   static const struct {
     const char *name;
     pass_function *run;
@@ -121,13 +122,13 @@ static gf_status run_convolution(bench *b, cases *list, const char *algorithm) {
   gf_model *model = NULL;
   int n;
   char name[CASES_LINE + 128];
-  gf_status status = open_case(b, &gf__layer_conv2d, list, algorithm, &model, &n);
+  gf_status status = open_case(b, &gf__layer_conv2d, list, name_of, &model, &n);
   for (int p = 0; p < GF__CONV2D_PASSES && status == GF_OK; p++) {
     gf__node *node = model->graph.nodes[0];
     const gf__conv2d *convolution = node->state;
-    if (strcmp(convolution->algorithm[p]->name, algorithm)) continue;
+    if (strcmp(convolution->algorithm[p]->name, name_of)) continue;
     model->pass.n = n;
-    snprintf(name, sizeof name, "conv2d/%s/%s/%s", algorithm, passes[p].name, list->text);
+    snprintf(name, sizeof name, "conv2d/%s/%s/%s", name_of, passes[p].name, list->text);
     status = measure(b, model, name, passes[p].run ? passes[p].run : node->layer->forward,
                      n * node->layer->flops(node));
   }
@@ -162,7 +163,8 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
     if (layer != &gf__layer_conv2d) status = run_case(b, layer, &list);
     else
       for (int i = 0; status == GF_OK && gf__conv2d_algorithms[i]; i++)
-        status = run_convolution(b, &list, gf__conv2d_algorithms[i]->name);
+        if (!algorithm || !strcmp(algorithm, gf__conv2d_algorithms[i]->name))
+          status = run_convolution(b, &list, gf__conv2d_algorithms[i]->name);
   }
   cases_close(&list);
   if (status == GF_OK && list.error[0]) status = gf__fail(GF_ERROR_DATA, "%s", list.error);

@@ -30,6 +30,7 @@ inline void stage_row(__global const float *image, int iy, float *staged) {
   }
 }
 
+#if !CHANNELS /* forward and data gradient */
 /* y = epilogue(x * w); w is (KH, KW, C, PACKED). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv2d_direct(__global const float *restrict x, __global const float *restrict w,
@@ -97,7 +98,7 @@ __kernel void pack_flipped_weights(__global const float *w, __global float *out)
   out[(size_t)rest * PACKED + k] = v;
 }
 
-#if CHANNELS
+#else
 #define ROWS_IN ((ROWS - 1) * SH + SPAN)
 #define PART (KH * KW * C * PACKED + PACKED)
 

@@ -2,8 +2,10 @@
  * y = A' [(G w G') * (B' x B)] A on tiles of M x M outputs, which read (M + 2) x
  * (M + 2) inputs. A work-item transforms TILES tiles, multiplies and transforms
  * back without leaving its scratch. Options: the convolution's shape, VEC,
- * BLOCK (vectors of filters in a register tile), M, TILES. C and FILTERS are
- * multiples of VEC, and FILTERS of VEC * BLOCK. */
+ * BLOCK (vectors of filters in a register tile), M, TILES, PASS (0 forward and
+ * data gradient, 2 weight gradient: compilers take their time, so a program has
+ * no more than it needs). C and FILTERS are multiples of VEC, and FILTERS of VEC *
+ * BLOCK. */
 #include "vector.clh"
 #include "epilogue.clh"
 
@@ -106,41 +108,6 @@
   }
 #endif
 
-/* u (POINTS, C, FILTERS) = G w G'; a work-item a channel and a vector of filters. */
-#define TRANSFORM_WEIGHTS(LOAD)                                        \
-  int c = get_global_id(0), k = get_global_id(1) * VEC;                \
-  V t[T][3];                                                           \
-  UNROLL for (int s = 0; s < 3; s++) {                                 \
-    V g[3], o[T];                                                      \
-    UNROLL for (int r = 0; r < 3; r++) g[r] = LOAD;                    \
-    WEIGHT_1D(g, o)                                                    \
-    UNROLL for (int i = 0; i < T; i++) t[i][s] = o[i];                 \
-  }                                                                    \
-  UNROLL for (int i = 0; i < T; i++) {                                 \
-    V o[T];                                                            \
-    WEIGHT_1D(t[i], o)                                                 \
-    UNROLL for (int j = 0; j < T; j++)                                 \
-      VSTORE(o[j], u + ((size_t)(i * T + j) * C + c) * FILTERS + k);   \
-  }
-
-/* w (3, 3, C, FILTERS) */
-__kernel void winograd_weights(__global const float *restrict w, __global float *restrict u) {
-  TRANSFORM_WEIGHTS(VLOAD(w + ((r * 3 + s) * C + c) * FILTERS + k))
-}
-
-/* w (3, 3, FILTERS, C) of the convolution whose data gradient this is: taps
- * turned by half a turn, channels and filters exchanged. */
-inline V load_flipped(__global const float *w, int tap, int c, int k) {
-  float lanes[VEC];
-  for (int l = 0; l < VEC; l++) lanes[l] = w[((size_t)(8 - tap) * FILTERS + k + l) * C + c];
-  return VLOAD(lanes);
-}
-
-__kernel void winograd_flipped_weights(__global const float *restrict w,
-                                       __global float *restrict u) {
-  TRANSFORM_WEIGHTS(load_flipped(w, r * 3 + s, c, k))
-}
-
 /* v (POINTS at STEP, C) = B' x B of one tile; x has rows of stride floats. */
 #define DEFINE_TRANSFORM_DATA(NAME, SPACE)                                        \
   inline void NAME(SPACE const float *x, int stride, float *v) {                  \
@@ -188,6 +155,42 @@ inline void load_tile(__global const float *x, tile t, float *v) {
         VSTORE(inside ? VLOAD(image + ((size_t)y * W + xx) * C + c) : (V)0, patch + (i * T + j) * C + c);
     }
   transform_patch(patch, T * C, v);
+}
+
+#if PASS == 0
+/* u (POINTS, C, FILTERS) = G w G'; a work-item a channel and a vector of filters. */
+#define TRANSFORM_WEIGHTS(LOAD)                                        \
+  int c = get_global_id(0), k = get_global_id(1) * VEC;                \
+  V t[T][3];                                                           \
+  UNROLL for (int s = 0; s < 3; s++) {                                 \
+    V g[3], o[T];                                                      \
+    UNROLL for (int r = 0; r < 3; r++) g[r] = LOAD;                    \
+    WEIGHT_1D(g, o)                                                    \
+    UNROLL for (int i = 0; i < T; i++) t[i][s] = o[i];                 \
+  }                                                                    \
+  UNROLL for (int i = 0; i < T; i++) {                                 \
+    V o[T];                                                            \
+    WEIGHT_1D(t[i], o)                                                 \
+    UNROLL for (int j = 0; j < T; j++)                                 \
+      VSTORE(o[j], u + ((size_t)(i * T + j) * C + c) * FILTERS + k);   \
+  }
+
+/* w (3, 3, C, FILTERS) */
+__kernel void winograd_weights(__global const float *restrict w, __global float *restrict u) {
+  TRANSFORM_WEIGHTS(VLOAD(w + ((r * 3 + s) * C + c) * FILTERS + k))
+}
+
+/* w (3, 3, FILTERS, C) of the convolution whose data gradient this is: taps
+ * turned by half a turn, channels and filters exchanged. */
+inline V load_flipped(__global const float *w, int tap, int c, int k) {
+  float lanes[VEC];
+  for (int l = 0; l < VEC; l++) lanes[l] = w[((size_t)(8 - tap) * FILTERS + k + l) * C + c];
+  return VLOAD(lanes);
+}
+
+__kernel void winograd_flipped_weights(__global const float *restrict w,
+                                       __global float *restrict u) {
+  TRANSFORM_WEIGHTS(load_flipped(w, r * 3 + s, c, k))
 }
 
 /* v (POINTS, TILES, C) times u (POINTS, C, FILTERS), in place. */
@@ -260,6 +263,7 @@ __kernel void conv2d_winograd(__global const float *restrict x, __global const f
   }
 }
 
+#else
 /* z (POINTS at STEP, FILTERS) = A dy A' of one tile, whose sum is added to bias. */
 inline void load_gradient(__global const float *dy, tile t, float *z, float *bias) {
   for (int k = 0; k < FILTERS; k += VEC) {
@@ -361,3 +365,4 @@ __kernel void winograd_join_weights(__global const float *partial, __global floa
     UNROLL for (int s = 0; s < 3; s++) VSTORE(o[s], dw + ((r * 3 + s) * C + c) * FILTERS + k);
   }
 }
+#endif

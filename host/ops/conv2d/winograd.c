@@ -37,8 +37,12 @@ static int rank2(const gf_device *device, const gf__conv2d_shape *s) {
 }
 
 /* Tiles of a work-item: a scratch of 8 stays near the first cache, and where
- * there are few tiles, all units are to find work. */
-static int tiles_at_once(const gf__conv2d_shape *s, int m) { return tiles_of(s, m) >= 4 ? 8 : 4; }
+ * there are few tiles, all units are to find work. backward_weight reads and
+ * writes its sums once a block, so it wants longer ones. */
+static int tiles_at_once(const gf__conv2d_shape *s, int m, gf__conv2d_pass pass) {
+  if (pass == GF__CONV2D_BACKWARD_WEIGHT) return 16;
+  return tiles_of(s, m) >= 4 ? 8 : 4;
+}
 
 static size_t weights_floats(const gf__conv2d_shape *s, int m) {
   return (size_t)((m + 2) * (m + 2)) * (size_t)s->c * (size_t)s->filters;
@@ -55,10 +59,10 @@ static size_t workspace(const gf_device *device, const gf__conv2d_shape *s, gf__
 }
 
 static void options_of(char out[GF__SHAPE_OPTIONS_SIZE], const gf_device *device,
-                       const gf__conv2d_shape *s, int m, int tiles) {
+                       const gf__conv2d_shape *s, int m, gf__conv2d_pass pass) {
   int vector = vector_of(device);
-  gf__conv2d_options(out, s, "-DVEC=%d -DBLOCK=%d -DM=%d -DTILES=%d", vector,
-                     s->filters % (2 * vector) ? 1 : 2, m, tiles);
+  gf__conv2d_options(out, s, "-DVEC=%d -DBLOCK=%d -DM=%d -DTILES=%d -DPASS=%d", vector,
+                     s->filters % (2 * vector) ? 1 : 2, m, tiles_at_once(s, m, pass), pass);
 }
 
 static double flops(const gf__conv2d_shape *s, int n) {
@@ -74,8 +78,9 @@ static gf_status convolve(gf_device *device, const gf__conv2d_shape *s, const gf
                           int m, const gf__buffer *x, const char *transform) {
   gf__kernel *weights, *kernel;
   char options[GF__SHAPE_OPTIONS_SIZE];
-  int at_once = tiles_at_once(s, m), tiles = r->n * tiles_of(s, m);
-  options_of(options, device, s, m, at_once);
+  /* The data gradient is the forward pass of another shape, often of the same one. */
+  int at_once = tiles_at_once(s, m, GF__CONV2D_FORWARD), tiles = r->n * tiles_of(s, m);
+  options_of(options, device, s, m, GF__CONV2D_FORWARD);
   GF_TRY(gf__kernel_get(&weights, device, "conv2d_winograd.cl", transform, options));
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_winograd.cl", "conv2d_winograd", options));
   gf__grid all = {.global = {(size_t)s->c, (size_t)(s->filters / vector_of(device)), 1}};
@@ -102,7 +107,7 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
                                  const gf__conv2d_run *r, int m) {
   gf__kernel *kernel, *join;
   char options[GF__SHAPE_OPTIONS_SIZE];
-  options_of(options, device, s, m, 16);
+  options_of(options, device, s, m, GF__CONV2D_BACKWARD_WEIGHT);
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_winograd.cl", "conv2d_winograd_weight", options));
   GF_TRY(gf__kernel_get(&join, device, "conv2d_winograd.cl", "winograd_join_weights", options));
   gf__grid grid = gf__grid_single((size_t)parts(device), 1, 1);
