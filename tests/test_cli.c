@@ -520,6 +520,48 @@ static void test_train(void **state) {
   result_free(&r);
 }
 
+/* The plan is printed and nothing is written. */
+static void test_dry_run(void **state) {
+  (void)state;
+  need_device();
+  result r = RUN("train", "tiny.yaml", "--out", "runs/dry", "--dry-run", "--tune", "off");
+  assert_int_equal(r.code, 0);
+  const char *peak = strstr(r.out, "\n  peak"), *below = strstr(r.out, "MiB  planned\n");
+  double planned = -1, allocated = -2;
+  assert_non_null(peak);
+  assert_non_null(below);
+  assert_int_equal(sscanf(peak, " peak %lf", &planned), 1);
+  assert_int_equal(sscanf(below, "MiB planned %lf", &allocated), 1);
+  assert_true(planned > 0);
+  assert_true(fabs(planned - allocated) <= 0.01 * allocated);
+  assert_false(gf__path_exists(in_folder("runs/dry")));
+  result_free(&r);
+}
+
+/* A table of kernels, and a trace whose events are whole. */
+static void test_profile(void **state) {
+  (void)state;
+  need_device();
+  result r = RUN("train", "tiny.yaml", "--out", "runs/profile", "--profile", "--tune", "off");
+  if (r.code != 0) fail_msg("%s", r.err);
+  assert_non_null(strstr(r.out, "\ntrace      runs/profile/trace.json\n"));
+  assert_non_null(strstr(r.out, "kernel"));
+  assert_non_null(strstr(r.out, "\nadam "));
+  assert_non_null(strstr(r.err, " launches a step\n"));
+  json_t *trace = json_load_file(in_folder("runs/profile/trace.json"), 0, NULL);
+  const json_t *events = json_object_get(trace, "traceEvents"), *event;
+  size_t i;
+  assert_true(json_array_size(events) > 20);
+  json_array_foreach(events, i, event) {
+    assert_true(json_is_string(json_object_get(event, "name")));
+    assert_string_equal(json_string_value(json_object_get(event, "ph")), "X");
+    assert_true(json_number_value(json_object_get(event, "ts")) >= 0);
+    assert_true(json_number_value(json_object_get(event, "dur")) >= 0);
+  }
+  json_decref(trace);
+  result_free(&r);
+}
+
 static void test_existing_folder(void **state) {
   (void)state;
   finished_run();
@@ -807,7 +849,8 @@ int main(void) {
       cmocka_unit_test(test_unknown_device),
       cmocka_unit_test(test_wrong_configs),
       cmocka_unit_test(test_train),
-      cmocka_unit_test(test_existing_folder),
+      cmocka_unit_test(test_dry_run),
+      cmocka_unit_test(test_profile), cmocka_unit_test(test_existing_folder),
       cmocka_unit_test(test_interrupt),
       cmocka_unit_test(test_terminate),
       cmocka_unit_test(test_bar),
