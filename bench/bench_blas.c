@@ -17,8 +17,8 @@ static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d
   GF_TRY(gf__buffer_new(x, device, image * (size_t)s->c, "images"));
   GF_TRY(gf__buffer_new(w, device, 9 * (size_t)(s->c * s->filters) * sizeof(float), "weights"));
   GF_TRY(gf__buffer_new(&run->out, device, image * (size_t)s->filters, "results"));
-  GF_TRY(gf__buffer_new(&run->workspace, device, gf__conv2d_workspace(c, device, BATCH),
-                        "workspace"));
+  GF_TRY(
+      gf__buffer_new(&run->workspace, device, gf__conv2d_workspace(c, device, BATCH), "workspace"));
   GF_TRY(gf__buffer_zero(*x));
   GF_TRY(gf__buffer_zero(*w));
   run->n = BATCH;

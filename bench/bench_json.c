@@ -23,10 +23,10 @@ static int by_size(const void *a, const void *b) {
 json_t *bench_add(json_t *results, const char *name, double *seconds, int count, double items) {
   qsort(seconds, (size_t)count, sizeof *seconds, by_size);
   double median = seconds[count / 2];
-  json_t *row = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:s, s:f}", "name", name, "run_type",
-                          "iteration", "iterations", count, "real_time", 1e3 * median, "cpu_time",
-                          1e3 * median, "fastest", 1e3 * seconds[0], "time_unit", "ms",
-                          "items_per_second", items / median);
+  json_t *row =
+      json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:s, s:f}", "name", name, "run_type", "iteration",
+                "iterations", count, "real_time", 1e3 * median, "cpu_time", 1e3 * median, "fastest",
+                1e3 * seconds[0], "time_unit", "ms", "items_per_second", items / median);
   json_array_append_new(json_object_get(results, "benchmarks"), row);
   return row;
 }

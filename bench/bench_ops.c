@@ -36,13 +36,13 @@ static void add_keys(gf__text *text, const gf__layer *layer, const cases *list) 
   for (int i = 0; list->words[i]; i++)
     for (size_t k = 0; k < layer->key_count; k++)
       if (!strcmp(list->words[i], layer->keys[k].name))
-        gf__text_add(text, strchr(list->values[i], ',') ? ", %s: [%s]" : ", %s: %s",
-                     list->words[i], list->values[i]);
+        gf__text_add(text, strchr(list->values[i], ',') ? ", %s: [%s]" : ", %s: %s", list->words[i],
+                     list->values[i]);
 }
 
 /* A network of the case's layer alone; *n is the batch. */
-static gf_status open_case(const bench *b, const gf__layer *layer, cases *list,
-                           const char *by, gf_model **model, int *n) {
+static gf_status open_case(const bench *b, const gf__layer *layer, cases *list, const char *by,
+                           gf_model **model, int *n) {
   gf__text text = {0};
   gf_config *config = NULL;
   int channels = cases_int(list, "c", 1);
@@ -116,9 +116,8 @@ static gf_status run_convolution(bench *b, cases *list, const char *name_of) {
   static const struct {
     const char *name;
     pass_function *run;
-  } passes[GF__CONV2D_PASSES] = {{"forward", NULL},
-                                 {"backward_data", backward_data},
-                                 {"backward_weight", backward_weight}};
+  } passes[GF__CONV2D_PASSES] = {
+      {"forward", NULL}, {"backward_data", backward_data}, {"backward_weight", backward_weight}};
   gf_model *model = NULL;
   int n;
   char name[CASES_LINE + 128];
@@ -141,6 +140,7 @@ static gf_status run_case(bench *b, const gf__layer *layer, cases *list) {
   int n;
   char name[CASES_LINE + 128];
   gf_status status = open_case(b, layer, list, "auto", &model, &n);
+  if (status == GF_OK) status = gf__buffer_zero(model->labels);
   for (int backward = 0; backward < 2 && status == GF_OK; backward++) {
     gf__node *node = model->graph.nodes[0];
     double flops = layer->flops ? n * layer->flops(node) : 0;
@@ -160,7 +160,8 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
   gf_status status = GF_OK;
   cases_open(&list, SOURCE_FOLDER "/tests/cases", layer->name);
   while (status == GF_OK && cases_next(&list)) {
-    if (layer != &gf__layer_conv2d) status = run_case(b, layer, &list);
+    if (layer != &gf__layer_conv2d)
+      status = run_case(b, layer, &list);
     else
       for (int i = 0; status == GF_OK && gf__conv2d_algorithms[i]; i++)
         if (!algorithm || !strcmp(algorithm, gf__conv2d_algorithms[i]->name))
@@ -178,11 +179,9 @@ static gf_status run(bench *b) {
   json_t *context = json_object_get(b->results, "context");
   json_object_set_new(context, "peak_flops_per_second", json_real(b->peaks.flops));
   json_object_set_new(context, "peak_bytes_per_second", json_real(b->peaks.bytes));
-  fprintf(stderr, "peaks: %.1f GFLOP/s, %.1f GB/s\n", 1e-9 * b->peaks.flops,
-          1e-9 * b->peaks.bytes);
+  fprintf(stderr, "peaks: %.1f GFLOP/s, %.1f GB/s\n", 1e-9 * b->peaks.flops, 1e-9 * b->peaks.bytes);
   for (const gf__layer *const *layer = gf__layers; *layer; layer++)
-    if ((!only || !strcmp(only, (*layer)->name)) && *layer != &gf__layer_softmax_cross_entropy)
-      GF_TRY(run_layer(b, *layer));
+    if (!only || !strcmp(only, (*layer)->name)) GF_TRY(run_layer(b, *layer));
   return GF_OK;
 }
 

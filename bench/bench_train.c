@@ -125,7 +125,8 @@ static gf_status run_network(const char *network, json_t **results) {
   subject s = {0};
   double first_step = 0;
   gf_status status = prepare(&s, network, &first_step);
-  if (status == GF_OK && !*results) *results = bench_open("bench_train", gf_device_describe(s.device));
+  if (status == GF_OK && !*results)
+    *results = bench_open("bench_train", gf_device_describe(s.device));
   if (status == GF_OK)
     status = measure(&s, training_step, "training", network, first_step, *results);
   if (status == GF_OK) status = measure(&s, inference_step, "inference", network, 0, *results);

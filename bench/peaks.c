@@ -29,8 +29,7 @@ static gf_status measure_flops(gf_device *device, int vector, gf__buffer *out, d
   double seconds;
   snprintf(options, sizeof options, "-DVEC=%d", vector);
   GF_TRY(gf__kernel_get(&kernel, device, "peak.cl", "peak_fma", options));
-  gf__grid grid = cpu ? gf__grid_single((size_t)items, 1, 1)
-                      : gf__grid_flat(device, (size_t)items);
+  gf__grid grid = cpu ? gf__grid_single((size_t)items, 1, 1) : gf__grid_flat(device, (size_t)items);
   const gf__arg args[] = {GF_BUFFER(out), GF_INT(iterations), GF_FLOAT(0.5)};
   GF_TRY(best_of(device, kernel, grid, args, 3, &seconds));
   *rate = 2.0 * CHAINS * vector * items * (double)iterations / seconds;

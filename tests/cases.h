@@ -23,12 +23,12 @@ enum { CASES_LINE = 512, CASES_WORDS = 32 };
 typedef struct cases {
   FILE *file;
   char path[CASES_LINE];
-  int line, count;          /* line of the file, cases so far */
-  char text[CASES_LINE];    /* the case as it stands in the file, to repeat it by */
+  int line, count;            /* line of the file, cases so far */
+  char text[CASES_LINE];      /* the case as it stands in the file, to repeat it by */
   char error[3 * CASES_LINE]; /* "PATH:LINE: …", or "" */
   char keys_text[CASES_LINE], words_text[CASES_LINE];
-  char *keys[CASES_WORDS];  /* into keys_text; NULL-terminated */
-  char *words[CASES_WORDS]; /* the keys of the case, into words_text; NULL-terminated */
+  char *keys[CASES_WORDS];   /* into keys_text; NULL-terminated */
+  char *words[CASES_WORDS];  /* the keys of the case, into words_text; NULL-terminated */
   char *values[CASES_WORDS]; /* their values */
 } cases;
 

@@ -147,10 +147,11 @@ void assert_close(const subject *s, const char *tensor, size_t count, const floa
     first_bound = bound;
   }
   if (wrong)
-    fail_msg("%s, case '%s': %s[%zu] is %.9g and not %.9g within %.3g; %zu of %zu are wrong, %zu "
-             "not finite",
-             s->layer, s->text, tensor, first, (double)got[first], expected[first], first_bound,
-             wrong, count, nonfinite);
+    fail_msg(
+        "%s, case '%s': %s[%zu] is %.9g and not %.9g within %.3g; %zu of %zu are wrong, %zu "
+        "not finite",
+        s->layer, s->text, tensor, first, (double)got[first], expected[first], first_bound, wrong,
+        count, nonfinite);
   double scale = allowed->magnitude ? largest_of(count, allowed->magnitude) : largest;
   /* A tolerance that lets zeros pass for the result would prove nothing. */
   if (count > 0 && zeros == count && largest > 1e-3 * scale)

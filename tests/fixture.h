@@ -43,16 +43,16 @@ static inline const char *in_folder(const char *name) {
   return path;
 }
 
-#define assert_ok(call)                                                  \
-  do {                                                                   \
-    gf_status assert_ok_status = (call);                                 \
-    if (assert_ok_status != GF_OK) fail_msg("%s", gf_error_message());   \
+#define assert_ok(call)                                                \
+  do {                                                                 \
+    gf_status assert_ok_status = (call);                               \
+    if (assert_ok_status != GF_OK) fail_msg("%s", gf_error_message()); \
   } while (0)
 
-#define assert_fails(status, message, call)            \
-  do {                                                 \
-    assert_int_equal((call), (status));                \
-    assert_string_equal(gf_error_message(), message);  \
+#define assert_fails(status, message, call)           \
+  do {                                                \
+    assert_int_equal((call), (status));               \
+    assert_string_equal(gf_error_message(), message); \
   } while (0)
 
 /* A config from text, called "net" in messages. */

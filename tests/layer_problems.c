@@ -12,8 +12,8 @@
 
 static void read_image(problem *p, cases *list) {
   p->n = cases_int(list, "n", 1);
-  p->image = (gf_image_shape){cases_int(list, "h", 1), cases_int(list, "w", 1),
-                              cases_int(list, "c", 1)};
+  p->image =
+      (gf_image_shape){cases_int(list, "h", 1), cases_int(list, "w", 1), cases_int(list, "c", 1)};
 }
 
 static size_t pixels_of(const problem *p) {
@@ -144,12 +144,11 @@ static void channel_magnitudes(const problem *p, const problem_values *in, probl
   out->d[GAMMA][k] = scaled_dy;
   out->d[BETA][k] = dy;
   out->d[RUNNING_MEAN][k] = fabs(in->parameter[RUNNING_MEAN][k]) + p->momentum * largeness;
-  out->d[RUNNING_VARIANCE][k] = in->parameter[RUNNING_VARIANCE][k] +
-                                p->momentum * 2 * variance * (1 + largeness * rate);
+  out->d[RUNNING_VARIANCE][k] =
+      in->parameter[RUNNING_VARIANCE][k] + p->momentum * 2 * variance * (1 + largeness * rate);
 }
 
-static void magnitudes_batch_norm(const problem *p, const problem_values *in,
-                                  problem_values *out) {
+static void magnitudes_batch_norm(const problem *p, const problem_values *in, problem_values *out) {
   for (int k = 0; k < p->image.channels; k++) channel_magnitudes(p, in, out, k);
 }
 
@@ -185,8 +184,7 @@ static void run_activation(const problem *p, const problem_values *in, problem_v
 }
 
 /* The derivative is 1 - y^2 or y (1 - y): its error is that of a number of about 1. */
-static void magnitudes_activation(const problem *p, const problem_values *in,
-                                  problem_values *out) {
+static void magnitudes_activation(const problem *p, const problem_values *in, problem_values *out) {
   run_activation(p, in, out);
   for (size_t i = 0; i < p->y_count; i++) {
     out->y[i] = fabs(out->y[i]);
@@ -200,8 +198,8 @@ static void finish_pool(problem *p) {
   const ref_pool *v = &p->pool;
   p->y_count = (size_t)(p->n * v->c);
   for (int d = 0; d < 2; d++)
-    p->y_count *= (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d],
-                                          v->padding[d], 1);
+    p->y_count *=
+        (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d], v->padding[d], 1);
   p->y_terms = p->dx_terms = v->kernel[0] * v->kernel[1];
 }
 
@@ -315,8 +313,8 @@ static void read_softmax_cross_entropy(problem *p, cases *list) {
 
 static void run_softmax_cross_entropy(const problem *p, const problem_values *in,
                                       problem_values *out) {
-  *out->loss = p->n * ref_softmax_cross_entropy(p->n, p->image.channels, in->x, p->labels, NULL,
-                                                out->dx);
+  *out->loss =
+      p->n * ref_softmax_cross_entropy(p->n, p->image.channels, in->x, p->labels, NULL, out->dx);
 }
 
 /* exp(logit - largest) is as wrong as the rounded difference is large. */

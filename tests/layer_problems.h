@@ -49,12 +49,12 @@ struct problem {
   size_t x_count, y_count; /* of all images */
   int parameter_count;
   size_t parameter_size[PROBLEM_PARAMETERS];
-  char keys[256]; /* of the layer, in a config: ", filters: 5, kernel: [3, 2]" */
+  char keys[256];        /* of the layer, in a config: ", filters: 5, kernel: [3, 2]" */
   double spread, offset; /* x is uniform in offset +- spread, */
   bool integers;         /* or whole numbers, so that some are equal and some 0 */
   bool scales;           /* parameters are those of a norm: positive where they must be */
   double y_terms, dx_terms, d_terms; /* of the results' longest sums */
-  int node, step;        /* for random layers: of the layer in its graph, and of training */
+  int node, step; /* for random layers: of the layer in its graph, and of training */
   /* What a type needs of its case. */
   ref_conv2d conv;
   ref_pool pool;

@@ -114,10 +114,17 @@ static void test_did_you_mean(void **state) {
   const struct {
     const char *word, *expected;
   } cases[] = {
-      {"epoch", "epochs"},     {"epohcs", "epochs"}, {"batchsize", "batch_size"},
-      {"weigth_decay", "weight_decay"}, {"l", NULL},    {"lr", "lr"},
-      {"optimizer", NULL},     {"x", NULL},          {"zz", NULL},
-      {"", NULL},              {longer, NULL},
+      {"epoch", "epochs"},
+      {"epohcs", "epochs"},
+      {"batchsize", "batch_size"},
+      {"weigth_decay", "weight_decay"},
+      {"l", NULL},
+      {"lr", "lr"},
+      {"optimizer", NULL},
+      {"x", NULL},
+      {"zz", NULL},
+      {"", NULL},
+      {longer, NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *found = gf__did_you_mean(cases[i].word, names, 5, sizeof *names);
@@ -375,8 +382,8 @@ static void test_random_is_philox(void **state) {
     gf__stream stream = (gf__stream)(i % GF__STREAM_TEST + 1);
     gf__random_key(i * 0x123456789abcdefu, stream, key);
     philox(counter, key, expected);
-    gf__random4 got = gf__random(i * 0x123456789abcdefu, stream, counter[0], counter[1],
-                                 counter[2]);
+    gf__random4 got =
+        gf__random(i * 0x123456789abcdefu, stream, counter[0], counter[1], counter[2]);
     assert_memory_equal(got.v, expected, sizeof expected);
   }
 }

@@ -30,8 +30,8 @@ typedef struct settings {
 
 static const char *const optimizers[] = {"sgd", "momentum", "adam", NULL};
 
-#define ROW(name, type, initial, minimum, maximum, choices, help)                                  \
-  {#name, GF__KEY_##type, offsetof(settings, name), initial, minimum, maximum, choices, help}
+#define ROW(name, type, initial, minimum, maximum, choices, help) \
+  { #name, GF__KEY_##type, offsetof(settings, name), initial, minimum, maximum, choices, help }
 
 static const gf__key keys[] = {
     ROW(epochs, INT, "100", 1, 100000, NULL, "passes over the training images"),
@@ -77,18 +77,19 @@ static void assert_scalar(const gf__value *value, const char *text, bool quoted,
 
 static void test_tree(void **state) {
   (void)state;
-  gf_config *config = parse("# a comment\n"
-                            "name: 'a b'\n"
-                            "train:\n"
-                            "  epochs: 3   # few\n"
-                            "  list: [1, \"2\", {k: v}]\n"
-                            "  none: ~\n"
-                            "  empty:\n"
-                            "  quoted: \"\"\n"
-                            "  lines: |\n"
-                            "    a\n"
-                            "    b\n"
-                            "\xc3\xa9t\xc3\xa9: \"\\u00e9\"\r\n");
+  gf_config *config = parse(
+      "# a comment\n"
+      "name: 'a b'\n"
+      "train:\n"
+      "  epochs: 3   # few\n"
+      "  list: [1, \"2\", {k: v}]\n"
+      "  none: ~\n"
+      "  empty:\n"
+      "  quoted: \"\"\n"
+      "  lines: |\n"
+      "    a\n"
+      "    b\n"
+      "\xc3\xa9t\xc3\xa9: \"\\u00e9\"\r\n");
   const gf__value *root = gf__config_root(config);
   assert_int_equal(root->kind, GF__MAPPING);
   assert_int_equal(root->count, 3);
@@ -121,8 +122,8 @@ static void test_tree(void **state) {
 
 static void test_empty_configs(void **state) {
   (void)state;
-  static const char *const texts[] = {"", "\n\n", "# nothing\n", "---\n",
-                                      "{}", "~", "--- null\n...\n", "\xef\xbb\xbf"};
+  static const char *const texts[] = {"",   "\n\n", "# nothing\n",     "---\n",
+                                      "{}", "~",    "--- null\n...\n", "\xef\xbb\xbf"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     gf_config *config = parse(texts[i]);
     assert_int_equal(gf__config_root(config)->kind, GF__MAPPING);
@@ -143,10 +144,11 @@ static void test_block_indented_like_its_key(void **state) {
 
 static void test_aliases(void **state) {
   (void)state;
-  gf_config *config = parse("a: &x {p: 1, q: ['2', ~]}\n"
-                            "b: *x\n"
-                            "c: &x 5\n"
-                            "d: *x\n");
+  gf_config *config = parse(
+      "a: &x {p: 1, q: ['2', ~]}\n"
+      "b: *x\n"
+      "c: &x 5\n"
+      "d: *x\n");
   const gf__value *root = gf__config_root(config), *b = gf__value_get(root, "b");
   assert_string_equal(b->key, "b");
   assert_string_equal(b->place, "x.yaml:2:1");
@@ -183,13 +185,16 @@ static void test_syntax_errors(void **state) {
       {"a: *x\n", "x.yaml:1:5: no value before this has the anchor &x\n  a: *x\n      ^"},
       {"a: &x [*x]\n",
        "x.yaml:1:9: no value before this has the anchor &x\n  a: &x [*x]\n          ^"},
-      {"a: !!int 3\n", "x.yaml:1:10: tags such as !!int have no use here; write the value alone\n"
-                       "  a: !!int 3\n           ^"},
-      {"? [a]\n: 3\n", "x.yaml:1:3: a key must be text, not a list, a mapping or an alias\n"
-                       "  ? [a]\n    ^"},
+      {"a: !!int 3\n",
+       "x.yaml:1:10: tags such as !!int have no use here; write the value alone\n"
+       "  a: !!int 3\n           ^"},
+      {"? [a]\n: 3\n",
+       "x.yaml:1:3: a key must be text, not a list, a mapping or an alias\n"
+       "  ? [a]\n    ^"},
       /* libfyaml 0.7.12 would free the key 1 twice. */
-      {"? 1:\t>", "x.yaml:1:5: write spaces, not tabs, in a config that has a '?'\n  ? 1:\t>\n"
-                  "      ^"},
+      {"? 1:\t>",
+       "x.yaml:1:5: write spaces, not tabs, in a config that has a '?'\n  ? 1:\t>\n"
+       "      ^"},
       {": 3\n", "x.yaml:1:1: a key is empty\n  : 3\n  ^"},
       {"a: \"b\\0c\"\n", "x.yaml:1:5: a NUL character cannot be used\n  a: \"b\\0c\"\n      ^"},
       {"a: \xff\n",
@@ -320,19 +325,20 @@ static void test_defaults(void **state) {
 
 static void test_values(void **state) {
   (void)state;
-  gf_config *config = parse("train:\n"
-                            "  epochs: +0012\n"
-                            "  any_int: -2147483648\n"
-                            "  optimizer: 'sgd'\n"
-                            "  seed: 9223372036854775807\n"
-                            "  rate: 1e-12\n"
-                            "  decay: 1e2\n"
-                            "  any_float: -.5E+3\n"
-                            "  flip: false\n"
-                            "  name: 37\n"
-                            "  betas: 0.5\n"
-                            "  kernel: [1, 5]\n"
-                            "  graph: [a]\n");
+  gf_config *config = parse(
+      "train:\n"
+      "  epochs: +0012\n"
+      "  any_int: -2147483648\n"
+      "  optimizer: 'sgd'\n"
+      "  seed: 9223372036854775807\n"
+      "  rate: 1e-12\n"
+      "  decay: 1e2\n"
+      "  any_float: -.5E+3\n"
+      "  flip: false\n"
+      "  name: 37\n"
+      "  betas: 0.5\n"
+      "  kernel: [1, 5]\n"
+      "  graph: [a]\n");
   settings s;
   assert_int_equal(read_settings(config, &s), GF_OK);
   assert_int_equal(s.epochs, 12);
@@ -377,10 +383,12 @@ static const struct {
      "train.any_int must be a whole number from -2147483648 to 2147483647, "
      "not '-99999999999999999999'"},
     {"seed: -1", "train.seed must be a whole number from 0 to 9223372036854775807, not '-1'"},
-    {"seed: 9223372036854775808", "train.seed must be a whole number from 0 to "
-                                  "9223372036854775807, not '9223372036854775808'"},
-    {"seed: 99999999999999999999", "train.seed must be a whole number from 0 to "
-                                   "9223372036854775807, not '99999999999999999999'"},
+    {"seed: 9223372036854775808",
+     "train.seed must be a whole number from 0 to "
+     "9223372036854775807, not '9223372036854775808'"},
+    {"seed: 99999999999999999999",
+     "train.seed must be a whole number from 0 to "
+     "9223372036854775807, not '99999999999999999999'"},
     {"seed: 1e3", "train.seed must be a whole number from 0 to 9223372036854775807, not '1e3'"},
     {"rate: fast", "train.rate must be a number from 1e-12 to 10, not 'fast'"},
     {"rate: 0", "train.rate must be a number from 1e-12 to 10, not '0'"},
@@ -413,8 +421,7 @@ static const struct {
     {"betas: {a: 1}",
      "train.betas must be a number or a list of numbers from 0 to 1, not a mapping"},
     {"betas: [0, 0, 0, 0, 0, 0, 0, 0, 0]", "train.betas must be at most 8 numbers, not 9"},
-    {"kernel: 0",
-     "train.kernel must be a whole number or a list of two from 1 to 1024, not '0'"},
+    {"kernel: 0", "train.kernel must be a whole number or a list of two from 1 to 1024, not '0'"},
     {"kernel: 1.5",
      "train.kernel must be a whole number or a list of two from 1 to 1024, not '1.5'"},
     {"kernel: [3]",
@@ -423,11 +430,13 @@ static const struct {
      "train.kernel must be a whole number or a list of two from 1 to 1024, not a list"},
     {"kernel: {a: 3}",
      "train.kernel must be a whole number or a list of two from 1 to 1024, not a mapping"},
-    {"epoch: 3", "unknown key 'epoch' in train; did you mean 'epochs'? known keys: epochs, "
-                 "any_int, optimizer, seed, rate, decay, any_float, flip, name, betas, kernel, "
-                 "graph"},
-    {"zzz: 3", "unknown key 'zzz' in train; known keys: epochs, any_int, optimizer, seed, rate, "
-               "decay, any_float, flip, name, betas, kernel, graph"},
+    {"epoch: 3",
+     "unknown key 'epoch' in train; did you mean 'epochs'? known keys: epochs, "
+     "any_int, optimizer, seed, rate, decay, any_float, flip, name, betas, kernel, "
+     "graph"},
+    {"zzz: 3",
+     "unknown key 'zzz' in train; known keys: epochs, any_int, optimizer, seed, rate, "
+     "decay, any_float, flip, name, betas, kernel, graph"},
     {"name: [\"an item\"]", "train.name must be text, not a list"},
     {"flip: 0123456789012345678901234567890123456789012345678901234567890",
      "train.flip must be true or false, not "
@@ -488,14 +497,14 @@ static void test_wrong_sections(void **state) {
                       "x.yaml:3:1: quoted must be a mapping of keys to values, not the text ''");
   assert_int_equal(gf__keys_read(gf__value_get(root, "empty"), "empty", needs, 1, &s),
                    GF_ERROR_CONFIG);
-  assert_string_equal(gf_error_message(), "x.yaml:4:1: empty.epochs is missing and has no default "
-                                          "(how many passes)");
+  assert_string_equal(gf_error_message(),
+                      "x.yaml:4:1: empty.epochs is missing and has no default "
+                      "(how many passes)");
   assert_int_equal(gf__keys_read(NULL, "train", needs, 1, &s), GF_ERROR_CONFIG);
   assert_string_equal(gf_error_message(),
                       "train.epochs is missing and has no default (how many passes)");
   assert_int_equal(gf__keys_read(root, "", needs, 1, &s), GF_ERROR_CONFIG);
-  assert_string_equal(gf_error_message(),
-                      "x.yaml:1:1: unknown key 'train'; known keys: epochs");
+  assert_string_equal(gf_error_message(), "x.yaml:1:1: unknown key 'train'; known keys: epochs");
   assert_int_equal(gf__keys_read(root, NULL, NULL, 0, &s), GF_ERROR_CONFIG);
   assert_string_equal(gf_error_message(), "x.yaml:1:1: unknown key 'train'; known keys: none");
   gf_config_free(&config);
@@ -514,9 +523,10 @@ static void test_groups(void **state) {
   settings s;
   adam a;
   const gf__key_group groups[] = {{keys, 2, &s}, {more, 2, &a}};
-  gf_config *config = parse("train: {beta: 0.5, epochs: 2}\n"
-                            "wrong: {bta: 1}\n"
-                            "late: {note: n, beta: 2}\n");
+  gf_config *config = parse(
+      "train: {beta: 0.5, epochs: 2}\n"
+      "wrong: {bta: 1}\n"
+      "late: {note: n, beta: 2}\n");
   const gf__value *root = gf__config_root(config);
   assert_int_equal(gf__keys_read_groups(section(config), "train", groups, 2), GF_OK);
   assert_int_equal(s.epochs, 2);
@@ -526,12 +536,14 @@ static void test_groups(void **state) {
   gf__keys_free(more, 2, &a);
   assert_int_equal(gf__keys_read_groups(gf__value_get(root, "wrong"), "wrong", groups, 2),
                    GF_ERROR_CONFIG);
-  assert_string_equal(gf_error_message(), "x.yaml:2:9: unknown key 'bta' in wrong; did you mean "
-                                          "'beta'? known keys: epochs, any_int, beta, note");
+  assert_string_equal(gf_error_message(),
+                      "x.yaml:2:9: unknown key 'bta' in wrong; did you mean "
+                      "'beta'? known keys: epochs, any_int, beta, note");
   assert_int_equal(gf__keys_read_groups(gf__value_get(root, "late"), "late", groups, 2),
                    GF_ERROR_CONFIG);
-  assert_string_equal(gf_error_message(), "x.yaml:3:17: late.beta must be a number from 0 to 1, "
-                                          "not '2'");
+  assert_string_equal(gf_error_message(),
+                      "x.yaml:3:17: late.beta must be a number from 0 to 1, "
+                      "not '2'");
   assert_null(a.note);
   gf_config_free(&config);
 }
@@ -586,8 +598,9 @@ static void test_overrides(void **state) {
 
 static void test_overrides_of_a_file(void **state) {
   (void)state;
-  gf_config *config = parse("model:\n  graph:\n    - {type: conv2d, filters: 32}\n    - relu\n"
-                            "train:\n  epochs: 1\n");
+  gf_config *config = parse(
+      "model:\n  graph:\n    - {type: conv2d, filters: 32}\n    - relu\n"
+      "train:\n  epochs: 1\n");
   assert_int_equal(gf_config_set(config, "model.graph.0.filters=16"), GF_OK);
   assert_int_equal(gf_config_set(config, "model.graph.1={type: tanh}"), GF_OK);
   assert_int_equal(gf_config_set(config, "train.epochs=x"), GF_OK);
@@ -600,8 +613,9 @@ static void test_overrides_of_a_file(void **state) {
   assert_null(graph->items[1]->key);
   settings s;
   assert_int_equal(read_settings(config, &s), GF_ERROR_CONFIG);
-  assert_string_equal(gf_error_message(), "--set train.epochs: train.epochs must be a whole number "
-                                          "from 1 to 100000, not 'x'");
+  assert_string_equal(gf_error_message(),
+                      "--set train.epochs: train.epochs must be a whole number "
+                      "from 1 to 100000, not 'x'");
   assert_int_equal(gf_config_set(config, "train={epoch: 3}"), GF_OK);
   assert_int_equal(read_settings(config, &s), GF_ERROR_CONFIG);
   static const char unknown[] = "--set train: unknown key 'epoch' in train; did you mean 'epochs'?";
@@ -625,8 +639,9 @@ static void test_wrong_overrides(void **state) {
       {"list.2=3", "--set list.2: list is a list of 2, counted from 0, and has no item '2'"},
       {"list.-1=3", "--set list.-1: list is a list of 2, counted from 0, and has no item '-1'"},
       {"list.x.y=3", "--set list.x.y: list is a list of 2, counted from 0, and has no item 'x'"},
-      {"list.99999999999999999999=3", "--set list.99999999999999999999: list is a list of 2, "
-                                      "counted from 0, and has no item '99999999999999999999'"},
+      {"list.99999999999999999999=3",
+       "--set list.99999999999999999999: list is a list of 2, "
+       "counted from 0, and has no item '99999999999999999999'"},
       {"train.name=[1, 2",
        "--set train.name: flow sequence without a closing bracket\n  [1, 2\n       ^"},
       {"train.name=@x", "--set train.name: plain scalar cannot start with '@'\n  @x\n  ^"},
@@ -675,20 +690,22 @@ static void assert_writes_back(const gf_config *config) {
 
 static void test_value_write(void **state) {
   (void)state;
-  gf_config *config = parse("a: {b: [1, [2, 3], {c: 'd: e', f: []}], g: ~}\n"
-                            "h: \"x\\ty\\n\"\ni: {}\n");
+  gf_config *config = parse(
+      "a: {b: [1, [2, 3], {c: 'd: e', f: []}], g: ~}\n"
+      "h: \"x\\ty\\n\"\ni: {}\n");
   gf__text text = {0};
   gf__value_write(&text, 2, gf__config_root(config));
-  assert_string_equal(text.data, "  a:\n"
-                                 "    b:\n"
-                                 "      - 1\n"
-                                 "      - - 2\n"
-                                 "        - 3\n"
-                                 "      - c: \"d: e\"\n"
-                                 "        f: []\n"
-                                 "    g: null\n"
-                                 "  h: \"x\\x09y\\n\"\n"
-                                 "  i: {}\n");
+  assert_string_equal(text.data,
+                      "  a:\n"
+                      "    b:\n"
+                      "      - 1\n"
+                      "      - - 2\n"
+                      "        - 3\n"
+                      "      - c: \"d: e\"\n"
+                      "        f: []\n"
+                      "    g: null\n"
+                      "  h: \"x\\x09y\\n\"\n"
+                      "  i: {}\n");
   gf__text_free(&text);
   assert_writes_back(config);
   gf_config_free(&config);
@@ -696,13 +713,87 @@ static void test_value_write(void **state) {
 
 /* Texts that YAML would take for something else if they stood without quotes. */
 static const char *const awkward[] = {
-    "", " ", "a b", " a", "a ", "a  b", "null", "Null", "NULL", "~", "~a", "true", "-", "--", "---",
-    "--- a", "...", "... a", "- a", "a - b", "-a", "?", "? a", ":", ": a", "a:", "a: b", "a:b",
-    "a::b", "#", "# a", "a # b", "a#b", "&a", "*a", "!a", "|", ">", "'", "\"", "'a'", "\"a\"",
-    "a'b", "a\"b", "\\", "a\\nb", "a\nb", "\n", "a\n", "\ta", "a\tb", "%a", "a%", "@a", "`a", "[",
-    "]", "[a]", "{", "}", "{a: b}", ",", "a,b", "=", "<<", "1e-3", "+.5", ".5", "/a/b.c",
-    "\xc3\xa9", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf", "\xef\xbb\xbf" "a",
-    "\xf0\x9f\x98\x80", "\x01", "\x7f", "C:\\x", "http://x:1/?a=b",
+    "",
+    " ",
+    "a b",
+    " a",
+    "a ",
+    "a  b",
+    "null",
+    "Null",
+    "NULL",
+    "~",
+    "~a",
+    "true",
+    "-",
+    "--",
+    "---",
+    "--- a",
+    "...",
+    "... a",
+    "- a",
+    "a - b",
+    "-a",
+    "?",
+    "? a",
+    ":",
+    ": a",
+    "a:",
+    "a: b",
+    "a:b",
+    "a::b",
+    "#",
+    "# a",
+    "a # b",
+    "a#b",
+    "&a",
+    "*a",
+    "!a",
+    "|",
+    ">",
+    "'",
+    "\"",
+    "'a'",
+    "\"a\"",
+    "a'b",
+    "a\"b",
+    "\\",
+    "a\\nb",
+    "a\nb",
+    "\n",
+    "a\n",
+    "\ta",
+    "a\tb",
+    "%a",
+    "a%",
+    "@a",
+    "`a",
+    "[",
+    "]",
+    "[a]",
+    "{",
+    "}",
+    "{a: b}",
+    ",",
+    "a,b",
+    "=",
+    "<<",
+    "1e-3",
+    "+.5",
+    ".5",
+    "/a/b.c",
+    "\xc3\xa9",
+    "\xc2\x85",
+    "\xe2\x80\xa8",
+    "\xe2\x80\xa9",
+    "\xef\xbb\xbf",
+    "\xef\xbb\xbf"
+    "a",
+    "\xf0\x9f\x98\x80",
+    "\x01",
+    "\x7f",
+    "C:\\x",
+    "http://x:1/?a=b",
 };
 
 static char *quote(const char *text) {
@@ -750,22 +841,31 @@ static void test_awkward_texts_write_back(void **state) {
 
 static void test_keys_write(void **state) {
   (void)state;
-  settings s = {.epochs = 100, .any_int = INT32_MIN, .optimizer = 2, .seed = INT64_MAX,
-                .rate = 1e-3, .decay = 0, .any_float = 1.0 / 3, .flip = false, .name = NULL,
-                .betas = {{0.9, 0.999}, 2}, .kernel = {3, 3}};
+  settings s = {.epochs = 100,
+                .any_int = INT32_MIN,
+                .optimizer = 2,
+                .seed = INT64_MAX,
+                .rate = 1e-3,
+                .decay = 0,
+                .any_float = 1.0 / 3,
+                .flip = false,
+                .name = NULL,
+                .betas = {{0.9, 0.999}, 2},
+                .kernel = {3, 3}};
   gf__text text = {0};
   gf__keys_write(&text, 2, keys, KEYS, &s);
-  assert_string_equal(text.data, "  epochs: 100\n"
-                                 "  any_int: -2147483648\n"
-                                 "  optimizer: adam\n"
-                                 "  seed: 9223372036854775807\n"
-                                 "  rate: 0.001\n"
-                                 "  decay: 0\n"
-                                 "  any_float: 0.33333333333333331\n"
-                                 "  flip: false\n"
-                                 "  name: \"\"\n"
-                                 "  betas: [0.9, 0.999]\n"
-                                 "  kernel: [3, 3]\n");
+  assert_string_equal(text.data,
+                      "  epochs: 100\n"
+                      "  any_int: -2147483648\n"
+                      "  optimizer: adam\n"
+                      "  seed: 9223372036854775807\n"
+                      "  rate: 0.001\n"
+                      "  decay: 0\n"
+                      "  any_float: 0.33333333333333331\n"
+                      "  flip: false\n"
+                      "  name: \"\"\n"
+                      "  betas: [0.9, 0.999]\n"
+                      "  kernel: [3, 3]\n");
   gf__text_free(&text);
   s.betas.count = 1;
   s.kernel[1] = 1;
@@ -793,9 +893,22 @@ static void assert_float_writes_back(double number) {
 
 static void test_floats_write_back(void **state) {
   (void)state;
-  static const double numbers[] = {0,    -0.0,    1,       -1,        0.1,     1e-5,
-                                   2e-5, 5e-4,    1e22,    1e300,     1.7976931348623157e308,
-                                   5e-324, 2.2250738585072014e-308, 0.1 + 0.2, 123456789, 1.0 / 7};
+  static const double numbers[] = {0,
+                                   -0.0,
+                                   1,
+                                   -1,
+                                   0.1,
+                                   1e-5,
+                                   2e-5,
+                                   5e-4,
+                                   1e22,
+                                   1e300,
+                                   1.7976931348623157e308,
+                                   5e-324,
+                                   2.2250738585072014e-308,
+                                   0.1 + 0.2,
+                                   123456789,
+                                   1.0 / 7};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     assert_float_writes_back(numbers[i]);
 }
@@ -837,14 +950,15 @@ static void test_help(void **state) {
   (void)state;
   gf__text text = {0};
   gf__keys_help(&text, keys, 4);
-  assert_string_equal(text.data, "  epochs     whole number from 1 to 100000; default 100\n"
-                                 "             passes over the training images\n"
-                                 "  any_int    whole number; default -1\n"
-                                 "             without a limit\n"
-                                 "  optimizer  one of sgd, momentum, adam; default adam\n"
-                                 "             how the gradient moves the parameters\n"
-                                 "  seed       whole number; default 0\n"
-                                 "             of the parameters and the order of images\n");
+  assert_string_equal(text.data,
+                      "  epochs     whole number from 1 to 100000; default 100\n"
+                      "             passes over the training images\n"
+                      "  any_int    whole number; default -1\n"
+                      "             without a limit\n"
+                      "  optimizer  one of sgd, momentum, adam; default adam\n"
+                      "             how the gradient moves the parameters\n"
+                      "  seed       whole number; default 0\n"
+                      "             of the parameters and the order of images\n");
   gf__text_free(&text);
 }
 
@@ -871,10 +985,10 @@ static void test_help_fits_80_columns(void **state) {
     p += length + 1;
   }
   static const char *const parts[] = {
-      "second_of_many_choices", "; required", "more than once\n",
-      "a_name_that_is_much_longer_than_others\n", "default \"\"\n",
-      "  graph      a section of its own\n", "number of at least 0;",
-      "number or list of numbers from 0 to 1; default [0.9, 0.999]\n"};
+      "second_of_many_choices", "; required",
+      "more than once\n",       "a_name_that_is_much_longer_than_others\n",
+      "default \"\"\n",         "  graph      a section of its own\n",
+      "number of at least 0;",  "number or list of numbers from 0 to 1; default [0.9, 0.999]\n"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (!strstr(text.data, parts[i])) fail_msg("not in the help: %s", parts[i]);
   gf__text_free(&text);
@@ -907,9 +1021,9 @@ static void try_text(const char *text) {
 
 static void test_junk(void **state) {
   (void)state;
-  static const char odd[] = {0, '\t', '\n', ' ', '"', '\'', '#', '&', '*', '-', ':', '[', ']', '{',
-                             '}', '|', '>', '?', '!', '%', '@', ',', '\\', 'a', '~', (char)0xc3,
-                             (char)0xff};
+  static const char odd[] = {0,   '\t', '\n', ' ', '"',  '\'', '#', '&',        '*',
+                             '-', ':',  '[',  ']', '{',  '}',  '|', '>',        '?',
+                             '!', '%',  '@',  ',', '\\', 'a',  '~', (char)0xc3, (char)0xff};
   size_t length = strlen(sample);
   char text[sizeof sample];
   accepted_ = 0;
@@ -918,8 +1032,8 @@ static void test_junk(void **state) {
   for (size_t i = 0; i < length; i++) {
     memcpy(text, sample, sizeof text);
     text[i] = 0;
-    try_text(text);            /* what stands before a byte */
-    try_text(sample + i);      /* from a byte on */
+    try_text(text);       /* what stands before a byte */
+    try_text(sample + i); /* from a byte on */
     for (int bit = 0; bit < 8; bit++) {
       text[i] = (char)(sample[i] ^ 1 << bit);
       try_text(text);

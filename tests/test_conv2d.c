@@ -39,7 +39,8 @@ typedef struct fusion {
 } fusion;
 
 /* The slope is a power of 2, so that whole numbers stay exact. */
-#define LEAKY {GF__ACTIVATION_LEAKY_RELU, 0.25f}
+#define LEAKY \
+  { GF__ACTIVATION_LEAKY_RELU, 0.25f }
 
 static const fusion fusions[] = {
     {"forward", GF__CONV2D_FORWARD, .bias = false},
@@ -49,8 +50,8 @@ static const fusion fusions[] = {
     {"backward_data", GF__CONV2D_BACKWARD_DATA, .addend = false},
     {"backward_data, addend in place", GF__CONV2D_BACKWARD_DATA, .addend = true},
     {"backward_data, mask", GF__CONV2D_BACKWARD_DATA, .mask = true, .activation = LEAKY},
-    {"backward_data, addend in place, mask", GF__CONV2D_BACKWARD_DATA, .addend = true,
-     .mask = true, .activation = LEAKY},
+    {"backward_data, addend in place, mask", GF__CONV2D_BACKWARD_DATA, .addend = true, .mask = true,
+     .activation = LEAKY},
     {"backward_weight", GF__CONV2D_BACKWARD_WEIGHT, .bias = false},
     {"backward_weight, bias", GF__CONV2D_BACKWARD_WEIGHT, .bias = true},
 };
@@ -80,8 +81,10 @@ static gf__conv2d_shape shape_of(const problem *p) {
 
 static float *numbers(const fixture *b, size_t count, uint32_t stream) {
   float *values = floats_new(count);
-  if (b->integers) fill_integers(values, count, stream, 3);
-  else fill_uniform(values, count, stream, -1, 1);
+  if (b->integers)
+    fill_integers(values, count, stream, 3);
+  else
+    fill_uniform(values, count, stream, -1, 1);
   return values;
 }
 
@@ -131,8 +134,8 @@ static void fixture_open(fixture *b, const problem *p, bool integers) {
 }
 
 static void fixture_close(fixture *b) {
-  gf__buffer **const buffers[] = {&b->x,           &b->w,             &b->dy,
-                                  &b->bias_buffer, &b->addend_buffer, &b->mask_buffer};
+  gf__buffer **const buffers[] = {&b->x,          &b->w, &b->dy, &b->bias_buffer, &b->addend_buffer,
+                                  &b->mask_buffer};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) gf__buffer_free(buffers[i]);
 }
 
@@ -191,8 +194,10 @@ static double *arrange(const fixture *b, const fusion *f, const double *values) 
   size_t count = out_count(b, f->pass);
   double *out = doubles_new(count);
   for (size_t i = 0; i < count; i++) {
-    if (f->pass == GF__CONV2D_BACKWARD_WEIGHT) out[device_place(&b->p->conv, i)] = values[i];
-    else out[i] = values[i];
+    if (f->pass == GF__CONV2D_BACKWARD_WEIGHT)
+      out[device_place(&b->p->conv, i)] = values[i];
+    else
+      out[i] = values[i];
   }
   return out;
 }
@@ -290,8 +295,14 @@ static void test_algorithms(void **unused) {
 /* im2col is what stands in where nothing else does. */
 static void test_im2col_takes_everything(void **unused) {
   (void)unused;
-  const gf__conv2d_shape odd = {.h = 99, .w = 1, .c = 1, .filters = 1, .kernel = {97, 1},
-                                .stride = {5, 7}, .padding = {3, 0}, .dilation = {1, 9}};
+  const gf__conv2d_shape odd = {.h = 99,
+                                .w = 1,
+                                .c = 1,
+                                .filters = 1,
+                                .kernel = {97, 1},
+                                .stride = {5, 7},
+                                .padding = {3, 0},
+                                .dilation = {1, 9}};
   assert_string_equal(gf__conv2d_algorithms[0]->name, "im2col");
   for (gf__conv2d_pass pass = 0; pass < GF__CONV2D_PASSES; pass++)
     assert_true(gf__conv2d_algorithms[0]->accepts(device_test_device(), &odd, pass));
@@ -299,11 +310,18 @@ static void test_im2col_takes_everything(void **unused) {
 
 static void test_misfits(void **unused) {
   (void)unused;
-  gf__conv2d_shape s = {.h = 4, .w = 9, .c = 1, .filters = 1, .kernel = {3, 2}, .stride = {1, 1},
-                        .padding = {0, 1}, .dilation = {2, 1}};
+  gf__conv2d_shape s = {.h = 4,
+                        .w = 9,
+                        .c = 1,
+                        .filters = 1,
+                        .kernel = {3, 2},
+                        .stride = {1, 1},
+                        .padding = {0, 1},
+                        .dilation = {2, 1}};
   assert_int_equal(gf__conv2d_infer(&s), GF_ERROR_SHAPE);
-  assert_string_equal(gf_error_message(), "a 3x2 kernel with dilation 2x1 does not fit a 4x9 image "
-                                          "with padding 0x1");
+  assert_string_equal(gf_error_message(),
+                      "a 3x2 kernel with dilation 2x1 does not fit a 4x9 image "
+                      "with padding 0x1");
   s.h = 5;
   assert_ok(gf__conv2d_infer(&s));
   assert_int_equal(s.out_h, 1);

@@ -31,11 +31,11 @@ static double rate(const char *yaml, double base, int epoch, int epochs) {
   return gf__schedule_rate(&schedule, base, epoch, epochs);
 }
 
-#define assert_rate(value, expected) \
-  do { \
-    double rate_value = (value), rate_expected = (expected); \
+#define assert_rate(value, expected)                                        \
+  do {                                                                      \
+    double rate_value = (value), rate_expected = (expected);                \
     if (!(fabs(rate_value - rate_expected) <= 1e-12 * fabs(rate_expected))) \
-      fail_msg("%.17g and should be %.17g", rate_value, rate_expected); \
+      fail_msg("%.17g and should be %.17g", rate_value, rate_expected);     \
   } while (0)
 
 static void schedules_are_what_they_say(void **state) {
@@ -57,9 +57,10 @@ static void schedules_are_what_they_say(void **state) {
 
 /* ---- diagnoses ---- */
 
-static const char metrics_head_[] = "epoch,learning_rate,train_loss,train_accuracy,"
-                                    "validation_loss,validation_accuracy,seconds,"
-                                    "images_per_second\n";
+static const char metrics_head_[] =
+    "epoch,learning_rate,train_loss,train_accuracy,"
+    "validation_loss,validation_accuracy,seconds,"
+    "images_per_second\n";
 static const char gradients_head_[] =
     "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n";
 

@@ -34,8 +34,8 @@ typedef struct result {
 static void open_model(gf_model **out, const char *network, const char *fuse) {
   char text[512];
   gf_config *config;
-  snprintf(text, sizeof text,
-           "model:\n  family: vgg_stages\n  algorithm: direct\n%s  fuse: %s\n", network, fuse);
+  snprintf(text, sizeof text, "model:\n  family: vgg_stages\n  algorithm: direct\n%s  fuse: %s\n",
+           network, fuse);
   assert_ok(gf_config_parse(&config, "test", text));
   assert_ok(gf_model_open(out, device_test_device(), config, (gf_image_shape){SIDE, SIDE, COLOURS},
                           CLASSES, BATCH, SEED));
@@ -122,7 +122,7 @@ static void test_nodes(void **unused) {
 
 int main(void) {
 #define OF(k) \
-  {activations[k], test_activation, NULL, NULL, (void *)(uintptr_t)activations[k]}
+  { activations[k], test_activation, NULL, NULL, (void *)(uintptr_t)activations[k] }
   const struct CMUnitTest tests[] = {OF(0), OF(1), OF(2), OF(3), cmocka_unit_test(test_nodes)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -32,8 +32,8 @@ typedef struct direction {
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define TRAIN MODEL, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/", \
-      "gradflow/train.h"
+#define TRAIN \
+  MODEL, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/", "gradflow/train.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},
@@ -57,24 +57,19 @@ typedef struct library {
 } library;
 
 static const library libraries[] = {
-    {"CL/", {"host/device/"}},
-    {"clblast_c.h", {"host/device/blas.c"}},
-    {"stb/", {"host/report/"}},
-    {"sha256.h", {"host/"}},
-    {"jansson.h", {"host/"}},
-    {"libfyaml.h", {"host/base/"}},
-    {"zlib.h", {"host/data/"}},
-    {"Random123/", {"host/base/random.c"}},
-    {"popt.h", {"host/cli/"}},
-    {"", {"host/base/os.c"}},
+    {"CL/", {"host/device/"}},  {"clblast_c.h", {"host/device/blas.c"}},
+    {"stb/", {"host/report/"}}, {"sha256.h", {"host/"}},
+    {"jansson.h", {"host/"}},   {"libfyaml.h", {"host/base/"}},
+    {"zlib.h", {"host/data/"}}, {"Random123/", {"host/base/random.c"}},
+    {"popt.h", {"host/cli/"}},  {"", {"host/base/os.c"}},
 };
 
 static const char *const iso_c[] = {
-    "assert.h",   "complex.h",  "ctype.h",   "errno.h",       "fenv.h",     "float.h",
-    "inttypes.h", "iso646.h",   "limits.h",  "locale.h",      "math.h",     "setjmp.h",
-    "signal.h",   "stdalign.h", "stdarg.h",  "stdatomic.h",   "stdbool.h",  "stddef.h",
-    "stdint.h",   "stdio.h",    "stdlib.h",  "stdnoreturn.h", "string.h",   "tgmath.h",
-    "threads.h",  "time.h",     "uchar.h",   "wchar.h",       "wctype.h"};
+    "assert.h",   "complex.h",  "ctype.h",  "errno.h",       "fenv.h",    "float.h",
+    "inttypes.h", "iso646.h",   "limits.h", "locale.h",      "math.h",    "setjmp.h",
+    "signal.h",   "stdalign.h", "stdarg.h", "stdatomic.h",   "stdbool.h", "stddef.h",
+    "stdint.h",   "stdio.h",    "stdlib.h", "stdnoreturn.h", "string.h",  "tgmath.h",
+    "threads.h",  "time.h",     "uchar.h",  "wchar.h",       "wctype.h"};
 
 /* What the library does not call (host/ without host/cli/). */
 static const char *const calls[] = {"printf", "vprintf", "puts",  "putchar",    "perror", "exit",
@@ -193,29 +188,33 @@ static void check_text(sight *seen, const char *path, char *text) {
     line++;
     const char *first = p + strspn(p, " \t");
     const char *name = *first == '#' ? first + 1 + strspn(first + 1, " \t") : "";
-    if (begins(name, "include")) check_include(seen, path, line, name + strlen("include"));
-    else if (is_library) check_words(seen, path, line, p);
+    if (begins(name, "include"))
+      check_include(seen, path, line, name + strlen("include"));
+    else if (is_library)
+      check_words(seen, path, line, p);
   }
 }
 
 /* ---- walking ---- */
 
-static sight *seen_;       /* nftw has no argument for the caller */
+static sight *seen_; /* nftw has no argument for the caller */
 static size_t root_length_;
 
 static int visit(const char *path, const struct stat *info, int type, struct FTW *walk) {
   (void)info, (void)walk;
   const char *relative = path + root_length_ + 1;
   size_t length = strlen(path);
-  bool is_source = type == FTW_F && (!strcmp(path + length - 2, ".c") ||
-                                     !strcmp(path + length - 2, ".h"));
+  bool is_source =
+      type == FTW_F && (!strcmp(path + length - 2, ".c") || !strcmp(path + length - 2, ".h"));
   if (!is_source) return 0;
   char *text = NULL;
   size_t size = 0;
   if (gf__file_read(path, &text, &size) != GF_OK) return -1;
   const direction *from = direction_of(relative);
-  if (from) seen_->files[from - directions]++;
-  else gf__text_add(&seen_->breaches, "%s:1: a folder that no rule knows\n", relative);
+  if (from)
+    seen_->files[from - directions]++;
+  else
+    gf__text_add(&seen_->breaches, "%s:1: a folder that no rule knows\n", relative);
   check_text(seen_, relative, text);
   free(text);
   return 0;
@@ -241,9 +240,9 @@ static void sources_follow_the_rules(void **state) {
   static const struct {
     const char *folder;
     int least;
-  } expected[] = {{"host/base/", 14},  {"host/device/", 8}, {"host/ops/", 15},
-                  {"host/layers/", 8}, {"host/model/", 10}, {"host/data/", 4},
-                  {"host/report/", 8}, {"host/train/", 8},  {"host/cli/", 5},
+  } expected[] = {{"host/base/", 14},  {"host/device/", 8},     {"host/ops/", 15},
+                  {"host/layers/", 8}, {"host/model/", 10},     {"host/data/", 4},
+                  {"host/report/", 8}, {"host/train/", 8},      {"host/cli/", 5},
                   {"include/", 8},     {"tests/reference/", 12}};
   sight seen = {0};
   look(&seen, SOURCE_FOLDER);
@@ -263,29 +262,35 @@ static const struct {
 } planted[] = {
     {"host/base/text.c", "#include \"base/text.h\"\n#include <pthread.h>\n"},
     {"host/base/os.c", "#include <pthread.h>\n#include <sys/stat.h>\n"},
-    {"host/device/device.c", "#include <CL/cl.h>\n#include \"version.h\"\n"
-                             "#include <clblast_c.h>\n"},
+    {"host/device/device.c",
+     "#include <CL/cl.h>\n#include \"version.h\"\n"
+     "#include <clblast_c.h>\n"},
     {"host/device/blas.c", "#include <clblast_c.h>\n#include \"ops/pool.h\"\n"},
     {"host/ops/pool.c", "#include \"device/device.h\"\n#include <CL/cl.h>\n"},
     {"host/layers/pool.c", "// #include \"train/train.h\"\n# include \"model/graph.h\"\n"},
     {"host/model/plan.c", "\n\n#include <gradflow/train.h>\n"},
     {"host/data/idx.c", "#include <zlib.h>\n#include \"device/device.h\"\n"},
     {"host/report/chart.c", "#include <stb/stb_truetype.h>\n#include \"layers/layer.h\"\n"},
-    {"host/train/train.c", "#include \"data/dataset.h\"\n#include \"report/runs.h\"\n"
-                           "#include \"study/study.h\"\n#include <stb/stb_image.h>\n"},
-    {"host/cli/main.c", "#include <gradflow.h>\n#include \"report/table.h\"\n"
-                        "#include \"model/model.h\"\nint main(void) { printf(\"\"); exit(0); }\n"},
-    {"host/ops/print.c", "/* printf(1)\n exit(1) */ int puts_of(int);\n"
-                         "static const char *a = \"abort() \\\" exit(\"; // puts(a)\n"
-                         "int b = snprintf(c, format(printf, 2, 3)), d = e.exit(1);\n"
-                         "int f = g ? puts (\"\") : 0; /* here */\n"
-                         "fprintf(stderr, \"\");\n"
-                         "char h = '\"'; abort();\n"},
+    {"host/train/train.c",
+     "#include \"data/dataset.h\"\n#include \"report/runs.h\"\n"
+     "#include \"study/study.h\"\n#include <stb/stb_image.h>\n"},
+    {"host/cli/main.c",
+     "#include <gradflow.h>\n#include \"report/table.h\"\n"
+     "#include \"model/model.h\"\nint main(void) { printf(\"\"); exit(0); }\n"},
+    {"host/ops/print.c",
+     "/* printf(1)\n exit(1) */ int puts_of(int);\n"
+     "static const char *a = \"abort() \\\" exit(\"; // puts(a)\n"
+     "int b = snprintf(c, format(printf, 2, 3)), d = e.exit(1);\n"
+     "int f = g ? puts (\"\") : 0; /* here */\n"
+     "fprintf(stderr, \"\");\n"
+     "char h = '\"'; abort();\n"},
     {"host/other/new.c", "int x;\n"},
-    {"include/gradflow/model.h", "#include <stddef.h>\n#include <gradflow/status.h>\n"
-                                 "#include <CL/cl.h>\n#include \"base/error.h\"\n"},
-    {"tests/reference/ref_add.c", "#include \"reference.h\"\n#include <gradflow/status.h>\n"
-                                  "#include \"base/text.h\"\n#include MACRO\n"},
+    {"include/gradflow/model.h",
+     "#include <stddef.h>\n#include <gradflow/status.h>\n"
+     "#include <CL/cl.h>\n#include \"base/error.h\"\n"},
+    {"tests/reference/ref_add.c",
+     "#include \"reference.h\"\n#include <gradflow/status.h>\n"
+     "#include \"base/text.h\"\n#include MACRO\n"},
 };
 
 /* In the order of planted. */

@@ -28,8 +28,10 @@ static void add_before(gf__text *text, const problem *p, const char *source) {
 
 static void add_layer(gf__text *text, const problem *p, const char *name, const char *source) {
   gf__text_add(text, "    - {name: %s, type: %s, input: ", name, p->type->layer);
-  if (p->type->inputs) gf__text_add(text, "[%s, other]", source);
-  else gf__text_add(text, "%s", source);
+  if (p->type->inputs)
+    gf__text_add(text, "[%s, other]", source);
+  else
+    gf__text_add(text, "%s", source);
   gf__text_add(text, "%s}\n", p->keys);
 }
 
@@ -93,8 +95,10 @@ static float *read_result(gf_model *model, const gf__node *node, int k) {
   const gf__parameter *parameter = &node->parameters[k];
   float *out = floats_new(parameter->count);
   int index = index_of(model, parameter);
-  if (parameter->trainable) assert_ok(gf_model_read_gradient(model, index, out));
-  else assert_ok(gf_model_read_parameter(model, index, out));
+  if (parameter->trainable)
+    assert_ok(gf_model_read_gradient(model, index, out));
+  else
+    assert_ok(gf_model_read_parameter(model, index, out));
   return out;
 }
 
@@ -157,8 +161,7 @@ static void check_loss(gf_model *model, const problem *p, const subject *s,
   float sums[2];
   int hits;
   assert_ok(gf__model_read_results(model, 0, 1, sums));
-  assert_close(s, "loss", 1, sums, expected->loss,
-               &(tolerance){magnitude->loss, p->y_terms, 1});
+  assert_close(s, "loss", 1, sums, expected->loss, &(tolerance){magnitude->loss, p->y_terms, 1});
   ref_softmax_cross_entropy(p->n, p->image.channels, expected->x, p->labels, &hits, NULL);
   assert_true(sums[1] == (float)hits);
 }
@@ -286,8 +289,10 @@ static void test_behind_fused_activation(const problem *p, const subject *s) {
 static void test_inference_of(const problem *p, const subject *s) {
   problem_values v = problem_values_new(p, 0), magnitude = problem_magnitudes(p, &v);
   double *expected = v.y;
-  if (p->type->inference) p->type->inference(p, &v, expected);
-  else p->type->run(p, &v, &v);
+  if (p->type->inference)
+    p->type->inference(p, &v, expected);
+  else
+    p->type->run(p, &v, &v);
   if (p->type->random) memcpy(magnitude.y, v.x, p->y_count * sizeof *v.x);
   gf_model *model = open_model(p, "", false, "on");
   gf__node *node = node_of(model, "a");
@@ -392,9 +397,9 @@ static void test_dropout(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_layers),    cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_layers),       cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_accumulation), cmocka_unit_test(test_masks),
-      cmocka_unit_test(test_inference), cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_inference),    cmocka_unit_test(test_dropout),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -50,9 +50,9 @@ static const struct {
   int blocks;
   size_t total;
 } networks[] = {
-    {"none", "entry", 0, 59716},     {"none", "entry", 5, 336196},
-    {"identity", "entry", 0, 59716}, {"identity", "entry", 5, 336196},
-    {"none", "every", 5, 338500},    {"identity", "every", 5, 338500},
+    {"none", "entry", 0, 59716},          {"none", "entry", 5, 336196},
+    {"identity", "entry", 0, 59716},      {"identity", "entry", 5, 336196},
+    {"none", "every", 5, 338500},         {"identity", "every", 5, 338500},
     {"none", "every", 0, 59716 + 6 * 64}, {"none", "none", 5, 336196 - 64},
 };
 
@@ -257,10 +257,11 @@ static void the_seed_decides(void **state) {
 /* Two layers of one shape must not begin alike. */
 static void tensors_have_streams_of_their_own(void **state) {
   (void)state;
-  gf_model *model = open_model("model: {graph: [{name: a, type: conv2d, filters: 3},"
-                               "{name: b, type: conv2d, filters: 3},"
-                               "{type: global_avg_pool}]}",
-                               (gf_image_shape){5, 5, 3}, 3, 0);
+  gf_model *model = open_model(
+      "model: {graph: [{name: a, type: conv2d, filters: 3},"
+      "{name: b, type: conv2d, filters: 3},"
+      "{type: global_avg_pool}]}",
+      (gf_image_shape){5, 5, 3}, 3, 0);
   float *a = read_parameter(model, find_parameter(model, "a.weight")),
         *b = read_parameter(model, find_parameter(model, "b.weight"));
   for (int i = 0; i < 81; i++) assert_true(a[i] != b[i]);
@@ -303,9 +304,10 @@ static void what_is_written_is_read(void **state) {
 static void conv2d_weights_have_pytorchs_layout(void **state) {
   (void)state;
   enum { H = 2, W = 3, C = 2, K = 4 };
-  gf_model *model = open_model("model: {graph: [{name: conv, type: conv2d, filters: 4, "
-                               "kernel: [2, 3], bias: false}]}",
-                               (gf_image_shape){H, W, C}, K, 0);
+  gf_model *model = open_model(
+      "model: {graph: [{name: conv, type: conv2d, filters: 4, "
+      "kernel: [2, 3], bias: false}]}",
+      (gf_image_shape){H, W, C}, K, 0);
   float w[K * C * H * W], x[H * W * C], logits[K];
   fill_parameter(model, 0, 1, w);
   for (int i = 0; i < H * W * C; i++) x[i] = (float)(i * i + 1);
@@ -327,9 +329,10 @@ static void conv2d_weights_have_pytorchs_layout(void **state) {
 static void linear_weights_have_pytorchs_layout(void **state) {
   (void)state;
   enum { H = 2, W = 3, C = 2, K = 4, N = H * W * C };
-  gf_model *model = open_model("model: {graph: [{type: flatten}, "
-                               "{name: last, type: linear, outputs: 4}]}",
-                               (gf_image_shape){H, W, C}, K, 0);
+  gf_model *model = open_model(
+      "model: {graph: [{type: flatten}, "
+      "{name: last, type: linear, outputs: 4}]}",
+      (gf_image_shape){H, W, C}, K, 0);
   float w[K * N], bias[K], x[N], logits[K];
   fill_parameter(model, 0, 1, w);
   fill_parameter(model, 1, 1000, bias);
@@ -418,8 +421,7 @@ static const struct {
      "batch_norm, leaky_relu, relu, tanh, sigmoid, avg_pool, max_pool, global_avg_pool, add, "
      "flatten, dropout, softmax_cross_entropy"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
-     GF_ERROR_CONFIG,
-     "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},
+     GF_ERROR_CONFIG, "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},
     {"model:\n  graph:\n    - {type: add, input: [input, later]}\n    - {name: later, type: relu}",
      GF_ERROR_CONFIG, "net:3:34: there is no node 'later' before this one"},
     {"model:\n  graph:\n    - {name: a, type: relu}\n    - {name: a, type: relu}", GF_ERROR_CONFIG,
@@ -460,7 +462,8 @@ static const struct {
      "global_avg_pool before it"},
     /* Its graph: the line "graph:", three of the entry, five a reduction. */
     {"model: {family: vgg_stages, blocks_per_stage: 0, stages: 4}", GF_ERROR_SHAPE,
-     "the network of model.family does not fit images of 8x8: vgg_stages:22:3: avg_pool 'reduction_3_pool' with input 'reduction_3_act_0' (1x1x32): a 2x2 "
+     "the network of model.family does not fit images of 8x8: vgg_stages:22:3: avg_pool "
+     "'reduction_3_pool' with input 'reduction_3_act_0' (1x1x32): a 2x2 "
      "window does not fit a 1x1 image with padding 0x0"},
 };
 

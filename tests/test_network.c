@@ -47,8 +47,8 @@ typedef struct variant {
 } variant;
 
 static const variant variants_[] = {
-    {"none", "entry", "on"},     {"none", "entry", "off"},    {"identity", "entry", "on"},
-    {"identity", "entry", "off"}, {"none", "every", "on"},    {"none", "every", "off"},
+    {"none", "entry", "on"},      {"none", "entry", "off"}, {"identity", "entry", "on"},
+    {"identity", "entry", "off"}, {"none", "every", "on"},  {"none", "every", "off"},
     {"identity", "every", "on"},
 };
 
@@ -111,10 +111,10 @@ static void close_twins(twins *t) {
   ref_network_free(&t->reference);
 }
 
-#define assert_near(value, expected, tolerance, name)                                            \
-  do {                                                                                           \
-    double near_value = (value), near_expected = (expected);                                     \
-    if (!(fabs(near_value - near_expected) <= (tolerance)))                                      \
+#define assert_near(value, expected, tolerance, name)                                              \
+  do {                                                                                             \
+    double near_value = (value), near_expected = (expected);                                       \
+    if (!(fabs(near_value - near_expected) <= (tolerance)))                                        \
       fail_msg("%s: %.9g and should be %.9g +- %.2g", name, near_value, near_expected, tolerance); \
   } while (0)
 
@@ -142,7 +142,8 @@ static void compare_gradients(const twins *t, const variant *v) {
     assert_non_null(values);
     assert_ok(gf_model_read_gradient(t->model, i, values));
     double reference = l2(r->count, r->gradient), error = distance(r->count, values, r->gradient);
-    if (is_idle(v, r)) assert_near(error, 0, 1e-6, r->name);
+    if (is_idle(v, r))
+      assert_near(error, 0, 1e-6, r->name);
     else {
       assert_true(reference > 1e-6);
       assert_near(error / reference, 0, 2e-5, r->name);
@@ -204,8 +205,7 @@ static void training_is_the_references(void **state) {
     int b = step % BATCHES, count = step == 4 ? BATCH - 3 : BATCH;
     gf_loss loss;
     assert_ok(gf_trainer_step(t.trainer, images_[b], labels_[b], count, rate_, &loss, NULL));
-    double expected =
-        ref_network_step(t.reference, images_double_[b], labels_[b], count, rate_, 0);
+    double expected = ref_network_step(t.reference, images_double_[b], labels_[b], count, rate_, 0);
     assert_near(loss.loss, expected, 1e-4, "loss");
     if (step == 0) first = loss.loss;
     last = loss.loss;
@@ -333,7 +333,8 @@ static void compare_statistics(const gf_gradient *g, size_t count, const float *
   assert_int_equal(g->nonfinite, 0);
   if (weights > 0)
     assert_near(g->update_ratio, sqrt(moved / weights), 1e-5 * sqrt(moved / weights), g->parameter);
-  else assert_true(isnan(g->update_ratio));
+  else
+    assert_true(isnan(g->update_ratio));
   free(wide);
 }
 
@@ -346,8 +347,7 @@ typedef struct optimizer_case {
 } optimizer_case;
 
 static const optimizer_case optimizers_[] = {
-    {"{name: adam, beta1: 0.8, beta2: 0.95, eps: 1e-3, weight_decay: 0.1}",
-     .is_adam = true,
+    {"{name: adam, beta1: 0.8, beta2: 0.95, eps: 1e-3, weight_decay: 0.1}", .is_adam = true,
      .adam = {0.01, 0.8, 0.95, 1e-3, 0.1}},
     {"{name: sgd, momentum: 0.7, weight_decay: 0.1}", .sgd = {0.01, 0.7, 0.1}},
 };
@@ -358,7 +358,8 @@ static void optimizers_are_the_references(void **state) {
   snprintf(yaml, sizeof yaml,
            "model: {graph: [{name: a, type: conv2d, filters: 8, padding: 1}, {type: batch_norm}, "
            "{type: leaky_relu}, {type: global_avg_pool}, {type: linear, outputs: 10}]}\n"
-           "optimizer: %s", o->yaml);
+           "optimizer: %s",
+           o->yaml);
   gf_config *config = parse_config(yaml);
   gf_model *model = NULL;
   gf_trainer *trainer = NULL;
@@ -380,8 +381,10 @@ static void optimizers_are_the_references(void **state) {
       assert_ok(gf_model_read_parameter(model, i, after));
       assert_ok(gf_model_read_gradient(model, i, gradient));
       for (size_t k = 0; k < p.count; k++) w[k] = before[i][k], g[k] = gradient[k];
-      if (o->is_adam) ref_adam_step(&o->adam, step, p.count, g, w, state_[i][0], state_[i][1]);
-      else ref_sgd_step(&o->sgd, p.count, g, w, state_[i][0]);
+      if (o->is_adam)
+        ref_adam_step(&o->adam, step, p.count, g, w, state_[i][0], state_[i][1]);
+      else
+        ref_sgd_step(&o->sgd, p.count, g, w, state_[i][0]);
       assert_near(distance(p.count, after, w), 0, 1e-6 * l2(p.count, w) + 1e-9, p.name);
       assert_string_equal(rows[i].parameter, p.name);
       assert_string_equal(rows[i].layer, p.layer);
@@ -404,8 +407,9 @@ static void trainers_refuse_what_cannot_be_trained(void **state) {
                gf_trainer_open(&trainer, model, config));
   gf_model_free(&model);
   gf_config_free(&config);
-  config = parse_config("model: {graph: [{type: flatten}, {type: linear, outputs: 3}]}\n"
-                        "optimizer: {name: sgd, beta1: 0.9}");
+  config = parse_config(
+      "model: {graph: [{type: flatten}, {type: linear, outputs: 3}]}\n"
+      "optimizer: {name: sgd, beta1: 0.9}");
   assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){2, 2, 3}, 3, 1, 0));
   assert_fails(GF_ERROR_CONFIG,
                "net:2:24: unknown key 'beta1' in optimizer; known keys: name, learning_rate, "
@@ -422,10 +426,12 @@ static void trainers_refuse_what_cannot_be_trained(void **state) {
 }
 
 #define OF(test, table, i) \
-  {.name = #test " " #i, .test_func = (test), .initial_state = (void *)&(table)[i]}
-#define GRAPH(i) \
-  {.name = "fusion_changes_nothing " #i, .test_func = fusion_changes_nothing, \
-   .initial_state = (void *)graphs_[i]}
+  { .name = #test " " #i, .test_func = (test), .initial_state = (void *)&(table)[i] }
+#define GRAPH(i)                                                               \
+  {                                                                            \
+    .name = "fusion_changes_nothing " #i, .test_func = fusion_changes_nothing, \
+    .initial_state = (void *)graphs_[i]                                        \
+  }
 
 int main(void) {
   make_images();

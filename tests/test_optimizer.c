@@ -189,8 +189,8 @@ static void test_adam_by_hand(void **unused) {
   const settings halves = {"adam", "  beta1: 0.5\n  beta2: 0.75\n  eps: 0\n", 0, 0.5, 0.75, 0, 0};
   expect_steps(&halves, 1, 2, (float[]){1, -3}, (double[]){1, 1 + 5.0 / 3 / sqrt(39.0 / 7)}, 2);
   /* Decay alone: g = 1 and then 1/2; m = 1/2, v = 1/4 at both. */
-  const settings decay = {"adam", "  beta1: 0.5\n  beta2: 0.75\n  eps: 0\n  weight_decay: 0.5\n",
-                          0.5, 0.5, 0.75, 0, 0};
+  const settings decay = {
+      "adam", "  beta1: 0.5\n  beta2: 0.75\n  eps: 0\n  weight_decay: 0.5\n", 0.5, 0.5, 0.75, 0, 0};
   expect_steps(&decay, 1, 2, (float[]){0, 0}, (double[]){1, 1 - 2.0 / 3 / sqrt(4.0 / 7)}, 2);
   /* eps as large as the gradient halves the step; so does PyTorch's, which adds it after the
    * correction of the second mean. */

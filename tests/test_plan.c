@@ -234,8 +234,8 @@ static void check(const char *yaml, int side, int channels) {
 static void the_studys_networks_keep_what_they_need(void **state) {
   (void)state;
   static const char *const shortcuts[] = {"none", "identity"}, *const fuse[] = {"on", "off"},
-                    *const norms[] = {"none", "entry", "every"},
-                    *const activations[] = {"leaky_relu", "tanh"};
+                           *const norms[] = {"none", "entry", "every"},
+                           *const activations[] = {"leaky_relu", "tanh"};
   for (int variant = 0; variant < 2 * 2 * 3 * 2 * 3; variant++) {
     char yaml[256];
     snprintf(yaml, sizeof yaml,
@@ -283,8 +283,13 @@ static void branched_graphs_keep_what_they_need(void **state) {
 
 /* Nodes of one shape, each on what was drawn; what nothing reads is summed in the end. */
 static void random_graph(gf__text *out, uint32_t seed) {
-  static const char *const kinds[] = {"conv2d, filters: 3, padding: 1", "batch_norm", "leaky_relu",
-                                      "tanh", "dropout", "add", "add",
+  static const char *const kinds[] = {"conv2d, filters: 3, padding: 1",
+                                      "batch_norm",
+                                      "leaky_relu",
+                                      "tanh",
+                                      "dropout",
+                                      "add",
+                                      "add",
                                       "max_pool, kernel: 3, stride: 1, padding: 1"};
   enum { NODES = 14 };
   bool is_read[NODES + 1] = {true};

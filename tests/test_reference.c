@@ -204,8 +204,8 @@ static void test_activations_by_hand(void **unused) {
       {"relu", -2, 0, 0, 0},
       {"relu", 3, 0, 3, 1},
       {"relu", 0, 0, 0, 0},
-      {"tanh", 0.54930614433405485, 0, 0.5, 0.75},        /* ln(3) / 2 */
-      {"sigmoid", 1.0986122886681098, 0, 0.75, 0.1875},   /* ln(3) */
+      {"tanh", 0.54930614433405485, 0, 0.5, 0.75},      /* ln(3) / 2 */
+      {"sigmoid", 1.0986122886681098, 0, 0.75, 0.1875}, /* ln(3) */
       {"sigmoid", -1000, 0, 0, 0},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -398,20 +398,13 @@ static void test_statistics_and_cosine(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_output_size),
-      cmocka_unit_test(test_conv2d_by_hand),
-      cmocka_unit_test(test_conv2d_gradient),
-      cmocka_unit_test(test_batch_norm_by_hand),
-      cmocka_unit_test(test_batch_norm_gradient),
-      cmocka_unit_test(test_activations_by_hand),
-      cmocka_unit_test(test_activation_gradients),
-      cmocka_unit_test(test_pools_by_hand),
-      cmocka_unit_test(test_pool_gradients),
-      cmocka_unit_test(test_linear),
-      cmocka_unit_test(test_add_flatten_dropout),
-      cmocka_unit_test(test_softmax_cross_entropy),
-      cmocka_unit_test(test_adam_by_hand),
-      cmocka_unit_test(test_sgd_by_hand),
+      cmocka_unit_test(test_output_size),           cmocka_unit_test(test_conv2d_by_hand),
+      cmocka_unit_test(test_conv2d_gradient),       cmocka_unit_test(test_batch_norm_by_hand),
+      cmocka_unit_test(test_batch_norm_gradient),   cmocka_unit_test(test_activations_by_hand),
+      cmocka_unit_test(test_activation_gradients),  cmocka_unit_test(test_pools_by_hand),
+      cmocka_unit_test(test_pool_gradients),        cmocka_unit_test(test_linear),
+      cmocka_unit_test(test_add_flatten_dropout),   cmocka_unit_test(test_softmax_cross_entropy),
+      cmocka_unit_test(test_adam_by_hand),          cmocka_unit_test(test_sgd_by_hand),
       cmocka_unit_test(test_statistics_and_cosine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

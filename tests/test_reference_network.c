@@ -29,9 +29,15 @@ static void fill(double *values, size_t count) {
 
 static const int labels_[] = {4, 0, 2};
 
-static const ref_network_options small_ = {.height = 8, .width = 8, .channels = 3, .classes = 5,
-                                           .stages = 2, .blocks_per_stage = 1, .filters = 4,
-                                           .slope = 0.2, .batch = 3};
+static const ref_network_options small_ = {.height = 8,
+                                           .width = 8,
+                                           .channels = 3,
+                                           .classes = 5,
+                                           .stages = 2,
+                                           .blocks_per_stage = 1,
+                                           .filters = 4,
+                                           .slope = 0.2,
+                                           .batch = 3};
 static double images_[3 * 8 * 8 * 3];
 
 static ref_network *open_network(ref_network_options options) {
@@ -61,9 +67,15 @@ static void test_network_counts(void **unused) {
     int blocks, total, norm_every;
   } rows[] = {{0, 59716, 0}, {5, 336196, 0}, {5, 338500, 1}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    ref_network *network = open_network((ref_network_options){
-        .height = 32, .width = 32, .channels = 3, .classes = 100, .stages = 3, .filters = 32,
-        .blocks_per_stage = rows[i].blocks, .norm_every = rows[i].norm_every, .batch = 1});
+    ref_network *network = open_network((ref_network_options){.height = 32,
+                                                              .width = 32,
+                                                              .channels = 3,
+                                                              .classes = 100,
+                                                              .stages = 3,
+                                                              .filters = 32,
+                                                              .blocks_per_stage = rows[i].blocks,
+                                                              .norm_every = rows[i].norm_every,
+                                                              .batch = 1});
     assert_int_equal(ref_network_parameter_total(network), rows[i].total);
     ref_network_free(&network);
     assert_null(network);
@@ -178,9 +190,14 @@ static void test_network_pools_shortcut(void **unused) {
 /* One channel of 2x2 pixels through convolutions that multiply by 1. */
 static void test_network_order(void **unused) {
   (void)unused;
-  ref_network *network = open_network((ref_network_options){
-      .height = 2, .width = 2, .channels = 1, .classes = 2, .stages = 1, .filters = 1,
-      .slope = 0.2, .batch = 1});
+  ref_network *network = open_network((ref_network_options){.height = 2,
+                                                            .width = 2,
+                                                            .channels = 1,
+                                                            .classes = 2,
+                                                            .stages = 1,
+                                                            .filters = 1,
+                                                            .slope = 0.2,
+                                                            .batch = 1});
   static const char *const convs[] = {"input_conv.weight", "reduction_0_conv_0.weight",
                                       "reduction_0_conv_1.weight"};
   for (int i = 0; i < 3; i++) ref_network_find(network, convs[i])->value[4] = 1;
@@ -189,8 +206,8 @@ static void test_network_order(void **unused) {
   set(network, "reduction_0_conv_1.bias", -2);
   set(network, "logit_linear.weight", 1);
   ref_network_forward(network, (double[]){1, -1, 1, -1}, labels_ + 1, 1, true, NULL);
-  double high = 2 / sqrt(1 + 1e-5), low = -0.2 * high;  /* entry: conv, norm, activation */
-  double pooled = ((high - 1) + 0.2 * (low - 1)) / 2;   /* conv, activation, then the pool */
+  double high = 2 / sqrt(1 + 1e-5), low = -0.2 * high; /* entry: conv, norm, activation */
+  double pooled = ((high - 1) + 0.2 * (low - 1)) / 2;  /* conv, activation, then the pool */
   assert_near(ref_network_logits(network)[0], 0.2 * (pooled - 2), 1e-12);
   ref_network_free(&network);
 }
@@ -213,8 +230,8 @@ static void test_network_gradient(void **unused) {
       const ref_tensor *tensor = ref_network_tensor(network, i);
       if (!tensor->trainable) continue;
       /* A norm takes away what a bias before it adds: that gradient is 0 by design. */
-      bool cancelled = options.norm_every && strstr(tensor->name, "_conv_") &&
-                       strstr(tensor->name, ".bias");
+      bool cancelled =
+          options.norm_every && strstr(tensor->name, "_conv_") && strstr(tensor->name, ".bias");
       double direction[4 * 4 * 9], slope = 0, losses[2];
       fill(direction, tensor->count);
       for (size_t k = 0; k < tensor->count; k++) slope += direction[k] * tensor->gradient[k];
@@ -276,14 +293,10 @@ static void test_network_inference(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_network_counts),
-      cmocka_unit_test(test_network_names),
-      cmocka_unit_test(test_network_by_hand),
-      cmocka_unit_test(test_network_pools_shortcut),
-      cmocka_unit_test(test_network_order),
-      cmocka_unit_test(test_network_gradient),
-      cmocka_unit_test(test_network_step),
-      cmocka_unit_test(test_network_inference),
+      cmocka_unit_test(test_network_counts),  cmocka_unit_test(test_network_names),
+      cmocka_unit_test(test_network_by_hand), cmocka_unit_test(test_network_pools_shortcut),
+      cmocka_unit_test(test_network_order),   cmocka_unit_test(test_network_gradient),
+      cmocka_unit_test(test_network_step),    cmocka_unit_test(test_network_inference),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

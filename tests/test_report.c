@@ -377,12 +377,9 @@ static void test_places(void **state) {
 
 static void test_extreme_axes(void **state) {
   (void)state;
-  static const double ends[][2] = {{-DBL_MAX, DBL_MAX},
-                                   {DBL_MAX, DBL_MAX},
-                                   {0, DBL_MIN},
-                                   {1e16, 1e16 + 2},
-                                   {1e-289, 1.0000002e-289},
-                                   {-5e-324, 5e-324}};
+  static const double ends[][2] = {
+      {-DBL_MAX, DBL_MAX}, {DBL_MAX, DBL_MAX},       {0, DBL_MIN},
+      {1e16, 1e16 + 2},    {1e-289, 1.0000002e-289}, {-5e-324, 5e-324}};
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
     for (int most = 1; most < 20; most += 6) {
       gf__axis axis = gf__axis_linear(ends[i][0], ends[i][1], most);
@@ -402,8 +399,9 @@ static const gf__csv_column name_and_value[] = {{"name", true}, {"value", false}
 
 static void test_csv(void **state) {
   (void)state;
-  const char *path = write_text("a.csv", "value,other,name\r\n1.5,x,first\r\n-2e-45,,second\r\n"
-                                         "nan,,\r\ninf,y,fourth\r\n7,to");
+  const char *path = write_text("a.csv",
+                                "value,other,name\r\n1.5,x,first\r\n-2e-45,,second\r\n"
+                                "nan,,\r\ninf,y,fourth\r\n7,to");
   gf__csv csv;
   assert_int_equal(gf__csv_read(&csv, path, name_and_value, 2), GF_OK);
   assert_int_equal(csv.rows, 4); /* the fifth was cut off */
@@ -507,8 +505,8 @@ static void test_table_shortens_and_cleans(void **state) {
   (void)state;
   static const gf__table_column columns[] = {{"a", false}, {"b", false}};
   gf__table table = {.columns = columns, .column_count = 2};
-  gf__table_add(&table, "%s", "日本語日本語日本語");     /* 18 columns */
-  gf__table_add(&table, "%s", "\x1b[31mred alert");      /* 14 columns */
+  gf__table_add(&table, "%s", "日本語日本語日本語"); /* 18 columns */
+  gf__table_add(&table, "%s", "\x1b[31mred alert");  /* 14 columns */
   gf__text text = {0};
   assert_int_equal(gf__table_text(&table, 10, &text), GF_OK); /* no column falls below 8 */
   assert_string_equal(text.data,
@@ -526,13 +524,20 @@ static void test_utf8(void **state) {
     uint32_t code;
     int bytes, columns;
   } cases[] = {
-      {"a", 'a', 1, 1},           {"é", 0xe9, 2, 1},
-      {"⁻", 0x207b, 3, 1},        {"日", 0x65e5, 3, 2},
-      {"😀", 0x1f600, 4, 2},      {"\xcc\x81", 0x301, 2, 0},
-      {"\x80", 0xfffd, 1, 1},     {"\xc0\xaf", 0xfffd, 1, 2},
-      {"\xed\xa0\x80", 0xfffd, 1, 3}, {"\xf4\x90\x80\x80", 0xfffd, 1, 4},
-      {"\n", 0xfffd, 1, 1},       {"\xc2\x85", 0xfffd, 2, 1},
-      {"\xe2\x81", 0xfffd, 1, 2}, {"", 0, 0, 0},
+      {"a", 'a', 1, 1},
+      {"é", 0xe9, 2, 1},
+      {"⁻", 0x207b, 3, 1},
+      {"日", 0x65e5, 3, 2},
+      {"😀", 0x1f600, 4, 2},
+      {"\xcc\x81", 0x301, 2, 0},
+      {"\x80", 0xfffd, 1, 1},
+      {"\xc0\xaf", 0xfffd, 1, 2},
+      {"\xed\xa0\x80", 0xfffd, 1, 3},
+      {"\xf4\x90\x80\x80", 0xfffd, 1, 4},
+      {"\n", 0xfffd, 1, 1},
+      {"\xc2\x85", 0xfffd, 2, 1},
+      {"\xe2\x81", 0xfffd, 1, 2},
+      {"", 0, 0, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *text = cases[i].text;
@@ -618,8 +623,14 @@ static void test_values_stand_where_the_axis_says(void **state) {
   gf_series series[] = {
       {.name = "low", .y = low, .count = 5, .shade = 1, .hue = 0},
       {.name = "high", .x = x, .y = high, .count = 5, .shade = 1, .hue = 1, .dashed = 1}};
-  picture p = draw((gf_chart){.title = "t", .x_label = "x", .y_label = "y", .note = "n",
-                              .series = series, .count = 2, .y_min = 0, .y_max = 10});
+  picture p = draw((gf_chart){.title = "t",
+                              .x_label = "x",
+                              .y_label = "y",
+                              .note = "n",
+                              .series = series,
+                              .count = 2,
+                              .y_min = 0,
+                              .y_max = 10});
   for (int i = 1; i < 10; i++) assert_true(count_near(&p, i / 10.0, 0.2, blue) >= 14);
   int row = (int)(p.bottom - 0.75 * (p.bottom - p.top));
   int dashes = count_in_box(&p, p.left, row, p.right, row + 1, vermillion);
@@ -647,7 +658,8 @@ static void test_log_axis_leaves_out_zeros(void **state) {
   (void)state;
   double y[] = {1e-2, 1e-2, 0, 1e-2, 1e-2, -1, 1e-2};
   gf_series series = {.y = y, .count = 7, .shade = 1};
-  picture p = draw((gf_chart){.series = &series, .count = 1, .log_y = 1, .y_min = 1e-4, .y_max = 1});
+  picture p =
+      draw((gf_chart){.series = &series, .count = 1, .log_y = 1, .y_min = 1e-4, .y_max = 1});
   assert_true(count_near(&p, 0.5 / 6, 0.5, blue) >= 14);
   assert_true(count_near(&p, 3.5 / 6, 0.5, blue) >= 14);
   assert_int_equal(count_near(&p, 2.0 / 6, 0.5, blue), 0);
@@ -715,8 +727,7 @@ static void test_shades_run_from_light_to_dark(void **state) {
   (void)state;
   double y[3][2] = {{1, 1}, {2, 2}, {3, 3}};
   gf_series series[3];
-  for (int i = 0; i < 3; i++)
-    series[i] = (gf_series){.y = y[i], .count = 2, .shade = (float)i / 2};
+  for (int i = 0; i < 3; i++) series[i] = (gf_series){.y = y[i], .count = 2, .shade = (float)i / 2};
   picture p = draw((gf_chart){.series = series, .count = 3, .y_max = 4});
   int last = 256;
   for (int i = 0; i < 3; i++) {
@@ -733,8 +744,13 @@ static void test_reference_line(void **state) {
   (void)state;
   double y[] = {1, 1};
   gf_series series = {.y = y, .count = 2, .shade = 1};
-  gf_chart chart = {.series = &series, .count = 1, .log_y = 1, .y_min = 1e-10, .y_max = 1,
-                    .reference = 1e-8, .reference_name = "eps"};
+  gf_chart chart = {.series = &series,
+                    .count = 1,
+                    .log_y = 1,
+                    .y_min = 1e-10,
+                    .y_max = 1,
+                    .reference = 1e-8,
+                    .reference_name = "eps"};
   picture p = draw(chart);
   int row = (int)(p.bottom - 0.2 * (p.bottom - p.top));
   assert_true(count_in_box(&p, p.left + 60, row - 1, p.right, row + 2, frame) > 300);
@@ -757,8 +773,8 @@ static void test_many_names_stay_apart(void **state) {
     y[i] = i;
   }
   gf_series series = {.y = y, .count = COUNT, .shade = 1};
-  picture p = draw((gf_chart){.series = &series, .count = 1, .x_names = pointers,
-                              .x_name_count = COUNT});
+  picture p =
+      draw((gf_chart){.series = &series, .count = 1, .x_names = pointers, .x_name_count = COUNT});
   int runs = 0, widest = 0, width = 0;
   for (int x = p.left; x < p.width; x++) {
     int ink = 0;
@@ -782,8 +798,14 @@ static void test_many_names_stay_apart(void **state) {
   longest[sizeof longest - 1] = 0;
   const char *two[] = {longest, "short"};
   gf_series both = {.name = longest, .y = y, .count = 2, .shade = 1};
-  p = draw((gf_chart){.title = longest, .note = longest, .x_label = longest, .y_label = longest,
-                      .series = &both, .count = 1, .x_names = two, .x_name_count = 2});
+  p = draw((gf_chart){.title = longest,
+                      .note = longest,
+                      .x_label = longest,
+                      .y_label = longest,
+                      .series = &both,
+                      .count = 1,
+                      .x_names = two,
+                      .x_name_count = 2});
   assert_true(p.bottom - p.top > 250);
   stbi_image_free(p.rgb);
 }
@@ -794,8 +816,8 @@ static void test_many_names_in_the_legend(void **state) {
   static gf_series series[COUNT];
   double y[] = {1, 2};
   for (int i = 0; i < COUNT; i++)
-    series[i] = (gf_series){.name = "a run of some length", .y = y, .count = 2, .shade = 1,
-                            .hue = i};
+    series[i] =
+        (gf_series){.name = "a run of some length", .y = y, .count = 2, .shade = 1, .hue = i};
   picture p = draw((gf_chart){.series = series, .count = COUNT});
   assert_true(p.bottom - p.top > 350);
   stbi_image_free(p.rgb);
@@ -803,7 +825,8 @@ static void test_many_names_in_the_legend(void **state) {
 
 static void test_grid_of_charts(void **state) {
   (void)state;
-  gf_chart charts[] = {{.title = "a"}, {.title = "b", .width = 400, .height = 300},
+  gf_chart charts[] = {{.title = "a"},
+                       {.title = "b", .width = 400, .height = 300},
                        {.title = "c", .width = 500, .height = 900}};
   const char *path = in_folder("grid.png");
   assert_int_equal(gf_charts_write(path, charts, 3, 2), GF_OK);
@@ -832,7 +855,8 @@ static void test_wrong_charts(void **state) {
       {{.title = "t", .width = 100},
        "%s: the chart 't' of 100 x 800 pixels: must be 320 x 240 to 16384 x 16384"},
       {{.height = 20000},
-       "%s: the chart 'without a title' of 1200 x 20000 pixels: must be 320 x 240 to 16384 x 16384"},
+       "%s: the chart 'without a title' of 1200 x 20000 pixels: must be 320 x 240 to 16384 x "
+       "16384"},
       {{.title = "t", .count = 1}, "%s: the chart 't' has 1 series and 0 names of x"},
       {{.title = "t", .series = &series, .count = 1}, "%s: series 0 of the chart 't' has 2 values"},
       {{.title = "t", .y_min = 2, .y_max = 1}, "%s: the chart 't' cannot show y from 2 to 1"},
@@ -842,8 +866,8 @@ static void test_wrong_charts(void **state) {
   };
   const char *path = in_folder("wrong.png");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-    assert_failed(gf_charts_write(path, &cases[i].chart, 1, 1), GF_ERROR_ARGUMENT,
-                  cases[i].message, path);
+    assert_failed(gf_charts_write(path, &cases[i].chart, 1, 1), GF_ERROR_ARGUMENT, cases[i].message,
+                  path);
   gf_chart chart = {.title = "t"};
   assert_failed(gf_charts_write(path, &chart, 0, 1), GF_ERROR_ARGUMENT,
                 "%s: 0 charts in 1 columns: must be 1 to 1024 in at least 1", path);
@@ -971,8 +995,9 @@ static void test_pictures_of_a_run(void **state) {
   const char *run = make_run("run", 3, gradients.data);
   gf__text_free(&gradients);
   assert_int_equal(gf_plot_runs(&run, 1, NULL, note_written, &written), GF_OK);
-  assert_string_equal(written.data, "run/loss.png run/accuracy.png run/gradient_flow.png "
-                                    "run/gradient_flow_linear.png ");
+  assert_string_equal(written.data,
+                      "run/loss.png run/accuracy.png run/gradient_flow.png "
+                      "run/gradient_flow_linear.png ");
   gf__text_free(&written);
   assert_int_equal(files_in(run), 6);
 
@@ -1012,8 +1037,9 @@ static void test_comparison_of_runs(void **state) {
   (void)state;
   char paths[3][128];
   snprintf(paths[0], sizeof paths[0], "%s",
-           make_run("deep", 3, "1,1,a,a.weight,1e-9,1,1,0,1\n1,1,b,b.weight,1e-5,1,1,0,1\n"
-                               "1,1,c,c.weight,1e-1,1,1,0,1\n"));
+           make_run("deep", 3,
+                    "1,1,a,a.weight,1e-9,1,1,0,1\n1,1,b,b.weight,1e-5,1,1,0,1\n"
+                    "1,1,c,c.weight,1e-1,1,1,0,1\n"));
   snprintf(paths[1], sizeof paths[1], "%s",
            make_run("flat", 3, "1,1,a,a.weight,1e-3,1,1,0,1\n1,1,b,b.weight,1e-3,1,1,0,1\n"));
   snprintf(paths[2], sizeof paths[2], "%s", make_run("bare", 0, NULL));
@@ -1068,8 +1094,9 @@ static void test_panels_share_their_range(void **state) {
 
 static void test_plot_errors(void **state) {
   (void)state;
-  const char *run = make_run("run", 1, "1,1,a,a.weight,1,1,1,0,1\n1,1,b,b.weight,1,1,1,0,1\n"
-                                       "2,1,a,a.weight,1,1,1,0,1\n2,1,c,c.weight,1,1,1,0,1\n");
+  const char *run = make_run("run", 1,
+                             "1,1,a,a.weight,1,1,1,0,1\n1,1,b,b.weight,1,1,1,0,1\n"
+                             "2,1,a,a.weight,1,1,1,0,1\n2,1,c,c.weight,1,1,1,0,1\n");
   assert_failed(gf_plot_runs(&run, 1, NULL, NULL, NULL), GF_ERROR_DATA,
                 "%s/gradients.csv:5: the parameter 'c.weight' is not in the first record", run);
   const char *none = in_folder("none");

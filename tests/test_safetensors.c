@@ -15,11 +15,12 @@
 #include "base/text.h"
 #include "fixture.h"
 
-static const char network_[] = "model: {graph: ["
-                               "{name: conv, type: conv2d, filters: 3, kernel: [2, 3]},"
-                               "{name: norm, type: batch_norm},"
-                               "{name: pool, type: global_avg_pool},"
-                               "{name: last, type: linear, outputs: 5}]}";
+static const char network_[] =
+    "model: {graph: ["
+    "{name: conv, type: conv2d, filters: 3, kernel: [2, 3]},"
+    "{name: norm, type: batch_norm},"
+    "{name: pool, type: global_avg_pool},"
+    "{name: last, type: linear, outputs: 5}]}";
 
 /* The network's tensors in their order. */
 static const struct {
@@ -309,15 +310,16 @@ static void damaged_files_are_refused(void **state) {
 /* jansson's words follow the colon, so only the beginning is compared. */
 static void headers_that_are_not_json_are_refused(void **state) {
   (void)state;
-  static const char *const headers[] = {
-      "not JSON at all", "{\"conv.bias\": {}, \"conv.bias\": {}}", "{\"a\": ", "{\"\xff\": {}}"};
+  static const char *const headers[] = {"not JSON at all", "{\"conv.bias\": {}, \"conv.bias\": {}}",
+                                        "{\"a\": ", "{\"\xff\": {}}"};
   gf_model *model = open_model(1);
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     char start[256];
     write_file("e.safetensors", headers[i], 0, "", 0);
     assert_int_equal(gf_model_load(model, in_folder("e.safetensors")), GF_ERROR_DATA);
-    int length = snprintf(start, sizeof start, "%s is not a safetensors file (%zu bytes): ",
-                          in_folder("e.safetensors"), 8 + strlen(headers[i]));
+    int length = snprintf(start, sizeof start,
+                          "%s is not a safetensors file (%zu bytes): ", in_folder("e.safetensors"),
+                          8 + strlen(headers[i]));
     assert_memory_equal(gf_error_message(), start, (size_t)length);
     assert_true(strlen(gf_error_message()) > (size_t)length);
   }

@@ -157,8 +157,10 @@ static const char *const config_text =
 
 static float *read(gf_model *model, int index, bool gradient) {
   float *out = floats_new(gf_model_parameter(model, index).count);
-  if (gradient) assert_ok(gf_model_read_gradient(model, index, out));
-  else assert_ok(gf_model_read_parameter(model, index, out));
+  if (gradient)
+    assert_ok(gf_model_read_gradient(model, index, out));
+  else
+    assert_ok(gf_model_read_parameter(model, index, out));
   return out;
 }
 
@@ -184,7 +186,8 @@ static void expect_row(const gf_gradient *row, const gf_parameter *p, const floa
   if (before > 0)
     expect(&t, "the update's ratio", row->update_ratio,
            norm_of_difference(new, old, p->count) / before);
-  else assert_true(isnan(row->update_ratio)); /* the shift of a norm begins as 0 */
+  else
+    assert_true(isnan(row->update_ratio)); /* the shift of a norm begins as 0 */
 }
 
 static void test_step(void **unused) {

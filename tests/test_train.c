@@ -38,8 +38,8 @@ static gf_status write_records(const char *name, int count, uint32_t random) {
   for (int i = 0; i < count; i++) {
     unsigned char record[2 + 3072] = {(unsigned char)(i % 20), (unsigned char)(i * 3 % CLASSES)};
     for (int k = 0; k < 3072; k++)
-      record[2 + k] = (unsigned char)(128 + 50 * next_float(&random) +
-                                      70 * sin(i * 3 % CLASSES + k / 1024));
+      record[2 + k] =
+          (unsigned char)(128 + 50 * next_float(&random) + 70 * sin(i * 3 % CLASSES + k / 1024));
     gf__text_add_bytes(&file, record, sizeof record);
   }
   gf_status status = gf__text_status(&file);
@@ -267,8 +267,9 @@ static void a_run_is_the_loop_of_its_parts(void **state) {
   loop l;
   gf_config *config = config_of(family_, "");
   open_loop(&l, config);
-  gf__text_add(&l.metrics, "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-                           "validation_accuracy\n");
+  gf__text_add(&l.metrics,
+               "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+               "validation_accuracy\n");
   gf__text_add(&l.gradients, "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n");
   int best = 0;
   for (int epoch = 0; epoch < 2; epoch++) {
@@ -318,11 +319,13 @@ static void a_run_leaves_these_files(void **state) {
   char names[1024];
   size_t size;
   list_folder("family-a", names, sizeof names);
-  assert_string_equal(names, "accuracy.png best.safetensors config.yaml environment.json "
-                             "gradient_flow.png gradient_flow_linear.png gradients.csv "
-                             "last.safetensors loss.png metrics.csv");
-  static const char header[] = "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-                               "validation_accuracy,seconds,images_per_second\n";
+  assert_string_equal(names,
+                      "accuracy.png best.safetensors config.yaml environment.json "
+                      "gradient_flow.png gradient_flow_linear.png gradients.csv "
+                      "last.safetensors loss.png metrics.csv");
+  static const char header[] =
+      "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+      "validation_accuracy,seconds,images_per_second\n";
   char *text = read_text("family-a", "metrics.csv", &size);
   assert_memory_equal(text, header, sizeof header - 1);
   free(text);
@@ -346,7 +349,8 @@ static void the_environment_is_json(void **state) {
   int year, month, day, hour, minute, second, length = 0;
   assert_non_null(started);
   assert_int_equal(sscanf(started, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour,
-                          &minute, &second, &length), 6);
+                          &minute, &second, &length),
+                   6);
   assert_int_equal(length, 20);
   assert_true(json_integer_value(json_object_get(json, "host_cpus")) >= 1);
   json_decref(json);
@@ -438,7 +442,7 @@ static void folders_that_cannot_be_made_are_named(void **state) {
 /* ---- events ---- */
 
 typedef struct witness {
-  int stops_at, asked; /* the question that is answered with yes; 0: none */
+  int stops_at, asked;                   /* the question that is answered with yes; 0: none */
   int prepared, trained, validated, bad; /* ends of phases; reports that make no sense */
   gf_epoch epochs[2];
   int epoch_count;
@@ -492,16 +496,17 @@ static void events_tell_what_the_files_say(void **state) {
   assert_int_equal(w.validated, 2);
   assert_int_equal(w.bad, 0);
   assert_int_equal(w.epoch_count, 2);
-  assert_string_equal(w.written.data, "loss.png\naccuracy.png\ngradient_flow.png\n"
-                                      "gradient_flow_linear.png\n");
+  assert_string_equal(w.written.data,
+                      "loss.png\naccuracy.png\ngradient_flow.png\n"
+                      "gradient_flow_linear.png\n");
   gf__text_free(&w.written);
   gf__text lines = {0};
   for (int i = 0; i < 2; i++) {
     const gf_epoch *e = &w.epochs[i];
     assert_int_equal(e->epochs, 2);
     assert_true(e->seconds > 0 && e->images_per_second > 0);
-    gf__text_add(&lines, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch, e->learning_rate,
-                 e->train_loss, e->train_accuracy, e->validation_loss, e->validation_accuracy);
+    gf__text_add(&lines, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch, e->learning_rate, e->train_loss,
+                 e->train_accuracy, e->validation_loss, e->validation_accuracy);
   }
   char *metrics = metrics_without_times("events");
   assert_string_equal(metrics + strcspn(metrics, "\n") + 1, lines.data);
@@ -526,8 +531,8 @@ static void a_stop_saves_the_weights(void **state) {
              stops[i].batch, in_folder(path));
     assert_fails(GF_ERROR_INTERRUPTED, message, train_with(config, out, &events));
     gf_model *model = NULL;
-    assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1,
-                            5));
+    assert_ok(
+        gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1, 5));
     if (stops[i].batch == 0) { /* those of the beginning */
       assert_ok(gf_model_save(model, in_folder("begin.safetensors")));
       assert_true(is_same_file(path, "begin.safetensors"));
@@ -542,8 +547,9 @@ static void a_stop_saves_the_weights(void **state) {
 
 /* ---- failures on the way ---- */
 
-static const char wild_[] = "optimizer: {name: sgd, learning_rate: 1000, momentum: 0}\n"
-                            "schedule: {name: constant}\n";
+static const char wild_[] =
+    "optimizer: {name: sgd, learning_rate: 1000, momentum: 0}\n"
+    "schedule: {name: constant}\n";
 
 /* The first step, counted from 1, whose loss is not finite, by stepping through an epoch. */
 static int first_nonfinite(const gf_config *config) {
@@ -555,8 +561,8 @@ static int first_nonfinite(const gf_config *config) {
   for (int b = 1; b <= BATCHES; b++) {
     gf_loss loss;
     assert_ok(gf_loader_next(l.train_loader, &batch));
-    assert_ok(gf_trainer_step(l.trainer, batch.images, batch.labels, batch.count, 1000, &loss,
-                              NULL));
+    assert_ok(
+        gf_trainer_step(l.trainer, batch.images, batch.labels, batch.count, 1000, &loss, NULL));
     if (!isfinite(loss.loss) && !first) first = b;
   }
   close_loop(&l);
@@ -581,8 +587,9 @@ static void a_loss_that_is_not_finite_ends_the_run(void **state) {
 /* The rate is 0 in the first epoch and 500 in the second. */
 static void the_epoch_before_is_kept(void **state) {
   (void)state;
-  gf_config *config = config_of(family_, "optimizer: {name: sgd, learning_rate: 0, momentum: 0}\n"
-                                         "schedule: {name: cosine, final: 1000}\n");
+  gf_config *config = config_of(family_,
+                                "optimizer: {name: sgd, learning_rate: 0, momentum: 0}\n"
+                                "schedule: {name: cosine, final: 1000}\n");
   char start[512], end[512];
   int step = 0, length = 0;
   assert_int_equal(train(config, "wild2", NULL), GF_ERROR_NONFINITE);
@@ -597,8 +604,8 @@ static void the_epoch_before_is_kept(void **state) {
   assert_string_equal(gf_error_message() + length, end);
   gf_model *model = NULL;
   config = config_of(family_, "");
-  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1,
-                          0));
+  assert_ok(
+      gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1, 0));
   assert_ok(gf_model_load(model, in_folder("wild2/last.safetensors")));
   gf_model_free(&model);
   gf_config_free(&config);
@@ -684,8 +691,10 @@ static void check_classes(const gf_test_result *r) {
   assert_int_equal(r->classes, CLASSES);
   for (int c = 0; c < CLASSES; c++) {
     assert_int_equal(r->class_images[c], images[c]);
-    if (images[c] == 0) assert_true(isnan(r->class_accuracy[c]));
-    else correct += r->class_accuracy[c] * images[c];
+    if (images[c] == 0)
+      assert_true(isnan(r->class_accuracy[c]));
+    else
+      correct += r->class_accuracy[c] * images[c];
   }
   assert_true(fabs(correct / TESTED - r->accuracy) <= 1e-12);
 }
@@ -704,8 +713,8 @@ static void a_test_is_the_loop_of_its_parts(void **state) {
   double losses = 0, correct = 0;
   assert_ok(gf_dataset_open(&dataset, config, GF_SPLIT_TEST));
   assert_ok(gf_loader_open(&loader, dataset, &options));
-  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 4,
-                          0));
+  assert_ok(
+      gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 4, 0));
   assert_ok(gf_model_load(model, in_folder("family-a/best.safetensors")));
   assert_ok(gf_loader_start(loader, 0, 0));
   for (gf_batch batch;;) {
@@ -729,8 +738,8 @@ static void a_test_is_the_loop_of_its_parts(void **state) {
 static void save_constant(const char *path, int class, float bias) {
   gf_config *config = config_of(dropout_, "");
   gf_model *model = NULL;
-  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1,
-                          0));
+  assert_ok(
+      gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1, 0));
   float values[4 * 3 * 3 * 3 + CLASSES * 4] = {0};
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
     gf_parameter p = gf_model_parameter(model, i);

@@ -108,7 +108,7 @@ static void measured_choices_are_kept(void **state) {
   const char *key;
   assert_int_equal(json_object_size(choices), GF__CONV2D_PASSES);
   json_object_foreach(choices, key, value)
-    assert_non_null(strstr(key, "n2 4x6x3 filters 5 kernel 3x3 stride 1x1 padding 1x1"));
+      assert_non_null(strstr(key, "n2 4x6x3 filters 5 kernel 3x3 stride 1x1 padding 1x1"));
   json_decref(choices);
   assert_int_equal(choose(GF__TUNE_FAST, NULL, &second), 0);
   assert_memory_equal(first.algorithm, second.algorithm, sizeof first.algorithm);
@@ -159,8 +159,7 @@ static void off_and_force_measure_nothing(void **state) {
   assert_int_equal(choose(GF__TUNE_OFF, NULL, &c), 0);
   assert_memory_equal(c.algorithm, defaults.algorithm, sizeof c.algorithm);
   assert_int_equal(choose(GF__TUNE_FAST, "im2col", &c), 0);
-  for (int p = 0; p < GF__CONV2D_PASSES; p++)
-    assert_string_equal(c.algorithm[p]->name, "im2col");
+  for (int p = 0; p < GF__CONV2D_PASSES; p++) assert_string_equal(c.algorithm[p]->name, "im2col");
   assert_null(tuning_file());
 }
 
@@ -221,12 +220,9 @@ static void a_wrong_result_is_refused(void **state) {
 int main(void) {
 #define IN_CACHE(test) cmocka_unit_test_setup_teardown(test, open_cache, close_cache)
   const struct CMUnitTest tests[] = {
-      IN_CACHE(measured_choices_are_kept),
-      IN_CACHE(the_file_decides),
-      IN_CACHE(full_measures_again),
-      IN_CACHE(a_useless_file_is_as_none),
-      IN_CACHE(off_and_force_measure_nothing),
-      IN_CACHE(a_folder_that_others_can_write_is_not_used),
+      IN_CACHE(measured_choices_are_kept),     IN_CACHE(the_file_decides),
+      IN_CACHE(full_measures_again),           IN_CACHE(a_useless_file_is_as_none),
+      IN_CACHE(off_and_force_measure_nothing), IN_CACHE(a_folder_that_others_can_write_is_not_used),
       IN_CACHE(a_wrong_result_is_refused),
   };
   return cmocka_run_group_tests(tests, fixture_open, fixture_close);

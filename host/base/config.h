@@ -16,12 +16,12 @@ typedef enum gf__value_kind { GF__SCALAR, GF__SEQUENCE, GF__MAPPING } gf__value_
 /* One node of the tree. A mapping's entries are values with a key. */
 typedef struct gf__value {
   gf__value_kind kind;
-  char *key;    /* of an entry of a mapping, else NULL */
-  char *text;   /* of a scalar, else NULL; a null or empty scalar is "" */
-  bool quoted;  /* of a scalar: written in quotes, so never a number or a bool */
+  char *key;   /* of an entry of a mapping, else NULL */
+  char *text;  /* of a scalar, else NULL; a null or empty scalar is "" */
+  bool quoted; /* of a scalar: written in quotes, so never a number or a bool */
   struct gf__value **items;
   size_t count;
-  char *place;  /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key stands */
+  char *place; /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key stands */
 } gf__value;
 
 const gf__value *gf__config_root(const gf_config *config);
@@ -65,16 +65,16 @@ typedef struct gf__key {
  * of range, each with its place. where names the mapping in messages when it
  * is absent ("train"). Fields that are text are allocated; after a failure none is left. A side
  * of a range may be open: minimum -INFINITY or maximum INFINITY (INT_MIN and INT_MAX of INT). */
-gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys,
-                        size_t count, void *target) GF_MUST_USE;
+gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys, size_t count,
+                        void *target) GF_MUST_USE;
 /* The same for a mapping whose keys belong to several structs. */
 typedef struct gf__key_group {
   const gf__key *keys;
   size_t count;
   void *target;
 } gf__key_group;
-gf_status gf__keys_read_groups(const gf__value *map, const char *where,
-                               const gf__key_group *groups, size_t group_count) GF_MUST_USE;
+gf_status gf__keys_read_groups(const gf__value *map, const char *where, const gf__key_group *groups,
+                               size_t group_count) GF_MUST_USE;
 /* Frees the text fields and clears them. */
 void gf__keys_free(const gf__key *keys, size_t count, void *target);
 /* Appends "indent name: value" lines that read back to the same struct; ANY rows are left out. */

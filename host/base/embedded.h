@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 typedef struct gf__embedded {
-  const char *name; /* without a folder; NULL ends a table */
+  const char *name;           /* without a folder; NULL ends a table */
   const unsigned char *bytes; /* with a NUL behind the last one */
   size_t size;
 } gf__embedded;

@@ -16,10 +16,10 @@ gf_status gf__fail_host_memory(size_t bytes) __attribute__((cold));
 void gf__log(gf_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Leaves the function with the status of call if that is not GF_OK. */
-#define GF_TRY(call)                                                                               \
-  do {                                                                                             \
-    gf_status gf__try_status = (call);                                                             \
-    if (gf__try_status != GF_OK) return gf__try_status;                                            \
+#define GF_TRY(call)                                    \
+  do {                                                  \
+    gf_status gf__try_status = (call);                  \
+    if (gf__try_status != GF_OK) return gf__try_status; \
   } while (0)
 
 #endif

@@ -56,8 +56,7 @@ gf_status gf__file_write(const char *path, const void *bytes, size_t size) {
   if (n < 0 || (size_t)n >= sizeof temporary)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", path);
   FILE *file = fopen(temporary, "wb");
-  if (!file)
-    return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", temporary, strerror(errno));
+  if (!file) return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", temporary, strerror(errno));
   gf_status status = GF_OK;
   if (fwrite(bytes, 1, size, file) != size || fflush(file) != 0)
     status = gf__fail(GF_ERROR_FILE, "cannot write %zu bytes to %s: %s; the old file is untouched",

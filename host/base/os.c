@@ -117,7 +117,8 @@ bool gf__path_is_folder(const char *path) {
 
 bool gf__path_is_private(const char *path) {
   struct stat info;
-  return stat(path, &info) == 0 && info.st_uid == geteuid() && !(info.st_mode & (S_IWGRP | S_IWOTH));
+  return stat(path, &info) == 0 && info.st_uid == geteuid() &&
+         !(info.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 gf_status gf__make_folder(const char *path) {
@@ -178,8 +179,8 @@ int gf__process_id(void) { return (int)getpid(); }
 gf_status gf__cache_folder(char *out, size_t size) {
   const char *own = getenv("GRADFLOW_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
              *home = getenv("HOME");
-  int n = own && *own    ? snprintf(out, size, "%s", own)
-          : xdg && *xdg  ? snprintf(out, size, "%s/gradflow", xdg)
+  int n = own && *own     ? snprintf(out, size, "%s", own)
+          : xdg && *xdg   ? snprintf(out, size, "%s/gradflow", xdg)
           : home && *home ? snprintf(out, size, "%s/.cache/gradflow", home)
                           : -1;
   if (n < 0 || (size_t)n >= size)

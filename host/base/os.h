@@ -19,13 +19,13 @@ gf_status gf__lock_new(gf__lock **out) GF_MUST_USE;
 void gf__lock_free(gf__lock **lock);
 void gf__lock_take(gf__lock *lock);
 void gf__lock_release(gf__lock *lock);
-void gf__lock_wait(gf__lock *lock);     /* holding the lock: until someone wakes */
+void gf__lock_wait(gf__lock *lock); /* holding the lock: until someone wakes */
 void gf__lock_wake_all(gf__lock *lock);
 
-double gf__seconds(void);               /* monotonic */
-void gf__utc_now(char out[21]);         /* 2026-01-31T23:59:59Z */
-int gf__cpu_count(void);                /* CPUs that this process may use, at least 1 */
-size_t gf__peak_memory(void);           /* bytes resident at the most so far; 0 if unknown */
+double gf__seconds(void);       /* monotonic */
+void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
+int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
+size_t gf__peak_memory(void);   /* bytes resident at the most so far; 0 if unknown */
 
 bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);
@@ -34,7 +34,8 @@ gf_status gf__remove_folder(const char *path) GF_MUST_USE; /* with all files and
 gf_status gf__rename(const char *from, const char *to) GF_MUST_USE; /* replaces; syncs the folder */
 gf_status gf__sync_file(FILE *file, const char *path) GF_MUST_USE;
 int gf__process_id(void);
-/* The folder for this user's caches ("…/gradflow"), or an error where the environment names none. */
+/* The folder for this user's caches ("…/gradflow"), or an error where the environment names none.
+ */
 gf_status gf__cache_folder(char *out, size_t size) GF_MUST_USE;
 /* Whether only this user can write there (a cache that others can write is not used). */
 bool gf__path_is_private(const char *path);

@@ -36,40 +36,35 @@ enum { GF__CLI_MOST_OPTIONS = 12 };
 
 typedef struct gf__command {
   const char *name;
-  const char *arguments; /* as in "usage: gradflow NAME ARGUMENTS" */
-  const char *help;      /* one line */
-  const char *text;      /* the long help */
-  const char *examples;  /* lines of two spaces and a command line */
-  int least, most;       /* arguments */
-  const char *missing;   /* what is missing where there are fewer: "a config" */
+  const char *arguments;                    /* as in "usage: gradflow NAME ARGUMENTS" */
+  const char *help;                         /* one line */
+  const char *text;                         /* the long help */
+  const char *examples;                     /* lines of two spaces and a command line */
+  int least, most;                          /* arguments */
+  const char *missing;                      /* what is missing where there are fewer: "a config" */
   gf__option options[GF__CLI_MOST_OPTIONS]; /* ended by a row without a name */
   const char *more_title;                   /* stands over more */
   gf_status (*more)(char **out);            /* a text behind the long help, or NULL */
   int (*run)(const gf__cli *cli);           /* returns the exit code */
 } gf__command;
 
-extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune,
-    gf__cmd_plot;
+extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune, gf__cmd_plot;
 
-#define GF__OPTION_DEVICE                                                            \
-  {"device",                                                                         \
-   'd',                                                                              \
-   POPT_ARG_STRING,                                                                  \
-   offsetof(gf__cli, device),                                                        \
-   "DEVICE",                                                                         \
-   "0:1 (platform and device), cpu, gpu, a part of one\n"                            \
-   "name, or auto: a GPU before a CPU; default auto"}
-#define GF__OPTION_SET                                                  \
-  {"set",                                                               \
-   's',                                                                 \
-   POPT_ARG_ARGV,                                                       \
-   offsetof(gf__cli, sets),                                             \
-   "KEY=VALUE",                                                         \
-   "replace a value of the config; may be repeated"}
+#define GF__OPTION_DEVICE                                                \
+  {                                                                      \
+    "device", 'd', POPT_ARG_STRING, offsetof(gf__cli, device), "DEVICE", \
+        "0:1 (platform and device), cpu, gpu, a part of one\n"           \
+        "name, or auto: a GPU before a CPU; default auto"                \
+  }
+#define GF__OPTION_SET                                               \
+  {                                                                  \
+    "set", 's', POPT_ARG_ARGV, offsetof(gf__cli, sets), "KEY=VALUE", \
+        "replace a value of the config; may be repeated"             \
+  }
 #define GF__OPTION_JSON \
-  {"json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL, "print JSON instead of a text"}
+  { "json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL, "print JSON instead of a text" }
 #define GF__OPTION_HELP \
-  {"help", 'h', POPT_ARG_NONE, offsetof(gf__cli, help), NULL, "print this help"}
+  { "help", 'h', POPT_ARG_NONE, offsetof(gf__cli, help), NULL, "print this help" }
 
 /* The config of the first argument with the settings of --set. */
 gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli) GF_MUST_USE;

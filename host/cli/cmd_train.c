@@ -90,8 +90,10 @@ static void on_log(void *user, gf_log_level level, const char *message) {
     return;
   }
   gf__bar_clear(&s->bar);
-  if (level == GF_LOG_INFO) fprintf(stderr, "note     %s\n", message);
-  else gf__cli_log(NULL, level, message);
+  if (level == GF_LOG_INFO)
+    fprintf(stderr, "note     %s\n", message);
+  else
+    gf__cli_log(NULL, level, message);
 }
 
 /* ---- before ---- */
@@ -165,14 +167,15 @@ static gf_status print_results(const screen *s, const char *out) {
 }
 
 static void add_rate(gf__table *table, double amount, double seconds) {
-  if (amount > 0 && seconds > 0) gf__table_add(table, "%.1f", 1e-9 * amount / seconds);
-  else gf__table_add(table, "%s", "");
+  if (amount > 0 && seconds > 0)
+    gf__table_add(table, "%.1f", 1e-9 * amount / seconds);
+  else
+    gf__table_add(table, "%s", "");
 }
 
 static gf_status add_profile(gf_device *device, gf__text *text) {
-  static const gf__table_column columns[] = {{"kernel", false}, {"calls", true}, {"ms", true},
-                                             {"share", true},   {"GFLOP/s", true},
-                                             {"GB/s", true}};
+  static const gf__table_column columns[] = {{"kernel", false}, {"calls", true},   {"ms", true},
+                                             {"share", true},   {"GFLOP/s", true}, {"GB/s", true}};
   gf__table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
   gf_profile_row *rows;
   int count;
@@ -212,8 +215,9 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
                       .enabled = !cli->quiet && gf__cli_can_draw(stderr),
                       .colours = gf__cli_has_colours(stderr)},
               .quiet = cli->quiet};
-  gf_train_options options = {
-      .out = out, .overwrite = cli->overwrite, .events = {&s, on_progress, on_epoch, on_stop, on_written}};
+  gf_train_options options = {.out = out,
+                              .overwrite = cli->overwrite,
+                              .events = {&s, on_progress, on_epoch, on_stop, on_written}};
   if (!cli->quiet) print_start(cli, device, config, out);
   gf_log_to(on_log, &s);
   gf__on_interrupt(on_signal);
@@ -235,10 +239,11 @@ static void print_bytes(const char *what, size_t bytes, const char *note) {
 static gf_status dry_run(gf_device *device, const gf_config *config) {
   gf_dry_run d;
   GF_TRY(gf_train_dry_run(device, config, &d));
-  printf("%d training and %d validation images, batches of %d, %d epochs\n%zu parameters\n\n"
-         "memory on %s:\n",
-         d.training_images, d.validation_images, d.batch_size, d.epochs, d.parameters,
-         gf_device_describe(device)->name);
+  printf(
+      "%d training and %d validation images, batches of %d, %d epochs\n%zu parameters\n\n"
+      "memory on %s:\n",
+      d.training_images, d.validation_images, d.batch_size, d.epochs, d.parameters,
+      gf_device_describe(device)->name);
   print_bytes("parameters", d.memory.parameters, "weights, gradients, running statistics");
   print_bytes("optimizer", d.memory.optimizer, "its state, and gradient statistics");
   print_bytes("activations", d.memory.activations, "with gradients and what backward needs");

@@ -5,8 +5,10 @@
 
 /* What was chosen is the result, so it goes to stdout. */
 static void print_choice(void *user, gf_log_level level, const char *message) {
-  if (level == GF_LOG_DETAIL) puts(message);
-  else gf__cli_log(user, level, message);
+  if (level == GF_LOG_DETAIL)
+    puts(message);
+  else
+    gf__cli_log(user, level, message);
 }
 
 static int run(const gf__cli *cli) {

@@ -21,7 +21,7 @@ static const gf__command cmd_help = {
 };
 
 static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train, &gf__cmd_test,
-                                               &gf__cmd_tune, &gf__cmd_plot, &cmd_help};
+                                               &gf__cmd_tune,    &gf__cmd_plot,  &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */

@@ -2,8 +2,8 @@
 #include <clblast_c.h>
 #include <stdio.h>
 
-#include "device/internal.h"
 #include "device/blas.h"
+#include "device/internal.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -18,15 +18,15 @@ const char *gf__blas_version(void) {
  * with GEMMK=1 the results are wrong there while success is reported. */
 static gf_status prepare_cpu(gf_device *device) {
   size_t vector = device->info.vector_width_float >= 16 ? 16 : 8;
-  static const char *const gemm_names[] = {"GEMMK", "KREG", "KWG",  "KWI",  "MDIMA", "MDIMC",
+  static const char *const gemm_names[] = {"GEMMK", "KREG",  "KWG",   "KWI", "MDIMA", "MDIMC",
                                            "MWG",   "NDIMB", "NDIMC", "NWG", "SA",    "SB",
-                                           "STRM",  "STRN",  "VWM",  "VWN"};
+                                           "STRM",  "STRN",  "VWM",   "VWN"};
   const size_t gemm_values[] = {0, 1, 32, 1, 1, 1, 2 * vector, 1, 1, 8, 0, 0, 0, 0, vector, 8};
   static const char *const routine_names[] = {"XGEMM_MIN_INDIRECT_SIZE"};
   const size_t routine_values[] = {1};
-  CLBlastStatusCode code = CLBlastOverrideParameters(
-      device->id, "Xgemm", CLBlastPrecisionSingle, sizeof gemm_values / sizeof *gemm_values,
-      (const char **)gemm_names, gemm_values);
+  CLBlastStatusCode code = CLBlastOverrideParameters(device->id, "Xgemm", CLBlastPrecisionSingle,
+                                                     sizeof gemm_values / sizeof *gemm_values,
+                                                     (const char **)gemm_names, gemm_values);
   if (code == CLBlastSuccess)
     code = CLBlastOverrideParameters(device->id, "GemmRoutine", CLBlastPrecisionSingle, 1,
                                      (const char **)routine_names, routine_values);
@@ -46,8 +46,8 @@ gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, 
   char name[64];
   snprintf(name, sizeof name, "gemm %dx%dx%d", m, n, k);
   device->launches++;
-  cl_event *event =
-      gf__profile_slot(device, name, 2.0 * m * n * k, 4.0 * ((double)m * k + (double)k * n + (double)m * n));
+  cl_event *event = gf__profile_slot(device, name, 2.0 * m * n * k,
+                                     4.0 * ((double)m * k + (double)k * n + (double)m * n));
   CLBlastStatusCode code = CLBlastSgemm(
       CLBlastLayoutColMajor, CLBlastTransposeNo,
       b_transposed ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)m, (size_t)n, (size_t)k,

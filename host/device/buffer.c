@@ -62,10 +62,10 @@ size_t gf__buffer_size(const gf__buffer *buffer) { return buffer->size; }
 
 gf_status gf__buffer_write(gf__buffer *buffer, size_t offset, size_t bytes, const void *from) {
   gf_device *device = buffer->device;
-  cl_int error = clEnqueueWriteBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, from,
-                                      0, NULL, gf__profile_slot(device, "upload", 0, (double)bytes));
-  return error == CL_SUCCESS ? GF_OK
-                             : gf__fail_cl(device, error, "cannot upload %zu bytes", bytes);
+  cl_int error =
+      clEnqueueWriteBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, from, 0, NULL,
+                           gf__profile_slot(device, "upload", 0, (double)bytes));
+  return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot upload %zu bytes", bytes);
 }
 
 gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void *to) {
@@ -78,18 +78,17 @@ gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void 
 
 gf_status gf__buffer_copy(gf__buffer *from, gf__buffer *to, size_t bytes) {
   gf_device *device = from->device;
-  cl_int error =
-      clEnqueueCopyBuffer(device->queue, from->memory, to->memory, 0, 0, bytes, 0, NULL,
-                          gf__profile_slot(device, "copy", 0, 2 * (double)bytes));
+  cl_int error = clEnqueueCopyBuffer(device->queue, from->memory, to->memory, 0, 0, bytes, 0, NULL,
+                                     gf__profile_slot(device, "copy", 0, 2 * (double)bytes));
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot copy %zu bytes", bytes);
 }
 
 gf_status gf__buffer_zero(gf__buffer *buffer) {
   gf_device *device = buffer->device;
   cl_float zero = 0;
-  cl_int error = clEnqueueFillBuffer(device->queue, buffer->memory, &zero, sizeof zero, 0,
-                                     buffer->size, 0, NULL,
-                                     gf__profile_slot(device, "zero", 0, (double)buffer->size));
+  cl_int error =
+      clEnqueueFillBuffer(device->queue, buffer->memory, &zero, sizeof zero, 0, buffer->size, 0,
+                          NULL, gf__profile_slot(device, "zero", 0, (double)buffer->size));
   return error == CL_SUCCESS ? GF_OK
                              : gf__fail_cl(device, error, "cannot zero %zu bytes", buffer->size);
 }

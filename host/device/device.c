@@ -1,5 +1,6 @@
 /* Choosing, opening and closing a device. */
-#define CL_USE_DEPRECATED_OPENCL_1_1_APIS /* the loader tells its version by a call of OpenCL 1.1 */
+#define CL_USE_DEPRECATED_OPENCL_1_1_APIS /* the loader tells its version by a call of OpenCL 1.1 \
+                                           */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,7 @@ static gf_status choose(choice *c, const char *selector) {
                     "driver of your GPU, or pocl (Debian's pocl-opencl-icd) to run on the CPU",
                     platforms, platforms == 1 ? "" : "s");
   if (c->matches == 0)
-    return gf__fail(GF_ERROR_DEVICE, "no device matches '%s'; there are:%s", selector,
-                    c->all.data);
+    return gf__fail(GF_ERROR_DEVICE, "no device matches '%s'; there are:%s", selector, c->all.data);
   /* A type, like auto, means the first of its kind; a name must mean one device. */
   if (c->matches > 1 && c->selector && !c->type)
     return gf__fail(GF_ERROR_DEVICE, "'%s' matches %d devices; name one by its index:%s", selector,

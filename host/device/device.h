@@ -84,8 +84,8 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args,
                      size_t count) GF_MUST_USE;
 
 /* GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_INT(n), …) */
-#define GF_LAUNCH(kernel, grid, ...)                                                \
-  gf__launch((kernel), (grid), (const gf__arg[]){__VA_ARGS__},                      \
+#define GF_LAUNCH(kernel, grid, ...)                           \
+  gf__launch((kernel), (grid), (const gf__arg[]){__VA_ARGS__}, \
              sizeof((const gf__arg[]){__VA_ARGS__}) / sizeof(gf__arg))
 
 /* C (m, n) = A (m, k) B (k, n) + beta C by CLBlast, all column-major and dense;

@@ -4,7 +4,8 @@
 
 #include "device/internal.h"
 
-#define ROW(code) {code, #code}
+#define ROW(code) \
+  { code, #code }
 static const struct {
   cl_int code;
   const char *name;

@@ -27,8 +27,12 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args, siz
         value = &memory;
         size = sizeof memory;
         break;
-      case GF__ARG_INT: size = sizeof(cl_int); break;
-      case GF__ARG_FLOAT: size = sizeof(cl_float); break;
+      case GF__ARG_INT:
+        size = sizeof(cl_int);
+        break;
+      case GF__ARG_FLOAT:
+        size = sizeof(cl_float);
+        break;
       case GF__ARG_LOCAL:
         value = NULL;
         size = arg->value.bytes;

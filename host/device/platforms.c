@@ -64,7 +64,8 @@ gf_status gf__devices_visit(bool (*visit)(void *, cl_device_id, const gf_device_
   cl_int error = clGetPlatformIDs(MOST_PLATFORMS, platform, &platform_count);
   /* The loader's way to say that no vendor is installed (cl_khr_icd). */
   enum { PLATFORM_NOT_FOUND = -1001 };
-  if (error == PLATFORM_NOT_FOUND) platform_count = 0;
+  if (error == PLATFORM_NOT_FOUND)
+    platform_count = 0;
   else if (error != CL_SUCCESS)
     return gf__fail(GF_ERROR_DEVICE, "the OpenCL loader lists no platforms: %s",
                     gf__cl_error_name(error));

@@ -101,10 +101,10 @@ gf_status gf_profile_trace(gf_device *device, const char *path) {
   for (int i = 0; i < profile->span_count; i++) {
     const gf__span *s = &profile->spans[i];
     json_array_append_new(
-        events, json_pack("{s:s, s:s, s:i, s:i, s:f, s:f}", "name", profile->rows[s->row].name,
-                          "ph", "X", "pid", 0, "tid", 0, "ts",
-                          1e-3 * (double)(s->start - profile->spans[0].start), "dur",
-                          1e-3 * (double)(s->end - s->start)));
+        events,
+        json_pack("{s:s, s:s, s:i, s:i, s:f, s:f}", "name", profile->rows[s->row].name, "ph", "X",
+                  "pid", 0, "tid", 0, "ts", 1e-3 * (double)(s->start - profile->spans[0].start),
+                  "dur", 1e-3 * (double)(s->end - s->start)));
   }
   json_t *trace = json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms");
   char *text = trace ? json_dumps(trace, JSON_COMPACT) : NULL;

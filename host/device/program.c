@@ -93,8 +93,8 @@ static cl_program load_binary(const gf_device *device, const char *path, const c
   if (!gf__path_exists(path) || gf__file_read(path, &bytes, &size) != GF_OK) return NULL;
   cl_int loaded = CL_SUCCESS, error;
   const unsigned char *binary = (const unsigned char *)bytes;
-  cl_program program = clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary,
-                                                 &loaded, &error);
+  cl_program program =
+      clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary, &loaded, &error);
   free(bytes);
   if (error != CL_SUCCESS) return NULL;
   if (loaded == CL_SUCCESS &&
@@ -111,8 +111,8 @@ static void save_binary(cl_program program, const char *path) {
       size == 0)
     return;
   unsigned char *bytes = malloc(size);
-  if (bytes && clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) ==
-                   CL_SUCCESS &&
+  if (bytes &&
+      clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) == CL_SUCCESS &&
       gf__file_write(path, bytes, size) != GF_OK)
     gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
   free(bytes);
@@ -135,8 +135,7 @@ static gf_status compile(gf_device *device, const gf__text *source, const char *
                          const char *options, cl_program *out) {
   const char *text = source->data;
   cl_int error;
-  cl_program program =
-      clCreateProgramWithSource(device->context, 1, &text, &source->size, &error);
+  cl_program program = clCreateProgramWithSource(device->context, 1, &text, &source->size, &error);
   if (error != CL_SUCCESS) return gf__fail_cl(device, error, "cannot create the program %s", file);
   error = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
   if (error != CL_SUCCESS) {

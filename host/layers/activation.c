@@ -59,8 +59,8 @@ static gf_status backward(gf__node *node, const gf__pass *pass) {
                                  sink->grad, &sink->epilogue);
 }
 
-#define ACTIVATION                                                                     \
-  .least_inputs = 1, .most_inputs = 1, .backward_reads_output = true, .setup = setup,  \
+#define ACTIVATION                                                                    \
+  .least_inputs = 1, .most_inputs = 1, .backward_reads_output = true, .setup = setup, \
   .forward = forward, .backward = backward
 
 const gf__layer gf__layer_leaky_relu = {

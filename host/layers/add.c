@@ -5,8 +5,7 @@
 
 static gf_status setup(gf__node *node) {
   const gf__tensor *a = node->in[0], *b = node->in[1];
-  if (a->h != b->h || a->w != b->w || a->c != b->c)
-    return gf__node_fail(node, "the shapes differ");
+  if (a->h != b->h || a->w != b->w || a->c != b->c) return gf__node_fail(node, "the shapes differ");
   node->out.h = a->h;
   node->out.w = a->w;
   node->out.c = a->c;

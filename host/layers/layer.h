@@ -19,7 +19,7 @@ typedef struct gf__tensor {
   char name[GF__NAME_SIZE]; /* of the node that makes it */
   int h, w, c;
   gf__buffer *data;
-  gf__buffer *grad; /* NULL where nothing needs it */
+  gf__buffer *grad;         /* NULL where nothing needs it */
   int data_slot, grad_slot; /* of the memory plan; -1: none */
   int index;                /* among the graph's tensors; the graph's input is 0 */
 } gf__tensor;
@@ -47,7 +47,7 @@ typedef struct gf__parameter {
   bool is_weight, trainable;
   gf__fill fill;
   int fan_in, fan_out;
-  gf__buffer *data, *grad;       /* parts of the flat buffers; grad NULL if not trainable */
+  gf__buffer *data, *grad; /* parts of the flat buffers; grad NULL if not trainable */
 } gf__parameter;
 
 /* Where a node's backward leaves the gradient of one of its inputs: it writes
@@ -81,14 +81,14 @@ struct gf__node {
 /* What one pass over the network hands to its nodes. */
 typedef struct gf__pass {
   gf_device *device;
-  int n;                    /* images in this batch */
+  int n; /* images in this batch */
   bool training;
   gf__buffer *workspace;    /* of the largest need of any node */
   const gf__buffer *labels; /* n ints */
   gf__buffer *results;      /* (slots, 2): sums of losses and hits */
   int slot;
   uint32_t dropout_key[2];
-  int step;                 /* of training, for random streams */
+  int step; /* of training, for random streams */
 } gf__pass;
 
 struct gf__layer {
@@ -104,8 +104,9 @@ struct gf__layer {
   gf_status (*setup)(gf__node *node);
   /* Chooses algorithms for batches of batch images; NULL if there is nothing to choose. */
   gf_status (*open)(gf__node *node, gf__tuning *tuning, int batch);
-  size_t (*workspace)(const gf__node *node, const gf_device *device, int batch); /* bytes, or NULL */
-  size_t (*saved)(const gf__node *node, int batch);                              /* bytes, or NULL */
+  size_t (*workspace)(const gf__node *node, const gf_device *device,
+                      int batch);                   /* bytes, or NULL */
+  size_t (*saved)(const gf__node *node, int batch); /* bytes, or NULL */
   gf_status (*forward)(gf__node *node, const gf__pass *pass);
   gf_status (*backward)(gf__node *node, const gf__pass *pass);
   double (*flops)(const gf__node *node); /* of forward, an image; NULL: negligible */

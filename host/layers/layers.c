@@ -5,13 +5,21 @@
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 
-const gf__layer *const gf__layers[] = {
-    &gf__layer_conv2d,          &gf__layer_linear,   &gf__layer_batch_norm,
-    &gf__layer_leaky_relu,      &gf__layer_relu,     &gf__layer_tanh,
-    &gf__layer_sigmoid,         &gf__layer_avg_pool, &gf__layer_max_pool,
-    &gf__layer_global_avg_pool, &gf__layer_add,      &gf__layer_flatten,
-    &gf__layer_dropout,         &gf__layer_softmax_cross_entropy,
-    NULL};
+const gf__layer *const gf__layers[] = {&gf__layer_conv2d,
+                                       &gf__layer_linear,
+                                       &gf__layer_batch_norm,
+                                       &gf__layer_leaky_relu,
+                                       &gf__layer_relu,
+                                       &gf__layer_tanh,
+                                       &gf__layer_sigmoid,
+                                       &gf__layer_avg_pool,
+                                       &gf__layer_max_pool,
+                                       &gf__layer_global_avg_pool,
+                                       &gf__layer_add,
+                                       &gf__layer_flatten,
+                                       &gf__layer_dropout,
+                                       &gf__layer_softmax_cross_entropy,
+                                       NULL};
 
 const gf__layer *gf__layer_find(const char *name) {
   for (const gf__layer *const *layer = gf__layers; *layer; layer++)

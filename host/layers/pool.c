@@ -39,11 +39,9 @@ static gf_status setup(gf__node *node) {
 
 static gf_status global_setup(gf__node *node) {
   const gf__tensor *x = node->in[0];
-  return finish_setup(node, (gf__pool_shape){.h = x->h,
-                                             .w = x->w,
-                                             .c = x->c,
-                                             .kernel = {x->h, x->w},
-                                             .stride = {x->h, x->w}});
+  return finish_setup(
+      node, (gf__pool_shape){
+                .h = x->h, .w = x->w, .c = x->c, .kernel = {x->h, x->w}, .stride = {x->h, x->w}});
 }
 
 static gf_status avg_forward(gf__node *node, const gf__pass *pass) {
@@ -73,8 +71,7 @@ static gf_status max_backward(gf__node *node, const gf__pass *pass) {
                                sink->grad, &sink->epilogue);
 }
 
-#define POOL                                                                      \
-  .state_size = sizeof(gf__pool_shape), .least_inputs = 1, .most_inputs = 1
+#define POOL .state_size = sizeof(gf__pool_shape), .least_inputs = 1, .most_inputs = 1
 
 const gf__layer gf__layer_avg_pool = {
     .name = "avg_pool",

@@ -41,8 +41,7 @@ gf_status gf_model_save(gf_model *model, const char *path) {
 gf_status gf_model_load(gf_model *model, const char *path) {
   gf__named_tensor *tensors;
   gf_status status = make_tensors(model, &tensors);
-  if (status == GF_OK)
-    status = gf__safetensors_read(path, tensors, (size_t)model->parameter_count);
+  if (status == GF_OK) status = gf__safetensors_read(path, tensors, (size_t)model->parameter_count);
   for (int i = 0; status == GF_OK && i < model->parameter_count; i++)
     status = gf_model_write_parameter(model, i, tensors[i].values);
   free_tensors(tensors, model->parameter_count);

@@ -73,10 +73,9 @@ static gf_status find_layer(const gf__value *item, const char *type, const gf__l
   }
   const char *close = gf__did_you_mean(type, names, count, sizeof *names);
   const gf__value *at = gf__value_get(item, "type");
-  gf_status status =
-      gf__value_fail(at ? at : item, "there is no layer '%s'%s%s%s known layers: %s", type,
-                     close ? "; did you mean '" : ";", close ? close : "", close ? "'?" : "",
-                     known.data ? known.data : "");
+  gf_status status = gf__value_fail(at ? at : item, "there is no layer '%s'%s%s%s known layers: %s",
+                                    type, close ? "; did you mean '" : ";", close ? close : "",
+                                    close ? "'?" : "", known.data ? known.data : "");
   gf__text_free(&known);
   return status;
 }
@@ -96,8 +95,10 @@ static gf_status node_new(const gf__layer *layer, const char *name, int number, 
   if (!node) return gf__fail_host_memory(sizeof *node);
   node->layer = layer;
   node->number = number;
-  if (*name) snprintf(node->name, sizeof node->name, "%s", name);
-  else snprintf(node->name, sizeof node->name, "%s_%d", layer->name, number);
+  if (*name)
+    snprintf(node->name, sizeof node->name, "%s", name);
+  else
+    snprintf(node->name, sizeof node->name, "%s_%d", layer->name, number);
   snprintf(node->out.name, sizeof node->out.name, "%s", node->name);
   /* One byte more than nothing, so that a layer without options has a pointer, too. */
   node->options = calloc(1, layer->options_size + 1);
@@ -150,8 +151,10 @@ static gf_status read_node(gf__graph *graph, const gf__value *item) {
   node_keys common = {0};
   gf_status status = fill_node(graph, node, item, &common);
   gf__keys_free(common_keys, COMMON, &common);
-  if (status != GF_OK) node_free(node);
-  else graph->nodes[graph->count++] = node;
+  if (status != GF_OK)
+    node_free(node);
+  else
+    graph->nodes[graph->count++] = node;
   return status;
 }
 
@@ -161,8 +164,10 @@ static gf_status add_loss(gf__graph *graph) {
   GF_TRY(add_node(graph, &gf__layer_softmax_cross_entropy, "loss", &node));
   node->in[node->in_count++] = logits;
   gf_status status = node->layer->setup(node);
-  if (status != GF_OK) node_free(node);
-  else graph->nodes[graph->count++] = node;
+  if (status != GF_OK)
+    node_free(node);
+  else
+    graph->nodes[graph->count++] = node;
   return status;
 }
 

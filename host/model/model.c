@@ -56,15 +56,16 @@ gf_memory gf__model_memory(const gf_model *model, int batch) {
   size_t images = (size_t)batch;
   return (gf_memory){
       .parameters = (2 * model->flat_floats + model->running_floats) * sizeof(float),
-      .activations = images * gf__plan_floats(&model->plan) * sizeof(float) +
-                     saved_bytes(model, batch),
+      .activations =
+          images * gf__plan_floats(&model->plan) * sizeof(float) + saved_bytes(model, batch),
       .input = images * (gf__tensor_size(&model->graph.input) * sizeof(float) + sizeof(int)) +
                GF__RESULT_SLOTS * 2 * sizeof(float),
       .workspace = workspace_bytes(model, batch)};
 }
 
 size_t gf__memory_total(const gf_memory *memory) {
-  return memory->parameters + memory->optimizer + memory->activations + memory->input + memory->workspace;
+  return memory->parameters + memory->optimizer + memory->activations + memory->input +
+         memory->workspace;
 }
 
 /* In all, and in the largest piece. */
@@ -88,15 +89,17 @@ static gf_status check_memory(const gf_model *model) {
   int fits = 0, too_large = model->batch;
   while (too_large - fits > 1) {
     int middle = fits + (too_large - fits) / 2;
-    if (batch_fits(model, middle)) fits = middle;
-    else too_large = middle;
+    if (batch_fits(model, middle))
+      fits = middle;
+    else
+      too_large = middle;
   }
   return gf__fail(GF_ERROR_MEMORY,
                   "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB "
                   "in one piece; a batch of %d %s",
                   model->batch, (double)need / 0x1p20, info->name, (double)have / 0x1p20,
-                  (double)info->max_allocation / 0x1p20,
-                  fits ? fits : 1, fits ? "would fit" : "would not fit either");
+                  (double)info->max_allocation / 0x1p20, fits ? fits : 1,
+                  fits ? "would fit" : "would not fit either");
 }
 
 static gf_status allocate(gf_model *model) {
@@ -171,8 +174,7 @@ gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *con
 
 gf_status gf_model_open(gf_model **out, gf_device *device, const gf_config *config,
                         gf_image_shape image, int classes, int batch, unsigned long long seed) {
-  return gf__model_open(out, device, config, image, classes, batch, seed,
-                        &(gf__model_options){0});
+  return gf__model_open(out, device, config, image, classes, batch, seed, &(gf__model_options){0});
 }
 
 void gf_model_free(gf_model **model_pointer) {

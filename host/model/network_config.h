@@ -5,10 +5,10 @@
 #include "model/families.h"
 
 typedef struct gf__network_config {
-  int family;               /* index in gf__families, or behind its end for a graph */
-  const gf__value *graph;   /* of the config, or NULL */
+  int family;             /* index in gf__families, or behind its end for a graph */
+  const gf__value *graph; /* of the config, or NULL */
   int initialisation, algorithm, tune, fuse;
-  void *family_options;     /* of the family, or NULL */
+  void *family_options; /* of the family, or NULL */
 } gf__network_config;
 
 /* Words of model.algorithm: "auto", then the convolution algorithms' names. */

@@ -50,7 +50,8 @@ gf_status gf__parameters_allocate(gf_model *model) {
   for (int i = 0; i < model->parameter_count; i++) {
     gf__parameter *p = model->parameters[i];
     size_t offset = p->offset * sizeof(float), bytes = p->count * sizeof(float);
-    GF_TRY(gf__buffer_part(&p->data, p->trainable ? model->weights : model->running, offset, bytes));
+    GF_TRY(
+        gf__buffer_part(&p->data, p->trainable ? model->weights : model->running, offset, bytes));
     if (p->trainable) GF_TRY(gf__buffer_part(&p->grad, model->gradients, offset, bytes));
   }
   return GF_OK;
@@ -114,13 +115,16 @@ static void fill(const gf_model *model, const gf__parameter *p, uint64_t seed, u
                  float *out) {
   double fan_in = p->fan_in, fan_out = p->fan_out;
   bool uniform = model->initialisation == GF__UNIFORM_FAN_IN;
-  if (p->fill == GF__FILL_ONE) fill_constant(out, p->count, 1);
+  if (p->fill == GF__FILL_ONE)
+    fill_constant(out, p->count, 1);
   else if (p->fill == GF__FILL_ZERO || (p->fill == GF__FILL_FAN_IN && !uniform))
     fill_constant(out, p->count, 0);
-  else if (uniform) fill_uniform(out, p->count, 1 / sqrt(fan_in), seed, tensor);
+  else if (uniform)
+    fill_uniform(out, p->count, 1 / sqrt(fan_in), seed, tensor);
   else if (model->initialisation == GF__HE)
     fill_normal(out, p->count, sqrt(2 / fan_in), seed, tensor);
-  else fill_uniform(out, p->count, sqrt(6 / (fan_in + fan_out)), seed, tensor);
+  else
+    fill_uniform(out, p->count, sqrt(6 / (fan_in + fan_out)), seed, tensor);
 }
 
 gf_status gf__model_initialise(gf_model *model, unsigned long long seed) {

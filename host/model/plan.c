@@ -19,7 +19,9 @@ typedef struct planner {
   int *shares;       /* of the gradient, still to come in backward */
 } planner;
 
-static bool is_loss(const gf__node *node) { return node->layer == &gf__layer_softmax_cross_entropy; }
+static bool is_loss(const gf__node *node) {
+  return node->layer == &gf__layer_softmax_cross_entropy;
+}
 
 static int backward_time(const planner *p, int node) { return 2 * p->graph->count - 1 - node; }
 
@@ -92,8 +94,8 @@ static void plan_sink(planner *p, int i, int k) {
     bool is_first = l->floats == 0;
     const gf__node *producer = gf__graph_producer(p->graph, t);
     sink->accumulates = !is_first;
-    sink->masks = p->shares[t->index] == 1 && producer &&
-                  producer->activation.kind != GF__ACTIVATION_NONE;
+    sink->masks =
+        p->shares[t->index] == 1 && producer && producer->activation.kind != GF__ACTIVATION_NONE;
     if (is_first) {
       int end = producer ? backward_time(p, t->index - 1) : 2 * p->graph->count;
       *l = (life){.floats = gf__tensor_size(t),

@@ -89,7 +89,8 @@ static gf_status read_tensors(const char *path, json_t *header, const unsigned c
     gf__named_tensor *t = &tensors[i];
     const json_t *entry = json_object_get(header, t->name);
     json_int_t end;
-    if (!entry) gf__text_add(&wrong, "\n  missing: %s", t->name);
+    if (!entry)
+      gf__text_add(&wrong, "\n  missing: %s", t->name);
     else if (!entry_agrees(entry, t, &end)) {
       gf__text_add(&wrong, "\n  misshapen: %s, expected F32 [", t->name);
       for (int d = 0; d < t->dim_count; d++)
@@ -126,12 +127,11 @@ gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size
   static const char not_an_object[] = "its header is not a JSON object";
   if (size >= 8 && length <= size - 8 && length <= LONGEST_HEADER)
     header = json_loadb(file + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-  gf_status status =
-      json_is_object(header)
-          ? read_tensors(path, header, bytes + 8 + length, size - 8 - (size_t)length, tensors,
-                         count)
-          : gf__fail(GF_ERROR_DATA, "%s is not a safetensors file (%zu bytes): %s", path, size,
-                     header ? not_an_object : error.text);
+  gf_status status = json_is_object(header)
+                         ? read_tensors(path, header, bytes + 8 + length, size - 8 - (size_t)length,
+                                        tensors, count)
+                         : gf__fail(GF_ERROR_DATA, "%s is not a safetensors file (%zu bytes): %s",
+                                    path, size, header ? not_an_object : error.text);
   json_decref(header);
   free(file);
   return status;

@@ -88,8 +88,10 @@ static void write(gf__text *out, const void *options, int classes) {
   for (int stage = 0; stage < o->stages; stage++)
     for (int block = 0; block <= o->blocks_per_stage; block++) {
       bool reduces = block == o->blocks_per_stage;
-      if (reduces) snprintf(prefix, sizeof prefix, "reduction_%d_", stage);
-      else snprintf(prefix, sizeof prefix, "block_%d_%d_", stage, block);
+      if (reduces)
+        snprintf(prefix, sizeof prefix, "reduction_%d_", stage);
+      else
+        snprintf(prefix, sizeof prefix, "block_%d_%d_", stage, block);
       add_block(&w, prefix, before, reduces);
       snprintf(before, sizeof before, "%sact_1", prefix);
     }

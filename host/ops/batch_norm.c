@@ -44,9 +44,8 @@ gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, 
     GF_TRY(GF_LAUNCH(moments, parts_grid(device, channels, rows, 1), GF_BUFFER(x),
                      GF_BUFFER(workspace), GF_INT(rows), GF_INT(parts(device))));
     GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(norm->saved),
-                     GF_BUFFER(norm->running_mean), GF_BUFFER(norm->running_variance),
-                     GF_INT(rows), GF_INT(parts(device)), GF_FLOAT(norm->eps),
-                     GF_FLOAT(norm->momentum)));
+                     GF_BUFFER(norm->running_mean), GF_BUFFER(norm->running_variance), GF_INT(rows),
+                     GF_INT(parts(device)), GF_FLOAT(norm->eps), GF_FLOAT(norm->momentum)));
   } else {
     GF_TRY(get_kernel(device, channels, "use_running", &running));
     GF_TRY(GF_LAUNCH(running, each_channel, GF_BUFFER(norm->running_mean),

@@ -7,9 +7,9 @@
 typedef struct gf__batch_norm {
   int channels;
   float eps, momentum;
-  const gf__buffer *gamma, *beta;                  /* (channels) */
-  gf__buffer *running_mean, *running_variance;     /* (channels) */
-  gf__buffer *saved;                               /* (2, channels): from forward to backward */
+  const gf__buffer *gamma, *beta;              /* (channels) */
+  gf__buffer *running_mean, *running_variance; /* (channels) */
+  gf__buffer *saved;                           /* (2, channels): from forward to backward */
 } gf__batch_norm;
 
 size_t gf__batch_norm_workspace(const gf_device *device, int channels); /* bytes */

@@ -43,6 +43,6 @@ gf_status gf__activation_backward(gf_device *device, size_t rows, int channels, 
   int count;
   GF_TRY(get_kernel(device, channels, "activation_backward", &kernel));
   gf__grid grid = values_grid(device, rows, channels, epilogue, 3, &count);
-  return GF_LAUNCH(kernel, grid, GF_BUFFER(dy), GF_BUFFER(y), GF_INT(own.kind),
-                   GF_FLOAT(own.slope), GF_BUFFER(dx), GF_INT(count), GF_EPILOGUE(epilogue));
+  return GF_LAUNCH(kernel, grid, GF_BUFFER(dy), GF_BUFFER(y), GF_INT(own.kind), GF_FLOAT(own.slope),
+                   GF_BUFFER(dx), GF_INT(count), GF_EPILOGUE(epilogue));
 }

@@ -7,8 +7,8 @@
 gf_status gf__apply(gf_device *device, size_t rows, int channels, const gf__buffer *x,
                     gf__buffer *y, const gf__epilogue *epilogue) GF_MUST_USE;
 /* dx = epilogue(dy * the derivative of own at its output y). */
-gf_status gf__activation_backward(gf_device *device, size_t rows, int channels,
-                                  gf__activation own, const gf__buffer *dy, const gf__buffer *y,
-                                  gf__buffer *dx, const gf__epilogue *epilogue) GF_MUST_USE;
+gf_status gf__activation_backward(gf_device *device, size_t rows, int channels, gf__activation own,
+                                  const gf__buffer *dy, const gf__buffer *y, gf__buffer *dx,
+                                  const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

@@ -28,8 +28,8 @@ typedef struct gf__epilogue {
 } gf__epilogue;
 
 /* The five kernel arguments of an epilogue. */
-#define GF_EPILOGUE(e)                                                                  \
-  GF_BUFFER((e)->bias), GF_BUFFER((e)->addend), GF_BUFFER((e)->mask),                   \
+#define GF_EPILOGUE(e)                                                \
+  GF_BUFFER((e)->bias), GF_BUFFER((e)->addend), GF_BUFFER((e)->mask), \
       GF_INT((e)->activation.kind), GF_FLOAT((e)->activation.slope)
 
 /* The widest vector that the device likes and that divides count. */

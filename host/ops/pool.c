@@ -8,8 +8,9 @@ gf_status gf__pool_infer(gf__pool_shape *s) {
   for (int d = 0; d < 2; d++) {
     int room = image[d] + 2 * s->padding[d] - s->kernel[d];
     if (room < 0)
-      return gf__fail(GF_ERROR_SHAPE, "a %dx%d window does not fit a %dx%d image with padding %dx%d",
-                      s->kernel[0], s->kernel[1], s->h, s->w, s->padding[0], s->padding[1]);
+      return gf__fail(GF_ERROR_SHAPE,
+                      "a %dx%d window does not fit a %dx%d image with padding %dx%d", s->kernel[0],
+                      s->kernel[1], s->h, s->w, s->padding[0], s->padding[1]);
     if (s->padding[d] > s->kernel[d] / 2)
       return gf__fail(GF_ERROR_SHAPE, "padding %dx%d is more than half of a %dx%d window",
                       s->padding[0], s->padding[1], s->kernel[0], s->kernel[1]);

@@ -57,8 +57,11 @@ static gf_status draw_own_curves(const gallery *g, const gf__run *run) {
     const curve_kind *kind = &curve_kinds[i];
     gf_series series[] = {metric_series(run, kind->train, "train", 0, false),
                           metric_series(run, kind->validation, "validation", 1, true)};
-    gf_chart chart = {.title = run->name, .x_label = "epoch", .y_label = kind->y_label,
-                      .series = series, .count = 2};
+    gf_chart chart = {.title = run->name,
+                      .x_label = "epoch",
+                      .y_label = kind->y_label,
+                      .series = series,
+                      .count = 2};
     GF_TRY(add_picture(g, kind->file, &chart, 1, 1));
   }
   return GF_OK;
@@ -74,9 +77,12 @@ static gf_status compare_curves(const gallery *g, const gf__run *runs, int count
       series[2 * k] = metric_series(&runs[k], kind->train, runs[k].name, k, false);
       series[2 * k + 1] = metric_series(&runs[k], kind->validation, NULL, k, true);
     }
-    gf_chart chart = {.title = "Runs compared", .note = "solid: train, dashed: validation",
-                      .x_label = "epoch", .y_label = kind->y_label,
-                      .series = series, .count = 2 * count};
+    gf_chart chart = {.title = "Runs compared",
+                      .note = "solid: train, dashed: validation",
+                      .x_label = "epoch",
+                      .y_label = kind->y_label,
+                      .series = series,
+                      .count = 2 * count};
     status = add_picture(g, kind->file, &chart, 1, 1);
   }
   free(series);
@@ -116,11 +122,17 @@ static gf_chart flow_chart(const gf__run *run, flow *f, int hue, bool log) {
                                .hue = hue};
     for (int k = 0; k < run->layer_count; k++) has_zero |= f->series[i].y[k] == 0;
   }
-  return (gf_chart){.title = run->name, .x_label = x_label, .y_label = y_label,
-                    .series = f->series, .count = count, .log_y = log,
-                    .x_names = run->layers, .x_name_count = run->layer_count,
+  return (gf_chart){.title = run->name,
+                    .x_label = x_label,
+                    .y_label = y_label,
+                    .series = f->series,
+                    .count = count,
+                    .log_y = log,
+                    .x_names = run->layers,
+                    .x_name_count = run->layer_count,
                     .note = log && has_zero ? "zero where the line is missing" : NULL,
-                    .reference = ADAM_EPS, .reference_name = log ? "Adam's eps, 1e-8" : NULL};
+                    .reference = ADAM_EPS,
+                    .reference_name = log ? "Adam's eps, 1e-8" : NULL};
 }
 
 static gf_status draw_own_flow(const gallery *g, const gf__run *run) {
@@ -183,9 +195,12 @@ static gf_status compare_last(const gallery *g, const gf__run *runs, int count) 
   for (int i = 0; i < count && status == GF_OK; i++) {
     const gf__run *run = &runs[i];
     if (run->layer_count == 0) continue;
-    series[i] = (gf_series){.name = run->name, .x = next,
+    series[i] = (gf_series){.name = run->name,
+                            .x = next,
                             .y = line_values(run, run->epoch_count - 1),
-                            .count = run->layer_count, .shade = 1, .hue = i};
+                            .count = run->layer_count,
+                            .shade = 1,
+                            .hue = i};
     for (int k = 0; k < run->layer_count; k++) {
       *next++ = run->layer_count > 1 ? (double)k / (run->layer_count - 1) : 1;
       has_zero |= series[i].y[k] == 0;
@@ -193,9 +208,13 @@ static gf_status compare_last(const gallery *g, const gf__run *runs, int count) 
   }
   gf_chart chart = {.title = "Gradients of the last epoch",
                     .note = has_zero ? "zero where the line is missing" : NULL,
-                    .x_label = "relative depth, input 0 to output 1", .y_label = y_label,
-                    .series = series, .count = count, .log_y = true,
-                    .reference = ADAM_EPS, .reference_name = "Adam's eps, 1e-8"};
+                    .x_label = "relative depth, input 0 to output 1",
+                    .y_label = y_label,
+                    .series = series,
+                    .count = count,
+                    .log_y = true,
+                    .reference = ADAM_EPS,
+                    .reference_name = "Adam's eps, 1e-8"};
   if (status == GF_OK) status = add_picture(g, "gradient_flow_last.png", &chart, 1, 1);
   free(series);
   free(depth);

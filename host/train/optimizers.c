@@ -65,8 +65,8 @@ static const gf__key keys[] = {
      "how a gradient moves the weights"},
     {"learning_rate", GF__KEY_FLOAT, offsetof(gf__optimizer_config, learning_rate), "1e-3", 0, 1e3,
      NULL, "of the first epoch"},
-    {"weight_decay", GF__KEY_FLOAT, offsetof(gf__optimizer_config, weight_decay), "0", 0, 1e3,
-     NULL, "times the weights, added to the gradient (coupled L2)"},
+    {"weight_decay", GF__KEY_FLOAT, offsetof(gf__optimizer_config, weight_decay), "0", 0, 1e3, NULL,
+     "times the weights, added to the gradient (coupled L2)"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

@@ -5,8 +5,7 @@
 #include "base/os.h"
 
 void gf__results_begin(gf__results *results, gf_model *model) {
-  *results = (gf__results){
-      .model = model, .started = gf__seconds(), .first_nonfinite = -1};
+  *results = (gf__results){.model = model, .started = gf__seconds(), .first_nonfinite = -1};
 }
 
 gf_status gf__results_read(gf__results *results) {

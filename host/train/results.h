@@ -10,11 +10,11 @@ typedef struct gf__results {
   double started;               /* seconds */
   int counts[GF__RESULT_SLOTS]; /* images of the steps not read yet */
   int pending;
-  int steps;                    /* read */
-  long images;                  /* of those */
+  int steps;                             /* read */
+  long images;                           /* of those */
   double batch_losses, batch_accuracies; /* sums over steps of the batch's means */
   double losses, correct;                /* sums over images */
-  int first_nonfinite;          /* the step, counted from 0, or -1 */
+  int first_nonfinite;                   /* the step, counted from 0, or -1 */
 } gf__results;
 
 void gf__results_begin(gf__results *results, gf_model *model);

@@ -16,12 +16,14 @@ gf_status gf__run_folder_check(const char *path, int overwrite) {
   char config[GF__RUN_PATH_SIZE];
   if (!gf__path_exists(path)) return GF_OK;
   if (!overwrite)
-    return gf__fail(GF_ERROR_FILE, "%s exists; choose another --out, or replace it with --overwrite",
-                    path);
+    return gf__fail(GF_ERROR_FILE,
+                    "%s exists; choose another --out, or replace it with --overwrite", path);
   GF_TRY(gf__run_path(config, path, "config.yaml"));
   if (gf__path_exists(config)) return GF_OK;
-  return gf__fail(GF_ERROR_FILE, "%s is not the folder of a run (it has no config.yaml), so it is "
-                                 "not replaced", path);
+  return gf__fail(GF_ERROR_FILE,
+                  "%s is not the folder of a run (it has no config.yaml), so it is "
+                  "not replaced",
+                  path);
 }
 
 static gf_status write_file(const gf__run_folder *folder, const char *name, const void *bytes,
@@ -89,8 +91,7 @@ gf_status gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long s
   for (int i = 0; i < count; i++) {
     const gf_gradient *g = &gradients[i];
     gf__text_add(&folder->gradients, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step,
-                 g->layer, g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros,
-                 g->update_ratio);
+                 g->layer, g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
   }
   return gf__text_status(&folder->gradients);
 }

@@ -7,7 +7,7 @@
 #include "base/text.h"
 
 typedef struct gf__run_folder {
-  const char *path;           /* the caller's */
+  const char *path;            /* the caller's */
   gf__text metrics, gradients; /* the CSVs so far */
 } gf__run_folder;
 

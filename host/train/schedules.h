@@ -5,10 +5,10 @@
 #include "base/config.h"
 
 typedef struct gf__schedule_config {
-  int name;          /* index in the table of schedules */
-  double final;      /* cosine: the rate that the last epoch approaches */
-  int every;         /* step: epochs from one drop to the next */
-  double factor;     /* step: of each drop */
+  int name;      /* index in the table of schedules */
+  double final;  /* cosine: the rate that the last epoch approaches */
+  int every;     /* step: epochs from one drop to the next */
+  double factor; /* step: of each drop */
 } gf__schedule_config;
 
 gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) GF_MUST_USE;

@@ -213,8 +213,8 @@ static gf_status train_epoch(run *r, int epoch, double rate, gf__results *result
       GF_TRY(gf__run_folder_add_gradients(&r->folder, epoch, r->steps, r->gradients,
                                           gf_trainer_gradient_count(r->trainer)));
     }
-    GF_TRY(report(r, results, "train", epoch, b, batches,
-                  epoch_share(r, true, (double)b / batches)));
+    GF_TRY(
+        report(r, results, "train", epoch, b, batches, epoch_share(r, true, (double)b / batches)));
     GF_TRY(check_finite(r, results, epoch, rate));
   }
   GF_TRY(gf__results_read(results));
@@ -240,9 +240,9 @@ static gf_status validate(run *r, int epoch, gf__results *results) {
 
 static gf_status run_epoch(run *r, int epoch) {
   gf__results trained, validated;
-  double rate = gf__schedule_rate(&r->config.schedule,
-                                  gf__trainer_optimizer(r->trainer)->learning_rate, epoch - 1,
-                                  r->config.epochs);
+  double rate =
+      gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
+                        epoch - 1, r->config.epochs);
   double begin = gf__seconds();
   GF_TRY(train_epoch(r, epoch, rate, &trained));
   double train_seconds = gf__seconds() - begin;

@@ -87,9 +87,7 @@ const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer) {
   return &trainer->optimizer;
 }
 
-int gf_trainer_gradient_count(const gf_trainer *trainer) {
-  return trainer->model->trainable_count;
-}
+int gf_trainer_gradient_count(const gf_trainer *trainer) { return trainer->model->trainable_count; }
 
 gf_status gf__trainer_queue_step(gf_trainer *trainer, double learning_rate, int slot,
                                  bool statistics) {

@@ -12,9 +12,9 @@ typedef enum gf_split { GF_SPLIT_TRAIN, GF_SPLIT_VALIDATION, GF_SPLIT_TEST } gf_
 
 /* What a data set holds: images (count, height, width, channels) and class names. */
 typedef struct gf_dataset_info {
-  const char *name;                /* "cifar100" */
+  const char *name; /* "cifar100" */
   int count, height, width, channels, classes;
-  const char *const *class_names;  /* classes of them, or NULL; owned by the data set */
+  const char *const *class_names; /* classes of them, or NULL; owned by the data set */
 } gf_dataset_info;
 
 /* Opens the split that the config's "data" section names. Training and
@@ -37,9 +37,9 @@ typedef struct gf_loader gf_loader;
 
 typedef struct gf_loader_options {
   int batch_size;
-  int threads;           /* 0: chosen from the number of CPUs */
+  int threads; /* 0: chosen from the number of CPUs */
   unsigned long long seed;
-  int training;          /* shuffle and augment; otherwise in order and normalised only */
+  int training; /* shuffle and augment; otherwise in order and normalised only */
 } gf_loader_options;
 
 /* The data set must outlive the loader. */

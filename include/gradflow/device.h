@@ -11,12 +11,12 @@ typedef struct gf_device gf_device;
 typedef enum gf_device_type { GF_DEVICE_CPU, GF_DEVICE_GPU, GF_DEVICE_OTHER } gf_device_type;
 
 typedef struct gf_device_info {
-  int platform, index;           /* "platform:index" selects it */
+  int platform, index; /* "platform:index" selects it */
   gf_device_type type;
   char platform_name[128], name[256], vendor[128], driver[128], version[128], c_version[128];
   char extensions[8192];
   int compute_units, clock_mhz, vector_width_float;
-  size_t work_group_size;        /* largest work-group, in work-items */
+  size_t work_group_size; /* largest work-group, in work-items */
   unsigned long long memory, max_allocation, local_memory, cache; /* bytes */
   size_t base_alignment;         /* bytes, for the start of a part of a buffer */
   int local_memory_is_dedicated; /* a memory of its own, not a part of global memory */
@@ -43,8 +43,8 @@ GF_API gf_status gf_device_finish(gf_device *device) GF_MUST_USE;
 typedef struct gf_profile_row {
   char name[64];
   int calls;
-  double seconds;       /* on the device */
-  double flops, bytes;  /* 0: unknown */
+  double seconds;      /* on the device */
+  double flops, bytes; /* 0: unknown */
 } gf_profile_row;
 
 /* Measures every launch from here on. Waits for the queue. */

@@ -36,12 +36,12 @@ typedef struct gf_memory {
  * weight (filters, channels, kernel height, kernel width), linear weight
  * (outputs, inputs), vectors (count). */
 typedef struct gf_parameter {
-  const char *name;   /* "block_0_0_conv_0.weight"; owned by the model */
-  const char *layer;  /* "block_0_0_conv_0" */
+  const char *name;  /* "block_0_0_conv_0.weight"; owned by the model */
+  const char *layer; /* "block_0_0_conv_0" */
   int dims[4], dim_count;
-  size_t count;       /* elements */
-  int is_weight;      /* 0: a bias or a shift, which gradient-flow pictures leave out */
-  int trainable;      /* 0: a running statistic */
+  size_t count;  /* elements */
+  int is_weight; /* 0: a bias or a shift, which gradient-flow pictures leave out */
+  int trainable; /* 0: a running statistic */
 } gf_parameter;
 
 /* Parameters from the input towards the output; running statistics come last. */
@@ -61,8 +61,8 @@ GF_API gf_status gf_model_save(gf_model *model, const char *path) GF_MUST_USE;
 GF_API gf_status gf_model_load(gf_model *model, const char *path) GF_MUST_USE;
 
 typedef struct gf_loss {
-  double loss;  /* mean over the images */
-  int correct;  /* images whose largest logit is the label's */
+  double loss; /* mean over the images */
+  int correct; /* images whose largest logit is the label's */
 } gf_loss;
 
 /* One pass forward over count images (count, height, width, channels) in host

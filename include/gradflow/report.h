@@ -5,12 +5,12 @@
 #include <gradflow/status.h>
 
 typedef struct gf_series {
-  const char *name;   /* in the legend; NULL leaves it out */
-  const double *x;    /* count values; NULL: 0, 1, 2, … */
-  const double *y;    /* count values; non-finite ones are gaps, and so is 0 on a log axis */
+  const char *name; /* in the legend; NULL leaves it out */
+  const double *x;  /* count values; NULL: 0, 1, 2, … */
+  const double *y;  /* count values; non-finite ones are gaps, and so is 0 on a log axis */
   int count;
-  float shade;        /* 0..1: light to dark within the hue, for series that are an order; 1 plain */
-  int hue;            /* index of the hue; series of one family share it */
+  float shade; /* 0..1: light to dark within the hue, for series that are an order; 1 plain */
+  int hue;     /* index of the hue; series of one family share it */
   int dashed;
 } gf_series;
 
@@ -19,13 +19,13 @@ typedef struct gf_chart {
   const gf_series *series;
   int count;
   int log_y;
-  const char *const *x_names;  /* names at x = 0, 1, …, drawn turned; NULL: numbers */
+  const char *const *x_names; /* names at x = 0, 1, …, drawn turned; NULL: numbers */
   int x_name_count;
-  const char *note;            /* a line under the title, or NULL */
-  int width, height;           /* pixels, 320 to 16384 and 240 to 16384; 0: 1200 x 800 */
-  double y_min, y_max;         /* what y has to show, rounded outwards to ticks; both 0: the data */
-  double reference;            /* a level to compare with, a thin dashed line where it is in range */
-  const char *reference_name;  /* written on that line; NULL: no line */
+  const char *note;           /* a line under the title, or NULL */
+  int width, height;          /* pixels, 320 to 16384 and 240 to 16384; 0: 1200 x 800 */
+  double y_min, y_max;        /* what y has to show, rounded outwards to ticks; both 0: the data */
+  double reference;           /* a level to compare with, a thin dashed line where it is in range */
+  const char *reference_name; /* written on that line; NULL: no line */
 } gf_chart;
 
 /* Draws the charts into one PNG, row by row with that many columns; the file

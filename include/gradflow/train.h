@@ -9,12 +9,12 @@
 
 /* Statistics of one parameter's gradient, and how far the step moved the parameter. */
 typedef struct gf_gradient {
-  const char *layer, *parameter;  /* owned by the model */
-  int is_weight;                  /* 0: a bias or a shift */
+  const char *layer, *parameter; /* owned by the model */
+  int is_weight;                 /* 0: a bias or a shift */
   double mean_abs, l2, max_abs;
-  double zeros;                   /* share of elements that are exactly 0 */
-  double update_ratio;            /* |w - w before the step| / |w before the step|, L2 */
-  long nonfinite;                 /* elements */
+  double zeros;        /* share of elements that are exactly 0 */
+  double update_ratio; /* |w - w before the step| / |w before the step|, L2 */
+  long nonfinite;      /* elements */
 } gf_gradient;
 
 /* The optimizer of a config over a model's parameters. */
@@ -35,17 +35,17 @@ GF_API int gf_trainer_gradient_count(const gf_trainer *trainer);
 
 /* Where training is, a few times a second. */
 typedef struct gf_progress {
-  const char *phase;              /* "prepare" (kernels are compiled), "train" or "validate" */
-  int epoch, epochs;              /* from 1; 0 while preparing */
-  int batch, batches;             /* done and in all */
-  double loss, accuracy;          /* of the epoch so far; NaN before the first is known */
+  const char *phase;     /* "prepare" (kernels are compiled), "train" or "validate" */
+  int epoch, epochs;     /* from 1; 0 while preparing */
+  int batch, batches;    /* done and in all */
+  double loss, accuracy; /* of the epoch so far; NaN before the first is known */
   double images_per_second;
-  double seconds_left;            /* of the whole run, estimated; NaN at first */
+  double seconds_left; /* of the whole run, estimated; NaN at first */
 } gf_progress;
 
 /* A row of metrics.csv. */
 typedef struct gf_epoch {
-  int epoch, epochs;              /* from 1 */
+  int epoch, epochs; /* from 1 */
   double learning_rate;
   double train_loss, train_accuracy;           /* means over the batches as they were trained */
   double validation_loss, validation_accuracy; /* NaN without a validation split */
@@ -57,12 +57,12 @@ typedef struct gf_train_events {
   void (*progress)(void *user, const gf_progress *progress); /* may be NULL */
   void (*epoch)(void *user, const gf_epoch *epoch);          /* may be NULL */
   int (*stop)(void *user); /* asked before each step; not 0 ends the run; may be NULL */
-  void (*written)(void *user, const char *path);             /* a picture; may be NULL */
+  void (*written)(void *user, const char *path); /* a picture; may be NULL */
 } gf_train_events;
 
 typedef struct gf_train_options {
-  const char *out;  /* the run folder, which is created */
-  int overwrite;    /* an existing run folder there is replaced */
+  const char *out; /* the run folder, which is created */
+  int overwrite;   /* an existing run folder there is replaced */
   gf_train_events events;
 } gf_train_options;
 
@@ -76,9 +76,9 @@ GF_API gf_status gf_train(gf_device *device, const gf_config *config,
 /* What a run would take on the device, by the plan and as it was allocated for
  * a moment; nothing is trained and no file is written. */
 typedef struct gf_dry_run {
-  gf_memory memory;            /* planned */
-  size_t planned, allocated;   /* bytes in all */
-  size_t parameters;           /* trainable elements */
+  gf_memory memory;          /* planned */
+  size_t planned, allocated; /* bytes in all */
+  size_t parameters;         /* trainable elements */
   int training_images, validation_images, batch_size, epochs;
 } gf_dry_run;
 GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
@@ -87,9 +87,9 @@ GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
 typedef struct gf_test_result {
   double loss, accuracy;
   int images, classes;
-  double *class_accuracy;          /* of each class; NaN where there are no images */
+  double *class_accuracy; /* of each class; NaN where there are no images */
   int *class_images;
-  const char **class_names;        /* or NULL */
+  const char **class_names; /* or NULL */
   void *owner;
 } gf_test_result;
 

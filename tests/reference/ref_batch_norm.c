@@ -2,8 +2,7 @@
 
 #include "reference.h"
 
-static void moments(int rows, int c, int channel, const double *x, double *mean,
-                    double *variance) {
+static void moments(int rows, int c, int channel, const double *x, double *mean, double *variance) {
   double sum = 0, squares = 0;
   for (int i = 0; i < rows; i++) sum += x[(size_t)i * c + channel];
   *mean = sum / rows;

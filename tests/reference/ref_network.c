@@ -16,10 +16,10 @@ typedef struct kind {
 } kind;
 
 struct node {
-  const kind *kind;           /* NULL: the images */
+  const kind *kind; /* NULL: the images */
   node *inputs[2];
   int h, w, c;
-  double *y, *dy;             /* (batch, h, w, c) */
+  double *y, *dy;                                              /* (batch, h, w, c) */
   ref_tensor *weight, *bias, *running_mean, *running_variance; /* NULL where it has none */
 };
 
@@ -28,9 +28,9 @@ struct ref_network {
   node *nodes;
   int node_count;
   ref_tensor *tensors, *running;
-  double **moments;           /* Adam's m and v of tensor i at 2i and 2i + 1 */
+  double **moments; /* Adam's m and v of tensor i at 2i and 2i + 1 */
   int tensor_count, running_count;
-  double *scratch;            /* as large as the largest activation */
+  double *scratch; /* as large as the largest activation */
   int n, step;
   bool training, failed;
 };
@@ -47,8 +47,7 @@ static void add_gradient(ref_network *network, node *to) {
 
 static ref_conv2d conv_of(const ref_network *network, const node *self) {
   const node *x = self->inputs[0];
-  return (ref_conv2d){network->n, x->h,   x->w,   x->c,  self->c,
-                      {3, 3},     {1, 1}, {1, 1}, {1, 1}};
+  return (ref_conv2d){network->n, x->h, x->w, x->c, self->c, {3, 3}, {1, 1}, {1, 1}, {1, 1}};
 }
 
 static void conv_forward(ref_network *network, node *self) {
@@ -69,16 +68,15 @@ static void norm_forward(ref_network *network, node *self) {
   const double *x = self->inputs[0]->y, *gamma = self->weight->value, *beta = self->bias->value;
   double *mean = self->running_mean->value, *variance = self->running_variance->value;
   if (network->training)
-    ref_batch_norm_forward(rows, self->c, eps_, momentum_, x, gamma, beta, mean, variance,
-                           self->y);
+    ref_batch_norm_forward(rows, self->c, eps_, momentum_, x, gamma, beta, mean, variance, self->y);
   else
     ref_batch_norm_inference(rows, self->c, eps_, x, gamma, beta, mean, variance, self->y);
 }
 
 static void norm_backward(ref_network *network, node *self) {
   ref_batch_norm_backward(network->n * self->h * self->w, self->c, eps_, self->inputs[0]->y,
-                          self->weight->value, self->dy, network->scratch,
-                          self->weight->gradient, self->bias->gradient);
+                          self->weight->value, self->dy, network->scratch, self->weight->gradient,
+                          self->bias->gradient);
   add_gradient(network, self->inputs[0]);
 }
 
@@ -89,8 +87,7 @@ static void activation_forward(ref_network *network, node *self) {
 
 static void activation_backward(ref_network *network, node *self) {
   ref_activation_backward(ref_activation_find("leaky_relu"), network->options.slope,
-                          count_of(network, self), self->inputs[0]->y, self->dy,
-                          network->scratch);
+                          count_of(network, self), self->inputs[0]->y, self->dy, network->scratch);
   add_gradient(network, self->inputs[0]);
 }
 
@@ -167,8 +164,8 @@ static node *add_node(ref_network *network, const kind *of, node *x, int h, int 
   return self;
 }
 
-static ref_tensor *add_tensor(ref_network *network, bool trainable, int dim_count,
-                              const int *dims, double value, const char *format, ...) {
+static ref_tensor *add_tensor(ref_network *network, bool trainable, int dim_count, const int *dims,
+                              double value, const char *format, ...) {
   ref_tensor *tensor = trainable ? &network->tensors[network->tensor_count]
                                  : &network->running[network->running_count++];
   tensor->trainable = trainable;
@@ -255,8 +252,8 @@ static void build(ref_network *network) {
   }
   x = add_node(network, &global_pool_, x, 1, 1, x->c);
   node *logits = add_node(network, &linear_, x, 1, 1, o->classes);
-  logits->weight = add_tensor(network, true, 2, (int[]){o->classes, x->c}, 0,
-                              "logit_linear.weight");
+  logits->weight =
+      add_tensor(network, true, 2, (int[]){o->classes, x->c}, 0, "logit_linear.weight");
   logits->bias = add_tensor(network, true, 1, &o->classes, 0, "logit_linear.bias");
 }
 

@@ -22,8 +22,8 @@ typedef struct ref_network_options {
   int classes;
   int stages, blocks_per_stage, filters;
   bool shortcut, norm_every;
-  double slope;                /* of the leaky ReLU, 0.01 in the study */
-  int batch;                   /* the most images that a pass may have */
+  double slope; /* of the leaky ReLU, 0.01 in the study */
+  int batch;    /* the most images that a pass may have */
 } ref_network_options;
 
 typedef struct ref_network ref_network;
@@ -36,10 +36,10 @@ void ref_network_free(ref_network **network);
 /* Layouts of PyTorch: conv weight (filters, channels, 3, 3), linear weight
  * (outputs, inputs), vectors (count). value and gradient belong to the network. */
 typedef struct ref_tensor {
-  char name[64];    /* "block_0_0_conv_0.weight" */
+  char name[64]; /* "block_0_0_conv_0.weight" */
   int dims[4], dim_count;
   size_t count;
-  bool trainable;   /* false: a running statistic, whose gradient is NULL */
+  bool trainable; /* false: a running statistic, whose gradient is NULL */
   double *value, *gradient;
 } ref_tensor;
 

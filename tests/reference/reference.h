@@ -144,8 +144,8 @@ void ref_sgd_step(const ref_sgd *sgd, size_t count, const double *gradient, doub
                   double *velocity);
 
 typedef struct ref_statistics {
-  double mean_abs;      /* sum |x| / count */
-  double l2;            /* sqrt(sum x^2) */
+  double mean_abs; /* sum |x| / count */
+  double l2;       /* sqrt(sum x^2) */
   double max_abs;
   double zero_fraction; /* elements that equal 0 / count */
 } ref_statistics;

@@ -126,7 +126,8 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
   grid.bytes = 4.0 * r->n * (s->h * s->w * s->c + s->out_h * s->out_w * s->filters);
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(r->x), GF_BUFFER(r->dy), GF_BUFFER(r->workspace),
                    GF_INT(r->n)));
-  gf__grid all = {.global = {(size_t)s->filters, (size_t)(s->kernel[0] * s->kernel[1] * s->c + 1), 1}};
+  gf__grid all = {
+      .global = {(size_t)s->filters, (size_t)(s->kernel[0] * s->kernel[1] * s->c + 1), 1}};
   return GF_LAUNCH(sum, all, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_BUFFER(r->bias_out),
                    GF_INT(parts(device)));
 }

@@ -115,8 +115,8 @@ static gf_status backward_data(gf_device *device, const gf__conv2d_shape *s,
     size_t count = (size_t)n * (size_t)s->h * (size_t)s->w * (size_t)(s->c / width);
     gf__grid grid = gf__grid_flat(device, count);
     grid.bytes = 4.0 * (double)n * (double)(pixels(s) * patch(s) + (size_t)(s->h * s->w * s->c));
-    GF_TRY(GF_LAUNCH(col2im, grid, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_INT(first), GF_INT((int)count),
-                     GF_EPILOGUE(&r->epilogue)));
+    GF_TRY(GF_LAUNCH(col2im, grid, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_INT(first),
+                     GF_INT((int)count), GF_EPILOGUE(&r->epilogue)));
   }
   return GF_OK;
 }

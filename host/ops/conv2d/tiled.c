@@ -49,7 +49,8 @@ static gf_status get_kernel(gf_device *device, const gf__conv2d_shape *s, gf__co
   return gf__kernel_get(out, device, "conv2d_tiled.cl", name, options);
 }
 
-static gf__grid tiles_grid(const gf__conv2d_shape *s, int images, size_t rows, int n, size_t depth) {
+static gf__grid tiles_grid(const gf__conv2d_shape *s, int images, size_t rows, int n,
+                           size_t depth) {
   double out = (double)s->out_h * s->out_w * s->filters;
   return (gf__grid){.global = {groups(rows, ROWS) * THREADS, groups((size_t)n, columns(n)), depth},
                     .local = {THREADS, 1, 1},

@@ -23,8 +23,8 @@ struct gf__tuning {
   gf__tune mode;
   const char *force;
   json_t *choices; /* "SHAPE pass": name of an algorithm */
-  int measured; /* passes of convolutions */
-  double begun; /* seconds */
+  int measured;    /* passes of convolutions */
+  double begun;    /* seconds */
   char path[4096]; /* of the file; "" without a cache folder */
 };
 
@@ -94,10 +94,10 @@ void gf__tuning_close(gf__tuning **tuning_pointer) {
 }
 
 static void shape_key(const gf__conv2d_shape *s, int batch, gf__conv2d_pass pass, char out[160]) {
-  snprintf(out, 160, "n%d %dx%dx%d filters %d kernel %dx%d stride %dx%d padding %dx%d dilation %dx%d %s",
-           batch, s->h, s->w, s->c, s->filters, s->kernel[0], s->kernel[1], s->stride[0],
-           s->stride[1], s->padding[0], s->padding[1], s->dilation[0], s->dilation[1],
-           pass_names[pass]);
+  snprintf(
+      out, 160, "n%d %dx%dx%d filters %d kernel %dx%d stride %dx%d padding %dx%d dilation %dx%d %s",
+      batch, s->h, s->w, s->c, s->filters, s->kernel[0], s->kernel[1], s->stride[0], s->stride[1],
+      s->padding[0], s->padding[1], s->dilation[0], s->dilation[1], pass_names[pass]);
 }
 
 static gf_status noise(gf_device *device, size_t floats, uint32_t tensor, gf__buffer **out) {
@@ -124,8 +124,7 @@ static gf_status open_trial(trial *t, gf_device *device, const gf__conv2d_shape 
   for (int i = 0; gf__conv2d_algorithms[i]; i++)
     for (gf__conv2d_pass p = 0; p < GF__CONV2D_PASSES; p++)
       if (gf__conv2d_algorithms[i]->accepts(device, s, p))
-        workspace =
-            largest(workspace, gf__conv2d_algorithms[i]->workspace(device, s, p, batch));
+        workspace = largest(workspace, gf__conv2d_algorithms[i]->workspace(device, s, p, batch));
   t->out_floats = largest(largest(x, y), w);
   t->expected = malloc(t->out_floats * sizeof(float));
   t->got = malloc(t->out_floats * sizeof(float));
@@ -156,12 +155,8 @@ static size_t result_floats(const trial *t, gf__conv2d_pass pass) {
 }
 
 static gf_status run_once(const trial *t, const gf__conv2d_algorithm *a, gf__conv2d_pass pass) {
-  gf__conv2d_run run = {.n = t->batch,
-                        .x = t->x,
-                        .w = t->w,
-                        .dy = t->dy,
-                        .out = t->out,
-                        .workspace = t->workspace};
+  gf__conv2d_run run = {
+      .n = t->batch, .x = t->x, .w = t->w, .dy = t->dy, .out = t->out, .workspace = t->workspace};
   GF_TRY(a->run[pass](t->device, t->shape, &run));
   return gf_device_finish(t->device);
 }
@@ -234,8 +229,8 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
     return GF_OK;
   }
   const gf__conv2d_shape *s = t->shape;
-  gf__log(GF_LOG_DETAIL, "tuned %dx%d %d->%dx%d %d, %dx%d %s: %s %.2f ms, im2col %.2f ms", s->h, s->w,
-          s->c, s->out_h, s->out_w, s->filters, s->kernel[0], s->kernel[1], pass_names[pass],
+  gf__log(GF_LOG_DETAIL, "tuned %dx%d %d->%dx%d %d, %dx%d %s: %s %.2f ms, im2col %.2f ms", s->h,
+          s->w, s->c, s->out_h, s->out_w, s->filters, s->kernel[0], s->kernel[1], pass_names[pass],
           convolution->algorithm[pass]->name, 1e3 * best, 1e3 * reference_seconds);
   json_object_set_new(tuning->choices, key, json_string(convolution->algorithm[pass]->name));
   tuning->measured++;

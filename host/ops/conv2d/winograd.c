@@ -121,30 +121,30 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
 }
 
 /* The table's functions for one size of tile. */
-#define WINOGRAD(M)                                                                            \
-  static size_t workspace##M(const gf_device *device, const gf__conv2d_shape *s,               \
-                             gf__conv2d_pass pass, int batch) {                                \
-    (void)batch;                                                                               \
-    return workspace(device, s, pass, M);                                                      \
-  }                                                                                            \
-  static gf_status forward##M(gf_device *device, const gf__conv2d_shape *s,                    \
-                              const gf__conv2d_run *r) {                                       \
-    return forward(device, s, r, M);                                                           \
-  }                                                                                            \
-  static gf_status backward_data##M(gf_device *device, const gf__conv2d_shape *s,              \
-                                    const gf__conv2d_run *r) {                                 \
-    return backward_data(device, s, r, M);                                                     \
-  }                                                                                            \
-  static gf_status backward_weight##M(gf_device *device, const gf__conv2d_shape *s,            \
-                                      const gf__conv2d_run *r) {                               \
-    return backward_weight(device, s, r, M);                                                   \
-  }                                                                                            \
-  const gf__conv2d_algorithm gf__conv2d_winograd##M = {                                        \
-      .name = "winograd" #M,                                                                   \
-      .accepts = accepts,                                                                      \
-      .rank = rank##M,                                                                         \
-      .workspace = workspace##M,                                                               \
-      .run = {forward##M, backward_data##M, backward_weight##M},                               \
+#define WINOGRAD(M)                                                                 \
+  static size_t workspace##M(const gf_device *device, const gf__conv2d_shape *s,    \
+                             gf__conv2d_pass pass, int batch) {                     \
+    (void)batch;                                                                    \
+    return workspace(device, s, pass, M);                                           \
+  }                                                                                 \
+  static gf_status forward##M(gf_device *device, const gf__conv2d_shape *s,         \
+                              const gf__conv2d_run *r) {                            \
+    return forward(device, s, r, M);                                                \
+  }                                                                                 \
+  static gf_status backward_data##M(gf_device *device, const gf__conv2d_shape *s,   \
+                                    const gf__conv2d_run *r) {                      \
+    return backward_data(device, s, r, M);                                          \
+  }                                                                                 \
+  static gf_status backward_weight##M(gf_device *device, const gf__conv2d_shape *s, \
+                                      const gf__conv2d_run *r) {                    \
+    return backward_weight(device, s, r, M);                                        \
+  }                                                                                 \
+  const gf__conv2d_algorithm gf__conv2d_winograd##M = {                             \
+      .name = "winograd" #M,                                                        \
+      .accepts = accepts,                                                           \
+      .rank = rank##M,                                                              \
+      .workspace = workspace##M,                                                    \
+      .run = {forward##M, backward_data##M, backward_weight##M},                    \
   };
 
 WINOGRAD(2)
