@@ -14,7 +14,7 @@ const char *gf__blas_version(void) {
 }
 
 /* CLBlast 1.5.3 has no tuning results for pocl: its defaults use local memory
- * and reach 5 to 10 times less on a CPU (bench/RESULTS.md). GEMMK must stay 0:
+ * and are about 7 times slower on a CPU (bench/RESULTS.md). GEMMK must stay 0:
  * with GEMMK=1 the results are wrong there while success is reported. */
 static gf_status prepare_cpu(gf_device *device) {
   size_t vector = device->info.vector_width_float >= 16 ? 16 : 8;

@@ -67,12 +67,11 @@ gf__grid gf__grid_groups(const gf_device *device, size_t count, size_t group);
 gf__grid gf__grid_single(size_t x, size_t y, size_t z);
 
 typedef struct gf__arg {
-  enum { GF__ARG_BUFFER, GF__ARG_INT, GF__ARG_FLOAT, GF__ARG_LOCAL } kind;
+  enum { GF__ARG_BUFFER, GF__ARG_INT, GF__ARG_FLOAT } kind;
   union {
     const gf__buffer *buffer; /* NULL is the null pointer in the kernel */
     int i;
     float f;
-    size_t bytes; /* of local memory */
   } value;
 } gf__arg;
 

@@ -65,9 +65,6 @@ struct gf_device {
   bool blas_is_ready;
 };
 
-/* One device of one platform. */
-void gf__device_query(cl_platform_id platform, int platform_index, cl_device_id id, int index,
-                      gf_device_info *out);
 /* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */
 gf_status gf__devices_visit(bool (*visit)(void *user, cl_device_id id, const gf_device_info *info),
                             void *user, int *platforms) GF_MUST_USE;

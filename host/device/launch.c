@@ -33,10 +33,6 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args, siz
       case GF__ARG_FLOAT:
         size = sizeof(cl_float);
         break;
-      case GF__ARG_LOCAL:
-        value = NULL;
-        size = arg->value.bytes;
-        break;
     }
     cl_int error = clSetKernelArg(kernel->kernel, (cl_uint)i, size, value);
     if (error != CL_SUCCESS)

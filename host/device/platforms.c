@@ -28,8 +28,8 @@ static unsigned long long query_number(cl_device_id id, cl_device_info what) {
   return size == sizeof narrow ? narrow : wide;
 }
 
-void gf__device_query(cl_platform_id platform, int platform_index, cl_device_id id, int index,
-                      gf_device_info *out) {
+static void query_device(cl_platform_id platform, int platform_index, cl_device_id id, int index,
+                         gf_device_info *out) {
   *out = (gf_device_info){.platform = platform_index, .index = index};
   clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof out->platform_name - 1, out->platform_name,
                     NULL);
@@ -81,7 +81,7 @@ gf_status gf__devices_visit(bool (*visit)(void *, cl_device_id, const gf_device_
     if (device_count > MOST_DEVICES) device_count = MOST_DEVICES;
     for (cl_uint d = 0; d < device_count; d++) {
       gf_device_info info;
-      gf__device_query(platform[p], (int)p, device[d], (int)d, &info);
+      query_device(platform[p], (int)p, device[d], (int)d, &info);
       if (!visit(user, device[d], &info)) return GF_OK;
     }
   }

@@ -33,35 +33,23 @@ static gf__activation sigmoid(const gf__node *node) {
   return (gf__activation){GF__ACTIVATION_SIGMOID, 0};
 }
 
-static gf_status setup(gf__node *node) {
-  const gf__tensor *x = node->in[0];
-  node->out.h = x->h;
-  node->out.w = x->w;
-  node->out.c = x->c;
-  return GF_OK;
-}
-
-static size_t rows_of(const gf__node *node, const gf__pass *pass) {
-  return (size_t)pass->n * gf__tensor_pixels(&node->out);
-}
-
 static gf_status forward(gf__node *node, const gf__pass *pass) {
   gf__epilogue epilogue = {.activation = node->layer->activation(node)};
-  return gf__apply(pass->device, rows_of(node, pass), node->out.c, node->in[0]->data,
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->in[0]->data,
                    node->out.data, &epilogue);
 }
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
   const gf__sink *sink = &node->sinks[0];
   if (!sink->grad) return GF_OK;
-  return gf__activation_backward(pass->device, rows_of(node, pass), node->out.c,
+  return gf__activation_backward(pass->device, gf__node_rows(node, pass), node->out.c,
                                  node->layer->activation(node), node->out.grad, node->out.data,
                                  sink->grad, &sink->epilogue);
 }
 
-#define ACTIVATION                                                                    \
-  .least_inputs = 1, .most_inputs = 1, .backward_reads_output = true, .setup = setup, \
-  .forward = forward, .backward = backward
+#define ACTIVATION                                                    \
+  .least_inputs = 1, .most_inputs = 1, .backward_reads_output = true, \
+  .setup = gf__node_keep_shape, .forward = forward, .backward = backward
 
 const gf__layer gf__layer_leaky_relu = {
     .name = "leaky_relu",

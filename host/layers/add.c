@@ -6,19 +6,12 @@
 static gf_status setup(gf__node *node) {
   const gf__tensor *a = node->in[0], *b = node->in[1];
   if (a->h != b->h || a->w != b->w || a->c != b->c) return gf__node_fail(node, "the shapes differ");
-  node->out.h = a->h;
-  node->out.w = a->w;
-  node->out.c = a->c;
-  return GF_OK;
-}
-
-static size_t rows_of(const gf__node *node, const gf__pass *pass) {
-  return (size_t)pass->n * gf__tensor_pixels(&node->out);
+  return gf__node_keep_shape(node);
 }
 
 static gf_status forward(gf__node *node, const gf__pass *pass) {
   gf__epilogue epilogue = {.addend = node->in[1]->data};
-  return gf__apply(pass->device, rows_of(node, pass), node->out.c, node->in[0]->data,
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->in[0]->data,
                    node->out.data, &epilogue);
 }
 
@@ -26,8 +19,8 @@ static gf_status backward(gf__node *node, const gf__pass *pass) {
   for (int i = 0; i < 2; i++) {
     const gf__sink *sink = &node->sinks[i];
     if (!sink->grad) continue;
-    GF_TRY(gf__apply(pass->device, rows_of(node, pass), node->out.c, node->out.grad, sink->grad,
-                     &sink->epilogue));
+    GF_TRY(gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad,
+                     sink->grad, &sink->epilogue));
   }
   return GF_OK;
 }

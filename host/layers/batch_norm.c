@@ -17,15 +17,12 @@ enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
 
 static gf_status setup(gf__node *node) {
   const gf__tensor *x = node->in[0];
-  node->out.h = x->h;
-  node->out.w = x->w;
-  node->out.c = x->c;
   gf__node_add_parameter(node, "weight", GF__FILL_ONE, 1, &x->c, x->c, x->c);
   gf__node_add_parameter(node, "bias", GF__FILL_ZERO, 1, &x->c, x->c, x->c);
   gf__node_add_parameter(node, "running_mean", GF__FILL_ZERO, 1, &x->c, x->c, x->c);
   gf__node_add_parameter(node, "running_var", GF__FILL_ONE, 1, &x->c, x->c, x->c);
   node->parameters[RUNNING_MEAN].trainable = node->parameters[RUNNING_VARIANCE].trainable = false;
-  return GF_OK;
+  return gf__node_keep_shape(node);
 }
 
 static size_t workspace(const gf__node *node, const gf_device *device, int batch) {
@@ -50,23 +47,20 @@ static gf__batch_norm norm_of(const gf__node *node) {
                           .saved = node->saved};
 }
 
-static int rows_of(const gf__node *node, const gf__pass *pass) {
-  return pass->n * (int)gf__tensor_pixels(&node->out);
-}
-
 static gf_status forward(gf__node *node, const gf__pass *pass) {
   gf__batch_norm norm = norm_of(node);
   gf__epilogue epilogue = gf__node_epilogue(node, NULL);
-  return gf__batch_norm_forward(pass->device, &norm, rows_of(node, pass), node->in[0]->data,
-                                node->out.data, pass->training, &epilogue, pass->workspace);
+  return gf__batch_norm_forward(pass->device, &norm, (int)gf__node_rows(node, pass),
+                                node->in[0]->data, node->out.data, pass->training, &epilogue,
+                                pass->workspace);
 }
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
   gf__batch_norm norm = norm_of(node);
   const gf__sink *sink = &node->sinks[0];
   GF_TRY(gf__node_backward_addend(node, pass));
-  return gf__batch_norm_backward(pass->device, &norm, rows_of(node, pass), node->in[0]->data,
-                                 node->out.grad, node->parameters[GAMMA].grad,
+  return gf__batch_norm_backward(pass->device, &norm, (int)gf__node_rows(node, pass),
+                                 node->in[0]->data, node->out.grad, node->parameters[GAMMA].grad,
                                  node->parameters[BETA].grad, sink->grad, &sink->epilogue,
                                  pass->workspace);
 }

@@ -12,14 +12,6 @@ static const gf__key keys[] = {
      "probability that a value is dropped in training"},
 };
 
-static gf_status setup(gf__node *node) {
-  const gf__tensor *x = node->in[0];
-  node->out.h = x->h;
-  node->out.w = x->w;
-  node->out.c = x->c;
-  return GF_OK;
-}
-
 static gf_status draw(gf__node *node, const gf__pass *pass, const gf__buffer *from, gf__buffer *to,
                       const gf__epilogue *epilogue) {
   const dropout_options *o = node->options;
@@ -30,8 +22,8 @@ static gf_status draw(gf__node *node, const gf__pass *pass, const gf__buffer *fr
 static gf_status forward(gf__node *node, const gf__pass *pass) {
   gf__epilogue none = {0};
   if (pass->training) return draw(node, pass, node->in[0]->data, node->out.data, &none);
-  return gf__apply(pass->device, (size_t)pass->n * gf__tensor_pixels(&node->out), node->out.c,
-                   node->in[0]->data, node->out.data, &none);
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->in[0]->data,
+                   node->out.data, &none);
 }
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
@@ -47,7 +39,7 @@ const gf__layer gf__layer_dropout = {
     .options_size = sizeof(dropout_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .setup = setup,
+    .setup = gf__node_keep_shape,
     .forward = forward,
     .backward = backward,
 };

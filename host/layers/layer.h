@@ -122,6 +122,10 @@ const gf__layer *gf__layer_find(const char *name);
 /* Adds a parameter "NODE.suffix" of dims. */
 gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fill fill,
                                       int dim_count, const int *dims, int fan_in, int fan_out);
+/* The setup of layers whose output is like their first input. */
+gf_status gf__node_keep_shape(gf__node *node) GF_MUST_USE;
+/* Pixels of the output of all images of the pass. */
+size_t gf__node_rows(const gf__node *node, const gf__pass *pass);
 /* The epilogue of the node's forward store: its fused addend and activation. */
 gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias);
 /* Gives the output's gradient to the fused addend's sink; for nodes with an epilogue. */

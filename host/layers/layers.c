@@ -46,6 +46,18 @@ gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fi
   return p;
 }
 
+gf_status gf__node_keep_shape(gf__node *node) {
+  const gf__tensor *x = node->in[0];
+  node->out.h = x->h;
+  node->out.w = x->w;
+  node->out.c = x->c;
+  return GF_OK;
+}
+
+size_t gf__node_rows(const gf__node *node, const gf__pass *pass) {
+  return (size_t)pass->n * gf__tensor_pixels(&node->out);
+}
+
 gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias) {
   return (gf__epilogue){.bias = bias,
                         .addend = node->has_addend ? node->in[node->in_count - 1]->data : NULL,
@@ -57,8 +69,8 @@ gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) {
   const gf__sink *sink = &node->sinks[node->in_count - 1];
   /* The planner lets the addend's gradient be the output's where it can. */
   if (!sink->grad || sink->grad == node->out.grad) return GF_OK;
-  return gf__apply(pass->device, (size_t)pass->n * gf__tensor_pixels(&node->out), node->out.c,
-                   node->out.grad, sink->grad, &sink->epilogue);
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad, sink->grad,
+                   &sink->epilogue);
 }
 
 gf_status gf__node_fail(const gf__node *node, const char *format, ...) {

@@ -72,7 +72,8 @@ static void dims4(const gf__parameter *p, size_t d[4]) {
   for (int i = 0; i < 4; i++) d[i] = i < p->dim_count ? (size_t)p->dims[i] : 1;
 }
 
-void gf__parameter_to_device(const gf__parameter *p, const float *from, float *to) {
+/* p->count floats from PyTorch's order of dims to the device's, and back. */
+static void to_device(const gf__parameter *p, const float *from, float *to) {
   size_t d[4], at = 0;
   dims4(p, d);
   for (size_t k = 0; k < d[0]; k++)
@@ -80,7 +81,7 @@ void gf__parameter_to_device(const gf__parameter *p, const float *from, float *t
       for (size_t rs = 0; rs < d[2] * d[3]; rs++) to[(rs * d[1] + c) * d[0] + k] = from[at++];
 }
 
-void gf__parameter_from_device(const gf__parameter *p, const float *from, float *to) {
+static void from_device(const gf__parameter *p, const float *from, float *to) {
   size_t d[4], at = 0;
   dims4(p, d);
   for (size_t k = 0; k < d[0]; k++)
@@ -171,7 +172,7 @@ static gf_status read(const gf__parameter *p, gf__buffer *buffer, float *out) {
   float *values = malloc(bytes);
   if (!values) return gf__fail_host_memory(bytes);
   gf_status status = gf__buffer_read(buffer, 0, bytes, values);
-  if (status == GF_OK) gf__parameter_from_device(p, values, out);
+  if (status == GF_OK) from_device(p, values, out);
   free(values);
   return status;
 }
@@ -194,7 +195,7 @@ gf_status gf_model_write_parameter(gf_model *model, int index, const float *valu
   size_t bytes = p->count * sizeof(float);
   float *ordered = malloc(bytes);
   if (!ordered) return gf__fail_host_memory(bytes);
-  gf__parameter_to_device(p, values, ordered);
+  to_device(p, values, ordered);
   gf_status status = gf__buffer_write(p->data, 0, bytes, ordered);
   free(ordered);
   return status;

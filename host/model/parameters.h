@@ -8,8 +8,4 @@ gf_status gf__parameters_collect(gf_model *model) GF_MUST_USE;
 gf_status gf__parameters_allocate(gf_model *model) GF_MUST_USE;
 void gf__parameters_free(gf_model *model);
 
-/* p->count floats between PyTorch's order of dims and the device's. */
-void gf__parameter_to_device(const gf__parameter *p, const float *from, float *to);
-void gf__parameter_from_device(const gf__parameter *p, const float *from, float *to);
-
 #endif

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 
-static int parts(const gf_device *device) { return 4 * gf__device_parallelism(device); }
+#include "ops/reduce.h"
 
 size_t gf__batch_norm_workspace(const gf_device *device, int channels) {
-  return (size_t)parts(device) * 2 * (size_t)channels * sizeof(float);
+  return (size_t)gf__reduce_parts(device) * 2 * (size_t)channels * sizeof(float);
 }
 
 static gf_status get_kernel(gf_device *device, int channels, const char *name, gf__kernel **out) {
@@ -18,7 +18,7 @@ static gf_status get_kernel(gf_device *device, int channels, const char *name, g
 /* A work-item for each vector of channels of each part of the rows. */
 static gf__grid parts_grid(const gf_device *device, int channels, int rows, int operands) {
   gf__grid grid = gf__grid_single((size_t)(channels / gf__vector_width(device, channels)),
-                                  (size_t)parts(device), 1);
+                                  (size_t)gf__reduce_parts(device), 1);
   grid.bytes = 4.0 * rows * channels * operands;
   return grid;
 }
@@ -42,10 +42,11 @@ gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, 
     GF_TRY(get_kernel(device, channels, "moments", &moments));
     GF_TRY(get_kernel(device, channels, "join_moments", &join));
     GF_TRY(GF_LAUNCH(moments, parts_grid(device, channels, rows, 1), GF_BUFFER(x),
-                     GF_BUFFER(workspace), GF_INT(rows), GF_INT(parts(device))));
+                     GF_BUFFER(workspace), GF_INT(rows), GF_INT(gf__reduce_parts(device))));
     GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(norm->saved),
                      GF_BUFFER(norm->running_mean), GF_BUFFER(norm->running_variance), GF_INT(rows),
-                     GF_INT(parts(device)), GF_FLOAT(norm->eps), GF_FLOAT(norm->momentum)));
+                     GF_INT(gf__reduce_parts(device)), GF_FLOAT(norm->eps),
+                     GF_FLOAT(norm->momentum)));
   } else {
     GF_TRY(get_kernel(device, channels, "use_running", &running));
     GF_TRY(GF_LAUNCH(running, each_channel, GF_BUFFER(norm->running_mean),
@@ -69,9 +70,9 @@ gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm,
   GF_TRY(get_kernel(device, channels, "join_gradient_sums", &join));
   GF_TRY(GF_LAUNCH(sums, parts_grid(device, channels, rows, 2), GF_BUFFER(x), GF_BUFFER(dy),
                    GF_BUFFER(norm->saved), GF_BUFFER(workspace), GF_INT(rows),
-                   GF_INT(parts(device))));
+                   GF_INT(gf__reduce_parts(device))));
   GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(dgamma), GF_BUFFER(dbeta),
-                   GF_INT(parts(device))));
+                   GF_INT(gf__reduce_parts(device))));
   if (!dx) return GF_OK;
   GF_TRY(get_kernel(device, channels, "normalize_rows_backward", &normalize));
   gf__grid grid = values_grid(device, channels, rows, 3, &count);

@@ -4,10 +4,10 @@
 
 #include "ops/epilogue.h"
 
-static int parts(const gf_device *device) { return 4 * gf__device_parallelism(device); }
+int gf__reduce_parts(const gf_device *device) { return 4 * gf__device_parallelism(device); }
 
 size_t gf__column_sums_workspace(const gf_device *device, int channels) {
-  return (size_t)parts(device) * (size_t)channels * sizeof(float);
+  return (size_t)gf__reduce_parts(device) * (size_t)channels * sizeof(float);
 }
 
 gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf__buffer *x,
@@ -17,11 +17,11 @@ gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf__b
   int width = gf__vector_width(device, channels);
   snprintf(options, sizeof options, "-DVEC=%d -DCHANNELS=%d", width, channels);
   GF_TRY(gf__kernel_get(&kernel, device, "reduce.cl", "column_sums", options));
-  gf__grid grid = gf__grid_single((size_t)(channels / width), (size_t)parts(device), 1);
+  gf__grid grid = gf__grid_single((size_t)(channels / width), (size_t)gf__reduce_parts(device), 1);
   grid.bytes = 4.0 * rows * channels;
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(workspace), GF_INT(rows),
-                   GF_INT(parts(device))));
-  return gf__sum_parts(device, channels, channels, parts(device), workspace, out);
+                   GF_INT(gf__reduce_parts(device))));
+  return gf__sum_parts(device, channels, channels, gf__reduce_parts(device), workspace, out);
 }
 
 gf_status gf__sum_parts(gf_device *device, int count, int stride, int part_count,

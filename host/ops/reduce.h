@@ -3,6 +3,8 @@
 
 #include "device/device.h"
 
+/* Parts that a sum over many rows is cut into. */
+int gf__reduce_parts(const gf_device *device);
 /* Bytes of workspace that gf__column_sums needs. */
 size_t gf__column_sums_workspace(const gf_device *device, int channels);
 /* out (channels) = the sums over the rows of x (rows, channels). */

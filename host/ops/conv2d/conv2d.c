@@ -55,6 +55,18 @@ gf_status gf__conv2d_run_pass(const gf__conv2d *convolution, gf_device *device,
   return convolution->algorithm[pass]->run[pass](device, &convolution->shape, run);
 }
 
+double gf__conv2d_flops(const gf__conv2d_shape *s, int n) {
+  return 2.0 * n * s->out_h * s->out_w * s->filters * s->kernel[0] * s->kernel[1] * s->c;
+}
+
+double gf__conv2d_bytes(const gf__conv2d_shape *s, int n) {
+  return 4.0 * n * ((double)s->h * s->w * s->c + (double)s->out_h * s->out_w * s->filters);
+}
+
+int gf__conv2d_weight_parts(const gf_device *device) {
+  return 2 * gf_device_describe(device)->compute_units;
+}
+
 gf__conv2d_shape gf__conv2d_flipped(const gf__conv2d_shape *shape) {
   gf__conv2d_shape flipped = *shape;
   flipped.h = shape->out_h;

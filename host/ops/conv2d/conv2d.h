@@ -62,6 +62,11 @@ size_t gf__conv2d_workspace(const gf__conv2d *convolution, const gf_device *devi
 gf_status gf__conv2d_run_pass(const gf__conv2d *convolution, gf_device *device,
                               gf__conv2d_pass pass, const gf__conv2d_run *run) GF_MUST_USE;
 
+/* What a pass over n images takes: multiply-adds counted as 2, and bytes of images moved. */
+double gf__conv2d_flops(const gf__conv2d_shape *shape, int n);
+double gf__conv2d_bytes(const gf__conv2d_shape *shape, int n);
+/* Parts of a weight gradient on a CPU: a few a unit, so that units that finish early find more. */
+int gf__conv2d_weight_parts(const gf_device *device);
 /* The shape whose forward pass on flipped weights is the data gradient; stride is 1. */
 gf__conv2d_shape gf__conv2d_flipped(const gf__conv2d_shape *shape);
 

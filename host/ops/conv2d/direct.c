@@ -2,7 +2,7 @@
  * forward pass of the flipped weights, so it needs stride 1. */
 #include "ops/conv2d/shape_options.h"
 
-/* Register tiles, by bench/RESULTS.md: 8 pixels x 2 vectors keeps the FMA units
+/* Register tiles: 8 pixels x 2 vectors keeps the FMA units
  * busy with 32 vector registers; 16 registers (AVX2, NEON) hold half of that. */
 typedef struct tiling {
   int vec, block, tile, packed; /* of the forward kernel */
@@ -55,16 +55,14 @@ static size_t packed_weights(const gf_device *device, const gf__conv2d_shape *s)
   return (size_t)(s->kernel[0] * s->kernel[1] * s->c) * (size_t)choose_tiling(device, s).packed;
 }
 
-/* Parts of the weight gradient: a few a unit, so that units that finish early find more. */
-static int parts(const gf_device *device) { return 2 * gf_device_describe(device)->compute_units; }
-
 static size_t workspace(const gf_device *device, const gf__conv2d_shape *s, gf__conv2d_pass pass,
                         int batch) {
   (void)batch;
   gf__conv2d_shape flipped = gf__conv2d_flipped(s);
   size_t floats = packed_weights(device, pass == GF__CONV2D_BACKWARD_DATA ? &flipped : s);
   if (pass == GF__CONV2D_BACKWARD_WEIGHT)
-    floats = (size_t)parts(device) * (floats + (size_t)choose_tiling(device, s).packed);
+    floats = (size_t)gf__conv2d_weight_parts(device) *
+             (floats + (size_t)choose_tiling(device, s).packed);
   return floats * sizeof(float);
 }
 
@@ -72,10 +70,6 @@ static void options_of(char out[GF__SHAPE_OPTIONS_SIZE], const gf__conv2d_shape 
                        int rows, int channels) {
   gf__conv2d_options(out, s, "-DVEC=%d -DBLOCK=%d -DTILE=%d -DPACKED=%d -DROWS=%d -DCHANNELS=%d",
                      t->vec, t->block, t->tile, t->packed, rows, channels);
-}
-
-static double flops(const gf__conv2d_shape *s, int n) {
-  return 2.0 * n * s->out_h * s->out_w * s->filters * s->kernel[0] * s->kernel[1] * s->c;
 }
 
 /* Runs the forward kernel for a shape on packed weights. pack names the kernel
@@ -96,8 +90,8 @@ static gf_status convolve(gf_device *device, const gf__conv2d_shape *s, const gf
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", "conv2d_direct", options));
   gf__grid grid =
       gf__grid_single((size_t)((s->out_h + FORWARD_ROWS - 1) / FORWARD_ROWS), (size_t)r->n, 1);
-  grid.flops = flops(s, r->n);
-  grid.bytes = 4.0 * r->n * (s->h * s->w * s->c + s->out_h * s->out_w * s->filters);
+  grid.flops = gf__conv2d_flops(s, r->n);
+  grid.bytes = gf__conv2d_bytes(s, r->n);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(weights), GF_BUFFER(r->out),
                    GF_EPILOGUE(&r->epilogue));
 }
@@ -121,15 +115,15 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
   options_of(options, s, &t, s->out_h < WEIGHT_ROWS ? s->out_h : WEIGHT_ROWS, t.channels);
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", "conv2d_direct_weight", options));
   GF_TRY(gf__kernel_get(&sum, device, "conv2d_direct.cl", "sum_weight_parts", options));
-  gf__grid grid = gf__grid_single((size_t)parts(device), 1, 1);
-  grid.flops = flops(s, r->n);
-  grid.bytes = 4.0 * r->n * (s->h * s->w * s->c + s->out_h * s->out_w * s->filters);
+  gf__grid grid = gf__grid_single((size_t)gf__conv2d_weight_parts(device), 1, 1);
+  grid.flops = gf__conv2d_flops(s, r->n);
+  grid.bytes = gf__conv2d_bytes(s, r->n);
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(r->x), GF_BUFFER(r->dy), GF_BUFFER(r->workspace),
                    GF_INT(r->n)));
   gf__grid all = {
       .global = {(size_t)s->filters, (size_t)(s->kernel[0] * s->kernel[1] * s->c + 1), 1}};
   return GF_LAUNCH(sum, all, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_BUFFER(r->bias_out),
-                   GF_INT(parts(device)));
+                   GF_INT(gf__conv2d_weight_parts(device)));
 }
 
 const gf__conv2d_algorithm gf__conv2d_direct = {

@@ -51,11 +51,10 @@ static gf_status get_kernel(gf_device *device, const gf__conv2d_shape *s, gf__co
 
 static gf__grid tiles_grid(const gf__conv2d_shape *s, int images, size_t rows, int n,
                            size_t depth) {
-  double out = (double)s->out_h * s->out_w * s->filters;
   return (gf__grid){.global = {groups(rows, ROWS) * THREADS, groups((size_t)n, columns(n)), depth},
                     .local = {THREADS, 1, 1},
-                    .flops = 2.0 * images * s->out_h * s->out_w * (double)weights(s),
-                    .bytes = 4.0 * images * ((double)s->h * s->w * s->c + out)};
+                    .flops = gf__conv2d_flops(s, images),
+                    .bytes = gf__conv2d_bytes(s, images)};
 }
 
 static gf_status multiply(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r,

@@ -48,13 +48,11 @@ static size_t weights_floats(const gf__conv2d_shape *s, int m) {
   return (size_t)((m + 2) * (m + 2)) * (size_t)s->c * (size_t)s->filters;
 }
 
-static int parts(const gf_device *device) { return 2 * gf_device_describe(device)->compute_units; }
-
 static size_t workspace(const gf_device *device, const gf__conv2d_shape *s, gf__conv2d_pass pass,
                         int m) {
   size_t floats = weights_floats(s, m);
   if (pass == GF__CONV2D_BACKWARD_WEIGHT)
-    floats = (size_t)parts(device) * (floats + (size_t)s->filters);
+    floats = (size_t)gf__conv2d_weight_parts(device) * (floats + (size_t)s->filters);
   return floats * sizeof(float);
 }
 
@@ -63,14 +61,6 @@ static void options_of(char out[GF__SHAPE_OPTIONS_SIZE], const gf_device *device
   int vector = vector_of(device);
   gf__conv2d_options(out, s, "-DVEC=%d -DBLOCK=%d -DM=%d -DTILES=%d -DPASS=%d", vector,
                      s->filters % (2 * vector) ? 1 : 2, m, tiles_at_once(s, m, pass), pass);
-}
-
-static double flops(const gf__conv2d_shape *s, int n) {
-  return 2.0 * n * s->out_h * s->out_w * s->filters * 9 * s->c;
-}
-
-static double bytes(const gf__conv2d_shape *s, int n) {
-  return 4.0 * n * (s->h * s->w * s->c + s->out_h * s->out_w * s->filters);
 }
 
 /* The forward pass of a shape; transform names the kernel that transforms r->w. */
@@ -86,8 +76,8 @@ static gf_status convolve(gf_device *device, const gf__conv2d_shape *s, const gf
   gf__grid all = {.global = {(size_t)s->c, (size_t)(s->filters / vector_of(device)), 1}};
   GF_TRY(GF_LAUNCH(weights, all, GF_BUFFER(r->w), GF_BUFFER(r->workspace)));
   gf__grid grid = gf__grid_single((size_t)((tiles + at_once - 1) / at_once), 1, 1);
-  grid.flops = flops(s, r->n);
-  grid.bytes = bytes(s, r->n);
+  grid.flops = gf__conv2d_flops(s, r->n);
+  grid.bytes = gf__conv2d_bytes(s, r->n);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(r->workspace), GF_BUFFER(r->out),
                    GF_INT(tiles), GF_EPILOGUE(&r->epilogue));
 }
@@ -110,14 +100,14 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
   options_of(options, device, s, m, GF__CONV2D_BACKWARD_WEIGHT);
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_winograd.cl", "conv2d_winograd_weight", options));
   GF_TRY(gf__kernel_get(&join, device, "conv2d_winograd.cl", "winograd_join_weights", options));
-  gf__grid grid = gf__grid_single((size_t)parts(device), 1, 1);
-  grid.flops = flops(s, r->n);
-  grid.bytes = bytes(s, r->n);
+  gf__grid grid = gf__grid_single((size_t)gf__conv2d_weight_parts(device), 1, 1);
+  grid.flops = gf__conv2d_flops(s, r->n);
+  grid.bytes = gf__conv2d_bytes(s, r->n);
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(r->x), GF_BUFFER(r->dy), GF_BUFFER(r->workspace),
                    GF_INT(r->n * tiles_of(s, m))));
   gf__grid all = {.global = {(size_t)s->c + 1, (size_t)(s->filters / vector_of(device)), 1}};
   return GF_LAUNCH(join, all, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_BUFFER(r->bias_out),
-                   GF_INT(parts(device)));
+                   GF_INT(gf__conv2d_weight_parts(device)));
 }
 
 /* The table's functions for one size of tile. */
