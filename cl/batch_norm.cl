@@ -49,6 +49,20 @@ __kernel void use_running(__global const float *running_mean, __global const flo
   saved[C + c] = 1.0f / sqrt(running_variance[c] + eps);
 }
 
+/* For a convolution before the norm, in inference: its weight (count, with C filters fastest)
+ * and bias (0: none) such that it gives what the norm makes of its output. */
+__kernel void fold(__global const float *weight, __global const float *bias,
+                   __global const float *running_mean, __global const float *running_variance,
+                   __global const float *gamma, __global const float *beta, float eps,
+                   __global float *folded_weight, __global float *folded_bias, int count) {
+  int i = get_global_id(0);
+  if (i >= count) return;
+  int c = i % C;
+  float scale = gamma[c] / sqrt(running_variance[c] + eps);
+  folded_weight[i] = weight[i] * scale;
+  if (i < C) folded_bias[c] = beta[c] + ((bias ? bias[c] : 0.0f) - running_mean[c]) * scale;
+}
+
 /* y = epilogue(gamma * (x - mean) / deviation + beta). */
 __kernel void normalize_rows(__global const float *x, __global const float *saved,
                              __global const float *gamma, __global const float *beta,

@@ -1,4 +1,6 @@
-/* Softmax and cross-entropy of logits (n, CLASSES) against labels (n). */
+/* Softmax and cross-entropy of logits (n, CLASSES) against labels (n), or (2, n)
+ * of share < 1: the target is 1 - smoothing of the labels by their shares and
+ * smoothing / CLASSES of every class. */
 #include "vector.clh"
 #include "epilogue.clh"
 
@@ -9,18 +11,34 @@ inline float largest(__global const float *row, int *where) {
   return row[*where];
 }
 
-/* per_image (2, n): each image's loss, and 1 where its largest logit (the first
- * among equals) is the label's. */
+/* The labels' share that is class k. */
+inline float share_of(__global const int *labels, int i, int n, float share, int k) {
+  float s = k == labels[i] ? share : 0;
+  return share < 1 && k == labels[n + i] ? s + (1 - share) : s;
+}
+
+/* per_image (2, n): each image's loss, and the label's share (1 without a second
+ * label) where its largest logit (the first among equals) is the label's. */
 __kernel void softmax_cross_entropy(__global const float *logits, __global const int *labels,
-                                    __global float *per_image, int n) {
+                                    float share, float smoothing, __global float *per_image,
+                                    int n) {
   int i = get_global_id(0);
   if (i >= n) return;
   __global const float *row = logits + (size_t)i * CLASSES;
   int where;
-  float most = largest(row, &where), sum = 0;
+  float most = largest(row, &where), sum = 0, target = row[labels[i]];
   for (int k = 0; k < CLASSES; k++) sum += exp(row[k] - most);
-  per_image[i] = log(sum) + most - row[labels[i]];
-  per_image[n + i] = where == labels[i];
+  if (share < 1) {
+    float second = row[labels[n + i]];
+    target = fma(share, target - second, second);
+  }
+  if (smoothing > 0) {
+    float shifted = 0;
+    for (int k = 0; k < CLASSES; k++) shifted += row[k] - target;
+    target = fma(smoothing / CLASSES, shifted, target);
+  }
+  per_image[i] = log(sum) + most - target;
+  per_image[n + i] = share_of(labels, i, n, share, where);
 }
 
 /* results (., 2): at slot, the sums of per_image over the n images. */
@@ -35,10 +53,11 @@ __kernel void sum_losses(__global const float *per_image, __global float *result
   results[2 * slot + 1] = hits;
 }
 
-/* dlogits of the mean loss: (softmax - one-hot) / n. */
+/* dlogits of the mean loss: (softmax - target) / n. */
 __kernel void softmax_cross_entropy_backward(__global const float *logits,
-                                             __global const int *labels, __global float *dlogits,
-                                             int n, EPILOGUE) {
+                                             __global const int *labels, float share,
+                                             float smoothing, __global float *dlogits, int n,
+                                             EPILOGUE) {
   int i = get_global_id(0);
   if (i >= n) return;
   size_t at = (size_t)i * CLASSES;
@@ -46,7 +65,8 @@ __kernel void softmax_cross_entropy_backward(__global const float *logits,
   float most = largest(logits + at, &where), sum = 0;
   for (int k = 0; k < CLASSES; k++) sum += exp(logits[at + k] - most);
   for (int k = 0; k < CLASSES; k++) {
-    float v = (exp(logits[at + k] - most) / sum - (k == labels[i])) / n;
+    float target = smoothing / CLASSES + (1 - smoothing) * share_of(labels, i, n, share, k);
+    float v = (exp(logits[at + k] - most) / sum - target) / n;
     dlogits[at + k] = epilogue1(v, at + k, k, EPILOGUE_ARGS);
   }
 }

@@ -11,9 +11,12 @@
 #include <gradflow/config.h>
 #include <gradflow/data.h>
 #include <gradflow/device.h>
+#include <gradflow/diagnosis.h>
+#include <gradflow/fetch.h>
 #include <gradflow/model.h>
 #include <gradflow/report.h>
 #include <gradflow/status.h>
+#include <gradflow/study.h>
 #include <gradflow/train.h>
 
 #endif

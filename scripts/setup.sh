@@ -7,8 +7,9 @@ packages=(
   # to build
   cmake gcc git libc6-dev ninja-build pkg-config
   # libraries
-  fonts-dejavu-core libclblast-dev libcmocka-dev libfyaml-dev libjansson-dev libmd-dev libpopt-dev
-  librandom123-dev libstb-dev ocl-icd-opencl-dev opencl-headers zlib1g-dev
+  fonts-dejavu-core libarchive-dev libclblast-dev libcmocka-dev libcurl4-openssl-dev libfyaml-dev
+  libjansson-dev libjs-dygraphs libmd-dev libpopt-dev librandom123-dev libstb-dev
+  ocl-icd-opencl-dev opencl-headers zlib1g-dev
   # the CPU as an OpenCL device, and images to train on
   dataset-fashion-mnist pocl-opencl-icd
 )

@@ -4,6 +4,7 @@
 #define DATA_FIXTURE_H
 
 /* The including file defines _XOPEN_SOURCE 700 for mkdtemp, and includes cmocka.h first. */
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "data/dataset.h"
 
 enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE };
 
@@ -67,6 +69,15 @@ static inline void write_cifar(const char *name, int label_bytes, int classes, i
   free(bytes);
 }
 
+/* The five files of the training images, four records each. */
+static inline void write_cifar10(void) {
+  for (int i = 0; i < 5; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "data_batch_%d.bin", i + 1);
+    write_cifar(name, 1, 10, 4 * i, 4);
+  }
+}
+
 static inline size_t put_header(uint8_t *out, uint32_t magic, const uint32_t *dims, int count) {
   for (int i = -1; i < count; i++) {
     uint32_t v = i < 0 ? magic : dims[i];
@@ -108,6 +119,26 @@ static inline void write_idx(const char *prefix, int count, int height, int widt
   free(bytes);
 }
 
+/* The file's bytes from..size replaced; size shortens or prolongs it with zeros. */
+static inline void damage(const char *name, size_t size, long at, uint8_t value) {
+  char *bytes = NULL;
+  size_t had = 0;
+  assert_int_equal(gf__file_read(in_folder(name), &bytes, &had), GF_OK);
+  uint8_t *copy = calloc(size ? size : 1, 1);
+  assert_non_null(copy);
+  memcpy(copy, bytes, had < size ? had : size);
+  if (at >= 0) copy[at] = value;
+  write_bytes(name, copy, size);
+  free(copy);
+  free(bytes);
+}
+
+static inline size_t size_of(const char *name) {
+  int64_t size = 0;
+  assert_int_equal(gf__data_file_size(in_folder(name), &size), GF_OK);
+  return (size_t)size;
+}
+
 /* ---- opening and reading ---- */
 
 static inline gf_status try_open(gf_dataset **out, gf_split split, const char *name,
@@ -119,6 +150,19 @@ static inline gf_status try_open(gf_dataset **out, gf_split split, const char *n
   gf_status status = gf_dataset_open(out, config, split);
   gf_config_free(&config);
   return status;
+}
+
+static inline void check_fails(gf_split split, const char *name, const char *more, gf_status status,
+                               const char *format, ...) {
+  char expected[2048];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(expected, sizeof expected, format, args);
+  va_end(args);
+  gf_dataset *dataset = NULL;
+  assert_int_equal(try_open(&dataset, split, name, more), status);
+  assert_null(dataset);
+  assert_string_equal(gf_error_message(), expected);
 }
 
 static inline gf_dataset *open_split(gf_split split, const char *name, const char *more) {

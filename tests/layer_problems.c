@@ -177,6 +177,12 @@ static void read_saturating(problem *p, cases *list) {
   p->spread = 8;
 }
 
+static void read_elu(problem *p, cases *list) {
+  read_saturating(p, list);
+  p->slope = cases_float(list, "alpha", 1);
+  snprintf(p->keys, sizeof p->keys, ", alpha: %.9g", p->slope);
+}
+
 static void run_activation(const problem *p, const problem_values *in, problem_values *out) {
   const ref_activation *activation = ref_activation_find(p->type->layer);
   ref_activation_forward(activation, p->slope, p->y_count, in->x, out->y);
@@ -190,6 +196,17 @@ static void magnitudes_activation(const problem *p, const problem_values *in, pr
     out->y[i] = fabs(out->y[i]);
     out->dx[i] = fabs(in->dy[i]);
   }
+}
+
+/* exp(-x^2 / 2) is as wrong as its rounded exponent is large. */
+static void magnitudes_gelu(const problem *p, const problem_values *in, problem_values *out) {
+  magnitudes_activation(p, in, out);
+  for (size_t i = 0; i < p->y_count; i++) out->y[i] *= 1 + in->x[i] * in->x[i];
+}
+
+static void magnitudes_elu(const problem *p, const problem_values *in, problem_values *out) {
+  magnitudes_activation(p, in, out);
+  for (size_t i = 0; i < p->y_count; i++) out->dx[i] *= fmax(1, p->slope);
 }
 
 /* ---- pools ---- */
@@ -248,7 +265,7 @@ static void run_global_avg_pool(const problem *p, const problem_values *in, prob
   ref_global_avg_pool_backward(p->n, i->height, i->width, i->channels, in->dy, out->dx);
 }
 
-/* ---- add, flatten ---- */
+/* ---- add, concat, pad_shortcut, flatten ---- */
 
 static const double other_slope = 0.5; /* of the node before the add, in the table below */
 
@@ -260,6 +277,49 @@ static void run_add(const problem *p, const problem_values *in, problem_values *
   ref_add_backward(p->y_count, in->dy, direct, other);
   ref_activation_backward(leaky, other_slope, p->y_count, in->x, other, out->dx);
   ref_add_forward(p->y_count, direct, out->dx, out->dx);
+}
+
+enum {
+  OTHER_CHANNELS = 40
+}; /* of the node before the concat, in the table below: zeros follow x */
+
+static void read_concat(problem *p, cases *list) {
+  read_image(p, list);
+  p->y_count = pixels_of(p) * (size_t)(2 * p->image.channels + OTHER_CHANNELS);
+}
+
+/* y = x, then x and zeros, then x. */
+static void run_concat(const problem *p, const problem_values *in, problem_values *out) {
+  int rows = (int)pixels_of(p), c = p->image.channels, wide = c + OTHER_CHANNELS;
+  const gf_image_shape *i = &p->image;
+  double *other = doubles_new((size_t)rows * OTHER_CHANNELS);
+  double *first = doubles_new((size_t)rows * wide), *last = doubles_new(p->x_count);
+  ref_pad_shortcut_forward(p->n, i->height, i->width, c, 1, OTHER_CHANNELS, in->x, other);
+  ref_concat_forward(rows, c, OTHER_CHANNELS, in->x, other, first);
+  ref_concat_forward(rows, wide, c, first, in->x, out->y);
+  ref_concat_backward(rows, wide, c, in->dy, first, last);
+  ref_concat_backward(rows, c, OTHER_CHANNELS, first, out->dx, other);
+  ref_add_forward(p->x_count, out->dx, last, out->dx);
+  ref_pad_shortcut_backward(p->n, i->height, i->width, c, 1, OTHER_CHANNELS, other, last);
+  ref_add_forward(p->x_count, out->dx, last, out->dx);
+}
+
+static void read_pad_shortcut(problem *p, cases *list) {
+  read_image(p, list);
+  p->channels = cases_int(list, "channels", 1);
+  p->stride = cases_int(list, "stride", 2);
+  p->y_count = (size_t)(p->n * p->channels);
+  p->y_count *= (size_t)((p->image.height + p->stride - 1) / p->stride);
+  p->y_count *= (size_t)((p->image.width + p->stride - 1) / p->stride);
+  snprintf(p->keys, sizeof p->keys, ", channels: %d, stride: %d", p->channels, p->stride);
+}
+
+static void run_pad_shortcut(const problem *p, const problem_values *in, problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  ref_pad_shortcut_forward(p->n, i->height, i->width, i->channels, p->stride, p->channels, in->x,
+                           out->y);
+  ref_pad_shortcut_backward(p->n, i->height, i->width, i->channels, p->stride, p->channels, in->dy,
+                            out->dx);
 }
 
 static void run_flatten(const problem *p, const problem_values *in, problem_values *out) {
@@ -336,6 +396,42 @@ static void magnitudes_softmax_cross_entropy(const problem *p, const problem_val
   }
 }
 
+/* ---- companion_loss ---- */
+
+static void read_companion_loss(problem *p, cases *list) {
+  read_softmax_cross_entropy(p, list);
+  p->hinge = cases_bool(list, "hinge", false);
+  snprintf(p->keys, sizeof p->keys, ", loss: %s",
+           p->hinge ? "squared_hinge" : "softmax_cross_entropy");
+}
+
+static void weigh_companion(const problem *p, double *dx) {
+  for (size_t i = 0; i < p->x_count; i++) dx[i] *= PROBLEM_COMPANION_WEIGHT;
+}
+
+static void run_companion_loss(const problem *p, const problem_values *in, problem_values *out) {
+  if (p->hinge)
+    ref_squared_hinge(p->n, p->image.channels, in->x, p->labels, out->dx);
+  else
+    run_softmax_cross_entropy(p, in, out);
+  weigh_companion(p, out->dx);
+}
+
+/* A lack is as wrong as its terms are large, and the label's slope sums all of them. */
+static void magnitudes_companion_loss(const problem *p, const problem_values *in,
+                                      problem_values *out) {
+  int classes = p->image.channels;
+  if (!p->hinge) magnitudes_softmax_cross_entropy(p, in, out);
+  for (int i = 0; p->hinge && i < p->n; i++) {
+    const double *row = in->x + (size_t)i * classes;
+    double *dx = out->dx + (size_t)i * classes, sum = 0;
+    for (int k = 0; k < classes; k++)
+      sum += dx[k] = 2 * (1 + fabs(row[p->labels[i]]) + fabs(row[k])) / p->n;
+    dx[p->labels[i]] = sum;
+  }
+  weigh_companion(p, out->dx);
+}
+
 /* ---- the table ---- */
 
 #define ACTIVATION .run = run_activation, .magnitudes = magnitudes_activation
@@ -352,6 +448,12 @@ const problem_type problem_types[] = {
     {.layer = "relu", .read = read_relu, ACTIVATION},
     {.layer = "tanh", .read = read_saturating, ACTIVATION},
     {.layer = "sigmoid", .read = read_saturating, ACTIVATION},
+    {.layer = "elu", .read = read_elu, .run = run_activation, .magnitudes = magnitudes_elu},
+    {.layer = "gelu",
+     .read = read_saturating,
+     .run = run_activation,
+     .magnitudes = magnitudes_gelu},
+    {.layer = "silu", .read = read_saturating, ACTIVATION},
     {.layer = "avg_pool", .read = read_pool, .run = run_avg_pool},
     {.layer = "max_pool",
      .read = read_max_pool,
@@ -363,6 +465,12 @@ const problem_type problem_types[] = {
      .before = "{name: other, type: leaky_relu, slope: 0.5, input: %s}",
      .read = read_elementwise,
      .run = run_add},
+    {.layer = "concat",
+     .inputs = "[%s, other, %s]",
+     .before = "{name: other, type: pad_shortcut, channels: 40, stride: 1, input: %s}",
+     .read = read_concat,
+     .run = run_concat},
+    {.layer = "pad_shortcut", .read = read_pad_shortcut, .run = run_pad_shortcut},
     {.layer = "flatten", .read = read_elementwise, .run = run_flatten},
     {.layer = "dropout",
      .random = true,
@@ -374,6 +482,12 @@ const problem_type problem_types[] = {
      .read = read_softmax_cross_entropy,
      .run = run_softmax_cross_entropy,
      .magnitudes = magnitudes_softmax_cross_entropy},
+    {.layer = "companion_loss",
+     .ends_graph = true,
+     .has_no_result = true,
+     .read = read_companion_loss,
+     .run = run_companion_loss,
+     .magnitudes = magnitudes_companion_loss},
     {0}};
 
 const problem_type *problem_type_find(const char *layer) {

@@ -11,6 +11,8 @@
 #include "reference.h"
 
 enum { PROBLEM_PARAMETERS = 4, PROBLEM_SEED = 7 };
+/* model.companion_weight of the config. */
+#define PROBLEM_COMPANION_WEIGHT 0.75
 
 /* A layer's arrays, in the layouts of the references: its operands x, parameter
  * and dy, its results y, dx and d, or the magnitudes of the results. d of a
@@ -25,9 +27,10 @@ typedef struct problem problem;
 
 typedef struct problem_type {
   const char *layer;
-  const char *inputs; /* in a config; %s is the tensor that feeds the layer */
-  const char *before; /* a node that the layer needs before it, likewise; or NULL */
+  const char *inputs; /* in a config; each %s is the tensor that feeds the layer */
+  const char *before; /* a node "other" that the layer needs before it, likewise; or NULL */
   bool ends_graph;    /* has a loss instead of y */
+  bool has_no_result; /* such a loss, which only has a gradient */
   bool random;        /* other values in training than in inference, and in each step */
   void (*read)(problem *p, cases *list);
   void (*run)(const problem *p, const problem_values *in, problem_values *out);
@@ -59,6 +62,8 @@ struct problem {
   ref_conv2d conv;
   ref_pool pool;
   double slope, eps, momentum, p;
+  int channels, stride;
+  bool hinge;
   int *labels;
 };
 

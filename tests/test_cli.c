@@ -218,7 +218,7 @@ static void test_general_help(void **state) {
   assert_string_equal(a.err, "");
   assert_memory_equal(a.out, "usage: gradflow COMMAND ", 24);
   assert_in_range(longest_line(a.out), 20, COLUMNS);
-  static const char *const commands[] = {"devices", "train", "test", "plot", "help"};
+  static const char *const commands[] = {"devices", "train", "test", "plot", "summary", "help"};
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     char line[32];
     snprintf(line, sizeof line, "\n  %-9s ", commands[i]);
@@ -241,6 +241,7 @@ static void test_help_of_commands(void **state) {
                  "      --overwrite ", "-q, --quiet", "-h, --help"}},
                {"test", {"-d, --device DEVICE", "-j, --json", "-h, --help"}},
                {"plot", {"-o, --out DIR", "-h, --help"}},
+               {"summary", {"-s, --set KEY=VALUE", "-j, --json", "-h, --help"}},
                {"help", {"-h, --help"}}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     result a = RUN(cases[i].command, "--help"), b = RUN("help", cases[i].command);
@@ -466,9 +467,13 @@ static void assert_epoch_line(const char *err, const char *run) {
   assert_int_equal(gf__path_join(path, sizeof path, run, "metrics.csv"), GF_OK);
   char *csv = read_text(path);
   double rate, train_loss, train_accuracy, loss, accuracy, seconds, speed;
-  assert_int_equal(sscanf(csv, "%*[^\n] 1,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &rate, &train_loss,
-                          &train_accuracy, &loss, &accuracy, &seconds, &speed),
-                   7);
+  assert_int_equal(sscanf(csv, "%*[^\n] 1,%lf,%lf,%lf,%lf,%lf", &rate, &train_loss, &train_accuracy,
+                          &loss, &accuracy),
+                   5);
+  free(csv);
+  assert_int_equal(gf__path_join(path, sizeof path, run, "timing.csv"), GF_OK);
+  csv = read_text(path);
+  assert_int_equal(sscanf(csv, "%*[^\n] 1,%lf,%lf", &seconds, &speed), 2);
   free(csv);
   snprintf(expected, sizeof expected,
            "epoch 1/1  lr %.1e  train %.4f %.1f%%  validation %.4f %.1f%%  ", rate, train_loss,
@@ -579,6 +584,7 @@ static void test_existing_folder(void **state) {
   assert_non_null(strstr(config, "seed: 7\n"));
   free(config);
   assert_int_equal(gf__make_folder(in_folder("precious")), GF_OK);
+  assert_int_equal(gf__file_write(in_folder("precious/memories.txt"), "1997", 4), GF_OK);
   assert_fails(RUN("train", "tiny.yaml", "--quiet", "--overwrite", "--out", "precious"), 1,
                "gradflow: precious is not the folder of a run (it has no config.yaml), so it is "
                "not replaced\n");
@@ -612,7 +618,7 @@ static void stop_run(int number, int code) {
   /* Between the two an epoch may end. */
   char *said = read_text(in_folder("stderr"));
   assert_int_equal(count_of(said,
-                            "\ngradflow: finishing the step and saving the weights; once "
+                            "\ngradflow: finishing the step and saving a checkpoint; once "
                             "more leaves at once\n"),
                    1);
   assert_int_equal(count_of(said, "\ngradflow: stopped in epoch "), 1);
@@ -622,6 +628,48 @@ static void stop_run(int number, int code) {
   char *printed = read_text(in_folder("stdout"));
   assert_string_equal(printed, "");
   free(printed);
+  /* It goes on where it was, here to an end that is near. */
+  assert_fails(RUN("train", "--resume", "runs/stopped/", "--quiet", "--set", "train.epochs=1"), 2,
+               "gradflow: the config is not that of the run in runs/stopped:\n"
+               "  train.epochs: 1, was 100000\n"
+               "To go on with it all the same, add --force\n");
+  result r =
+      RUN("train", "--resume", "runs/stopped", "--quiet", "--force", "--set", "train.epochs=1");
+  if (r.code != 0) fail_msg("%s", r.err);
+  result_free(&r);
+  r = RUN("train", "--resume", "runs/stopped");
+  assert_int_equal(r.code, 0);
+  assert_non_null(strstr(r.err, "note     runs/stopped is finished; nothing is left to do\n"));
+  result_free(&r);
+}
+
+static void test_options_of_resumption(void **state) {
+  (void)state;
+  static const struct {
+    const char *arguments[8], *message;
+  } cases[] = {
+      {{"train"}, "a config is missing; see gradflow train --help"},
+      {{"train", "--resume", "nowhere"},
+       "nowhere is not the folder of a run: it has no config.yaml"},
+      {{"train", "--resume", "runs/tiny", "--overwrite"},
+       "--resume goes on in its own folder: leave out --out and --overwrite"},
+      {{"train", "tiny.yaml", "--force"}, "--force belongs to --resume; see gradflow train --help"},
+      {{"train", "tiny.yaml", "--checkpoint-every", "1h"},
+       "--checkpoint-every 1h: must be a number of steps, as 500, or of minutes, as 10min"},
+      {{"train", "tiny.yaml", "--checkpoint-every", "0"},
+       "--checkpoint-every 0: must be a number of steps, as 500, or of minutes, as 10min"},
+      {{"train", "tiny.yaml", "--keep-checkpoints", "17"},
+       "--keep-checkpoints 17: must be a number from 1 to 16"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *const *a = cases[i].arguments;
+    result r = RUN(a[0], a[1], a[2], a[3], a[4]);
+    char expected[256];
+    snprintf(expected, sizeof expected, "gradflow: %s\n", cases[i].message);
+    assert_int_equal(r.code, strstr(cases[i].message, "nowhere") ? 1 : 2);
+    assert_string_equal(r.err, expected);
+    result_free(&r);
+  }
 }
 
 static void test_interrupt(void **state) {
@@ -854,6 +902,7 @@ int main(void) {
       cmocka_unit_test(test_existing_folder),
       cmocka_unit_test(test_interrupt),
       cmocka_unit_test(test_terminate),
+      cmocka_unit_test(test_options_of_resumption),
       cmocka_unit_test(test_bar),
       cmocka_unit_test(test_terminal_without_colours),
       cmocka_unit_test(test_test_json),

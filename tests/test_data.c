@@ -20,41 +20,6 @@
 #include "data/dataset.h"
 #include "data_fixture.h"
 
-/* ---- fixtures ---- */
-
-/* The file's bytes from..size replaced; size shortens or prolongs it with zeros. */
-static void damage(const char *name, size_t size, long at, uint8_t value) {
-  char *bytes = NULL;
-  size_t had = 0;
-  assert_int_equal(gf__file_read(in_folder(name), &bytes, &had), GF_OK);
-  uint8_t *copy = calloc(size ? size : 1, 1);
-  assert_non_null(copy);
-  memcpy(copy, bytes, had < size ? had : size);
-  if (at >= 0) copy[at] = value;
-  write_bytes(name, copy, size);
-  free(copy);
-  free(bytes);
-}
-
-static size_t size_of(const char *name) {
-  int64_t size = 0;
-  assert_int_equal(gf__data_file_size(in_folder(name), &size), GF_OK);
-  return (size_t)size;
-}
-
-static void check_fails(gf_split split, const char *name, const char *more, gf_status status,
-                        const char *format, ...) {
-  char expected[2048];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(expected, sizeof expected, format, args);
-  va_end(args);
-  gf_dataset *dataset = NULL;
-  assert_int_equal(try_open(&dataset, split, name, more), status);
-  assert_null(dataset);
-  assert_string_equal(gf_error_message(), expected);
-}
-
 static const char raw_[] = "  mean: 0\n  std: 1\n"; /* so that a float times 255 is the byte */
 
 static int byte_of(float value) { return (int)lroundf(value * 255.0f); }
@@ -122,14 +87,6 @@ static void test_cifar100(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void write_cifar10(void) {
-  for (int i = 0; i < 5; i++) {
-    char name[32];
-    snprintf(name, sizeof name, "data_batch_%d.bin", i + 1);
-    write_cifar(name, 1, 10, 4 * i, 4);
-  }
-}
-
 static void test_cifar10(void **state) {
   (void)state;
   static const char names[] =
@@ -154,44 +111,6 @@ static void test_cifar10(void **state) {
   write_bytes("batches.meta.txt", "cat\ndog\n", 8);
   check_fails(GF_SPLIT_TRAIN, "cifar10", "", GF_ERROR_DATA,
               "%s/batches.meta.txt has 2 class names, but cifar10 has 10 classes", fixture_folder);
-}
-
-static void test_cifar_failures(void **state) {
-  (void)state;
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_FILE,
-              "there is no train.bin in %s; cifar100 is read from train.bin and test.bin; get "
-              "cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
-              "unpack it",
-              fixture_folder);
-  write_cifar("train.bin", 2, 100, 0, 3);
-  damage("train.bin", 3 * 3074 - 1, -1, 0);
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_DATA,
-              "%s/train.bin has 9221 bytes; a cifar100 file is a whole number of records of 3074 "
-              "bytes each: the file is damaged or of another data set; fetch it again",
-              fixture_folder);
-  damage("train.bin", 0, -1, 0);
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_DATA,
-              "%s/train.bin has 0 bytes; a cifar100 file is a whole number of records of 3074 "
-              "bytes each: the file is damaged or of another data set; fetch it again",
-              fixture_folder);
-  write_cifar("train.bin", 2, 100, 0, 3);
-  damage("train.bin", 3 * 3074, 3074 + 1, 100);
-  /* Labels of records outside the split are checked as well. */
-  for (gf_split split = GF_SPLIT_TRAIN; split <= GF_SPLIT_VALIDATION; split++)
-    check_fails(split, "cifar100", "  validation: 1\n", GF_ERROR_DATA,
-                "%s/train.bin: record 1 (counted from 0) has the label 100; those of cifar100 are "
-                "0 to 99: the file is damaged or of another data set",
-                fixture_folder);
-  assert_int_equal(gf__make_folder(in_folder("test.bin")), GF_OK);
-  check_fails(GF_SPLIT_TEST, "cifar100", "", GF_ERROR_FILE,
-              "cannot read %s/test.bin: it is a folder", fixture_folder);
-  write_cifar10();
-  assert_int_equal(remove(in_folder("data_batch_3.bin")), 0);
-  check_fails(GF_SPLIT_TRAIN, "cifar10", "", GF_ERROR_FILE,
-              "there is no data_batch_3.bin in %s; cifar10 is read from data_batch_1.bin to "
-              "data_batch_5.bin and test_batch.bin; get cifar-10-binary.tar.gz from "
-              "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it",
-              fixture_folder);
 }
 
 static gf_status open_text(const char *yaml) {
@@ -272,112 +191,6 @@ static void test_idx(void **state) {
   check_idx(28, 28, -1, 0);
   check_idx(5, 9, 9, 32); /* the compressed file goes before the other one */
   check_idx(33, 28, 9, 32);
-}
-
-#define IMAGES "t10k-images-idx3-ubyte"
-#define LABELS "t10k-labels-idx1-ubyte"
-
-static void fails_idx(const char *format, const char *file) {
-  check_fails(GF_SPLIT_TEST, "mnist", "", GF_ERROR_DATA, format, fixture_folder, file);
-}
-
-static void test_idx_headers(void **state) {
-  (void)state;
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784, 3, 1);
-  fails_idx(
-      "%s/%s begins with 0x00000801 instead of 0x00000803: it is no IDX file of bytes with 3 "
-      "dimensions",
-      IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(LABELS, 8 + 3, 2, 9);
-  fails_idx(
-      "%s/%s begins with 0x00000901 instead of 0x00000801: it is no IDX file of bytes with 1 "
-      "dimension",
-      LABELS);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 7, -1, 0);
-  fails_idx("%s/%s is truncated: it ends after 7 of 16 bytes of data; fetch it again", IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(LABELS, 8 + 3, 7, 4);
-  check_fails(GF_SPLIT_TEST, "mnist", "", GF_ERROR_DATA,
-              "%s/" IMAGES " announces 3 images, but %s/" LABELS
-              " announces 4 labels; the two "
-              "files do not belong together",
-              fixture_folder, fixture_folder);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784, 4, 255);
-  fails_idx("%s/%s: the header announces 4278190083 records; 1 to 10000000 are supported", IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784, 7, 0);
-  fails_idx("%s/%s: the header announces 0 records; 1 to 10000000 are supported", IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784, 10, 4);
-  fails_idx(
-      "%s/%s: the header announces images of 1052 x 28 pixels; 1 to 1024 a side are "
-      "supported",
-      IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784, 5, 0x10); /* 0x100003 images */
-  fails_idx(
-      "%s/%s has 2368 bytes, which cannot hold the 822085952 that its header announces; "
-      "fetch it again",
-      IMAGES);
-}
-
-static void test_idx_content(void **state) {
-  (void)state;
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(LABELS, 8 + 3, 10, 10);
-  fails_idx(
-      "%s/%s: record 2 (counted from 0) has the label 10; those of mnist are 0 to 9: the "
-      "file is damaged or of another data set",
-      LABELS);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784 - 1, -1, 0);
-  fails_idx("%s/%s is truncated: it ends after 2367 of 2368 bytes of data; fetch it again", IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(LABELS, 8 + 2, -1, 0);
-  fails_idx("%s/%s is truncated: it ends after 10 of 11 bytes of data; fetch it again", LABELS);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(IMAGES, 16 + 3 * 784 + 1, -1, 0);
-  fails_idx("%s/%s holds more than the 2368 bytes that its header announces; fetch it again",
-            IMAGES);
-  write_idx("t10k", 3, 28, 28, -1);
-  damage(LABELS, 8 + 4, -1, 0);
-  fails_idx("%s/%s holds more than the 11 bytes that its header announces; fetch it again", LABELS);
-  assert_int_equal(remove(in_folder(LABELS)), 0);
-  check_fails(GF_SPLIT_TEST, "fashion_mnist", "", GF_ERROR_FILE,
-              "there is no " LABELS
-              " in %s; fashion_mnist is read from train-images-idx3-ubyte, "
-              "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each "
-              "compressed (.gz) or not; install Debian's dataset-fashion-mnist or get them from "
-              "https://github.com/zalandoresearch/fashion-mnist",
-              fixture_folder);
-}
-
-static void test_gzip(void **state) {
-  (void)state;
-  /* Level 0 stores: 10 bytes of header, 5 of the block, the data, 8 of checksum and length. */
-  const size_t size = 10 + 5 + 16 + 3 * 784 + 8;
-  write_idx("t10k", 3, 28, 28, 0);
-  assert_int_equal(size_of(IMAGES ".gz"), size);
-  gf_dataset *dataset = open_split(GF_SPLIT_TEST, "mnist", "");
-  gf_dataset_free(&dataset);
-  damage(IMAGES ".gz", 10 + 5 + 1000, -1, 0);
-  fails_idx("%s/%s is truncated: it ends after 1000 of 2368 bytes of data; fetch it again",
-            IMAGES ".gz");
-  write_idx("t10k", 3, 28, 28, 0);
-  damage(IMAGES ".gz", size - 5, -1, 0);
-  fails_idx("%s/%s is truncated: its checksum is missing; fetch it again", IMAGES ".gz");
-  write_idx("t10k", 3, 28, 28, 0);
-  uint8_t other = (uint8_t)(pixel_of(1, 0, 0, 0) + 1);
-  damage(IMAGES ".gz", size, 10 + 5 + 16 + 784, other);
-  fails_idx("%s/%s is corrupt (zlib: incorrect data check); fetch it again", IMAGES ".gz");
-  write_idx("t10k", 3, 28, 28, 9);
-  /* The two bits of the block's type become 3, which does not exist. */
-  damage(LABELS ".gz", size_of(LABELS ".gz"), 10, 7);
-  fails_idx("%s/%s is corrupt (zlib: invalid block type); fetch it again", LABELS ".gz");
 }
 
 /* ---- splits ---- */
@@ -488,6 +301,33 @@ static void test_table(void **state) {
   assert_null(names[gf__data_set_count]);
 }
 
+static gf_dataset_info expect(const char *yaml) {
+  gf_config *config = NULL;
+  gf_dataset_info info = {0};
+  assert_int_equal(gf_config_parse(&config, "test.yaml", yaml), GF_OK);
+  assert_int_equal(gf__data_expect(&info, config), GF_OK);
+  gf_config_free(&config);
+  assert_int_equal(info.count, 0);
+  return info;
+}
+
+static void test_expect(void **state) {
+  (void)state;
+  gf_dataset_info info = expect("data:\n  name: mnist\n");
+  assert_string_equal(info.name, "mnist");
+  assert_int_equal(info.height, 32);
+  assert_int_equal(info.width, 32);
+  assert_int_equal(info.channels, 1);
+  assert_int_equal(info.classes, 10);
+  info = expect("data:\n  name: mnist\n  pad_to: 0\n");
+  assert_int_equal(info.height, 28);
+  info = expect("data:\n  name: image_folder\n  image_size: 160\n");
+  assert_int_equal(info.height, 160);
+  assert_int_equal(info.width, 160);
+  assert_int_equal(info.channels, 3);
+  assert_int_equal(info.classes, 0);
+}
+
 /* ---- real data ---- */
 
 static void check_fashion(gf_split split, const char *more, int count, int a_class) {
@@ -540,19 +380,11 @@ static void test_fashion_mnist(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_cifar100),
-      IN_FOLDER(test_cifar10),
-      IN_FOLDER(test_cifar_failures),
-      IN_FOLDER(test_config_failures),
-      IN_FOLDER(test_idx),
-      IN_FOLDER(test_idx_headers),
-      IN_FOLDER(test_idx_content),
-      IN_FOLDER(test_gzip),
-      IN_FOLDER(test_splits),
-      IN_FOLDER(test_empty_validation),
-      IN_FOLDER(test_resolved),
-      cmocka_unit_test(test_table),
-      cmocka_unit_test(test_fashion_mnist),
+      IN_FOLDER(test_cifar100),        IN_FOLDER(test_cifar10),
+      IN_FOLDER(test_config_failures), IN_FOLDER(test_idx),
+      IN_FOLDER(test_splits),          IN_FOLDER(test_empty_validation),
+      IN_FOLDER(test_resolved),        cmocka_unit_test(test_table),
+      cmocka_unit_test(test_expect),   cmocka_unit_test(test_fashion_mnist),
   };
   return cmocka_run_group_tests_name("data", tests, NULL, NULL);
 }

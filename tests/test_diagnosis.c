@@ -1,5 +1,5 @@
-/* Learning-rate schedules, and what is said of a run's gradients, from CSVs
- * written by hand. No device is needed. */
+/* Learning-rate schedules, and what is said of runs whose CSVs are written by hand: each verdict
+ * word for word, on both sides of its threshold. No device is needed. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <gradflow/train.h>
+#include <gradflow/diagnosis.h>
 
 #include "base/text.h"
 #include "fixture.h"
@@ -55,73 +55,396 @@ static void schedules_are_what_they_say(void **state) {
   }
 }
 
-/* ---- diagnoses ---- */
+/* ---- runs ---- */
 
-static const char metrics_head_[] =
-    "epoch,learning_rate,train_loss,train_accuracy,"
-    "validation_loss,validation_accuracy,seconds,"
-    "images_per_second\n";
-static const char gradients_head_[] =
-    "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n";
+enum { EPOCHS = 4, LAYERS = 3 };
 
-/* Mean |g| of the weights of three layers; each has a bias, too, which must not count. */
-static const struct {
-  const char *last[3], *text;
-} diagnoses[] = {
-    {{"0.02", "1e-8", "0.5"},
-     "healthy: mean |gradient| of all 3 layers between 1.0e-08 and 5.0e-01"},
-    {{"3e-12", "9.9e-09", "0.5"}, "vanishing: 2 of 3 layers below 1e-8, from b towards the input"},
-    {{"0", "0.01", "0.5"}, "vanishing: 1 of 3 layers below 1e-8, from a towards the input"},
-    {{"2500", "0.01", "1.5"}, "exploding: 2 of 3 layers above 1, up to 2.5e+03"},
-    {{"2500", "0", "0.5"}, "exploding: 1 of 3 layers above 1, up to 2.5e+03"},
-    {{"nan", "inf", "0.5"}, "exploding: the gradients of 2 of 3 layers are not finite"},
+/* A run of three layers a, b and c; what is NULL is that of one that learns. */
+typedef struct history {
+  const char *means[EPOCHS][LAYERS]; /* mean |g|; a NULL in [e][0]: as in the epoch before */
+  const char *zeros, *ratio;         /* of all layers, always */
+  const char *losses[EPOCHS];        /* of training */
+  const char *accuracy;              /* of the last epoch */
+  const char *dead[EPOCHS][LAYERS];  /* of act_a, act_b, act_c; all NULL: no activations.csv */
+  const char *config, *result;       /* config.yaml and result.json; NULL: none */
+  int classes;                       /* 0: no last.safetensors */
+} history;
+
+static void write_metrics(const history *h) {
+  static const char *const losses[EPOCHS] = {"2.25", "2", "1.75", "1.5"};
+  gf__text text = {0};
+  gf__text_add(&text,
+               "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+               "validation_accuracy\n");
+  for (int e = 0; e < EPOCHS; e++)
+    gf__text_add(&text, "%d,0.001,%s,%s,2,0.5\n", e + 1, h->losses[e] ? h->losses[e] : losses[e],
+                 e == EPOCHS - 1 && h->accuracy ? h->accuracy : "0.5");
+  write_text("run/metrics.csv", text.data);
+  gf__text_free(&text);
+}
+
+/* Each layer has a bias, too, which must not count. */
+static void write_gradients(const history *h) {
+  static const char *const fine[LAYERS] = {"0.01", "0.02", "0.03"};
+  gf__text text = {0};
+  const char *const *means = fine;
+  gf__text_add(&text, "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n");
+  for (int e = 0; e < EPOCHS; e++) {
+    if (h->means[e][0]) means = h->means[e];
+    for (int i = 0; i < LAYERS; i++)
+      gf__text_add(&text,
+                   "%d,%d,conv_%c,conv_%c.weight,%s,1,1,%s,%s\n%d,%d,x,x.bias,1e-30,1,1,0,0\n",
+                   e + 1, 10 * e, 'a' + i, 'a' + i, means[i], h->zeros ? h->zeros : "0",
+                   h->ratio ? h->ratio : "1e-3", e + 1, 10 * e);
+  }
+  write_text("run/gradients.csv", text.data);
+  gf__text_free(&text);
+}
+
+static void write_activations(const history *h) {
+  if (!h->dead[0][0]) return;
+  gf__text text = {0};
+  gf__text_add(&text, "epoch,step,layer,mean,deviation,dead\n");
+  for (int e = 0; e < EPOCHS; e++)
+    for (int i = 0; i < LAYERS; i++)
+      gf__text_add(&text, "%d,%d,act_%c,0.5,1,%s\n%d,%d,pool_%c,0,1,nan\n", e + 1, 10 * e, 'a' + i,
+                   h->dead[e][i], e + 1, 10 * e, 'a' + i);
+  write_text("run/activations.csv", text.data);
+  gf__text_free(&text);
+}
+
+/* A safetensors file as far as its header goes: 8 bytes of length, little-endian, and JSON. */
+static void write_weights(int classes) {
+  char json[256];
+  gf__text text = {0};
+  unsigned char length[8] = {0};
+  if (!classes) return;
+  length[0] = (unsigned char)snprintf(
+      json, sizeof json, "{\"conv_c.weight\":{\"dtype\":\"F32\",\"shape\":[%d,32]}}", classes);
+  gf__text_add_bytes(&text, length, sizeof length);
+  gf__text_add(&text, "%s", json);
+  assert_ok(gf__file_write(in_folder("run/last.safetensors"), text.data, text.size));
+  gf__text_free(&text);
+}
+
+static gf_diagnosis *diagnose(const history *h) {
+  gf_diagnosis *diagnosis = NULL;
+  if (gf__path_exists(in_folder("run"))) assert_ok(gf__remove_folder(in_folder("run")));
+  assert_ok(gf__make_folder(in_folder("run")));
+  write_metrics(h);
+  write_gradients(h);
+  write_activations(h);
+  write_weights(h->classes);
+  if (h->config) write_text("run/config.yaml", h->config);
+  if (h->result) write_text("run/result.json", h->result);
+  assert_ok(gf_diagnosis_open(&diagnosis, in_folder("run")));
+  assert_true(diagnosis->finding_count >= 1);
+  return diagnosis;
+}
+
+static void assert_headline(const history *h, const char *expected) {
+  gf_diagnosis *d = diagnose(h);
+  assert_string_equal(d->findings[0].headline, expected);
+  gf_diagnosis_free(&d);
+  assert_null(d);
+}
+
+/* ---- verdicts ---- */
+
+#define HEALTHY "healthy: mean |gradient| of all 3 layers between 1.0e-02 and 3.0e-02"
+#define ADAM "model: {family: vgg_stages}\noptimizer: {name: adam, eps: 1e-6}\n"
+#define SGD "model: {family: vgg_stages}\noptimizer: {name: sgd}\n"
+#define LAST(a, b, c)                   \
+  {                                     \
+    {NULL}, {NULL}, {NULL}, { a, b, c } \
+  }
+#define ALWAYS(a, b, c) \
+  {                     \
+    { a, b, c }         \
+  }
+
+typedef struct verdict {
+  history history;
+  const char *headline;
+} verdict;
+
+static const verdict gradients[] = {
+    {{.classes = 0}, HEALTHY},
+    {{.means = LAST("0.02", "1e-8", "1")},
+     "healthy: mean |gradient| of all 3 layers between 1.0e-08 and 1.0e+00"},
+    {{.means = LAST("3e-12", "9.9e-09", "0.5")},
+     "vanishing: 2 of 3 layers below 1e-8, from conv_b towards the input, since epoch 4"},
+    {{.means = {{"0", "0.01", "0.5"}, {"0.1", "0.1", "0.1"}, {"0.1", "0", "0.1"}, {"0", "1", "1"}}},
+     "vanishing: 1 of 3 layers below 1e-8, from conv_a towards the input, since epoch 3"},
+    {{.means = ALWAYS("0", "0", "0.5")},
+     "vanishing: 2 of 3 layers below 1e-8, from conv_b towards the input, since epoch 1"},
+    /* The run's own eps is the threshold of Adam; what has none keeps 1e-8. */
+    {{.means = ALWAYS("9.9e-7", "1e-6", "1"), .config = ADAM},
+     "vanishing: 1 of 3 layers below 1e-6, from conv_a towards the input, since epoch 1"},
+    {{.means = ALWAYS("1e-6", "1e-6", "1"), .config = ADAM},
+     "healthy: mean |gradient| of all 3 layers between 1.0e-06 and 1.0e+00"},
+    {{.means = ALWAYS("9.9e-7", "9.9e-9", "1"), .config = SGD},
+     "vanishing: 1 of 3 layers below 1e-8, from conv_b towards the input, since epoch 1"},
+    {{.means = LAST("2500", "0.01", "1.5")},
+     "exploding: 2 of 3 layers above 1, up to 2.5e+03, since epoch 4"},
+    {{.means = ALWAYS("2500", "0", "0.5")},
+     "exploding: 1 of 3 layers above 1, up to 2.5e+03, since epoch 1"},
+    {{.means = LAST("nan", "inf", "0.5")},
+     "non-finite: the gradients of 2 of 3 layers are not finite, since epoch 4"},
+    {{.losses = {"2", "2", "2", "nan"}}, "non-finite: the run diverged in epoch 4"},
+    {{.result = "{\"status\": \"diverged\", \"message\": \"the loss is not finite\"}"},
+     "non-finite: the run diverged after epoch 4"},
+    {{.result = "{\"status\": \"finished\"}"}, HEALTHY},
 };
 
-static void write_record(gf__text *out, int epoch, const char *const means[3]) {
-  for (int i = 0; i < 3; i++)
-    gf__text_add(out, "%d,%d,%c,%c.weight,%s,1,1,0,0\n%d,%d,%c,%c.bias,1e-30,1,1,0,0\n", epoch,
-                 epoch * 10, 'a' + i, 'a' + i, means[i], epoch, epoch * 10, 'a' + i, 'a' + i);
+static void gradients_are_judged_by_the_last_epoch(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof gradients / sizeof *gradients; i++)
+    assert_headline(&gradients[i].history, gradients[i].headline);
 }
 
-static void diagnoses_are_of_the_last_epoch(void **state) {
+static const verdict others[] = {
+    /* The median of the ratio. */
+    {{.ratio = "1e-4"}, HEALTHY},
+    {{.ratio = "9.9e-5"},
+     "small steps: a step moves the weights by 9.9e-05 of their size, and 1e-3 is usual"},
+    {{.ratio = "0"},
+     "small steps: a step moves the weights by 0.0e+00 of their size, and 1e-3 is usual"},
+    {{.ratio = "0.1"}, HEALTHY},
+    {{.ratio = "0.11"},
+     "large steps: a step moves the weights by 1.1e-01 of their size, and 1e-3 is usual"},
+    {{.ratio = "nan"}, HEALTHY},
+    /* ln 10 = 2.302585, and 1% of it 0.023026. */
+    {{.losses = {"2.3", "2.3", "2.3", "2.2797"}, .classes = 10},
+     "not learning: after 4 epochs the train loss is 2.280 and the accuracy 50.0%, as by guessing "
+     "among 10 classes, although gradients flow"},
+    {{.losses = {"2.3", "2.3", "2.3", "2.2794"}, .classes = 10}, HEALTHY},
+    {{.losses = {"2.3", "2.3", "2.3", "2.3255"}, .classes = 10},
+     "not learning: after 4 epochs the train loss is 2.325 and the accuracy 50.0%, as by guessing "
+     "among 10 classes, although gradients flow"},
+    {{.losses = {"2.3", "2.3", "2.3", "2.3257"}, .classes = 10}, HEALTHY},
+    {{.accuracy = "0.15", .classes = 10},
+     "not learning: after 4 epochs the train loss is 1.500 and the accuracy 15.0%, as by guessing "
+     "among 10 classes, although gradients flow"},
+    {{.accuracy = "0.151", .classes = 10}, HEALTHY},
+    {{.accuracy = "0.15", .classes = 100}, HEALTHY},
+    {{.accuracy = "0.1"}, HEALTHY}, /* of how many is not known */
+    /* What is a consequence of another finding is not said. */
+    {{.accuracy = "0.1", .classes = 10, .ratio = "1e-5"},
+     "small steps: a step moves the weights by 1.0e-05 of their size, and 1e-3 is usual"},
+};
+
+static void steps_and_learning_are_judged(void **state) {
   (void)state;
-  static const char *const fine[3] = {"0.1", "0.1", "0.1"}, *const bad[3] = {"0", "7", "nan"};
-  gf__text metrics = {0};
-  gf__text_add(&metrics, "%s1,0.1,4,0.1,4,0.1,1,1\n2,0.1,4,0.1,4,0.1,1,1\n", metrics_head_);
-  assert_ok(gf__make_folder(in_folder("written")));
-  write_text("written/metrics.csv", metrics.data);
-  for (size_t i = 0; i < sizeof diagnoses / sizeof *diagnoses; i++) {
-    gf__text gradients = {0};
-    gf__text_add(&gradients, "%s", gradients_head_);
-    write_record(&gradients, 1, i % 2 ? fine : bad);
-    write_record(&gradients, 2, diagnoses[i].last);
-    write_text("written/gradients.csv", gradients.data);
-    char *text = NULL;
-    assert_ok(gf_diagnose(in_folder("written"), &text));
-    assert_string_equal(text, diagnoses[i].text);
-    free(text);
-    gf__text_free(&gradients);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    gf_diagnosis *d = diagnose(&others[i].history);
+    assert_string_equal(d->findings[0].headline, others[i].headline);
+    assert_int_equal(d->finding_count, 1);
+    gf_diagnosis_free(&d);
   }
-  gf__text_free(&metrics);
 }
+
+#define SIGMOID "model: {family: vgg_stages, activation: sigmoid}\n"
+#define GRAPH                                                                        \
+  "model:\n  graph:\n  - {name: act_a, type: tanh}\n  - {name: act_b, type: relu}\n" \
+  "  - {name: act_c, type: relu}\n"
+
+static void dead_and_saturated_units_are_told_apart(void **state) {
+  (void)state;
+  static const verdict cases[] = {
+      {{.dead = {{"0", "0", "0"}, {"0", "0", "0"}, {"0", "1", "0"}, {"0.4", "0.4", "nan"}}},
+       HEALTHY},
+      {{.dead = {{"0", "0", "0"}, {"0", "0", "0"}, {"0", "1", "0"}, {"0.41", "0.75", "nan"}}},
+       "dead units: 2 of 2 activations with more than 40% of dead channels, up to 75% in act_b, "
+       "since epoch 3"},
+      {{.dead = {{"1", "0", "0"}, {"0", "1", "0"}, {"0", "1", "0"}, {"0.3", "0.3", "1"}},
+        .config = SIGMOID},
+       "saturated: 1 of 3 activations with more than 40% of saturated channels, up to 100% in "
+       "act_c, since epoch 1"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_headline(&cases[i].history, cases[i].headline);
+
+  /* In one graph both: the types are those of its nodes. */
+  history both = {.dead = {{"0", "0", "0"}, {"0", "0", "0"}, {"0", "0", "0"}, {"0.5", "0.5", "0"}},
+                  .config = GRAPH};
+  gf_diagnosis *d = diagnose(&both);
+  assert_int_equal(d->finding_count, 2);
+  assert_string_equal(d->findings[0].headline,
+                      "dead units: 1 of 2 activations with more than 40% of dead channels, up to "
+                      "50% in act_b, since epoch 4");
+  assert_string_equal(d->findings[1].headline,
+                      "saturated: 1 of 1 activations with more than 40% of saturated channels, up "
+                      "to 50% in act_a, since epoch 4");
+  gf_diagnosis_free(&d);
+}
+
+/* What vanishes behind a layer that is all dead is second; a layer that is nearly so is. */
+static void a_dead_layer_comes_before_what_it_stops(void **state) {
+  (void)state;
+  static const gf_verdict orders[2][2] = {{GF_VERDICT_DEAD, GF_VERDICT_VANISHING},
+                                          {GF_VERDICT_VANISHING, GF_VERDICT_DEAD}};
+  static const char *const shares[2] = {"1", "0.99"};
+  for (int i = 0; i < 2; i++) {
+    const char *s = shares[i];
+    history h = {.means = ALWAYS("0", "0", "0.1"),
+                 .dead = {{"0", s, "0"}, {"0", s, "0"}, {"0", s, "0"}, {"0", s, "0"}}};
+    gf_diagnosis *d = diagnose(&h);
+    assert_int_equal(d->finding_count, 2);
+    for (int k = 0; k < 2; k++) assert_int_equal(d->findings[k].verdict, orders[i][k]);
+    gf_diagnosis_free(&d);
+  }
+}
+
+static void several_findings_stand_in_order(void **state) {
+  (void)state;
+  static const gf_verdict order[] = {GF_VERDICT_NONFINITE, GF_VERDICT_EXPLODING,
+                                     GF_VERDICT_VANISHING};
+  history h = {.means = ALWAYS("1e-9", "nan", "2"),
+               .ratio = "1e-9",
+               .accuracy = "0.1",
+               .classes = 10,
+               .dead = {{"1", "1", "1"}, {"1", "1", "1"}, {"1", "1", "1"}, {"1", "1", "1"}}};
+  gf_diagnosis *d = diagnose(&h);
+  assert_int_equal(d->finding_count, 3);
+  for (int i = 0; i < 3; i++) assert_int_equal(d->findings[i].verdict, order[i]);
+  gf_diagnosis_free(&d);
+  assert_string_equal(gf_verdict_name(GF_VERDICT_DEAD), "dead units");
+  assert_string_equal(gf_verdict_name(GF_VERDICT_COUNT), "unknown");
+}
+
+/* ---- evidence ---- */
+
+static void evidence_and_thresholds_have_the_numbers(void **state) {
+  (void)state;
+  static const struct {
+    history history;
+    const char *evidence, *threshold;
+  } cases[] = {
+      {{.classes = 0},
+       "The train loss went from 2.250 to 1.500 in 4 epochs. A step moves the weights by 1.0e-03 "
+       "of their size (median of layers and epochs).",
+       "None of the rules of docs/diagnosis.md holds."},
+      {{.means = ALWAYS("1e-12", "0.5", "0.25"), .zeros = "0.6"},
+       "In epoch 4 mean |gradient| is between 1.0e-12 (conv_a) and 5.0e-01 (conv_b). In 3 layers "
+       "most elements of the gradient are exactly 0.",
+       "A mean |gradient| below 1e-8, which is added to the root of the mean squared gradient as "
+       "eps (Kingma and Ba, 2015, for Adam): from there on the steps shrink with the gradient."},
+      {{.means = ALWAYS("1e-12", "0.5", "0.25"), .config = SGD},
+       "In epoch 4 mean |gradient| is between 1.0e-12 (conv_a) and 5.0e-01 (conv_b).",
+       "A mean |gradient| below 1e-8: steps of sgd at a usual rate are then lost in the rounding "
+       "of the weights, which are in single precision."},
+      {{.means = ALWAYS("0.1", "nan", "0.1"),
+        .result = "{\"status\": \"diverged\", \"message\": \"the loss is not finite\"}"},
+       "The first from the input is conv_b. The run ended: the loss is not finite.",
+       "An infinity or a NaN in a gradient or a loss."},
+      {{.dead = {{"1", "0", "1"}, {"1", "0", "1"}, {"1", "0", "1"}, {"1", "0", "0.5"}}},
+       "Share of dead channels in epoch 4: act_a 100%, act_c 50%.",
+       "A channel is dead when its derivative is at most 0.01 on a whole batch. 40% of a network "
+       "may die of a learning rate that is too high (Stanford's notes CS231n); a layer that is all "
+       "dead stops the network (Lu et al., 2019)."},
+      {{.ratio = "1e-5"},
+       "In epoch 4 |update| / |weights| is 1.0e-05 in every layer. The "
+       "train loss went from 2.250 to 1.500 in 4 epochs.",
+       "A median of layers and epochs below 1e-4, a tenth of the rule of thumb of 1e-3 (Hinton, "
+       "2010)."},
+      {{.accuracy = "0.1", .classes = 10},
+       "In epoch 4 mean |gradient| is between 1.0e-02 (conv_a) and 3.0e-02 (conv_c). A step moves "
+       "the weights by 1.0e-03 of their size (median of layers and epochs).",
+       "A train loss within 1% of ln 10 = 2.303, which is that of guessing, or a train accuracy of "
+       "at most 15%, 1.5 times that of guessing, after 3 epochs or more."},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    gf_diagnosis *d = diagnose(&cases[i].history);
+    assert_string_equal(d->findings[0].evidence, cases[i].evidence);
+    assert_string_equal(d->findings[0].threshold, cases[i].threshold);
+    gf_diagnosis_free(&d);
+  }
+}
+
+static void the_layer_table_is_that_of_the_files(void **state) {
+  (void)state;
+  history h = {.means = {{"1", "2", "3"}, {"4", "5", "6"}, {"7", "8", "9"}, {"10", "11", "12"}},
+               .zeros = "0.25",
+               .ratio = "0.5",
+               .dead = {{"0", "0", "0"}, {"0", "0", "0"}, {"0", "0", "0"}, {"0.1", "0.2", "nan"}}};
+  gf_diagnosis *d = diagnose(&h);
+  assert_int_equal(d->layer_count, LAYERS);
+  assert_int_equal(d->epoch_count, EPOCHS);
+  assert_string_equal(d->layers[1], "conv_b");
+  for (int i = 0; i < EPOCHS * LAYERS; i++) {
+    assert_true(d->mean_abs[i] == i + 1);
+    assert_true(d->l2[i] == 1 && d->zeros[i] == 0.25 && d->update_ratio[i] == 0.5);
+  }
+  assert_true(d->epochs[3] == 4);
+  assert_true(d->dead[0] == 0.1 && d->dead[1] == 0.2 && isnan(d->dead[2]));
+  assert_int_equal(d->activation_count, 2 * LAYERS);
+  assert_int_equal(d->activation_epoch_count, EPOCHS);
+  assert_string_equal(d->activations[1], "pool_a");
+  assert_true(d->activation_mean[0] == 0.5 && d->activation_deviation[0] == 1);
+  assert_true(isnan(d->activation_dead[1]) && d->activation_dead[3 * 2 * LAYERS + 2] == 0.2);
+  gf_diagnosis_free(&d);
+}
+
+/* ---- what cannot be diagnosed ---- */
 
 static void nothing_to_diagnose_is_said(void **state) {
   (void)state;
   char message[512], *text = NULL;
+  static const char metrics[] =
+      "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n";
+  history h = {0};
+  gf_diagnosis *d = diagnose(&h);
+  gf_diagnosis_free(&d);
   snprintf(message, sizeof message, "%s has no records of gradients; no epoch was finished",
-           in_folder("written"));
-  write_text("written/metrics.csv", metrics_head_);
-  write_text("written/gradients.csv", gradients_head_);
-  assert_fails(GF_ERROR_DATA, message, gf_diagnose(in_folder("written"), &text));
+           in_folder("run"));
+  write_text("run/metrics.csv", metrics);
+  write_text("run/gradients.csv",
+             "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n");
+  assert_fails(GF_ERROR_DATA, message, gf_diagnose(in_folder("run"), &text));
   assert_null(text);
-  assert_int_equal(remove(in_folder("written/gradients.csv")), 0);
-  assert_fails(GF_ERROR_DATA, message, gf_diagnose(in_folder("written"), &text));
-  assert_int_equal(remove(in_folder("written/metrics.csv")), 0);
+  assert_int_equal(remove(in_folder("run/gradients.csv")), 0);
+  assert_fails(GF_ERROR_DATA, message, gf_diagnose(in_folder("run"), &text));
+  /* A run that diverged before its first epoch was over has a verdict all the same. */
+  write_text("run/result.json", "{\"status\": \"diverged\", \"message\": \"why\"}");
+  assert_ok(gf_diagnose(in_folder("run"), &text));
+  assert_string_equal(text, "non-finite: the run diverged in its first epoch");
+  free(text);
+  assert_int_equal(remove(in_folder("run/metrics.csv")), 0);
   snprintf(message, sizeof message,
            "%s has no metrics.csv: name a folder that a training run has written",
-           in_folder("written"));
-  assert_fails(GF_ERROR_FILE, message, gf_diagnose(in_folder("written"), &text));
+           in_folder("run"));
+  assert_fails(GF_ERROR_FILE, message, gf_diagnose(in_folder("run"), &text));
   assert_null(text);
+}
+
+static void damaged_files_are_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *text, *message;
+    gf_status status;
+  } cases[] = {
+      {"run/gradients.csv", "epoch,step\n",
+       "%s:1: no column 'parameter' among the 2; is this the right file?", GF_ERROR_DATA},
+      {"run/activations.csv", "epoch,step,layer,mean,deviation,dead\n1,1,a,0,1\n",
+       "%s:2: 5 cells, but the header has 6", GF_ERROR_DATA},
+      {"run/activations.csv",
+       "epoch,step,layer,mean,deviation,dead\n1,1,a,0,1,0\n2,2,b,0,1,0\n2,2,a,0,1,0\n",
+       "%s:3: the layer 'b' is not in the first record", GF_ERROR_DATA},
+      {"run/config.yaml", "a: 1\na: 2\n",
+       "%s:2:1: duplicate key 'a'; the first is at %s:1:1\n  a: 2\n  ^", GF_ERROR_CONFIG},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char message[512];
+    history h = {0};
+    gf_diagnosis *d = diagnose(&h);
+    gf_diagnosis_free(&d);
+    write_text(cases[i].file, cases[i].text);
+    const char *path = in_folder(cases[i].file);
+    snprintf(message, sizeof message, cases[i].message, path, path);
+    assert_fails(cases[i].status, message, gf_diagnosis_open(&d, in_folder("run")));
+    assert_null(d);
+  }
 }
 
 static int open_folder(void **state) {
@@ -133,8 +456,15 @@ static int open_folder(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(schedules_are_what_they_say),
-      cmocka_unit_test(diagnoses_are_of_the_last_epoch),
+      cmocka_unit_test(gradients_are_judged_by_the_last_epoch),
+      cmocka_unit_test(steps_and_learning_are_judged),
+      cmocka_unit_test(dead_and_saturated_units_are_told_apart),
+      cmocka_unit_test(a_dead_layer_comes_before_what_it_stops),
+      cmocka_unit_test(several_findings_stand_in_order),
+      cmocka_unit_test(evidence_and_thresholds_have_the_numbers),
+      cmocka_unit_test(the_layer_table_is_that_of_the_files),
       cmocka_unit_test(nothing_to_diagnose_is_said),
+      cmocka_unit_test(damaged_files_are_named),
   };
   return cmocka_run_group_tests_name("diagnosis", tests, open_folder, fixture_close);
 }

@@ -18,7 +18,7 @@
 enum { SIDE = 8, COLOURS = 3, CLASSES = 5, BATCH = 3, PIXELS = SIDE * SIDE * COLOURS, SEED = 3 };
 
 static const char *const activations[] = {"leaky_relu", "relu", "tanh", "sigmoid"};
-static const char *const norms[] = {"none", "entry", "every"};
+static const char *const norms[] = {"none", "entry", "every", "every\n  norm_position: after"};
 static const char *const shortcuts[] = {"none", "identity"};
 static const int filters[] = {5, 16};
 
@@ -84,7 +84,7 @@ static void compare(const char *network, const char *text) {
 static void test_networks(const char *activation) {
   char network[256], text[128];
   fill_uniform(images_, BATCH * PIXELS, 0, -1, 1);
-  for (int n = 0; n < 3; n++)
+  for (int n = 0; n < 4; n++)
     for (int s = 0; s < 2; s++)
       for (int f = 0; f < 2; f++) {
         snprintf(text, sizeof text, "norm %s, shortcut %s, activation %s, filters %d", norms[n],

@@ -98,11 +98,12 @@ static void test_augmentation(void **state) {
 static void test_crops_are_uniform(void **state) {
   (void)state;
   enum { PLACES = 9, DRAWS = 81 * 200 };
-  gf__data_settings settings = {.crop_padding = 4, .flip = 1};
+  const gf_dataset dataset = {.info = {.height = 32, .width = 32},
+                              .settings = {.crop_padding = 4, .flip = 1}};
   static int seen[PLACES][PLACES];
   int flips = 0;
   for (int i = 0; i < DRAWS; i++) {
-    gf__crop crop = gf__crop_draw(&settings, 5, i % 7, i);
+    gf__augmentation crop = gf__augmentation_draw(&dataset, 5, i % 7, i);
     assert_true(crop.dy >= -4 && crop.dy <= 4 && crop.dx >= -4 && crop.dx <= 4);
     seen[crop.dy + 4][crop.dx + 4]++;
     flips += crop.flip;

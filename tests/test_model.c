@@ -395,17 +395,30 @@ static const struct {
   const char *message;
 } wrong[] = {
     {"train: {epochs: 1}", GF_ERROR_CONFIG,
-     "net:1:1: the config has no section 'model'; give it a family (vgg_stages) or a graph"},
+     "net:1:1: the config has no section 'model'; give it a family or a graph"},
     {"model:\n  family: vgg_stages\n  graph: [{type: flatten}]", GF_ERROR_CONFIG,
-     "net:1:1: model needs either a family (vgg_stages) or a graph"},
-    {"model: {fuse: on}", GF_ERROR_CONFIG,
-     "net:1:1: model needs either a family (vgg_stages) or a graph"},
+     "net:1:1: model needs either a family or a graph"},
+    {"model: {fuse: on}", GF_ERROR_CONFIG, "net:1:1: model needs either a family or a graph"},
     {"model:\n  family: vgg_stage", GF_ERROR_CONFIG,
-     "net:2:3: model.family must be one of vgg_stages, none, not 'vgg_stage'; did you mean "
-     "'vgg_stages'?"},
+     "net:2:3: model.family must be one of vgg_stages, resnet_cifar, resnet_imagenet, multi_scale, "
+     "none, not 'vgg_stage'; did you mean 'vgg_stages'?"},
     {"model:\n  family: vgg_stages\n  blocks: 3", GF_ERROR_CONFIG,
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
-     "algorithm, tune, fuse, stages, blocks_per_stage, filters, shortcut, norm, activation, slope"},
+     "orthogonal_gain, label_smoothing, companions, companion_loss, companion_weight, algorithm, "
+     "tune, fuse, stages, blocks_per_stage, filters, "
+     "shortcut, norm, norm_position, activation, slope"},
+    {"model: {family: resnet_cifar, depth: 8, companions: [input_act, stage_1_block_0_act]}",
+     GF_ERROR_CONFIG,
+     "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "
+     "'stage_1_block_0_act_0'?"},
+    {"model: {family: resnet_cifar, companions: input_act}", GF_ERROR_CONFIG,
+     "net:1:31: model.companions is a list of names of layers"},
+    {"model: {family: resnet_cifar, companions: [[input_act]]}", GF_ERROR_CONFIG,
+     "net:1:31: model.companions is a list of names of layers"},
+    {"model: {family: resnet_cifar, depth: 21}", GF_ERROR_CONFIG,
+     "net:1:31: model.depth must be 6 n + 2 (20, 32, 44, 56, 110), not 21"},
+    {"model: {family: resnet_imagenet, depth: 51}", GF_ERROR_CONFIG,
+     "net:1:34: model.depth must be one of 18, 34, 50, not '51'; did you mean '50'?"},
     {"model:\n  graph: 3", GF_ERROR_CONFIG, "net:2:3: a graph is a list of nodes"},
     {"model:\n  graph: []", GF_ERROR_CONFIG, "net:2:3: a graph is a list of nodes"},
     {"model:\n  graph:\n    - relu", GF_ERROR_CONFIG,
@@ -414,12 +427,14 @@ static const struct {
      "net:3:7: a node needs a type, the name of a layer"},
     {"model:\n  graph:\n    - {type: conv2}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'conv2'; did you mean 'conv2d'? known layers: conv2d, linear, "
-     "batch_norm, leaky_relu, relu, tanh, sigmoid, avg_pool, max_pool, global_avg_pool, add, "
-     "flatten, dropout, softmax_cross_entropy"},
+     "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, "
+     "global_avg_pool, add, concat, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "companion_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, linear, "
-     "batch_norm, leaky_relu, relu, tanh, sigmoid, avg_pool, max_pool, global_avg_pool, add, "
-     "flatten, dropout, softmax_cross_entropy"},
+     "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, "
+     "global_avg_pool, add, concat, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "companion_loss"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
      GF_ERROR_CONFIG, "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},
     {"model:\n  graph:\n    - {type: add, input: [input, later]}\n    - {name: later, type: relu}",
@@ -434,6 +449,19 @@ static const struct {
      "net:3:7: add 'a' takes 2 inputs, not 1"},
     {"model:\n  graph:\n    - {name: a, type: relu, input: [input, input]}", GF_ERROR_CONFIG,
      "net:3:7: relu 'a' takes 1 input, not 2"},
+    {"model:\n  graph:\n    - {name: a, type: concat}", GF_ERROR_CONFIG,
+     "net:3:7: concat 'a' takes 2 to 8 inputs, not 1"},
+    {"model:\n  graph:\n    - {name: a, type: concat, input: [input, input, input, input, input, "
+     "input, input, input, input]}",
+     GF_ERROR_CONFIG, "net:3:31: input must be a node's name or a list of at most 8 names"},
+    {"model:\n  graph:\n    - {name: half, type: avg_pool}\n"
+     "    - {name: wide, type: concat, input: [half, input]}",
+     GF_ERROR_SHAPE,
+     "net:4:7: concat 'wide' with input 'half' (4x4x3) and 'input' (8x8x3): the heights or widths "
+     "differ"},
+    {"model:\n  graph:\n    - {name: few, type: pad_shortcut, channels: 2}", GF_ERROR_SHAPE,
+     "net:3:7: pad_shortcut 'few' with input 'input' (8x8x3): 2 channels are fewer than the "
+     "input's"},
     {"model:\n  graph:\n    - {name: a, type: relu, input: {b: c}}", GF_ERROR_CONFIG,
      "net:3:7: relu 'a' takes 1 input, not 0"},
     {"model:\n  graph:\n    - {name: a, type: conv2d, filter: 8}", GF_ERROR_CONFIG,

@@ -207,6 +207,16 @@ static void test_activations_by_hand(void **unused) {
       {"tanh", 0.54930614433405485, 0, 0.5, 0.75},      /* ln(3) / 2 */
       {"sigmoid", 1.0986122886681098, 0, 0.75, 0.1875}, /* ln(3) */
       {"sigmoid", -1000, 0, 0, 0},
+      {"elu", -0.69314718055994531, 3, -1.5, 1.5}, /* -ln(2) */
+      {"elu", 0, 3, 0, 3},
+      {"elu", 2, 3, 2, 1},
+      {"gelu", 0, 0, 0, 0.5},
+      {"gelu", -50, 0, 0, 0},
+      {"gelu", 50, 0, 50, 1},
+      /* Phi(1) and the density there, from tables of the normal distribution */
+      {"gelu", 1, 0, 0.84134474606854293, 0.84134474606854293 + 0.24197072451914337},
+      {"silu", 1.0986122886681098, 0, 0.82395921650108235, 0.75 + 0.1875 * 1.0986122886681098},
+      {"silu", 0, 0, 0, 0.5},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const ref_activation *activation = ref_activation_find(rows[i].name);
@@ -223,7 +233,7 @@ static void activation_forward(checked *p) {
 
 static void test_activation_gradients(void **unused) {
   (void)unused;
-  assert_int_equal(ref_activation_count, 4);
+  assert_int_equal(ref_activation_count, 7);
   for (int i = 0; i < ref_activation_count; i++) {
     checked p = {.forward = activation_forward, .activation = &ref_activations[i]};
     open_problem(&p, 77, 77, 0, 0);
@@ -321,6 +331,28 @@ static void test_add_flatten_dropout(void **unused) {
   close_problem(&dropout);
 }
 
+static void concat_forward(checked *p) { ref_concat_forward(5, 2, 3, p->in[0], p->in[1], p->y); }
+
+static void pad_forward(checked *p) { ref_pad_shortcut_forward(2, 7, 5, 3, 2, 4, p->in[0], p->y); }
+
+static void test_concat_and_pad_shortcut(void **unused) {
+  (void)unused;
+  double y[8];
+  ref_concat_forward(2, 1, 2, (double[]){1, 2}, (double[]){10, 20, 30, 40}, y);
+  assert_all_near(y, (double[]){1, 10, 20, 2, 30, 40}, 6);
+  checked concat = {.forward = concat_forward};
+  open_problem(&concat, 25, 10, 15, 0);
+  ref_concat_backward(5, 2, 3, concat.dy, concat.d[0], concat.d[1]);
+  close_problem(&concat);
+  /* three pixels of a row: the first and the third, and a channel of zeros */
+  ref_pad_shortcut_forward(1, 1, 3, 2, 2, 3, (double[]){1, 2, 3, 4, 5, 6}, y);
+  assert_all_near(y, (double[]){1, 2, 0, 5, 6, 0}, 6);
+  checked pad = {.forward = pad_forward};
+  open_problem(&pad, 2 * 4 * 3 * 4, 210, 0, 0);
+  ref_pad_shortcut_backward(2, 7, 5, 3, 2, 4, pad.dy, pad.d[0]);
+  close_problem(&pad);
+}
+
 static const int labels_[] = {4, 0, 2};
 
 static void softmax_forward(checked *p) {
@@ -351,6 +383,26 @@ static void test_softmax_cross_entropy(void **unused) {
   close_problem(&p);
 }
 
+static void hinge_forward(checked *p) {
+  double d[15];
+  p->y[0] = ref_squared_hinge(3, 5, p->in[0], labels_, d);
+}
+
+static void test_squared_hinge(void **unused) {
+  (void)unused;
+  double d[6];
+  /* lacks of 1 - 2 + 1.5 and 1 - 2 + 0, which is none; then of 1 and 4 */
+  const double logits[] = {2, 1.5, 0, 3, 0, 0};
+  double loss = ref_squared_hinge(2, 3, logits, (int[]){0, 1}, d);
+  assert_near(loss, (0.25 + 16 + 1) / 2, 1e-12);
+  assert_all_near(d, (double[]){-0.5, 0.5, 0, 4, -5, 1}, 6);
+  checked p = {.forward = hinge_forward};
+  open_problem(&p, 1, 15, 0, 0);
+  p.dy[0] = 1;
+  ref_squared_hinge(3, 5, p.in[0], labels_, p.d[0]);
+  close_problem(&p);
+}
+
 static void test_adam_by_hand(void **unused) {
   (void)unused;
   /* Gradients 1, -1, 1 keep v / (1 - beta2^t) at 1, so that only m moves:
@@ -374,7 +426,7 @@ static void test_adam_by_hand(void **unused) {
 
 static void test_sgd_by_hand(void **unused) {
   (void)unused;
-  const ref_sgd momentum = {1, 0.5, 0}, decay = {0.1, 0, 0.5};
+  const ref_sgd momentum = {1, 0.5, 0, 0}, decay = {0.1, 0, 0.5, 0};
   double w = 0, velocity = 0, gradient = 1;
   for (int i = 0; i < 3; i++) ref_sgd_step(&momentum, 1, &gradient, &w, &velocity);
   assert_near(w, -(1 + 1.5 + 1.75), 1e-15);
@@ -405,7 +457,8 @@ int main(void) {
       cmocka_unit_test(test_pool_gradients),        cmocka_unit_test(test_linear),
       cmocka_unit_test(test_add_flatten_dropout),   cmocka_unit_test(test_softmax_cross_entropy),
       cmocka_unit_test(test_adam_by_hand),          cmocka_unit_test(test_sgd_by_hand),
-      cmocka_unit_test(test_statistics_and_cosine),
+      cmocka_unit_test(test_statistics_and_cosine), cmocka_unit_test(test_concat_and_pad_shortcut),
+      cmocka_unit_test(test_squared_hinge),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

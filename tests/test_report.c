@@ -939,10 +939,10 @@ static void test_run_gradients(void **state) {
   (void)state;
   static const char records[] =
       "1,10,a,a.weight,0.5,1,1,0,1\n1,10,a,a.bias,7,1,1,0,1\n1,10,b,b.weight,0.25,1,1,0,1\n"
-      "1,20,a,a.weight,0.125,1,1,0,1\n1,20,a,a.bias,7,1,1,0,1\n1,20,b,b.weight,0,1,1,1,1\n"
+      "1,20,a,a.weight,0.125,1,9,0,0.25\n1,20,a,a.bias,7,1,1,0,1\n1,20,b,b.weight,0,2,9,1,0.25\n"
       "2,30,a,a.weight,3,1,1,0,1\n2,30,a,a.bias,7,1,1,0,1\n2,30,b,b.weight,4,1,1,0,1\n"
       /* The run was resumed from epoch 1 and does epoch 2 again. */
-      "2,25,a,a.weight,5,1,1,0,1\n2,25,a,a.bias,7,1,1,0,1\n2,25,b,b.weight,6,1,1,0,1\n"
+      "2,25,a,a.weight,5,3,9,0,0.25\n2,25,a,a.bias,7,1,1,0,1\n2,25,b,b.weight,6,4,9,0,0.25\n"
       /* The last record is not whole. */
       "2,30,a,a.weight,9,1,1,0,1\n2,30,a,a.bi";
   gf__run run;
@@ -954,8 +954,39 @@ static void test_run_gradients(void **state) {
   assert_int_equal(run.epoch_count, 2);
   assert_near(run.epochs[0], 1, 0);
   assert_near(run.epochs[1], 2, 0);
-  static const double expected[] = {0.125, 0, 5, 6};
-  for (int i = 0; i < 4; i++) assert_near(run.mean_gradients[i], expected[i], 0);
+  static const double expected[] = {0.125, 0, 5, 6}, zeros[] = {0, 1, 0, 0};
+  for (int i = 0; i < 4; i++) {
+    assert_near(run.mean_gradients[i], expected[i], 0);
+    assert_near(run.l2_norms[i], i + 1, 0);
+    assert_near(run.zeros[i], zeros[i], 0);
+    assert_near(run.update_ratios[i], 0.25, 0);
+  }
+  assert_int_equal(run.activations.layer_count, 0);
+  gf__run_free(&run);
+}
+
+/* Two epochs of three layers; the logits have no activation. */
+static const char activations[] =
+    "epoch,step,layer,mean,deviation,dead\n1,10,a,-1,2,0.5\n1,10,b,0,1,0\n1,10,c,0.5,4,nan\n"
+    "2,20,a,-2,0.25,0.75\n2,20,b,0,nan,1\n2,20,c,0.25,8,nan\n";
+
+static void test_run_activations(void **state) {
+  (void)state;
+  gf__run run;
+  make_run("run", 2, NULL);
+  write_text("run/activations.csv", activations);
+  assert_int_equal(gf__run_load(&run, in_folder("run")), GF_OK);
+  const gf__run_activations *a = &run.activations;
+  assert_int_equal(run.layer_count, 0);
+  assert_int_equal(a->layer_count, 3);
+  assert_int_equal(a->epoch_count, 2);
+  assert_string_equal(a->layers[2], "c");
+  assert_near(a->epochs[1], 2, 0);
+  assert_near(a->means[3], -2, 0);
+  assert_near(a->deviations[2], 4, 0);
+  assert_true(isnan(a->deviations[4]));
+  assert_near(a->dead[4], 1, 0);
+  assert_true(isnan(a->dead[2]));
   gf__run_free(&run);
 }
 
@@ -993,13 +1024,16 @@ static void test_pictures_of_a_run(void **state) {
       gf__text_add(&gradients, "%d,1,l%d,l%d.weight,%s%d,1,1,0,1\n", e, k, k,
                    k == 2 ? "0e-" : "2e-", e);
   const char *run = make_run("run", 3, gradients.data);
+  write_text("run/activations.csv", activations);
   gf__text_free(&gradients);
   assert_int_equal(gf_plot_runs(&run, 1, NULL, note_written, &written), GF_OK);
   assert_string_equal(written.data,
                       "run/loss.png run/accuracy.png run/gradient_flow.png "
-                      "run/gradient_flow_linear.png ");
+                      "run/gradient_flow_linear.png run/update_ratio.png "
+                      "run/gradient_heat_map.png run/gradient_layers.png run/activations.png "
+                      "run/activation_heat_map.png ");
   gf__text_free(&written);
-  assert_int_equal(files_in(run), 6);
+  assert_int_equal(files_in(run), 12);
 
   picture p = read_chart(in_folder("run/loss.png")); /* y from 0 to 4 */
   assert_true(count_near(&p, 0.5, 0.25, blue) >= 14);
@@ -1043,16 +1077,20 @@ static void test_comparison_of_runs(void **state) {
   snprintf(paths[1], sizeof paths[1], "%s",
            make_run("flat", 3, "1,1,a,a.weight,1e-3,1,1,0,1\n1,1,b,b.weight,1e-3,1,1,0,1\n"));
   snprintf(paths[2], sizeof paths[2], "%s", make_run("bare", 0, NULL));
+  write_text("bare/activations.csv", activations);
   const char *folders[] = {paths[0], paths[1], paths[2]}, *out = in_folder("out/here");
   gf__text written = {0};
   assert_int_equal(gf_plot_runs(folders, 3, out, note_written, &written), GF_OK);
   assert_string_equal(
       written.data,
       "deep/loss.png deep/accuracy.png deep/gradient_flow.png deep/gradient_flow_linear.png "
+      "deep/update_ratio.png deep/gradient_heat_map.png deep/gradient_layers.png "
       "flat/loss.png flat/accuracy.png flat/gradient_flow.png flat/gradient_flow_linear.png "
-      "bare/loss.png bare/accuracy.png "
+      "flat/update_ratio.png flat/gradient_heat_map.png flat/gradient_layers.png "
+      "bare/loss.png bare/accuracy.png bare/activations.png bare/activation_heat_map.png "
       "out/here/loss.png out/here/accuracy.png out/here/gradient_flow.png "
-      "out/here/gradient_flow_last.png ");
+      "out/here/gradient_flow_last.png out/here/gradient_layers.png "
+      "out/here/activations_last.png ");
   gf__text_free(&written);
 
   picture p = read_chart(in_folder("out/here/gradient_flow_last.png")); /* 10^-9 to 10^-1 */
@@ -1065,6 +1103,39 @@ static void test_comparison_of_runs(void **state) {
   p = read_picture(in_folder("out/here/gradient_flow.png")); /* two panels of the same range */
   assert_int_equal(p.width, 2000);
   assert_int_equal(p.height, 800);
+  stbi_image_free(p.rgb);
+}
+
+/* The course of the first, the middle and the last of three layers over the epochs. */
+static void test_courses_of_layers(void **state) {
+  (void)state;
+  static const char gradients[] =
+      "1,1,a,a.weight,1e-8,1,1,0,1\n1,1,b,b.weight,1e-4,1,1,0,1\n1,1,c,c.weight,1e-2,1,1,0,1\n"
+      "2,2,a,a.weight,1e-4,1,1,0,1\n2,2,b,b.weight,1e-4,1,1,0,1\n2,2,c,c.weight,1,1,1,0,1\n";
+  static const gf__color green = {0x00, 0x9e, 0x73};
+  char paths[2][128];
+  snprintf(paths[0], sizeof paths[0], "%s", make_run("run", 2, gradients));
+  snprintf(paths[1], sizeof paths[1], "%s", make_run("other", 2, gradients));
+  const char *two[] = {paths[0], paths[1]};
+  assert_int_equal(gf_plot_runs(two, 1, NULL, NULL, NULL), GF_OK);
+  picture p = read_chart(in_folder("run/gradient_layers.png")); /* 10^-8 to 10^0 */
+  assert_true(count_near(&p, 0.5, 0.25, blue) >= 5);
+  assert_true(count_near(&p, 0.25, 0.5, vermillion) >= 14);
+  assert_true(count_near(&p, 0.5, 0.875, green) >= 5);
+  stbi_image_free(p.rgb);
+
+  assert_int_equal(gf_plot_runs(two, 2, in_folder("out"), NULL, NULL), GF_OK);
+  p = read_picture(in_folder("out/gradient_layers.png")); /* panels: input, middle, output */
+  assert_int_equal(p.width, 2700);
+  assert_int_equal(p.height, 800);
+  /* The second run's lines lie on the first's; the middle one is level. */
+  int level[3] = {0};
+  for (int panel = 0; panel < 3; panel++)
+    for (int y = 150; y < p.height; y++)
+      level[panel] += count_in_box(&p, 900 * panel, y, 900 * (panel + 1), y + 1, vermillion) > 600;
+  assert_int_equal(level[0], 0);
+  assert_in_range(level[1], 2, 4);
+  assert_int_equal(level[2], 0);
   stbi_image_free(p.rgb);
 }
 
@@ -1149,9 +1220,11 @@ int main(void) {
       TEST(test_paths_that_cannot_be_written),
       TEST(test_run_metrics),
       TEST(test_run_gradients),
+      TEST(test_run_activations),
       TEST(test_run_names),
       TEST(test_pictures_of_a_run),
       TEST(test_comparison_of_runs),
+      TEST(test_courses_of_layers),
       TEST(test_panels_share_their_range),
       TEST(test_plot_errors),
   };

@@ -14,120 +14,18 @@
 #include <jansson.h>
 
 #include <gradflow/data.h>
+#include <gradflow/diagnosis.h>
 #include <gradflow/train.h>
 
 #include "base/text.h"
 #include "device/device.h"
-#include "fixture.h"
-#include "reference.h"
-
-/* 300 records, of which 5% validate; batches of 50, the last of 35. */
-enum { RECORDS = 300, VALIDATION = 15, TESTED = 70, BATCH = 50, BATCHES = 6, CLASSES = 100 };
+#include "run_fixture.h"
 
 static const char family_[] =
     "model: {family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4}\n";
 static const char dropout_[] =
     "model: {graph: [{name: conv, type: conv2d, filters: 4, stride: 2}, {type: relu}, "
     "{type: dropout, p: 0.3}, {type: global_avg_pool}, {type: linear, outputs: 100}]}\n";
-
-/* ---- fixtures ---- */
-
-/* Two label bytes, of which the second counts, and three planes of noise around a colour. */
-static gf_status write_records(const char *name, int count, uint32_t random) {
-  gf__text file = {0};
-  for (int i = 0; i < count; i++) {
-    unsigned char record[2 + 3072] = {(unsigned char)(i % 20), (unsigned char)(i * 3 % CLASSES)};
-    for (int k = 0; k < 3072; k++)
-      record[2 + k] =
-          (unsigned char)(128 + 50 * next_float(&random) + 70 * sin(i * 3 % CLASSES + k / 1024));
-    gf__text_add_bytes(&file, record, sizeof record);
-  }
-  gf_status status = gf__text_status(&file);
-  if (status == GF_OK) status = gf__file_write(in_folder(name), file.data, file.size);
-  gf__text_free(&file);
-  return status;
-}
-
-static int open_all(void **state) {
-  if (fixture_open(state) != 0) return -1;
-  return write_records("train.bin", RECORDS, 1) == GF_OK &&
-                 write_records("test.bin", TESTED, 2) == GF_OK
-             ? 0
-             : -1;
-}
-
-/* The model's section and further ones; two epochs with the seed 5 unless more says otherwise. */
-static gf_config *config_of(const char *model, const char *more) {
-  char yaml[2048];
-  snprintf(yaml, sizeof yaml,
-           "data: {name: cifar100, path: %s}\n"
-           "train: {epochs: 2, batch_size: 50, seed: 5}\n%s%s",
-           fixture_folder, model, more);
-  return parse_config(yaml);
-}
-
-static gf_status train_with(const gf_config *config, const char *out,
-                            const gf_train_events *events) {
-  char path[256]; /* in_folder's own do not last as long as a run with callbacks */
-  snprintf(path, sizeof path, "%s", in_folder(out));
-  gf_train_options options = {.out = path};
-  if (events) options.events = *events;
-  return gf_train(fixture_device, config, &options);
-}
-
-/* Trains and frees the config. */
-static gf_status train(gf_config *config, const char *out, const gf_train_events *events) {
-  gf_status status = train_with(config, out, events);
-  gf_config_free(&config);
-  return status;
-}
-
-static gf_config *with_seed(gf_config *config, int seed) {
-  char assignment[32];
-  snprintf(assignment, sizeof assignment, "train.seed=%d", seed);
-  assert_ok(gf_config_set(config, assignment));
-  return config;
-}
-
-static char *read_text(const char *run, const char *name, size_t *size) {
-  char path[128], *text = NULL;
-  snprintf(path, sizeof path, "%s/%s", run, name);
-  assert_ok(gf__file_read(in_folder(path), &text, size));
-  return text;
-}
-
-static bool is_same_file(const char *a, const char *b) {
-  char *x = NULL, *y = NULL;
-  size_t size_a, size_b;
-  assert_ok(gf__file_read(in_folder(a), &x, &size_a));
-  assert_ok(gf__file_read(in_folder(b), &y, &size_b));
-  bool same = size_a == size_b && memcmp(x, y, size_a) == 0;
-  free(x), free(y);
-  return same;
-}
-
-static bool is_same(const char *run, const char *other, const char *name) {
-  char a[128], b[128];
-  snprintf(a, sizeof a, "%s/%s", run, name);
-  snprintf(b, sizeof b, "%s/%s", other, name);
-  return is_same_file(a, b);
-}
-
-/* Cuts the two last columns, which are times, from every line. */
-static char *metrics_without_times(const char *run) {
-  size_t size;
-  char *text = read_text(run, "metrics.csv", &size), *to = text;
-  for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-    char *cut = end;
-    for (int commas = 0; commas < 2; commas += *cut == ',') cut--;
-    size_t length = (size_t)(cut - line);
-    memmove(to, line, length);
-    to += length;
-    *to++ = '\n';
-  }
-  *to = 0;
-  return text;
-}
 
 /* ---- determinism ---- */
 
@@ -145,10 +43,8 @@ static void check_determinism(const char *model, const char *prefix) {
   assert_true(is_same(a, b, "config.yaml"));
   assert_false(is_same(a, c, "last.safetensors"));
   assert_false(is_same(a, c, "gradients.csv"));
-  char *x = metrics_without_times(a), *y = metrics_without_times(b), *z = metrics_without_times(c);
-  assert_string_equal(x, y);
-  assert_string_not_equal(x, z);
-  free(x), free(y), free(z);
+  assert_true(is_same(a, b, "metrics.csv"));
+  assert_false(is_same(a, c, "metrics.csv"));
 }
 
 static void one_seed_gives_one_run(void **state) {
@@ -279,7 +175,7 @@ static void a_run_is_the_loop_of_its_parts(void **state) {
   }
   assert_ok(gf_model_save(l.model, in_folder("loop-last.safetensors")));
   size_t size;
-  char *metrics = metrics_without_times("family-a");
+  char *metrics = read_text("family-a", "metrics.csv", &size);
   char *gradients = read_text("family-a", "gradients.csv", &size);
   compare_csv(metrics, l.metrics.data);
   compare_csv(gradients, l.gradients.data);
@@ -320,15 +216,24 @@ static void a_run_leaves_these_files(void **state) {
   size_t size;
   list_folder("family-a", names, sizeof names);
   assert_string_equal(names,
-                      "accuracy.png best.safetensors config.yaml environment.json "
-                      "gradient_flow.png gradient_flow_linear.png gradients.csv "
-                      "last.safetensors loss.png metrics.csv");
-  static const char header[] =
-      "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-      "validation_accuracy,seconds,images_per_second\n";
-  char *text = read_text("family-a", "metrics.csv", &size);
-  assert_memory_equal(text, header, sizeof header - 1);
-  free(text);
+                      "accuracy.png activation_heat_map.png activations.csv activations.png "
+                      "algorithms.json best.safetensors checkpoint_0.safetensors "
+                      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
+                      "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
+                      "gradients.csv last.safetensors loss.png metrics.csv result.json timing.csv "
+                      "update_ratio.png");
+  static const struct {
+    const char *name, *header;
+  } csvs[] = {{"metrics.csv",
+               "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+               "validation_accuracy\n"},
+              {"timing.csv", "epoch,seconds,images_per_second\n"},
+              {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"}};
+  for (size_t i = 0; i < sizeof csvs / sizeof *csvs; i++) {
+    char *text = read_text("family-a", csvs[i].name, &size);
+    assert_memory_equal(text, csvs[i].header, strlen(csvs[i].header));
+    free(text);
+  }
 }
 
 static void the_environment_is_json(void **state) {
@@ -419,7 +324,8 @@ static void a_wrong_config_replaces_nothing(void **state) {
   gf_train_options options = {.out = in_folder("dropout-c"), .overwrite = 1};
   assert_fails(GF_ERROR_CONFIG,
                "net:4:13: unknown key 'learning_rat' in optimizer; did you mean 'learning_rate'? "
-               "known keys: name, learning_rate, weight_decay, beta1, beta2, eps",
+               "known keys: name, learning_rate, weight_decay, clip_norm, clip_value, beta1, "
+               "beta2, eps",
                gf_train(fixture_device, config, &options));
   gf_config_free(&config);
   assert_true(gf__path_exists(in_folder("dropout-c/last.safetensors")));
@@ -490,7 +396,7 @@ static void events_tell_what_the_files_say(void **state) {
                             .stop = stop,
                             .written = see_written};
   assert_ok(train(config_of(family_, ""), "events", &events));
-  assert_int_equal(w.asked, 2 * BATCHES);
+  assert_int_equal(w.asked, 2 * (BATCHES + 1)); /* one batch validates */
   assert_int_equal(w.prepared, 1);
   assert_int_equal(w.trained, 2);
   assert_int_equal(w.validated, 2);
@@ -498,7 +404,8 @@ static void events_tell_what_the_files_say(void **state) {
   assert_int_equal(w.epoch_count, 2);
   assert_string_equal(w.written.data,
                       "loss.png\naccuracy.png\ngradient_flow.png\n"
-                      "gradient_flow_linear.png\n");
+                      "gradient_flow_linear.png\nupdate_ratio.png\ngradient_heat_map.png\n"
+                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n");
   gf__text_free(&w.written);
   gf__text lines = {0};
   for (int i = 0; i < 2; i++) {
@@ -508,7 +415,8 @@ static void events_tell_what_the_files_say(void **state) {
     gf__text_add(&lines, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch, e->learning_rate, e->train_loss,
                  e->train_accuracy, e->validation_loss, e->validation_accuracy);
   }
-  char *metrics = metrics_without_times("events");
+  size_t size;
+  char *metrics = read_text("events", "metrics.csv", &size);
   assert_string_equal(metrics + strcspn(metrics, "\n") + 1, lines.data);
   free(metrics);
   gf__text_free(&lines);
@@ -518,7 +426,7 @@ static void a_stop_saves_the_weights(void **state) {
   (void)state;
   static const struct {
     int at, epoch, batch;
-  } stops[] = {{1, 1, 0}, {3, 1, 2}, {BATCHES + 2, 2, 1}};
+  } stops[] = {{1, 1, 0}, {3, 1, 2}, {BATCHES + 3, 2, 1}};
   gf_config *config = config_of(family_, "");
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
     char out[32], path[64], message[512];
@@ -527,8 +435,9 @@ static void a_stop_saves_the_weights(void **state) {
     witness w = {.stops_at = stops[i].at};
     gf_train_events events = {.user = &w, .stop = stop};
     snprintf(message, sizeof message,
-             "stopped in epoch %d of 2 after batch %d of 6; the weights are in %s", stops[i].epoch,
-             stops[i].batch, in_folder(path));
+             "stopped in epoch %d of 2 after batch %d of 6; continue with: gradflow train "
+             "--resume %s",
+             stops[i].epoch, stops[i].batch, in_folder(out));
     assert_fails(GF_ERROR_INTERRUPTED, message, train_with(config, out, &events));
     gf_model *model = NULL;
     assert_ok(
@@ -581,7 +490,10 @@ static void a_loss_that_is_not_finite_ends_the_run(void **state) {
            "finished. Try a lower optimizer.learning_rate",
            step);
   assert_fails(GF_ERROR_NONFINITE, message, train(config, "wild", NULL));
-  assert_false(gf__path_exists(in_folder("wild/metrics.csv")));
+  size_t size;
+  char *metrics = read_text("wild", "metrics.csv", &size);
+  assert_null(strstr(metrics, "\n1,"));
+  free(metrics);
 }
 
 /* The rate is 0 in the first epoch and 500 in the second. */
@@ -635,7 +547,9 @@ static void a_full_disk_is_named(void **state) {
   assert_int_equal(links, 1);
   char names[256];
   list_folder("full", names, sizeof names);
-  assert_string_equal(names, "config.yaml environment.json");
+  assert_string_equal(names,
+                      "activations.csv algorithms.json config.yaml environment.json gradients.csv "
+                      "metrics.csv timing.csv");
 }
 
 /* ---- without a validation split ---- */
@@ -646,7 +560,8 @@ static void a_run_may_do_without_validation(void **state) {
   assert_ok(gf_config_set(config, "data.validation=0"));
   assert_ok(train(config, "all", NULL));
   assert_false(gf__path_exists(in_folder("all/best.safetensors")));
-  char *metrics = metrics_without_times("all");
+  size_t size;
+  char *metrics = read_text("all", "metrics.csv", &size);
   assert_non_null(strstr(metrics, ",nan,nan\n"));
   free(metrics);
   gf_test_result result;
@@ -659,8 +574,9 @@ static void a_run_may_do_without_validation(void **state) {
 
 static void a_dry_run_allocates_what_it_plans(void **state) {
   (void)state;
-  static const char *const optimizers[] = {"", "optimizer: {name: sgd}\n"};
-  for (int i = 0; i < 2; i++) {
+  static const char *const optimizers[] = {"", "optimizer: {name: sgd}\n",
+                                           "optimizer: {name: rmsprop, clip_norm: 1}\n"};
+  for (int i = 0; i < 3; i++) {
     gf_dry_run dry = {0};
     size_t before = gf__device_allocated(fixture_device);
     gf_config *config = config_of(dropout_, optimizers[i]);

@@ -12,5 +12,6 @@ typedef struct gf__embedded {
 
 extern const gf__embedded gf__kernel_files[]; /* cl/ */
 extern const gf__embedded gf__font_files[];   /* one TrueType font */
+extern const gf__embedded gf__page_files[];   /* style, scripts and notices of the report's page */
 
 #endif

@@ -18,54 +18,95 @@ gf_status gf__path_join(char *out, size_t size, const char *folder, const char *
   return GF_OK;
 }
 
-gf_status gf__file_read(const char *path, char **out, size_t *size) {
+/* All that is left of the file; of a pipe the size is not known before. */
+static gf_status read_all(FILE *file, const char *path, size_t largest, char **data, size_t *used) {
+  long end = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+  rewind(file);
+  size_t capacity = end > 0 ? (size_t)end + 1 : 1 << 16;
+  for (;;) {
+    if ((end > 0 && (size_t)end > largest) || *used > largest)
+      return gf__fail(GF_ERROR_DATA,
+                      "%s has more than %zu bytes, too many for what it should be; is it the right "
+                      "file?",
+                      path, largest);
+    char *grown = realloc(*data, capacity + 1);
+    if (!grown) return gf__fail_host_memory(capacity + 1);
+    *data = grown;
+    *used += fread(grown + *used, 1, capacity - *used, file);
+    if (*used < capacity) break;
+    capacity *= 2;
+  }
+  if (ferror(file)) return gf__fail(GF_ERROR_FILE, "cannot read %s: %s", path, strerror(errno));
+  (*data)[*used] = 0;
+  return GF_OK;
+}
+
+gf_status gf__file_read_within(const char *path, size_t largest, char **out, size_t *size) {
   *out = NULL;
+  *size = 0;
   if (gf__path_is_folder(path))
     return gf__fail(GF_ERROR_FILE, "cannot read %s: it is a folder", path);
   FILE *file = fopen(path, "rb");
   if (!file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
-  char *data = NULL;
-  size_t used = 0, capacity = 1 << 16;
-  for (;;) {
-    char *grown = realloc(data, capacity + 1);
-    if (!grown) {
-      free(data);
-      fclose(file);
-      return gf__fail_host_memory(capacity + 1);
-    }
-    data = grown;
-    used += fread(data + used, 1, capacity - used, file);
-    if (used < capacity) break;
-    capacity *= 2;
-  }
-  int failed = ferror(file);
+  gf_status status = read_all(file, path, largest, out, size);
   fclose(file);
-  if (failed) {
-    free(data);
-    return gf__fail(GF_ERROR_FILE, "cannot read %s: %s", path, strerror(errno));
+  if (status != GF_OK) {
+    free(*out);
+    *out = NULL;
   }
-  data[used] = 0;
-  *out = data;
-  *size = used;
-  return GF_OK;
+  return status;
 }
 
-gf_status gf__file_write(const char *path, const void *bytes, size_t size) {
+gf_status gf__file_read(const char *path, char **out, size_t *size) {
+  return gf__file_read_within(path, SIZE_MAX, out, size);
+}
+
+gf_status (*gf__file_fault)(const char *step, const char *path);
+
+static gf_status fault(const char *step, const char *path) {
+  return gf__file_fault ? gf__file_fault(step, path) : GF_OK;
+}
+
+/* All bytes into a file that was opened to be written, and to the disk; closes it. */
+static gf_status write_and_close(FILE *file, const char *path, const void *bytes, size_t size,
+                                 const char *note) {
+  gf_status status = fault("write", path);
+  if (status == GF_OK && (fwrite(bytes, 1, size, file) != size || fflush(file) != 0))
+    status = gf__fail(GF_ERROR_FILE, "cannot write %zu bytes to %s: %s%s", size, path,
+                      strerror(errno), note);
+  if (status == GF_OK) status = fault("sync", path);
+  if (status == GF_OK) status = gf__sync_file(file, path);
+  if (fclose(file) != 0 && status == GF_OK)
+    status = gf__fail(GF_ERROR_FILE, "cannot write %s: %s%s", path, strerror(errno), note);
+  return status;
+}
+
+static gf_status write_file(const char *path, const void *bytes, size_t size, bool is_private) {
   char temporary[4096];
   int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, gf__process_id());
   if (n < 0 || (size_t)n >= sizeof temporary)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", path);
-  FILE *file = fopen(temporary, "wb");
+  GF_TRY(fault("create", path));
+  FILE *file = gf__file_create(temporary, is_private);
   if (!file) return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", temporary, strerror(errno));
-  gf_status status = GF_OK;
-  if (fwrite(bytes, 1, size, file) != size || fflush(file) != 0)
-    status = gf__fail(GF_ERROR_FILE, "cannot write %zu bytes to %s: %s; the old file is untouched",
-                      size, path, strerror(errno));
-  if (status == GF_OK) status = gf__sync_file(file, path);
-  if (fclose(file) != 0 && status == GF_OK)
-    status = gf__fail(GF_ERROR_FILE, "cannot write %s: %s; the old file is untouched", path,
-                      strerror(errno));
+  gf_status status = write_and_close(file, path, bytes, size, "; the old file is untouched");
+  if (status == GF_OK) status = fault("rename", path);
   if (status == GF_OK) status = gf__rename(temporary, path);
   if (status != GF_OK) remove(temporary);
   return status;
+}
+
+gf_status gf__file_write(const char *path, const void *bytes, size_t size) {
+  return write_file(path, bytes, size, false);
+}
+
+gf_status gf__file_write_private(const char *path, const void *bytes, size_t size) {
+  return write_file(path, bytes, size, true);
+}
+
+gf_status gf__file_append(const char *path, const void *bytes, size_t size) {
+  GF_TRY(fault("append", path));
+  FILE *file = fopen(path, "ab");
+  if (!file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
+  return write_and_close(file, path, bytes, size, "");
 }

@@ -9,7 +9,18 @@
 
 /* The caller frees *out, which has a NUL behind its size bytes. */
 gf_status gf__file_read(const char *path, char **out, size_t *size) GF_MUST_USE;
+/* The same; a file of more than largest bytes is GF_ERROR_DATA, and is not read. */
+gf_status gf__file_read_within(const char *path, size_t largest, char **out,
+                               size_t *size) GF_MUST_USE;
 gf_status gf__file_write(const char *path, const void *bytes, size_t size) GF_MUST_USE;
+/* The same, for this user alone to read and write. */
+gf_status gf__file_write_private(const char *path, const void *bytes, size_t size) GF_MUST_USE;
+/* Writes behind what the file holds, and syncs; what was there is not touched. */
+gf_status gf__file_append(const char *path, const void *bytes, size_t size) GF_MUST_USE;
+
+/* For tests: called before each step of a write ("create", "write", "sync", "rename", "append"),
+ * which fails where it does. NULL otherwise. */
+extern gf_status (*gf__file_fault)(const char *step, const char *path);
 
 /* "folder/name" in out; GF_ERROR_ARGUMENT if it is too long. */
 gf_status gf__path_join(char *out, size_t size, const char *folder, const char *name) GF_MUST_USE;

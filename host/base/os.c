@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* sched_getaffinity and CPU_COUNT; the rest is POSIX */
 #include "base/os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -9,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -108,6 +110,11 @@ size_t gf__peak_memory(void) {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss * 1024 : 0;
 }
 
+uint64_t gf__host_memory(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+}
+
 bool gf__path_exists(const char *path) { return access(path, F_OK) == 0; }
 
 bool gf__path_is_folder(const char *path) {
@@ -115,13 +122,36 @@ bool gf__path_is_folder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-bool gf__path_is_private(const char *path) {
+/* Whether only this user (or root) can change path, and what lies on the way to it: a folder that
+ * others can write is fine there if its sticky bit keeps them from replacing what is not theirs. */
+static bool is_safe(const char *path, bool is_target) {
   struct stat info;
-  return stat(path, &info) == 0 && info.st_uid == geteuid() &&
-         !(info.st_mode & (S_IWGRP | S_IWOTH));
+  if (lstat(path, &info) != 0) return false;
+  bool is_owned = info.st_uid == geteuid() || (!is_target && info.st_uid == 0);
+  bool is_shared = info.st_mode & (S_IWGRP | S_IWOTH);
+  return is_owned && (!is_shared || (!is_target && info.st_mode & S_ISVTX));
 }
 
-gf_status gf__make_folder(const char *path) {
+gf_status gf__private_path(char *out, size_t size, const char *path) {
+  char *real = realpath(path, NULL);
+  if (!real) return gf__fail(GF_ERROR_FILE, "cannot find %s: %s", path, strerror(errno));
+  gf_status status = GF_OK;
+  if (strlen(real) >= size) status = gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", real);
+  for (size_t i = 0; status == GF_OK; i++) {
+    if (real[i] != '/' && real[i] != 0) continue;
+    snprintf(out, size, "%.*s", i ? (int)i : 1, real);
+    if (!is_safe(out, !real[i]))
+      status = gf__fail(GF_ERROR_FILE,
+                        "%s is not used: others than this user own %s or can write there; chmod "
+                        "go-w, or set GRADFLOW_CACHE_DIR",
+                        path, out);
+    if (!real[i]) break;
+  }
+  free(real);
+  return status;
+}
+
+static gf_status make_folder(const char *path, mode_t mode) {
   char part[4096];
   size_t length = strlen(path);
   if (length == 0 || length >= sizeof part)
@@ -131,11 +161,21 @@ gf_status gf__make_folder(const char *path) {
     if (part[i] != '/' && part[i] != 0) continue;
     char kept = part[i];
     part[i] = 0;
-    if (mkdir(part, 0777) != 0 && (errno != EEXIST || !gf__path_is_folder(part)))
+    if (mkdir(part, mode) != 0 && (errno != EEXIST || !gf__path_is_folder(part)))
       return gf__fail(GF_ERROR_FILE, "cannot create the folder %s: %s", part, strerror(errno));
     part[i] = kept;
   }
   return GF_OK;
+}
+
+gf_status gf__make_folder(const char *path) { return make_folder(path, 0777); }
+gf_status gf__make_private_folder(const char *path) { return make_folder(path, 0700); }
+
+FILE *gf__file_create(const char *path, bool is_private) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, is_private ? 0600 : 0666);
+  FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+  if (!file && fd >= 0) close(fd);
+  return file;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
@@ -152,8 +192,7 @@ gf_status gf__remove_folder(const char *path) {
 gf_status gf__sync_file(FILE *file, const char *path) {
   /* Pipes and some file systems cannot sync; that is not an error of the content. */
   if (fsync(fileno(file)) != 0 && errno != EINVAL && errno != EROFS)
-    return gf__fail(GF_ERROR_FILE, "cannot write %s: %s; the old file is untouched", path,
-                    strerror(errno));
+    return gf__fail(GF_ERROR_FILE, "cannot sync %s: %s", path, strerror(errno));
   return GF_OK;
 }
 
@@ -174,7 +213,85 @@ gf_status gf__rename(const char *from, const char *to) {
   return GF_OK;
 }
 
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static gf_status add_name(gf__names *names, const char *name) {
+  if ((names->count & (names->count - 1)) == 0) { /* full at each power of two */
+    size_t size = (names->count ? 2 * names->count : 1) * sizeof *names->v;
+    char **grown = realloc(names->v, size);
+    if (!grown) return gf__fail_host_memory(size);
+    names->v = grown;
+  }
+  char *copy = strdup(name);
+  if (!copy) return gf__fail_host_memory(strlen(name) + 1);
+  names->v[names->count++] = copy;
+  return GF_OK;
+}
+
+gf_status gf__list_folder(const char *path, gf__names *out) {
+  *out = (gf__names){0};
+  DIR *folder = opendir(path);
+  if (!folder)
+    return gf__fail(GF_ERROR_FILE, "cannot list the folder %s: %s", path, strerror(errno));
+  gf_status status = GF_OK;
+  while (status == GF_OK) {
+    errno = 0;
+    const struct dirent *entry = readdir(folder);
+    if (!entry) {
+      if (errno)
+        status = gf__fail(GF_ERROR_FILE, "cannot list the folder %s: %s", path, strerror(errno));
+      break;
+    }
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+      status = add_name(out, entry->d_name);
+  }
+  closedir(folder);
+  if (status != GF_OK)
+    gf__names_free(out);
+  else if (out->count)
+    qsort(out->v, out->count, sizeof *out->v, compare_names);
+  return status;
+}
+
+void gf__names_free(gf__names *names) {
+  for (size_t i = 0; i < names->count; i++) free(names->v[i]);
+  free(names->v);
+  *names = (gf__names){0};
+}
+
 int gf__process_id(void) { return (int)getpid(); }
+
+struct gf__file_lock {
+  int fd;
+};
+
+gf_status gf__file_lock_take(gf__file_lock **out, const char *path) {
+  *out = NULL;
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", path, strerror(errno));
+  /* Some file systems have no locks: then there is nothing to wait for. */
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(fd);
+    return gf__fail(GF_ERROR_FILE, "%s is held by another process that is at work here", path);
+  }
+  gf__file_lock *lock = malloc(sizeof *lock);
+  if (!lock) {
+    close(fd);
+    return gf__fail_host_memory(sizeof *lock);
+  }
+  lock->fd = fd;
+  *out = lock;
+  return GF_OK;
+}
+
+void gf__file_lock_release(gf__file_lock **lock) {
+  if (!*lock) return;
+  close((*lock)->fd);
+  free(*lock);
+  *lock = NULL;
+}
 
 gf_status gf__cache_folder(char *out, size_t size) {
   const char *own = getenv("GRADFLOW_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
@@ -194,6 +311,12 @@ int gf__terminal_width(FILE *file) {
   struct winsize size;
   if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;
+}
+
+int gf__terminal_height(FILE *file) {
+  struct winsize size;
+  if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_row > 0) return size.ws_row;
+  return 24;
 }
 
 void gf__on_interrupt(void (*handler)(int)) {

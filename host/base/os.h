@@ -26,22 +26,44 @@ double gf__seconds(void);       /* monotonic */
 void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
 int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
 size_t gf__peak_memory(void);   /* bytes resident at the most so far; 0 if unknown */
+uint64_t gf__host_memory(void); /* bytes of the machine; 0 if unknown */
 
 bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);
 gf_status gf__make_folder(const char *path) GF_MUST_USE; /* with parents; an existing one is fine */
+gf_status gf__make_private_folder(const char *path) GF_MUST_USE; /* new ones for this user alone */
+/* Opens a file to write, empty, or returns NULL and sets errno; a new one that is private can be
+ * read and written by this user alone. */
+FILE *gf__file_create(const char *path, bool is_private);
 gf_status gf__remove_folder(const char *path) GF_MUST_USE; /* with all files and folders in it */
 gf_status gf__rename(const char *from, const char *to) GF_MUST_USE; /* replaces; syncs the folder */
 gf_status gf__sync_file(FILE *file, const char *path) GF_MUST_USE;
 int gf__process_id(void);
+/* The names in a folder without "." and "..", sorted bytewise. Free *out with gf__names_free. */
+typedef struct gf__names {
+  char **v;
+  size_t count;
+} gf__names;
+gf_status gf__list_folder(const char *path, gf__names *out) GF_MUST_USE;
+void gf__names_free(gf__names *names); /* clears; an empty one is fine */
+
+/* A file that one process at a time holds; the system lets go of it when the process ends. */
+typedef struct gf__file_lock gf__file_lock;
+/* Creates the file at need. GF_ERROR_FILE, with what is in use, where another process holds it. */
+gf_status gf__file_lock_take(gf__file_lock **out, const char *path) GF_MUST_USE;
+void gf__file_lock_release(gf__file_lock **lock); /* clears; NULL is fine */
+
 /* The folder for this user's caches ("…/gradflow"), or an error where the environment names none.
  */
 gf_status gf__cache_folder(char *out, size_t size) GF_MUST_USE;
-/* Whether only this user can write there (a cache that others can write is not used). */
-bool gf__path_is_private(const char *path);
+/* What path stands for without symbolic links. GF_ERROR_FILE where others than this user (and, on
+ * the way there, root) own it or can write it, or a folder on the way without a sticky bit: they
+ * could put there what they like. */
+gf_status gf__private_path(char *out, size_t size, const char *path) GF_MUST_USE;
 
 bool gf__is_terminal(FILE *file);
-int gf__terminal_width(FILE *file); /* columns; 80 if unknown */
+int gf__terminal_width(FILE *file);  /* columns; 80 if unknown */
+int gf__terminal_height(FILE *file); /* rows; 24 if unknown */
 /* Calls handler on Ctrl-C and on a request to end; handler does only what a signal handler may. */
 void gf__on_interrupt(void (*handler)(int signal));
 

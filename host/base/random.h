@@ -13,7 +13,9 @@ typedef enum gf__stream {
   GF__STREAM_SHUFFLE,
   GF__STREAM_AUGMENT,
   GF__STREAM_DROPOUT,
-  GF__STREAM_TEST
+  GF__STREAM_TEST,
+  GF__STREAM_MIXUP,
+  GF__STREAM_MIXUP_PAIRS
 } gf__stream;
 
 typedef struct gf__random4 {

@@ -15,10 +15,12 @@ struct json_t; /* jansson's */
 
 /* A command line, read. Options that a command has not are zero. */
 typedef struct gf__cli {
-  char *device, *out; /* or NULL */
-  char **sets;        /* ended by NULL, or NULL */
-  char *tune;         /* or NULL */
-  int overwrite, quiet, json, dry_run, profile, help;
+  char *device, *out;                                                /* or NULL */
+  char **sets;                                                       /* ended by NULL, or NULL */
+  char *tune;                                                        /* or NULL */
+  char *mirror;                                                      /* or NULL */
+  char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
+  int overwrite, force, watch, quiet, json, dry_run, profile, help;
   const char *const *arguments;
   int argument_count;
 } gf__cli;
@@ -32,7 +34,7 @@ typedef struct gf__option {
   const char *help;     /* lines of at most 52 characters */
 } gf__option;
 
-enum { GF__CLI_MOST_OPTIONS = 12 };
+enum { GF__CLI_MOST_OPTIONS = 20 };
 
 typedef struct gf__command {
   const char *name;
@@ -49,6 +51,9 @@ typedef struct gf__command {
 } gf__command;
 
 extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune, gf__cmd_plot;
+extern const gf__command gf__cmd_summary;
+extern const gf__command gf__cmd_study, gf__cmd_diagnose;
+extern const gf__command gf__cmd_fetch;
 
 #define GF__OPTION_DEVICE                                                \
   {                                                                      \
@@ -61,13 +66,23 @@ extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_t
     "set", 's', POPT_ARG_ARGV, offsetof(gf__cli, sets), "KEY=VALUE", \
         "replace a value of the config; may be repeated"             \
   }
+#define GF__OPTION_COMPARISON                                   \
+  {                                                             \
+    "out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR", \
+        "where pictures that compare several runs go;\n"        \
+        "default: the folder comparison beside the first run"   \
+  }
 #define GF__OPTION_JSON \
   { "json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL, "print JSON instead of a text" }
 #define GF__OPTION_HELP \
   { "help", 'h', POPT_ARG_NONE, offsetof(gf__cli, help), NULL, "print this help" }
 
-/* The config of the first argument with the settings of --set. */
-gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli) GF_MUST_USE;
+/* The config of the file with the settings of --set. */
+gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *file) GF_MUST_USE;
+/* Appends the folder for pictures that compare the runs of the command line, nothing for one run.
+ */
+gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *command,
+                                    gf__text *out) GF_MUST_USE;
 /* Prints the message of the failure on stderr and returns the exit code for it. */
 int gf__cli_fail(gf_status status);
 /* A note of the library on stderr; user is not used. */

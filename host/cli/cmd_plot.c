@@ -25,18 +25,22 @@ static void beside(const char *run, gf__text *out) {
     gf__text_add(out, "%.*scomparison", (int)start, run);
 }
 
+gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *command, gf__text *out) {
+  if (cli->argument_count > 1 && cli->out)
+    gf__text_add(out, "%s", cli->out);
+  else if (cli->argument_count > 1)
+    beside(cli->arguments[0], out);
+  else if (cli->out)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "--out is where pictures that compare several runs go; those of one run go "
+                    "into its folder; see gradflow %s --help",
+                    command);
+  return gf__text_status(out);
+}
+
 static int run(const gf__cli *cli) {
   gf__text out = {0};
-  gf_status status = GF_OK;
-  if (cli->argument_count > 1 && cli->out)
-    gf__text_add(&out, "%s", cli->out);
-  else if (cli->argument_count > 1)
-    beside(cli->arguments[0], &out);
-  else if (cli->out)
-    status = gf__fail(GF_ERROR_ARGUMENT,
-                      "--out is where pictures that compare several runs go; those of one run go "
-                      "into its folder; see gradflow plot --help");
-  if (status == GF_OK) status = gf__text_status(&out);
+  gf_status status = gf__cli_comparison_folder(cli, "plot", &out);
   if (status == GF_OK)
     status = gf_plot_runs(cli->arguments, cli->argument_count, out.data, print_path, NULL);
   gf__text_free(&out);
@@ -57,9 +61,6 @@ const gf__command gf__cmd_plot = {
     .least = 1,
     .most = 1024,
     .missing = "a run folder",
-    .options = {{"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "where pictures that compare several runs go;\n"
-                 "default: the folder comparison beside the first run"},
-                GF__OPTION_HELP},
+    .options = {GF__OPTION_COMPARISON, GF__OPTION_HELP},
     .run = run,
 };

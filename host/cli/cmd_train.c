@@ -1,4 +1,5 @@
 /* gradflow train */
+#include <ctype.h>
 #include <math.h>
 #include <popt.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/watch.h"
 #include "report/table.h"
 
 enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
@@ -28,24 +30,39 @@ static void on_signal(int number) {
 
 typedef struct screen {
   gf__bar bar;
+  bool watches;
+  gf__watch watch;
+  gf_progress progress; /* the newest; of epoch 0 before the first */
   bool quiet;
   bool said_stopping;
-  gf_epoch best; /* by validation accuracy; epoch 0: none yet */
-  gf_epoch last;
   gf__text pictures; /* their paths, a line each */
 } screen;
+
+/* Makes room for lines that stay. */
+static void clear(screen *s) {
+  gf__bar_clear(&s->bar);
+  gf__watch_leave(&s->watch);
+}
 
 static void say_stopping(screen *s) {
   if (!signal_ || s->said_stopping) return;
   s->said_stopping = true;
-  gf__bar_clear(&s->bar);
-  fputs("gradflow: finishing the step and saving the weights; once more leaves at once\n", stderr);
+  clear(s);
+  fputs("gradflow: finishing the step and saving a checkpoint; once more leaves at once\n", stderr);
 }
 
 static void on_progress(void *user, const gf_progress *progress) {
   screen *s = user;
   say_stopping(s);
-  gf__bar_show(&s->bar, progress);
+  s->progress = *progress;
+  if (!s->watches || progress->epoch == 0) gf__bar_show(&s->bar, progress);
+}
+
+static void on_gradients(void *user, int epoch, long step, const gf_gradient *gradients,
+                         int count) {
+  screen *s = user;
+  gf__bar_clear(&s->bar);
+  gf__watch_show(&s->watch, s->progress.epoch ? &s->progress : NULL, epoch, step, gradients, count);
 }
 
 static int on_stop(void *user) {
@@ -55,12 +72,8 @@ static int on_stop(void *user) {
 
 static void on_epoch(void *user, const gf_epoch *e) {
   screen *s = user;
-  s->last = *e;
-  if (!isnan(e->validation_accuracy) &&
-      (s->best.epoch == 0 || e->validation_accuracy > s->best.validation_accuracy))
-    s->best = *e;
   if (s->quiet) return;
-  gf__bar_clear(&s->bar);
+  clear(s);
   gf__text line = {0};
   int digits = snprintf(NULL, 0, "%d", e->epochs);
   gf__text_add(&line, "epoch %*d/%d  lr %.1e  train %.4f %.1f%%", digits, e->epoch, e->epochs,
@@ -89,7 +102,7 @@ static void on_log(void *user, gf_log_level level, const char *message) {
     gf__bar_say(&s->bar, message);
     return;
   }
-  gf__bar_clear(&s->bar);
+  clear(s);
   if (level == GF_LOG_INFO)
     fprintf(stderr, "note     %s\n", message);
   else
@@ -106,8 +119,15 @@ static void add_default_out(gf__text *out, const char *config) {
   gf__text_add(out, "runs/%.*s", is_yaml ? (int)(dot - name) : (int)strlen(name), name);
 }
 
+/* Of a run that goes on, its own config is the one to take unless another is given. */
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
-  GF_TRY(gf__cli_load_config(out, cli));
+  char path[4096];
+  const char *file = cli->argument_count ? cli->arguments[0] : path;
+  if (!cli->argument_count) GF_TRY(gf__path_join(path, sizeof path, cli->resume, "config.yaml"));
+  if (cli->resume && !gf__path_exists(file))
+    return gf__fail(GF_ERROR_FILE, "%s is not the folder of a run: it has no config.yaml",
+                    cli->resume);
+  GF_TRY(gf__cli_load_config(out, cli, file));
   const gf__value *model = gf__value_get(gf__config_root(*out), "model");
   if (!model || (!cli->tune && gf__value_get(model, "tune"))) return GF_OK;
   char assignment[64];
@@ -139,7 +159,8 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
           "config   %s\n"
           "network  %s\n"
           "out      %s\n",
-          d->platform, d->index, d->name, gf_device_type_name(d->type), cli->arguments[0],
+          d->platform, d->index, d->name, gf_device_type_name(d->type),
+          cli->argument_count ? cli->arguments[0] : "that of the run",
           network.data ? network.data : "", out);
   gf__text_free(&network);
 }
@@ -148,10 +169,12 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
 
 static gf_status print_results(const screen *s, const char *out) {
   char *verdict = NULL;
-  const gf_epoch *e = &s->last;
+  gf_run_state run;
+  GF_TRY(gf_run_look(out, &run));
+  const gf_epoch *e = &run.last;
   printf("%-10s epoch %d, loss %.4f, accuracy %.1f%%\n", "train", e->epoch, e->train_loss,
          100 * e->train_accuracy);
-  e = &s->best;
+  e = &run.best;
   if (e->epoch)
     printf("%-10s epoch %d is best, loss %.4f, accuracy %.1f%%\n", "validation", e->epoch,
            e->validation_loss, 100 * e->validation_accuracy);
@@ -209,25 +232,67 @@ static gf_status print_profile(gf_device *device, const char *out) {
   return status;
 }
 
+/* "500", "500steps" or "10min" -> the options' checkpoint_steps or checkpoint_minutes. */
+static gf_status read_checkpoint_every(const char *text, gf_train_options *options) {
+  char *unit;
+  double number = strtod(text, &unit);
+  bool is_whole = number == floor(number) && number <= 1e9;
+  if (number > 0 && is_whole && (!*unit || !strcmp(unit, "steps")))
+    options->checkpoint_steps = (long)number;
+  else if (number > 0 && isfinite(number) && !strcmp(unit, "min"))
+    options->checkpoint_minutes = number;
+  else
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "--checkpoint-every %s: must be a number of steps, as 500, or of minutes, as "
+                    "10min",
+                    text);
+  return GF_OK;
+}
+
+static gf_status read_keep_checkpoints(const char *text, int *out) {
+  char *end;
+  long number = strtol(text, &end, 10);
+  if (!isdigit((unsigned char)*text) || *end || number < 1 || number > 16)
+    return gf__fail(GF_ERROR_ARGUMENT, "--keep-checkpoints %s: must be a number from 1 to 16",
+                    text);
+  *out = (int)number;
+  return GF_OK;
+}
+
+static gf_status read_options(const gf__cli *cli, gf_train_options *options) {
+  if (cli->resume && (cli->overwrite || cli->out))
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "--resume goes on in its own folder: leave out --out and --overwrite");
+  if (cli->force && !cli->resume)
+    return gf__fail(GF_ERROR_ARGUMENT, "--force belongs to --resume; see gradflow train --help");
+  if (cli->checkpoint_every) GF_TRY(read_checkpoint_every(cli->checkpoint_every, options));
+  if (!cli->keep_checkpoints) return GF_OK;
+  return read_keep_checkpoints(cli->keep_checkpoints, &options->keep_checkpoints);
+}
+
 static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
-                       const char *out) {
-  screen s = {.bar = {.file = stderr,
-                      .enabled = !cli->quiet && gf__cli_can_draw(stderr),
-                      .colours = gf__cli_has_colours(stderr)},
+                       gf_train_options *options) {
+  bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
+  screen s = {.bar = {.file = stderr, .enabled = !cli->quiet && draws, .colours = colours},
+              .watches = cli->watch && !cli->quiet,
+              .watch = {.file = stderr, .draws = draws, .colours = colours},
               .quiet = cli->quiet};
-  gf_train_options options = {.out = out,
-                              .overwrite = cli->overwrite,
-                              .events = {&s, on_progress, on_epoch, on_stop, on_written}};
-  if (!cli->quiet) print_start(cli, device, config, out);
+  options->events = (gf_train_events){.user = &s,
+                                      .progress = on_progress,
+                                      .epoch = on_epoch,
+                                      .stop = on_stop,
+                                      .written = on_written,
+                                      .gradients = s.watches ? on_gradients : NULL};
+  if (!cli->quiet) print_start(cli, device, config, options->out);
   gf_log_to(on_log, &s);
   gf__on_interrupt(on_signal);
   gf__bar_say(&s.bar, "reading the images and building the network...");
   gf_status status = cli->profile ? gf_profile_start(device) : GF_OK;
-  if (status == GF_OK) status = gf_train(device, config, &options);
-  gf__bar_clear(&s.bar);
+  if (status == GF_OK) status = gf_train(device, config, options);
+  clear(&s);
   gf_log_to(gf__cli_log, NULL);
-  if (status == GF_OK) status = print_results(&s, out);
-  if (status == GF_OK && cli->profile) status = print_profile(device, out);
+  if (status == GF_OK) status = print_results(&s, options->out);
+  if (status == GF_OK && cli->profile) status = print_profile(device, options->out);
   gf__text_free(&s.pictures);
   return status;
 }
@@ -244,6 +309,8 @@ static gf_status dry_run(gf_device *device, const gf_config *config) {
       "memory on %s:\n",
       d.training_images, d.validation_images, d.batch_size, d.epochs, d.parameters,
       gf_device_describe(device)->name);
+  if (d.part_size < d.batch_size)
+    printf("  a batch does not fit: it goes through in parts of %d images\n", d.part_size);
   print_bytes("parameters", d.memory.parameters, "weights, gradients, running statistics");
   print_bytes("optimizer", d.memory.optimizer, "its state, and gradient statistics");
   print_bytes("activations", d.memory.activations, "with gradients and what backward needs");
@@ -258,15 +325,22 @@ static int run(const gf__cli *cli) {
   gf_config *config = NULL;
   gf_device *device = NULL;
   gf__text out = {0};
-  if (cli->out)
-    gf__text_add(&out, "%s", cli->out);
+  gf_train_options options = {
+      .overwrite = cli->overwrite, .resume = cli->resume != NULL, .force = cli->force};
+  if (!cli->argument_count && !cli->resume)
+    return gf__cli_fail(
+        gf__fail(GF_ERROR_ARGUMENT, "a config is missing; see gradflow train --help"));
+  if (cli->out || cli->resume)
+    gf__text_add(&out, "%s", cli->resume ? cli->resume : cli->out);
   else
     add_default_out(&out, cli->arguments[0]);
   gf_status status = gf__text_status(&out);
+  options.out = out.data;
+  if (status == GF_OK) status = read_options(cli, &options);
   if (status == GF_OK) status = load_config(&config, cli);
   if (status == GF_OK) status = gf_device_open(&device, cli->device);
   if (status == GF_OK)
-    status = cli->dry_run ? dry_run(device, config) : train(cli, device, config, out.data);
+    status = cli->dry_run ? dry_run(device, config) : train(cli, device, config, &options);
   int code = status == GF_OK ? 0 : gf__cli_fail(status);
   if (status == GF_ERROR_INTERRUPTED && signal_) code = EXIT_BY_SIGNAL + signal_;
   gf_device_free(&device);
@@ -277,27 +351,42 @@ static int run(const gf__cli *cli) {
 
 const gf__command gf__cmd_train = {
     .name = "train",
-    .arguments = "CONFIG [OPTION]...",
+    .arguments = "CONFIG [OPTION]... | --resume DIR [OPTION]...",
     .help = "train a network as a config says, into a run folder",
     .text =
         "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
-        "environment.json, metrics.csv, gradients.csv, last.safetensors and\n"
-        "best.safetensors, and pictures of loss, accuracy and gradient flow. Ctrl-C\n"
-        "finishes the step, saves the weights and exits with 130.\n",
+        "environment.json, metrics.csv, timing.csv, gradients.csv, activations.csv,\n"
+        "last.safetensors and best.safetensors, checkpoints, and pictures of loss,\n"
+        "accuracy, gradients and activations. Ctrl-C finishes the step, saves a\n"
+        "checkpoint and exits with 130; --resume goes on from it, or from the newest one\n"
+        "that a crash has left, to the bit as if the run had never stopped.\n",
     .examples =
         "  gradflow train configs/plain37.yaml\n"
         "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"
         "    --set train.epochs=10 --out runs/shortcuts\n"
-        "  gradflow train configs/plain37.yaml --device gpu --overwrite\n",
-    .least = 1,
+        "  gradflow train configs/plain37.yaml --device gpu --overwrite --watch\n"
+        "  gradflow train --resume runs/plain37\n"
+        "  gradflow train --resume runs/plain37 --set train.epochs=200 --force\n",
+    .least = 0,
     .most = 1,
-    .missing = "a config",
     .options = {GF__OPTION_DEVICE,
                 GF__OPTION_SET,
                 {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
                  "the run folder; default runs/NAME for NAME.yaml"},
                 {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
                  "replace the run that is in the folder"},
+                {"resume", 'r', POPT_ARG_STRING, offsetof(gf__cli, resume), "DIR",
+                 "go on with the run in the folder"},
+                {"force", 'f', POPT_ARG_NONE, offsetof(gf__cli, force), NULL,
+                 "with --resume: although the config has changed, or the\n"
+                 "run has ended"},
+                {"checkpoint-every", 'c', POPT_ARG_STRING, offsetof(gf__cli, checkpoint_every), "N",
+                 "a checkpoint every N steps, or minutes as in 10min,\n"
+                 "besides that at the end of each epoch"},
+                {"keep-checkpoints", 'k', POPT_ARG_STRING, offsetof(gf__cli, keep_checkpoints), "N",
+                 "the newest N; default 2"},
+                {"watch", 'w', POPT_ARG_NONE, offsetof(gf__cli, watch), NULL,
+                 "show the gradient flow live, a bar a layer"},
                 {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "HOW",
                  "measure which convolutions are fastest here: fast\n"
                  "(what is not known yet, 20 s), full or off; default\n"

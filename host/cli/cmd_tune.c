@@ -15,7 +15,7 @@ static int run(const gf__cli *cli) {
   gf_config *config = NULL;
   gf_device *device = NULL;
   gf_dry_run plan;
-  gf_status status = gf__cli_load_config(&config, cli);
+  gf_status status = gf__cli_load_config(&config, cli, cli->arguments[0]);
   if (status == GF_OK) status = gf_config_set(config, "model.tune=full");
   if (status == GF_OK) status = gf_device_open(&device, cli->device);
   gf_log_to(print_choice, NULL);

@@ -20,8 +20,10 @@ static const gf__command cmd_help = {
     .run = run_help,
 };
 
-static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train, &gf__cmd_test,
-                                               &gf__cmd_tune,    &gf__cmd_plot,  &cmd_help};
+static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train,    &gf__cmd_test,
+                                               &gf__cmd_tune,    &gf__cmd_summary,  &gf__cmd_plot,
+                                               &gf__cmd_study,   &gf__cmd_diagnose, &gf__cmd_fetch,
+                                               &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */
@@ -41,8 +43,8 @@ int gf__cli_fail(gf_status status) {
   return code ? code : 1;
 }
 
-gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli) {
-  GF_TRY(gf_config_load(out, cli->arguments[0]));
+gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *file) {
+  GF_TRY(gf_config_load(out, file));
   for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
   return GF_OK;
 }
@@ -207,6 +209,7 @@ static gf_status read_command_line(const gf__command *command, poptContext conte
   if (error < -1)
     return fail_option(command, poptBadOption(context, POPT_BADOPTION_NOALIAS), error);
   cut_slashes(cli->out);
+  cut_slashes(cli->resume);
   cli->arguments = poptGetArgs(context);
   while (cli->arguments && cli->arguments[cli->argument_count]) cli->argument_count++;
   return cli->help ? GF_OK : check_arguments(command, cli);
@@ -216,6 +219,12 @@ static void free_command_line(gf__cli *cli) {
   free(cli->device);
   free(cli->out);
   free(cli->tune);
+  free(cli->mirror);
+  free(cli->resume);
+  free(cli->checkpoint_every);
+  free(cli->keep_checkpoints);
+  free(cli->shard);
+  free(cli->jobs);
   for (char **set = cli->sets; set && *set; set++) free(*set);
   free(cli->sets);
 }

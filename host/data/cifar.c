@@ -10,18 +10,18 @@
  * of which the last is the class, then a plane of 32x32 bytes a channel. */
 enum { SIDE = 32, PLANE = SIDE * SIDE, CHANNELS = 3, PIXELS = CHANNELS * PLANE, MOST_LABELS = 2 };
 
-static gf_status locate(const gf__data_set *set, const char *folder, const char *file,
+static gf_status locate(const gf__data_source *source, const char *file,
                         char path[GF__DATA_LARGEST_PATH], int *records) {
-  GF_TRY(gf__path_join(path, GF__DATA_LARGEST_PATH, folder, file));
-  if (!gf__path_exists(path)) return gf__data_missing(set, folder, file);
+  GF_TRY(gf__path_join(path, GF__DATA_LARGEST_PATH, source->settings->path, file));
+  if (!gf__path_exists(path)) return gf__data_missing(source, file);
   int64_t size = 0;
   GF_TRY(gf__data_file_size(path, &size));
-  int record = set->label_bytes + PIXELS;
+  int record = source->set->label_bytes + PIXELS;
   if (size == 0 || size % record != 0)
     return gf__fail(GF_ERROR_DATA,
                     "%s has %lld bytes; a %s file is a whole number of records of %d bytes each: "
                     "the file is damaged or of another data set; fetch it again",
-                    path, (long long)size, set->name, record);
+                    path, (long long)size, source->set->name, record);
   if (size / record > GF__DATA_LARGEST_COUNT)
     return gf__fail(GF_ERROR_DATA, "%s has %lld records; at most %d are supported", path,
                     (long long)(size / record), GF__DATA_LARGEST_COUNT);
@@ -29,13 +29,12 @@ static gf_status locate(const gf__data_set *set, const char *folder, const char 
   return GF_OK;
 }
 
-gf_status gf__cifar_measure(const gf__data_set *set, const char *folder, const char *const *files,
-                            gf__data_shape *out) {
-  *out = (gf__data_shape){.height = SIDE, .width = SIDE};
-  for (; *files; files++) {
+gf_status gf__cifar_measure(const gf__data_source *source, gf__data_shape *out) {
+  out->height = out->width = SIDE;
+  for (const char *const *file = source->files; *file; file++) {
     char path[GF__DATA_LARGEST_PATH];
     int records = 0;
-    GF_TRY(locate(set, folder, *files, path, &records));
+    GF_TRY(locate(source, *file, path, &records));
     out->count += records;
   }
   return GF_OK;
@@ -64,23 +63,24 @@ static gf_status read_records(const gf__data_set *set, FILE *file, const char *p
   return GF_OK;
 }
 
-gf_status gf__cifar_read(const gf__data_set *set, const char *folder, const char *const *files,
-                         gf__data_sink *sink) {
+gf_status gf__cifar_read(const gf__data_source *source, gf__data_sink *sink) {
   int first = 0;
-  for (; *files; files++) {
+  for (const char *const *name = source->files; *name; name++) {
     char path[GF__DATA_LARGEST_PATH];
     int records = 0;
-    GF_TRY(locate(set, folder, *files, path, &records));
+    GF_TRY(locate(source, *name, path, &records));
     if (records > sink->file.count - first)
       return gf__fail(GF_ERROR_FILE, "%s changed while it was read", path);
+    GF_TRY(gf__data_verify(source, path));
     FILE *file = fopen(path, "rb");
     if (!file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
-    gf_status status = read_records(set, file, path, records, first, sink);
+    gf_status status = read_records(source->set, file, path, records, first, sink);
     fclose(file);
     GF_TRY(status);
     first += records;
   }
   if (first != sink->file.count)
-    return gf__fail(GF_ERROR_FILE, "the files in %s changed while they were read", folder);
+    return gf__fail(GF_ERROR_FILE, "the files in %s changed while they were read",
+                    source->settings->path);
   return GF_OK;
 }

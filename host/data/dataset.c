@@ -9,107 +9,18 @@
 #include "base/os.h"
 #include "base/random.h"
 
-#define CIFAR_PAGE "https://www.cs.toronto.edu/~kriz/cifar.html"
-#define IDX_FILES                                                                 \
-  "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and " \
-  "t10k-labels-idx1-ubyte, each compressed (.gz) or not"
-
-#define FILES(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-static const char *const digits_[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-static const char *const clothes_[] = {"t-shirt/top", "trouser", "pullover", "dress", "coat",
-                                       "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
-
-static const char *const names_[] = {"cifar100", "cifar10", "mnist", "fashion_mnist", NULL};
-
-const gf__data_set gf__data_sets[] = {
-    {.name = "cifar100",
-     .help = "60,000 colour photographs, 32x32, of 100 kinds (binary version)",
-     .files = "train.bin and test.bin",
-     .source = "get cifar-100-binary.tar.gz from " CIFAR_PAGE " and unpack it",
-     .channels = 3,
-     .classes = 100,
-     .label_bytes = 2,
-     .names_file = "fine_label_names.txt",
-     .validation = 2500,
-     .full_count = 50000,
-     .crop_padding = 4,
-     .flip = true,
-     .mean = {0.4914, 0.4822, 0.4465},
-     .std = {0.2023, 0.1994, 0.2010},
-     .train = FILES("train.bin"),
-     .test = FILES("test.bin"),
-     .measure = gf__cifar_measure,
-     .read = gf__cifar_read},
-    {.name = "cifar10",
-     .help = "60,000 colour photographs, 32x32, of 10 kinds (binary version)",
-     .files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin",
-     .source = "get cifar-10-binary.tar.gz from " CIFAR_PAGE " and unpack it",
-     .channels = 3,
-     .classes = 10,
-     .label_bytes = 1,
-     .names_file = "batches.meta.txt",
-     .validation = 2500,
-     .full_count = 50000,
-     .crop_padding = 4,
-     .flip = true,
-     .mean = {0.4914, 0.4822, 0.4465},
-     .std = {0.2023, 0.1994, 0.2010},
-     .train = FILES("data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-                    "data_batch_5.bin"),
-     .test = FILES("test_batch.bin"),
-     .measure = gf__cifar_measure,
-     .read = gf__cifar_read},
-    {.name = "mnist",
-     .help = "70,000 handwritten digits, grey, 28x28 (IDX files)",
-     .files = IDX_FILES,
-     .source = "get them from https://ossci-datasets.s3.amazonaws.com/mnist/",
-     .channels = 1,
-     .classes = 10,
-     .class_names = digits_,
-     .validation = 5000,
-     .full_count = 60000,
-     .mean = {0.1307},
-     .std = {0.3081},
-     .train = FILES("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-     .test = FILES("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-     .measure = gf__idx_measure,
-     .read = gf__idx_read},
-    {.name = "fashion_mnist",
-     .help = "70,000 pictures of clothes, grey, 28x28 (IDX files)",
-     .files = IDX_FILES,
-     .source = "install Debian's dataset-fashion-mnist or get them from "
-               "https://github.com/zalandoresearch/fashion-mnist",
-     .folder = "/usr/share/datasets/fashion-mnist",
-     .channels = 1,
-     .classes = 10,
-     .class_names = clothes_,
-     .validation = 5000,
-     .full_count = 60000,
-     .flip = true,
-     .mean = {0.2860},
-     .std = {0.3530},
-     .train = FILES("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-     .test = FILES("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-     .measure = gf__idx_measure,
-     .read = gf__idx_read},
-};
-const size_t gf__data_set_count = sizeof gf__data_sets / sizeof *gf__data_sets;
-
-_Static_assert(sizeof names_ / sizeof *names_ == sizeof gf__data_sets / sizeof *gf__data_sets + 1,
-               "names_ follows gf__data_sets row by row");
-
 enum { FLIP_DEFAULT = 2 };
 static const char *const flips_[] = {"false", "true", "default", NULL};
+static const char *const bad_files_[] = {"stop", "skip", NULL};
 
 #define FIELD(member) offsetof(gf__data_settings, member)
 
 const gf__key gf__data_keys[] = {
-    {"name", GF__KEY_CHOICE, FIELD(name), NULL, 0, 0, names_, "the data set"},
+    {"name", GF__KEY_CHOICE, FIELD(name), NULL, 0, 0, gf__data_set_names, "the data set"},
     {"path", GF__KEY_TEXT, FIELD(path), "", 0, 0, NULL,
      "folder of its files; fashion_mnist knows Debian's"},
     {"validation", GF__KEY_INT, FIELD(validation), "-1", -1, GF__DATA_LARGEST_COUNT, NULL,
-     "training images held out; -1: 2500 of CIFAR, 5000 of MNIST, 5% of a smaller file"},
+     "training images held out; -1: 2500 of CIFAR, 5000 of MNIST and SVHN, 5% of other files"},
     {"split_seed", GF__KEY_SEED, FIELD(split_seed), "0", 0, 0, NULL,
      "chooses the validation images, whatever the run's seed"},
     {"train_limit", GF__KEY_INT, FIELD(train_limit), "0", 0, GF__DATA_LARGEST_COUNT, NULL,
@@ -122,15 +33,32 @@ const gf__key gf__data_keys[] = {
      "random crops of images padded by so many pixels; 0: none; -1: 4 of CIFAR, else 0"},
     {"flip", GF__KEY_CHOICE, FIELD(flip), "default", 0, 0, flips_,
      "mirror half of the training images; default: all but mnist"},
+    {"cutout", GF__KEY_INT, FIELD(cutout), "0", 0, GF__DATA_LARGEST_SIDE, NULL,
+     "side of a square of mean colour on training images, pixels; 0: none"},
+    {"jitter", GF__KEY_FLOATS, FIELD(jitter), "[0, 0, 0]", 0, 1, NULL,
+     "of training images: most change of brightness, contrast and saturation"},
+    {"mixup", GF__KEY_FLOAT, FIELD(mixup), "0", 0, 1e3, NULL,
+     "mixes pairs of training images and of labels, by shares of Beta(mixup, mixup); 0: none"},
     {"mean", GF__KEY_FLOATS, FIELD(mean), "[]", -1e3, 1e3, NULL,
      "subtracted, a channel each, of pixels in [0, 1]; []: the data set's"},
     {"std", GF__KEY_FLOATS, FIELD(std), "[]", 1e-6, 1e6, NULL,
      "then divides, a channel each; []: the data set's"},
+    {"resize", GF__KEY_INT, FIELD(resize), "256", 1, 2 * GF__DATA_LARGEST_SIDE, NULL,
+     "image_folder: the shorter side of each image becomes so long before the crop"},
+    {"image_size", GF__KEY_INT, FIELD(image_size), "224", 1, GF__DATA_LARGEST_SIDE, NULL,
+     "image_folder: side of the square that is cut out of the middle"},
+    {"bad_file", GF__KEY_CHOICE, FIELD(bad_file), "stop", 0, 0, bad_files_,
+     "image_folder: what an image that cannot be read does"},
+    {"verify", GF__KEY_ANY, FIELD(verify), "", 0, 0, NULL,
+     "SHA-256 digests that files must have: {train.bin: 9f86d0...}"},
 };
 const size_t gf__data_key_count = sizeof gf__data_keys / sizeof *gf__data_keys;
 
 void gf__data_write(gf__text *out, int indent, const gf_dataset *dataset) {
   gf__keys_write(out, indent, gf__data_keys, gf__data_key_count, &dataset->settings);
+  if (!dataset->settings.verify) return;
+  gf__text_add(out, "%*sverify:\n", indent, "");
+  gf__value_write(out, indent + 2, dataset->settings.verify);
 }
 
 gf_status gf__data_file_size(const char *path, int64_t *out) {
@@ -147,9 +75,10 @@ gf_status gf__data_file_size(const char *path, int64_t *out) {
   return GF_OK;
 }
 
-gf_status gf__data_missing(const gf__data_set *set, const char *folder, const char *file) {
-  return gf__fail(GF_ERROR_FILE, "there is no %s in %s; %s is read from %s; %s", file, folder,
-                  set->name, set->files, set->source);
+gf_status gf__data_missing(const gf__data_source *source, const char *file) {
+  return gf__fail(GF_ERROR_FILE, "there is no %s in %s; %s is read from %s; %s", file,
+                  source->settings->path, source->set->name, source->set->files,
+                  source->set->source);
 }
 
 gf_status gf__data_check_label(const gf__data_set *set, const char *path, int record, int label) {
@@ -190,6 +119,17 @@ static gf_status resolve_channels(gf__floats *floats, const gf__value *section, 
   return GF_OK;
 }
 
+/* One number is for all three. */
+static gf_status resolve_jitter(gf__floats *jitter, const gf__value *section) {
+  if (jitter->count != 1 && jitter->count != 3)
+    return gf__value_fail(gf__value_get(section, "jitter"),
+                          "data.jitter has %d numbers; give one, or three: of brightness, contrast "
+                          "and saturation",
+                          jitter->count);
+  for (; jitter->count < 3; jitter->count++) jitter->v[jitter->count] = jitter->v[0];
+  return GF_OK;
+}
+
 static gf_status resolve_path(gf__data_settings *settings, const gf__value *section,
                               const gf__data_set *set) {
   if (!*settings->path) {
@@ -211,8 +151,15 @@ static gf_status resolve(gf__data_settings *settings, const gf__value *section) 
   const gf__data_set *set = &gf__data_sets[settings->name];
   if (settings->crop_padding < 0) settings->crop_padding = set->crop_padding;
   if (settings->flip == FLIP_DEFAULT) settings->flip = set->flip;
+  GF_TRY(resolve_jitter(&settings->jitter, section));
   GF_TRY(resolve_channels(&settings->mean, section, "mean", set->mean, set));
   GF_TRY(resolve_channels(&settings->std, section, "std", set->std, set));
+  if (!set->side && settings->resize < settings->image_size)
+    return gf__value_fail(section,
+                          "data.resize is %d, from which no %d pixels (data.image_size) can be "
+                          "cut; make it at least as large",
+                          settings->resize, settings->image_size);
+  GF_TRY(gf__data_check_verify(set, settings));
   return resolve_path(settings, section, set);
 }
 
@@ -265,10 +212,30 @@ static gf_status place_records(gf_dataset *dataset, gf_split split, int records,
   return GF_OK;
 }
 
-static gf_status allocate(gf_dataset *dataset) {
+static size_t image_bytes(const gf_dataset_info *info) {
+  return (size_t)info->height * (size_t)info->width * (size_t)info->channels;
+}
+
+gf_status gf__data_check_memory(const gf_dataset *dataset, gf_split split, uint64_t memory) {
+  static const char *const limits[] = {[GF_SPLIT_TRAIN] = "train_limit",
+                                       [GF_SPLIT_VALIDATION] = "validation",
+                                       [GF_SPLIT_TEST] = "test_limit"};
   const gf_dataset_info *info = &dataset->info;
-  size_t image = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
-  size_t count = info->count > 0 ? (size_t)info->count : 1;
+  uint64_t image = image_bytes(info), most = memory / 4 * 3 / image;
+  if (!memory || (uint64_t)info->count <= most) return GF_OK;
+  return gf__fail(GF_ERROR_MEMORY,
+                  "%s: %d images of %d x %d pixels take %.1f GB of memory, and this machine has "
+                  "%.1f GB; set data.%s to at most %llu%s",
+                  dataset->settings.path, info->count, info->height, info->width,
+                  1e-9 * (double)image * info->count, 1e-9 * (double)memory, limits[split],
+                  (unsigned long long)most,
+                  set_of(dataset)->side ? "" : ", or data.image_size to less");
+}
+
+static gf_status allocate(gf_dataset *dataset, gf_split split) {
+  GF_TRY(gf__data_check_memory(dataset, split, gf__host_memory()));
+  size_t image = image_bytes(&dataset->info);
+  size_t count = dataset->info.count > 0 ? (size_t)dataset->info.count : 1;
   dataset->images = calloc(count, image);
   if (!dataset->images) return gf__fail_host_memory(count * image);
   dataset->labels = calloc(count, sizeof *dataset->labels);
@@ -276,22 +243,39 @@ static gf_status allocate(gf_dataset *dataset) {
   return GF_OK;
 }
 
-static gf_status read_records(gf_dataset *dataset, gf_split split) {
-  const gf__data_set *set = set_of(dataset);
-  const gf__data_settings *settings = &dataset->settings;
-  const char *const *files = split == GF_SPLIT_TEST ? set->test : set->train;
-  gf__data_shape file = {0};
-  GF_TRY(set->measure(set, settings->path, files, &file));
-  dataset->info =
-      (gf_dataset_info){.name = set->name,
-                        .height = file.height < settings->pad_to ? settings->pad_to : file.height,
-                        .width = file.width < settings->pad_to ? settings->pad_to : file.width,
-                        .channels = set->channels,
-                        .classes = set->classes,
-                        .class_names = set->class_names};
+/* Closes the gaps of images that were left out. */
+static void close_gaps(gf_dataset *dataset) {
+  size_t image = image_bytes(&dataset->info);
+  int count = 0;
+  for (int i = 0; i < dataset->info.count; i++) {
+    if (dataset->labels[i] < 0) continue;
+    if (count < i)
+      memcpy(dataset->images + (size_t)count * image, dataset->images + (size_t)i * image, image);
+    dataset->labels[count++] = dataset->labels[i];
+  }
+  dataset->info.count = count;
+}
+
+static int larger(int a, int b) { return a > b ? a : b; }
+
+static void describe(gf_dataset_info *out, const gf__data_set *set,
+                     const gf__data_settings *settings, const gf__data_shape *file) {
+  *out = (gf_dataset_info){.name = set->name,
+                           .height = larger(file->height, settings->pad_to),
+                           .width = larger(file->width, settings->pad_to),
+                           .channels = set->channels,
+                           .classes = file->classes,
+                           .class_names = set->class_names};
+}
+
+static gf_status read_records(gf_dataset *dataset, gf_split split, const gf__data_source *source) {
+  const gf__data_set *set = source->set;
+  gf__data_shape file = {.classes = set->classes};
+  GF_TRY(set->measure(source, &file));
+  describe(&dataset->info, set, &dataset->settings, &file);
   int32_t *place = NULL;
   gf_status status = place_records(dataset, split, file.count, &place);
-  if (status == GF_OK) status = allocate(dataset);
+  if (status == GF_OK) status = allocate(dataset, split);
   if (status == GF_OK) {
     gf__data_sink sink = {.file = file,
                           .channels = set->channels,
@@ -300,37 +284,63 @@ static gf_status read_records(gf_dataset *dataset, gf_split split) {
                           .width = dataset->info.width,
                           .images = dataset->images,
                           .labels = dataset->labels};
-    status = set->read(set, settings->path, files, &sink);
+    status = set->read(source, &sink);
   }
   free(place);
+  if (status == GF_OK) close_gaps(dataset);
   return status;
 }
 
-/* Cuts the names file into lines; a data set without one keeps the names of its row. */
-static gf_status read_names(gf_dataset *dataset) {
-  const gf__data_set *set = set_of(dataset);
-  char path[GF__DATA_LARGEST_PATH];
-  if (!set->names_file) return GF_OK;
-  GF_TRY(gf__path_join(path, sizeof path, dataset->settings.path, set->names_file));
-  if (!gf__path_exists(path)) return GF_OK;
+enum { LARGEST_NAMES = 1 << 20 }; /* bytes */
+
+/* The text with a class name a line; empty where the row's names stand. */
+static gf_status read_names_text(const gf__data_source *source, gf__text *out,
+                                 char path[GF__DATA_LARGEST_PATH]) {
+  const gf__data_set *set = source->set;
+  GF_TRY(gf__path_join(path, GF__DATA_LARGEST_PATH, source->settings->path,
+                       set->names_file ? set->names_file : ""));
+  if (set->names) return set->names(source, out);
+  if (!set->names_file || !gf__path_exists(path)) return GF_OK;
+  char *text = NULL;
   size_t size = 0;
-  GF_TRY(gf__file_read(path, &dataset->names, &size));
-  dataset->class_names = calloc((size_t)set->classes, sizeof *dataset->class_names);
-  if (!dataset->class_names)
-    return gf__fail_host_memory((size_t)set->classes * sizeof *dataset->class_names);
-  int count = 0;
-  for (char *line = dataset->names; *line; count++) {
+  GF_TRY(gf__file_read_within(path, LARGEST_NAMES, &text, &size));
+  gf__text_add_bytes(out, text, size);
+  free(text);
+  return gf__text_status(out);
+}
+
+/* Cuts the names into lines; a data set without any keeps those of its row. */
+static gf_status read_names(gf_dataset *dataset, const gf__data_source *source) {
+  char path[GF__DATA_LARGEST_PATH];
+  size_t classes = (size_t)dataset->info.classes, count = 0;
+  GF_TRY(read_names_text(source, &dataset->names, path));
+  if (!dataset->names.data) return GF_OK;
+  dataset->class_names = calloc(classes, sizeof *dataset->class_names);
+  if (!dataset->class_names) return gf__fail_host_memory(classes * sizeof *dataset->class_names);
+  for (char *line = dataset->names.data; *line; count++) {
     line += strspn(line, "\r\n");
     if (!*line) break;
-    if (count < set->classes) dataset->class_names[count] = line;
+    if (count < classes) dataset->class_names[count] = line;
     line += strcspn(line, "\r\n");
     if (*line) *line++ = 0;
   }
-  if (count != set->classes)
-    return gf__fail(GF_ERROR_DATA, "%s has %d class names, but %s has %d classes", path, count,
-                    set->name, set->classes);
+  if (count != classes)
+    return gf__fail(GF_ERROR_DATA, "%s has %zu class names, but %s has %zu classes", path, count,
+                    source->set->name, classes);
   dataset->info.class_names = dataset->class_names;
   return GF_OK;
+}
+
+/* The config that data.verify points into may be gone before the data set is. */
+static gf_status keep_verify(gf_dataset *dataset) {
+  if (!dataset->settings.verify) return GF_OK;
+  gf__text yaml = {0};
+  gf__value_write(&yaml, 0, dataset->settings.verify);
+  gf_status status = gf__text_status(&yaml);
+  if (status == GF_OK) status = gf_config_parse(&dataset->verify, "data.verify", yaml.data);
+  if (status == GF_OK) dataset->settings.verify = gf__config_root(dataset->verify);
+  gf__text_free(&yaml);
+  return status;
 }
 
 gf_status gf_dataset_open(gf_dataset **out, const gf_config *config, gf_split split) {
@@ -341,8 +351,14 @@ gf_status gf_dataset_open(gf_dataset **out, const gf_config *config, gf_split sp
   gf_status status =
       gf__keys_read(section, "data", gf__data_keys, gf__data_key_count, &dataset->settings);
   if (status == GF_OK) status = resolve(&dataset->settings, section);
-  if (status == GF_OK) status = read_records(dataset, split);
-  if (status == GF_OK) status = read_names(dataset);
+  if (status == GF_OK) {
+    const gf__data_set *set = set_of(dataset);
+    gf__data_source source = {set, &dataset->settings,
+                              split == GF_SPLIT_TEST ? set->test : set->train};
+    status = read_records(dataset, split, &source);
+    if (status == GF_OK) status = read_names(dataset, &source);
+  }
+  if (status == GF_OK) status = keep_verify(dataset);
   if (status == GF_OK)
     *out = dataset;
   else
@@ -356,7 +372,8 @@ void gf_dataset_free(gf_dataset **dataset) {
   free((*dataset)->images);
   free((*dataset)->labels);
   free((*dataset)->class_names);
-  free((*dataset)->names);
+  gf__text_free(&(*dataset)->names);
+  gf_config_free(&(*dataset)->verify);
   free(*dataset);
   *dataset = NULL;
 }

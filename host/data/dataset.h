@@ -29,15 +29,33 @@ typedef struct gf__data_settings {
   int train_limit, test_limit; /* images; 0: all */
   int pad_to, crop_padding;    /* pixels */
   int flip;                    /* 0, 1, or 2: the data set's default */
+  int cutout;                  /* side, pixels; 0: none */
+  gf__floats jitter;           /* strengths: brightness, contrast, saturation */
+  double mixup;                /* alpha of Beta(alpha, alpha); 0: none */
   gf__floats mean, std;        /* a channel each, of pixels in [0, 1] */
+  int resize, image_size;      /* pixels; of image_folder */
+  int bad_file;                /* gf__bad_file; of image_folder */
+  const gf__value *verify;     /* file name -> SHA-256 in hex, checked; or NULL */
 } gf__data_settings;
+
+typedef enum gf__bad_file { GF__BAD_FILE_STOP, GF__BAD_FILE_SKIP } gf__bad_file;
 
 extern const gf__key gf__data_keys[];
 extern const size_t gf__data_key_count;
 
+typedef struct gf__data_set gf__data_set;
+
+/* What one split is read from. */
+typedef struct gf__data_source {
+  const gf__data_set *set;
+  const gf__data_settings *settings; /* resolved; settings->path is the folder */
+  const char *const *files;          /* NULL-terminated names in it */
+} gf__data_source;
+
 /* What a data set's file holds. */
 typedef struct gf__data_shape {
   int count, height, width; /* channels are the row's */
+  int classes;              /* the row's, where it has any */
 } gf__data_shape;
 
 /* Where the records of a file go: those of one split into memory, the others nowhere. */
@@ -47,17 +65,17 @@ typedef struct gf__data_sink {
   const int32_t *place; /* (file.count): index in the split, or -1 */
   int height, width;    /* of the images in memory, at least those of the file */
   uint8_t *images;      /* (split, height, width, channels), zero before */
-  int *labels;          /* (split) */
+  int *labels;          /* (split); -1 of an image that is left out */
 } gf__data_sink;
 
-typedef struct gf__data_set gf__data_set;
 struct gf__data_set {
   const char *name;
   const char *help;
-  const char *files;  /* the files looked for, for messages */
-  const char *source; /* what to fetch, and where */
-  const char *folder; /* data.path when the config has none, or NULL */
-  int channels, classes;
+  const char *files;              /* the files looked for, for messages */
+  const char *source;             /* what to fetch, and where */
+  const char *folder;             /* data.path when the config has none, or NULL */
+  int side;                       /* pixels; 0: data.image_size */
+  int channels, classes;          /* classes 0: as many as names gives */
   int label_bytes;                /* of a record; at most 2, the last one is the class */
   const char *names_file;         /* a class name a line, or NULL */
   const char *const *class_names; /* when there is no such file, or NULL */
@@ -67,14 +85,16 @@ struct gf__data_set {
   double mean[3], std[3];
   const char *const *train; /* NULL-terminated names of files */
   const char *const *test;
+  bool has_folders; /* these are folders of files that the row does not name */
+  /* Appends a class name a line; NULL: by names_file or class_names. */
+  gf_status (*names)(const gf__data_source *source, gf__text *out);
   /* Looks at sizes and headers of the folder's files. */
-  gf_status (*measure)(const gf__data_set *set, const char *folder, const char *const *files,
-                       gf__data_shape *out);
+  gf_status (*measure)(const gf__data_source *source, gf__data_shape *out);
   /* Reads and checks every record, and stores those of the split. */
-  gf_status (*read)(const gf__data_set *set, const char *folder, const char *const *files,
-                    gf__data_sink *sink);
+  gf_status (*read)(const gf__data_source *source, gf__data_sink *sink);
 };
 
+extern const char *const gf__data_set_names[]; /* of the rows in their order; NULL-terminated */
 extern const gf__data_set gf__data_sets[];
 extern const size_t gf__data_set_count;
 
@@ -83,29 +103,47 @@ struct gf_dataset {
   gf__data_settings settings; /* resolved; owns its path */
   uint8_t *images;            /* (count, height, width, channels) */
   int *labels;                /* (count) */
-  char *names;                /* text that class_names points into, or NULL */
+  gf__text names;             /* that class_names points into */
   const char **class_names;   /* (classes), or NULL when the row's are used */
+  gf_config *verify;          /* what settings.verify points into, or NULL */
 };
 
 /* Appends the lines below "data:" with every default resolved, indented; they
  * read back to the same split. dataset is the training split. */
 void gf__data_write(gf__text *out, int indent, const gf_dataset *dataset);
 
+/* shape.c: gf_dataset_shape without a look at any file: where only the folders tell the classes,
+ * they are 0. */
+gf_status gf__data_expect(gf_dataset_info *out, const gf_config *config) GF_MUST_USE;
+
 /* cifar.c: binary CIFAR files. */
-gf_status gf__cifar_measure(const gf__data_set *set, const char *folder, const char *const *files,
-                            gf__data_shape *out) GF_MUST_USE;
-gf_status gf__cifar_read(const gf__data_set *set, const char *folder, const char *const *files,
-                         gf__data_sink *sink) GF_MUST_USE;
+gf_status gf__cifar_measure(const gf__data_source *source, gf__data_shape *out) GF_MUST_USE;
+gf_status gf__cifar_read(const gf__data_source *source, gf__data_sink *sink) GF_MUST_USE;
 /* idx.c: IDX files, an images file and then a labels file, compressed (".gz") or not. */
-gf_status gf__idx_measure(const gf__data_set *set, const char *folder, const char *const *files,
-                          gf__data_shape *out) GF_MUST_USE;
-gf_status gf__idx_read(const gf__data_set *set, const char *folder, const char *const *files,
-                       gf__data_sink *sink) GF_MUST_USE;
+gf_status gf__idx_measure(const gf__data_source *source, gf__data_shape *out) GF_MUST_USE;
+gf_status gf__idx_read(const gf__data_source *source, gf__data_sink *sink) GF_MUST_USE;
+/* svhn.c: MATLAB files of level 5. */
+gf_status gf__svhn_measure(const gf__data_source *source, gf__data_shape *out) GF_MUST_USE;
+gf_status gf__svhn_read(const gf__data_source *source, gf__data_sink *sink) GF_MUST_USE;
+/* image_folder.c: a folder of images a class. */
+gf_status gf__image_folder_names(const gf__data_source *source, gf__text *out) GF_MUST_USE;
+gf_status gf__image_folder_measure(const gf__data_source *source, gf__data_shape *out) GF_MUST_USE;
+gf_status gf__image_folder_read(const gf__data_source *source, gf__data_sink *sink) GF_MUST_USE;
+
+/* verify.c: that settings->verify maps files of the set to digests; null or absent becomes NULL. */
+gf_status gf__data_check_verify(const gf__data_set *set, gf__data_settings *settings) GF_MUST_USE;
+/* Compares the SHA-256 of a file below the folder with that of data.verify, if there is one. Where
+ * the row names all files, one without a digest is an error. */
+gf_status gf__data_verify(const gf__data_source *source, const char *path) GF_MUST_USE;
 
 /* For the formats: a file's size in bytes, of a file that exists. */
 gf_status gf__data_file_size(const char *path, int64_t *out) GF_MUST_USE;
 /* GF_ERROR_FILE for a file that is not in the folder, with what to do. */
-gf_status gf__data_missing(const gf__data_set *set, const char *folder, const char *file);
+gf_status gf__data_missing(const gf__data_source *source, const char *file);
+/* GF_ERROR_MEMORY for images that would take more than most of the host's memory (bytes; 0 if
+ * unknown), with a limit that fits. */
+gf_status gf__data_check_memory(const gf_dataset *dataset, gf_split split,
+                                uint64_t memory) GF_MUST_USE;
 /* GF_ERROR_DATA if label is no class; record counts from 0. */
 gf_status gf__data_check_label(const gf__data_set *set, const char *path, int record,
                                int label) GF_MUST_USE;
@@ -116,20 +154,34 @@ void gf__data_store(const gf__data_sink *sink, int record, const uint8_t *pixels
 typedef struct gf__transform {
   int height, width, channels;
   float table[3][256]; /* of channel and pixel: (pixel / 255 - mean) / std */
+  float unit[3][256];  /* pixel / 255 */
+  float mean[3], std[3];
 } gf__transform;
 
-/* Which part of an image is taken: the window's offset (within the padding,
- * pixels outside the image are black), then the mirror image of it or not. */
-typedef struct gf__crop {
-  int dy, dx; /* pixels; output (y, x) is input (y + dy, x + dx) */
+/* What is done to an image, in this order; all 0: nothing. */
+typedef struct gf__augmentation {
+  /* The part that is taken: output (y, x) is input (y + dy, x + dx), pixels;
+   * those outside the image are black. Then the mirror image of it or not. */
+  int dy, dx;
   bool flip;
-} gf__crop;
+  /* Factors of brightness, contrast (about the image's mean grey) and
+   * saturation (about each pixel's grey), clamped to [0, 1] after each. */
+  bool jitters;
+  float brightness, contrast, saturation;
+  /* A square of zeros after normalisation (DeVries and Taylor, 2017): its side,
+   * 0 for none, and its first row and column, which may lie outside. */
+  int cut_side, cut_y, cut_x;
+} gf__augmentation;
 
 void gf__transform_init(gf__transform *out, const gf_dataset *dataset);
-/* The crop of an image of an epoch; index counts in the split. */
-gf__crop gf__crop_draw(const gf__data_settings *settings, uint64_t seed, int epoch, int index);
+/* The augmentation of an image of an epoch; index counts in the split. */
+gf__augmentation gf__augmentation_draw(const gf_dataset *dataset, uint64_t seed, int epoch,
+                                       int index);
 /* One image (height, width, channels), bytes in, floats out. */
-void gf__transform_apply(const gf__transform *transform, gf__crop crop, const uint8_t *image,
-                         float *out);
+void gf__transform_apply(const gf__transform *transform, const gf__augmentation *augmentation,
+                         const uint8_t *image, float *out);
+
+/* mixup.c: Zhang et al., 2018. The first images' share of a batch of an epoch, in [0, 1]. */
+float gf__mixup_share(double alpha, uint64_t seed, int epoch, int batch);
 
 #endif

@@ -92,8 +92,9 @@ static void close_file(idx_file *idx) {
 }
 
 /* The caller closes idx whatever happens. */
-static gf_status open_file(idx_file *idx, const gf__data_set *set, const char *folder,
-                           const char *file, int dim_count) {
+static gf_status open_file(idx_file *idx, const gf__data_source *source, const char *file,
+                           int dim_count) {
+  const char *folder = source->settings->path;
   *idx = (idx_file){0};
   char packed[GF__DATA_LARGEST_PATH];
   GF_TRY(gf__path_join(idx->path, sizeof idx->path, folder, file));
@@ -102,7 +103,7 @@ static gf_status open_file(idx_file *idx, const gf__data_set *set, const char *f
   if (gf__path_exists(packed))
     memcpy(idx->path, packed, strlen(packed) + 1);
   else if (!gf__path_exists(idx->path))
-    return gf__data_missing(set, folder, file);
+    return gf__data_missing(source, file);
   idx->file = gzopen(idx->path, "rb");
   if (!idx->file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", idx->path, strerror(errno));
   gzbuffer(idx->file, 1 << 17);
@@ -130,10 +131,9 @@ static gf_status finish(idx_file *idx) {
                       : gf__fail(GF_ERROR_FILE, "cannot close %s: zlib error %d", idx->path, code);
 }
 
-static gf_status open_pair(idx_file pair[2], const gf__data_set *set, const char *folder,
-                           const char *const *files) {
-  GF_TRY(open_file(&pair[0], set, folder, files[0], IMAGE_DIMS));
-  GF_TRY(open_file(&pair[1], set, folder, files[1], LABEL_DIMS));
+static gf_status open_pair(idx_file pair[2], const gf__data_source *source) {
+  GF_TRY(open_file(&pair[0], source, source->files[0], IMAGE_DIMS));
+  GF_TRY(open_file(&pair[1], source, source->files[1], LABEL_DIMS));
   if (pair[0].dims[0] != pair[1].dims[0])
     return gf__fail(GF_ERROR_DATA,
                     "%s announces %u images, but %s announces %u labels; the two files do not "
@@ -142,14 +142,14 @@ static gf_status open_pair(idx_file pair[2], const gf__data_set *set, const char
   return GF_OK;
 }
 
-gf_status gf__idx_measure(const gf__data_set *set, const char *folder, const char *const *files,
-                          gf__data_shape *out) {
+gf_status gf__idx_measure(const gf__data_source *source, gf__data_shape *out) {
   idx_file pair[2] = {0};
-  gf_status status = open_pair(pair, set, folder, files);
-  if (status == GF_OK)
-    *out = (gf__data_shape){.count = (int)pair[0].dims[0],
-                            .height = (int)pair[0].dims[1],
-                            .width = (int)pair[0].dims[2]};
+  gf_status status = open_pair(pair, source);
+  if (status == GF_OK) {
+    out->count = (int)pair[0].dims[0];
+    out->height = (int)pair[0].dims[1];
+    out->width = (int)pair[0].dims[2];
+  }
   for (int i = 0; i < 2; i++) close_file(&pair[i]);
   return status;
 }
@@ -177,15 +177,15 @@ static gf_status read_images(idx_file *idx, gf__data_sink *sink) {
   return status == GF_OK ? finish(idx) : status;
 }
 
-gf_status gf__idx_read(const gf__data_set *set, const char *folder, const char *const *files,
-                       gf__data_sink *sink) {
+gf_status gf__idx_read(const gf__data_source *source, gf__data_sink *sink) {
   idx_file pair[2] = {0};
-  gf_status status = open_pair(pair, set, folder, files);
+  gf_status status = open_pair(pair, source);
   if (status == GF_OK &&
       ((int)pair[0].dims[0] != sink->file.count || (int)pair[0].dims[1] != sink->file.height ||
        (int)pair[0].dims[2] != sink->file.width))
     status = gf__fail(GF_ERROR_FILE, "%s changed while it was read", pair[0].path);
-  if (status == GF_OK) status = read_labels(&pair[1], set, sink);
+  for (int i = 0; i < 2 && status == GF_OK; i++) status = gf__data_verify(source, pair[i].path);
+  if (status == GF_OK) status = read_labels(&pair[1], source->set, sink);
   if (status == GF_OK) status = read_images(&pair[0], sink);
   for (int i = 0; i < 2; i++) close_file(&pair[i]);
   return status;

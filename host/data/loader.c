@@ -11,8 +11,12 @@ enum { MOST_DEFAULT_THREADS = 2, MOST_THREADS = 256, READY_AHEAD = 2 };
 
 typedef struct slot {
   float *images; /* (batch size, height, width, channels) */
-  int *labels;   /* (batch size) */
+  int *labels;   /* (batch size), or (2, images of the batch) with mixup */
+  float share;   /* of the first images and labels */
   int batch;     /* that is ready in it, or -1 */
+  /* For mixup, else NULL: a permutation of the batch, and an image of it. */
+  uint32_t *partners;
+  float *partner;
 } slot;
 
 struct gf_loader {
@@ -40,19 +44,38 @@ static int batch_count(const gf_loader *loader, int batch) {
   return rest < loader->options.batch_size ? rest : loader->options.batch_size;
 }
 
-static void fill(const gf_loader *loader, int batch, const slot *out) {
+static void render(const gf_loader *loader, uint32_t index, float *out) {
   const gf_dataset *dataset = loader->dataset;
+  gf__augmentation augmentation = {0};
+  if (loader->options.training)
+    augmentation = gf__augmentation_draw(dataset, loader->options.seed, loader->epoch, (int)index);
+  gf__transform_apply(&loader->transform, &augmentation,
+                      dataset->images + index * loader->image_floats, out);
+}
+
+/* The batch's images and labels with those of its permutation. */
+static void mix(const gf_loader *loader, int batch, int count, const uint32_t *order, slot *out) {
+  uint64_t seed = loader->options.seed;
+  uint32_t number = (uint32_t)loader->epoch * (uint32_t)loader->batches + (uint32_t)batch;
+  out->share = gf__mixup_share(loader->dataset->settings.mixup, seed, loader->epoch, batch);
+  gf__random_permutation(seed, GF__STREAM_MIXUP_PAIRS, number, out->partners, (uint32_t)count);
+  for (int i = 0; i < count; i++) {
+    float *image = out->images + (size_t)i * loader->image_floats;
+    render(loader, order[out->partners[i]], out->partner);
+    for (size_t k = 0; k < loader->image_floats; k++)
+      image[k] = out->share * image[k] + (1 - out->share) * out->partner[k];
+    out->labels[count + i] = out->labels[out->partners[i]];
+  }
+}
+
+static void fill(const gf_loader *loader, int batch, slot *out) {
   const uint32_t *order = loader->order + (size_t)batch * (size_t)loader->options.batch_size;
   int count = batch_count(loader, batch);
   for (int i = 0; i < count; i++) {
-    uint32_t index = order[i];
-    gf__crop crop = {0};
-    if (loader->options.training)
-      crop = gf__crop_draw(&dataset->settings, loader->options.seed, loader->epoch, (int)index);
-    gf__transform_apply(&loader->transform, crop, dataset->images + index * loader->image_floats,
-                        out->images + (size_t)i * loader->image_floats);
-    out->labels[i] = dataset->labels[index];
+    render(loader, order[i], out->images + (size_t)i * loader->image_floats);
+    out->labels[i] = loader->dataset->labels[order[i]];
   }
+  if (out->partners) mix(loader, batch, count, order, out);
 }
 
 static void work(void *argument) {
@@ -100,7 +123,14 @@ static gf_status allocate(gf_loader *loader) {
     slot *s = &loader->slots[i];
     s->batch = -1;
     s->images = calloc(batch * loader->image_floats, sizeof *s->images);
-    s->labels = calloc(batch, sizeof *s->labels);
+    s->labels = calloc(2 * batch, sizeof *s->labels);
+    s->share = 1;
+    if (loader->options.training && loader->dataset->settings.mixup > 0) {
+      s->partners = calloc(batch, sizeof *s->partners);
+      s->partner = calloc(loader->image_floats, sizeof *s->partner);
+      if (!s->partners || !s->partner)
+        return gf__fail_host_memory(loader->image_floats * sizeof *s->partner);
+    }
     if (!s->images || !s->labels)
       return gf__fail_host_memory(batch * loader->image_floats * sizeof *s->images);
   }
@@ -160,6 +190,8 @@ void gf_loader_free(gf_loader **pointer) {
   for (int i = 0; loader->slots && i < loader->slot_count; i++) {
     free(loader->slots[i].images);
     free(loader->slots[i].labels);
+    free(loader->slots[i].partners);
+    free(loader->slots[i].partner);
   }
   free(loader->slots);
   free(loader->threads);
@@ -205,7 +237,8 @@ gf_status gf_loader_next(gf_loader *loader, gf_batch *out) {
   if (loader->next < loader->batches) {
     const slot *ready = &loader->slots[loader->next % loader->slot_count];
     while (ready->batch != loader->next) gf__lock_wait(loader->lock);
-    *out = (gf_batch){ready->images, ready->labels, batch_count(loader, loader->next)};
+    *out =
+        (gf_batch){ready->images, ready->labels, batch_count(loader, loader->next), ready->share};
     loader->next++;
   }
   gf__lock_release(loader->lock);

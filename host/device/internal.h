@@ -63,6 +63,7 @@ struct gf_device {
   long launches;
   gf__profile profile;
   bool blas_is_ready;
+  bool is_told_of_cache; /* that it cannot be used */
 };
 
 /* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */

@@ -1,17 +1,14 @@
 /* Kernels from the embedded sources, and the disk cache of their binaries. */
-#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/embedded.h"
 #include "base/file.h"
-#include "base/os.h"
 #include "device/internal.h"
-#include "version.h"
+#include "device/kernel_cache.h"
 
-/* Changes when what a cache file holds changes its meaning. */
-#define CACHE_FORMAT "gradflow kernels 1"
+enum { LARGEST_SOURCE = 1 << 20 }; /* bytes */
 
 static const gf__embedded *find_embedded(const char *name) {
   const gf__embedded *file = gf__kernel_files;
@@ -28,7 +25,7 @@ static gf_status read_source(const char *name, char **out) {
   if (folder && *folder) {
     char path[4096];
     GF_TRY(gf__path_join(path, sizeof path, folder, name));
-    return gf__file_read(path, out, &size);
+    return gf__file_read_within(path, LARGEST_SOURCE, out, &size);
   }
   const gf__embedded *file = find_embedded(name);
   if (!file) return gf__fail(GF_ERROR_BUILD, "there is no kernel file %s in the library", name);
@@ -63,36 +60,13 @@ static gf_status add_source(gf__text *out, const char *name, int depth) {
   return status;
 }
 
-static void hex_sha256(const gf__text *text, char out[SHA256_DIGEST_STRING_LENGTH]) {
-  SHA256Data((const uint8_t *)text->data, text->size, out);
-}
-
-static gf_status cache_path(const gf_device *device, const gf__text *source, const char *options,
-                            char *out, size_t size) {
-  char folder[3072], name[SHA256_DIGEST_STRING_LENGTH + 8], digest[SHA256_DIGEST_STRING_LENGTH];
-  GF_TRY(gf__cache_folder(folder, sizeof folder));
-  GF_TRY(gf__make_folder(folder));
-  if (!gf__path_is_private(folder))
-    return gf__fail(GF_ERROR_FILE, "%s can be written by others; it is not used", folder);
-  gf__text key = {0};
-  gf__text_add(&key, "%s\n%s\n%s\n%s\n%s\n%s\n", CACHE_FORMAT, device->info.platform_name,
-               device->info.name, device->info.driver, device->info.version, options);
-  gf__text_add_bytes(&key, source->data, source->size);
-  gf_status status = gf__text_status(&key);
-  if (status == GF_OK) hex_sha256(&key, digest);
-  gf__text_free(&key);
-  if (status != GF_OK) return status;
-  snprintf(name, sizeof name, "%s.bin", digest);
-  return gf__path_join(out, size, folder, name);
-}
-
 /* A cached binary that does not load, for whatever reason, is the same as none. */
 static cl_program load_binary(const gf_device *device, const char *path, const char *options) {
-  char *bytes;
   size_t size;
-  if (!gf__path_exists(path) || gf__file_read(path, &bytes, &size) != GF_OK) return NULL;
+  unsigned char *bytes = gf__kernel_cache_read(path, &size);
+  if (!bytes) return NULL;
   cl_int loaded = CL_SUCCESS, error;
-  const unsigned char *binary = (const unsigned char *)bytes;
+  const unsigned char *binary = bytes;
   cl_program program =
       clCreateProgramWithBinary(device->context, 1, &device->id, &size, &binary, &loaded, &error);
   free(bytes);
@@ -113,7 +87,7 @@ static void save_binary(cl_program program, const char *path) {
   unsigned char *bytes = malloc(size);
   if (bytes &&
       clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) == CL_SUCCESS &&
-      gf__file_write(path, bytes, size) != GF_OK)
+      gf__kernel_cache_write(path, bytes, size) != GF_OK)
     gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
   free(bytes);
 }
@@ -147,13 +121,21 @@ static gf_status compile(gf_device *device, const gf__text *source, const char *
   return GF_OK;
 }
 
+/* Every program of a device meets with the same. */
+static void warn_once(gf_device *device) {
+  if (!device->is_told_of_cache)
+    gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
+  device->is_told_of_cache = true;
+}
+
 static gf_status build(gf_device *device, const char *file, const char *options, cl_program *out) {
   char path[4096];
   gf__text source = {0};
   gf_status status = add_source(&source, file, 0);
   if (status == GF_OK) status = gf__text_status(&source);
   if (status == GF_OK) {
-    bool cached = cache_path(device, &source, options, path, sizeof path) == GF_OK;
+    bool cached = gf__kernel_cache_path(device, &source, options, path, sizeof path) == GF_OK;
+    if (!cached) warn_once(device);
     *out = cached ? load_binary(device, path, options) : NULL;
     if (!*out) {
       status = compile(device, &source, file, options, out);

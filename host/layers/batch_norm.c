@@ -35,7 +35,7 @@ static size_t saved(const gf__node *node, int batch) {
   return 2 * (size_t)node->out.c * sizeof(float);
 }
 
-static gf__batch_norm norm_of(const gf__node *node) {
+gf__batch_norm gf__node_batch_norm(const gf__node *node) {
   const batch_norm_options *o = node->options;
   return (gf__batch_norm){.channels = node->out.c,
                           .eps = (float)o->eps,
@@ -48,7 +48,8 @@ static gf__batch_norm norm_of(const gf__node *node) {
 }
 
 static gf_status forward(gf__node *node, const gf__pass *pass) {
-  gf__batch_norm norm = norm_of(node);
+  if (node->is_folded && pass->folded[0]) return GF_OK;
+  gf__batch_norm norm = gf__node_batch_norm(node);
   gf__epilogue epilogue = gf__node_epilogue(node, NULL);
   return gf__batch_norm_forward(pass->device, &norm, (int)gf__node_rows(node, pass),
                                 node->in[0]->data, node->out.data, pass->training, &epilogue,
@@ -56,7 +57,7 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
 }
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
-  gf__batch_norm norm = norm_of(node);
+  gf__batch_norm norm = gf__node_batch_norm(node);
   const gf__sink *sink = &node->sinks[0];
   GF_TRY(gf__node_backward_addend(node, pass));
   return gf__batch_norm_backward(pass->device, &norm, (int)gf__node_rows(node, pass),

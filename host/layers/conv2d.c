@@ -94,7 +94,23 @@ static const gf__buffer *bias_of(const gf__node *node) {
   return node->parameter_count > 1 ? node->parameters[1].data : NULL;
 }
 
+/* The convolution and its norm as one: Ioffe and Szegedy, 2015, algorithm 2. */
+static gf_status forward_folded(gf__node *node, const gf__pass *pass) {
+  gf__batch_norm norm = gf__node_batch_norm(node->norm);
+  const gf__parameter *weight = &node->parameters[0];
+  gf__conv2d_run run = {.n = pass->n,
+                        .x = node->in[0]->data,
+                        .w = pass->folded[0],
+                        .out = node->norm->out.data,
+                        .epilogue = gf__node_epilogue(node->norm, pass->folded[1]),
+                        .workspace = pass->workspace};
+  GF_TRY(gf__batch_norm_fold(pass->device, &norm, weight->count, weight->data, bias_of(node),
+                             pass->folded[0], pass->folded[1]));
+  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_FORWARD, &run);
+}
+
 static gf_status forward(gf__node *node, const gf__pass *pass) {
+  if (node->norm && pass->folded[0]) return forward_folded(node, pass);
   gf__conv2d_run run = {.n = pass->n,
                         .x = node->in[0]->data,
                         .w = node->parameters[0].data,

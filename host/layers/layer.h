@@ -7,12 +7,15 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "ops/activation_statistics.h"
+#include "ops/batch_norm.h"
 #include "ops/conv2d/tuning.h"
 
 typedef struct gf__layer gf__layer;
 typedef struct gf__node gf__node;
 
-enum { GF__NAME_SIZE = 64, GF__MOST_INPUTS = 8, GF__MOST_PARAMETERS = 4 };
+/* Inputs: eight, and the addend that fusion may add. */
+enum { GF__NAME_SIZE = 64, GF__MOST_INPUTS = 9, GF__MOST_PARAMETERS = 4 };
 
 /* An activation of the network, (batch, h, w, c), and its gradient. */
 typedef struct gf__tensor {
@@ -75,6 +78,10 @@ struct gf__node {
   /* Fused into the store of the output: an addend, the last input, and an activation. */
   bool has_addend;
   gf__activation activation;
+  /* In inference a convolution does the work of the batch_norm behind it: that node, or NULL. */
+  gf__node *norm;
+  bool is_folded;   /* such a batch_norm */
+  bool trains_only; /* nothing but companion losses comes of it */
   gf__sink sinks[GF__MOST_INPUTS];
 };
 
@@ -83,12 +90,19 @@ typedef struct gf__pass {
   gf_device *device;
   int n; /* images in this batch */
   bool training;
-  gf__buffer *workspace;    /* of the largest need of any node */
-  const gf__buffer *labels; /* n ints */
+  gf__buffer *workspace; /* of the largest need of any node */
+  /* A weight and a bias for a convolution that does the work of its norm; NULL: none does,
+   * as in training. */
+  gf__buffer *folded[2];
+  const gf__buffer *labels; /* n ints, and n second ones behind them if label_share < 1 */
+  double label_share;       /* of the first ones in the target */
   gf__buffer *results;      /* (slots, 2): sums of losses and hits */
   int slot;
   uint32_t dropout_key[2];
-  int step; /* of training, for random streams */
+  int step;        /* of training, for random streams */
+  int first_image; /* of a part of a batch, in the batch */
+  double label_smoothing;  /* of the losses, in training */
+  double companion_weight; /* what companion losses are multiplied by */
 } gf__pass;
 
 struct gf__layer {
@@ -112,6 +126,9 @@ struct gf__layer {
   double (*flops)(const gf__node *node); /* of forward, an image; NULL: negligible */
   /* Of layers that are an activation which can be fused; NULL for others. */
   gf__activation (*activation)(const gf__node *node);
+  /* Of activations that cannot be fused: the outputs between which the derivative is above
+   * GF__ALIVE, or above 0 where the output does not tell; NULL for all others. */
+  gf__interval (*alive)(const gf__node *node);
 };
 
 /* The table, ended by NULL. */
@@ -128,6 +145,8 @@ gf_status gf__node_keep_shape(gf__node *node) GF_MUST_USE;
 size_t gf__node_rows(const gf__node *node, const gf__pass *pass);
 /* The epilogue of the node's forward store: its fused addend and activation. */
 gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias);
+/* The operation of a batch_norm. */
+gf__batch_norm gf__node_batch_norm(const gf__node *node);
 /* Gives the output's gradient to the fused addend's sink; for nodes with an epilogue. */
 gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) GF_MUST_USE;
 /* GF_ERROR_SHAPE: "conv2d 'name' with input 'x' (4x4x32): …". */
@@ -135,8 +154,18 @@ gf_status gf__node_fail(const gf__node *node, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
 extern const gf__layer gf__layer_conv2d, gf__layer_linear, gf__layer_batch_norm,
-    gf__layer_leaky_relu, gf__layer_relu, gf__layer_tanh, gf__layer_sigmoid, gf__layer_avg_pool,
-    gf__layer_max_pool, gf__layer_global_avg_pool, gf__layer_add, gf__layer_flatten,
-    gf__layer_dropout, gf__layer_softmax_cross_entropy;
+    gf__layer_leaky_relu, gf__layer_relu, gf__layer_tanh, gf__layer_sigmoid, gf__layer_elu,
+    gf__layer_gelu, gf__layer_silu, gf__layer_avg_pool, gf__layer_max_pool,
+    gf__layer_global_avg_pool, gf__layer_add, gf__layer_concat, gf__layer_pad_shortcut,
+    gf__layer_flatten, gf__layer_dropout, gf__layer_softmax_cross_entropy, gf__layer_companion_loss;
+
+/* Words of companion_loss's key loss, ended by NULL. */
+extern const char *const gf__companion_losses[];
+
+/* Whether the gradient begins at the node. */
+static inline bool gf__node_is_loss(const gf__node *node) {
+  return node->layer == &gf__layer_softmax_cross_entropy ||
+         node->layer == &gf__layer_companion_loss;
+}
 
 #endif

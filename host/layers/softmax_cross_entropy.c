@@ -15,18 +15,23 @@ static size_t saved(const gf__node *node, int batch) {
   return 2 * (size_t)batch * sizeof(float);
 }
 
+/* Validation and tests measure the plain cross-entropy. */
+static gf__target target_of(const gf__pass *pass) {
+  return (gf__target){pass->labels, pass->label_share, pass->training ? pass->label_smoothing : 0};
+}
+
 static gf_status forward(gf__node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   if (!pass->labels) return GF_OK;
-  return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, pass->labels, node->saved,
-                                   pass->results, pass->slot);
+  return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, target_of(pass),
+                                   node->saved, pass->results, pass->slot);
 }
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   const gf__sink *sink = &node->sinks[0];
   if (!sink->grad) return GF_OK;
-  return gf__softmax_cross_entropy_backward(pass->device, pass->n, x->c, x->data, pass->labels,
+  return gf__softmax_cross_entropy_backward(pass->device, pass->n, x->c, x->data, target_of(pass),
                                             sink->grad, &sink->epilogue);
 }
 

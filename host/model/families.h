@@ -8,6 +8,8 @@ typedef struct gf__family {
   const char *name, *help;
   const gf__key *keys;
   size_t key_count, options_size;
+  /* What the keys' ranges do not say of the options that section has; NULL: nothing. */
+  gf_status (*check)(const gf__value *section, const void *options);
   /* Appends the graph as a YAML list of nodes for a number of classes. */
   void (*write)(gf__text *out, const void *options, int classes);
 } gf__family;
@@ -15,6 +17,32 @@ typedef struct gf__family {
 /* The table, ended by NULL. */
 extern const gf__family *const gf__families[];
 
-extern const gf__family gf__family_vgg_stages;
+extern const gf__family gf__family_vgg_stages, gf__family_resnet_cifar, gf__family_resnet_imagenet,
+    gf__family_multi_scale;
+
+/* ---- what the families' graphs share: families.c ---- */
+
+/* The activations that a family may have, ended by NULL. */
+extern const char *const gf__family_activations[];
+
+/* The name of a node: at most 63 characters, which the families' are far from. */
+typedef struct gf__node_name {
+  char text[64];
+} gf__node_name;
+gf__node_name gf__node_name_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+typedef struct gf__family_conv {
+  int filters, kernel, stride; /* padding is half the kernel */
+  bool bias;
+} gf__family_conv;
+
+/* Append a node of that name; input is a node before it, NULL for the one right before. */
+void gf__family_write_conv(gf__text *out, gf__node_name name, const gf__node_name *input,
+                           gf__family_conv conv);
+void gf__family_write_node(gf__text *out, gf__node_name name, const char *type,
+                           const gf__node_name *input);
+void gf__family_write_add(gf__text *out, gf__node_name name, gf__node_name a, gf__node_name b);
+/* The end of a classifier: the mean of each channel, and a linear layer. */
+void gf__family_write_logits(gf__text *out, int classes);
 
 #endif

@@ -1,5 +1,7 @@
 /* Fusion: what an add or an activation does to each value is done in the store
  * of the node before, so that the value is written and read once less. */
+#include <string.h>
+
 #include "model/graph.h"
 
 static int index_of(const gf__graph *graph, const gf__node *node) {
@@ -17,11 +19,12 @@ static gf__node *only_reader(const gf__graph *graph, const gf__node *node) {
   return NULL;
 }
 
-/* Lets node stand for reader, whose work it does from here on. */
+/* Lets node stand for reader, whose work it does and whose tensor it makes from here on. */
 static void replace(gf__graph *graph, gf__node *node, gf__node *reader) {
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++)
       if (graph->nodes[i]->in[k] == &reader->out) graph->nodes[i]->in[k] = &node->out;
+  memcpy(node->out.name, reader->out.name, sizeof node->out.name);
   gf__graph_remove(graph, index_of(graph, reader));
 }
 
@@ -55,4 +58,23 @@ static bool fuse_reader(gf__graph *graph, gf__node *node) {
 void gf__graph_fuse(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++)
     while (graph->nodes[i]->layer->has_epilogue && fuse_reader(graph, graph->nodes[i])) continue;
+}
+
+/* Whether all that norm adds is there when node runs. */
+static bool can_fold(const gf__graph *graph, const gf__node *node, const gf__node *norm) {
+  if (node->has_addend || node->activation.kind != GF__ACTIVATION_NONE) return false;
+  if (!norm->has_addend) return true;
+  const gf__node *producer = gf__graph_producer(graph, norm->in[norm->in_count - 1]);
+  return !producer || index_of(graph, producer) < index_of(graph, node);
+}
+
+void gf__graph_fold(gf__graph *graph) {
+  for (int i = 0; i < graph->count; i++) {
+    gf__node *node = graph->nodes[i];
+    gf__node *reader = node->layer == &gf__layer_conv2d ? only_reader(graph, node) : NULL;
+    if (!reader || reader->layer != &gf__layer_batch_norm || !can_fold(graph, node, reader))
+      continue;
+    node->norm = reader;
+    reader->is_folded = true;
+  }
 }

@@ -35,14 +35,18 @@ static gf_status fail_input(const gf__graph *graph, const gf__value *at, const c
                         close ? "; did you mean '" : "", close ? close : "", close ? "'?" : "");
 }
 
+static gf_status find_input(gf__graph *graph, const gf__value *name, gf__tensor **out) {
+  *out = find_tensor(graph, name->text);
+  return *out ? GF_OK : fail_input(graph, name, name->text);
+}
+
 static gf_status connect(gf__graph *graph, gf__node *node, const gf__value *item,
                          const gf__value *input) {
   if (!input) {
     node->in[node->in_count++] =
         graph->count ? &graph->nodes[graph->count - 1]->out : &graph->input;
   } else if (input->kind == GF__SCALAR) {
-    node->in[0] = find_tensor(graph, input->text);
-    if (!node->in[0]) return fail_input(graph, input, input->text);
+    GF_TRY(find_input(graph, input, &node->in[0]));
     node->in_count = 1;
   } else {
     for (size_t i = 0; input->kind == GF__SEQUENCE && i < input->count; i++) {
@@ -50,15 +54,15 @@ static gf_status connect(gf__graph *graph, gf__node *node, const gf__value *item
       if (one->kind != GF__SCALAR || node->in_count == GF__MOST_INPUTS - 1)
         return gf__value_fail(input, "input must be a node's name or a list of at most %d names",
                               GF__MOST_INPUTS - 1);
-      node->in[node->in_count] = find_tensor(graph, one->text);
-      if (!node->in[node->in_count++]) return fail_input(graph, one, one->text);
+      GF_TRY(find_input(graph, one, &node->in[node->in_count++]));
     }
   }
-  if (node->in_count < node->layer->least_inputs || node->in_count > node->layer->most_inputs)
-    return gf__value_fail(item, "%s '%s' takes %d input%s, not %d", node->layer->name, node->name,
-                          node->layer->least_inputs, node->layer->least_inputs == 1 ? "" : "s",
-                          node->in_count);
-  return GF_OK;
+  int least = node->layer->least_inputs, most = node->layer->most_inputs;
+  if (node->in_count >= least && node->in_count <= most) return GF_OK;
+  char number[32];
+  snprintf(number, sizeof number, least == most ? "%d" : "%d to %d", least, most);
+  return gf__value_fail(item, "%s '%s' takes %s input%s, not %d", node->layer->name, node->name,
+                        number, most == 1 ? "" : "s", node->in_count);
 }
 
 static gf_status find_layer(const gf__value *item, const char *type, const gf__layer **out) {
@@ -158,9 +162,8 @@ static gf_status read_node(gf__graph *graph, const gf__value *item) {
   return status;
 }
 
-static gf_status add_loss(gf__graph *graph) {
+gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) {
   gf__node *node;
-  gf__tensor *logits = &graph->nodes[graph->count - 1]->out;
   GF_TRY(add_node(graph, &gf__layer_softmax_cross_entropy, "loss", &node));
   node->in[node->in_count++] = logits;
   gf_status status = node->layer->setup(node);
@@ -177,10 +180,55 @@ gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) {
     return gf__value_fail(list, "a graph is a list of nodes");
   for (size_t i = 0; i < list->count; i++) GF_TRY(read_node(graph, list->items[i]));
   for (int i = 0; i + 1 < graph->count; i++)
-    if (gf__graph_uses(graph, &graph->nodes[i]->out) == 0)
+    if (gf__graph_uses(graph, &graph->nodes[i]->out) == 0 && !gf__node_is_loss(graph->nodes[i]))
       return gf__value_fail(list->items[i], "nothing reads the output of '%s'",
                             graph->nodes[i]->name);
-  return loss ? add_loss(graph) : GF_OK;
+  return loss ? gf__graph_add_loss(graph, &graph->nodes[graph->count - 1]->out) : GF_OK;
+}
+
+/* Three nodes on the one called name, as a family would write them. */
+static void write_companion(gf__text *out, const char *name, const char *loss, int classes) {
+  gf__text_add(out,
+               "- {name: companion_%s_pool, type: global_avg_pool, input: %s}\n"
+               "- {name: companion_%s_linear, type: linear, outputs: %d}\n"
+               "- {name: companion_%s_loss, type: companion_loss, loss: %s}\n",
+               name, name, name, classes, name, loss);
+}
+
+gf_status gf__graph_add_companions(gf__graph *graph, const gf__value *names, const char *loss,
+                                   int classes) {
+  gf_config *config = NULL;
+  gf__text text = {0};
+  if (names->kind != GF__SEQUENCE)
+    return gf__value_fail(names, "model.companions is a list of names of layers");
+  gf__text_add(&text, "companions:\n");
+  gf_status status = GF_OK;
+  for (size_t i = 0; status == GF_OK && i < names->count; i++) {
+    gf__tensor *tensor;
+    if (names->items[i]->kind == GF__SCALAR)
+      status = find_input(graph, names->items[i], &tensor);
+    else
+      status = gf__value_fail(names, "model.companions is a list of names of layers");
+    if (status == GF_OK) write_companion(&text, tensor->name, loss, classes);
+  }
+  if (status == GF_OK) status = gf__text_status(&text);
+  if (status == GF_OK) status = gf_config_parse(&config, "model.companions", text.data);
+  gf__text_free(&text);
+  if (status != GF_OK) return status;
+  const gf__value *list = gf__value_get(gf__config_root(config), "companions");
+  for (size_t i = 0; status == GF_OK && i < list->count; i++)
+    status = read_node(graph, list->items[i]);
+  gf_config_free(&config);
+  return status;
+}
+
+void gf__graph_mark(gf__graph *graph) {
+  for (int i = 0; i + 1 < graph->count; i++) graph->nodes[i]->trains_only = true;
+  for (int i = graph->count - 1; i >= 0; i--)
+    for (int k = 0; k < graph->nodes[i]->in_count && !graph->nodes[i]->trains_only; k++) {
+      gf__node *producer = gf__graph_producer(graph, graph->nodes[i]->in[k]);
+      if (producer) producer->trains_only = false;
+    }
 }
 
 void gf__graph_remove(gf__graph *graph, int index) {

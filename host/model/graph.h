@@ -14,6 +14,13 @@ typedef struct gf__graph {
  * keys of the type. graph->input has its shape; the last node's output is the
  * network's. With loss, a softmax_cross_entropy ends the graph. */
 gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) GF_MUST_USE;
+gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) GF_MUST_USE;
+/* Adds a companion classifier on each layer of a list of names: global_avg_pool, linear and
+ * companion_loss, called "companion_NAME_linear" and so on. Before the loss. */
+gf_status gf__graph_add_companions(gf__graph *graph, const gf__value *names, const char *loss,
+                                   int classes) GF_MUST_USE;
+/* Finds the nodes that only training needs. */
+void gf__graph_mark(gf__graph *graph);
 void gf__graph_free(gf__graph *graph);
 
 /* The number of inputs of nodes that tensor is. */
@@ -27,5 +34,9 @@ void gf__graph_remove(gf__graph *graph, int index);
 /* Moves adds and activations into the store of the node before them where that
  * node has an epilogue and nothing else reads its output. */
 void gf__graph_fuse(gf__graph *graph);
+
+/* Lets convolutions do the work of the norms behind them in inference, where nothing else reads
+ * their output. After gf__graph_fuse. */
+void gf__graph_fold(gf__graph *graph);
 
 #endif

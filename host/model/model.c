@@ -3,33 +3,24 @@
 #include <stdlib.h>
 
 #include "base/random.h"
+#include "model/activations.h"
 #include "model/network_config.h"
 #include "model/parameters.h"
 
 /* The graph of the config's section, fused and planned, before anything is on the device. */
 static gf_status build_graph(gf_model *model, const gf__network_config *network,
                              const gf__model_options *options) {
-  gf_config *expanded;
-  GF_TRY(gf__network_config_expand(network, model->classes, &expanded));
-  const gf__value *list = network->graph;
-  if (expanded) list = gf__value_get(gf__config_root(expanded), "graph");
   gf__tensor *input = &model->graph.input;
   input->h = model->image.height;
   input->w = model->image.width;
   input->c = model->image.channels;
-  gf_status status = gf__graph_build(&model->graph, list, !options->no_loss);
-  if (status != GF_OK && expanded)
-    status = gf__fail(status, "the network of model.family does not fit images of %dx%d: %s",
-                      input->h, input->w, gf_error_message());
-  gf_config_free(&expanded);
-  if (status != GF_OK) return status;
+  GF_TRY(gf__network_build(&model->graph, network, model->classes, !options->no_loss));
   const gf__node *last = model->graph.nodes[model->graph.count - 1];
-  const gf__tensor *logits = options->no_loss ? &last->out : last->in[0];
-  if (!options->no_loss && (int)gf__tensor_size(logits) != model->classes)
-    return gf__fail(GF_ERROR_SHAPE,
-                    "the network's last layer '%s' gives %zu values and the data has %d classes",
-                    logits->name, gf__tensor_size(logits), model->classes);
-  if (gf__network_config_fuses(network)) gf__graph_fuse(&model->graph);
+  if (!options->no_loss) GF_TRY(gf__network_check_classes(last->in[0], model->classes));
+  if (gf__network_config_fuses(network)) {
+    gf__graph_fuse(&model->graph);
+    gf__graph_fold(&model->graph);
+  }
   return gf__plan_make(&model->plan, &model->graph, options->input_gradient);
 }
 
@@ -38,9 +29,22 @@ static size_t workspace_bytes(const gf_model *model, int batch) {
   for (int i = 0; i < model->graph.count; i++) {
     const gf__node *node = model->graph.nodes[i];
     size_t bytes = node->layer->workspace ? node->layer->workspace(node, model->device, batch) : 0;
+    size_t statistics = gf__activations_workspace(model, node);
+    if (statistics > bytes) bytes = statistics;
     if (bytes > most) most = bytes;
   }
   return most;
+}
+
+/* Of the largest weight (0) and bias (1) of convolutions that do the work of their norm. */
+static size_t folded_bytes(const gf_model *model, int which) {
+  size_t most = 0;
+  for (int i = 0; i < model->graph.count; i++) {
+    const gf__node *node = model->graph.nodes[i];
+    size_t count = which == 0 ? node->parameters[0].count : (size_t)node->out.c;
+    if (node->norm && count > most) most = count;
+  }
+  return most * sizeof(float);
 }
 
 static size_t saved_bytes(const gf_model *model, int batch) {
@@ -56,11 +60,11 @@ gf_memory gf__model_memory(const gf_model *model, int batch) {
   size_t images = (size_t)batch;
   return (gf_memory){
       .parameters = (2 * model->flat_floats + model->running_floats) * sizeof(float),
-      .activations =
-          images * gf__plan_floats(&model->plan) * sizeof(float) + saved_bytes(model, batch),
-      .input = images * (gf__tensor_size(&model->graph.input) * sizeof(float) + sizeof(int)) +
+      .activations = images * gf__plan_floats(&model->plan) * sizeof(float) +
+                     saved_bytes(model, batch) + gf__activations_bytes(model),
+      .input = images * (gf__tensor_size(&model->graph.input) * sizeof(float) + 2 * sizeof(int)) +
                GF__RESULT_SLOTS * 2 * sizeof(float),
-      .workspace = workspace_bytes(model, batch)};
+      .workspace = workspace_bytes(model, batch) + folded_bytes(model, 0) + folded_bytes(model, 1)};
 }
 
 size_t gf__memory_total(const gf_memory *memory) {
@@ -114,22 +118,30 @@ static gf_status allocate(gf_model *model) {
     if (bytes) GF_TRY(gf__buffer_new(&node->saved, device, bytes, node->name));
   }
   GF_TRY(gf__buffer_new(&model->graph.input.data, device, image_bytes, "images"));
-  GF_TRY(gf__buffer_new(&model->labels, device, images * sizeof(int), "labels"));
+  GF_TRY(gf__buffer_new(&model->labels, device, 2 * images * sizeof(int), "labels"));
   GF_TRY(gf__buffer_new(&model->results, device, GF__RESULT_SLOTS * 2 * sizeof(float), "losses"));
   GF_TRY(gf__buffer_new(&model->workspace, device, workspace_bytes(model, model->batch),
                         "the workspace of the layers"));
+  for (int i = 0; i < 2 && folded_bytes(model, i); i++)
+    GF_TRY(gf__buffer_new(&model->folded[i], device, folded_bytes(model, i), "folded weights"));
+  if (gf__activations_bytes(model))
+    GF_TRY(gf__buffer_new(&model->activation_moments, device, gf__activations_bytes(model),
+                          "statistics of activations"));
   GF_TRY(gf__upload_new(&model->image_upload, device, image_bytes));
-  return gf__upload_new(&model->label_upload, device, images * sizeof(int));
+  return gf__upload_new(&model->label_upload, device, 2 * images * sizeof(int));
 }
 
-static gf_status choose_algorithms(gf_model *model, const gf__network_config *network) {
+static gf_status choose_algorithms(gf_model *model, const gf__network_config *network,
+                                   const gf__model_options *options) {
   gf__tuning *tuning;
   const char *force = network->algorithm ? gf__algorithm_words[network->algorithm] : NULL;
   gf_status status = gf__tuning_open(&tuning, model->device, (gf__tune)network->tune, force);
+  if (status == GF_OK && options->algorithms) gf__tuning_prefer(tuning, options->algorithms);
   for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
     gf__node *node = model->graph.nodes[i];
     if (node->layer->open) status = node->layer->open(node, tuning, model->batch);
   }
+  if (status == GF_OK) status = gf__tuning_choices(tuning, &model->algorithms);
   gf__tuning_close(&tuning);
   return status;
 }
@@ -139,8 +151,9 @@ static gf_status open_model(gf_model *model, const gf_config *config,
   gf__network_config network;
   GF_TRY(gf__network_config_read(&network, config));
   model->initialisation = (gf__initialisation)network.initialisation;
+  model->orthogonal_gain = network.orthogonal_gain;
   gf_status status = build_graph(model, &network, options);
-  if (status == GF_OK) status = choose_algorithms(model, &network);
+  if (status == GF_OK) status = choose_algorithms(model, &network, options);
   gf__network_config_free(&network);
   if (status != GF_OK) return status;
   GF_TRY(gf__parameters_collect(model));
@@ -149,7 +162,11 @@ static gf_status open_model(gf_model *model, const gf_config *config,
   model->pass = (gf__pass){.device = model->device,
                            .workspace = model->workspace,
                            .labels = model->labels,
-                           .results = model->results};
+                           .results = model->results,
+                           .label_share = 1,
+                           .label_smoothing = network.label_smoothing,
+                           .companion_weight = network.companion_weight};
+  model->companion_weight = network.companion_weight;
   gf__random_key(seed, GF__STREAM_DROPOUT, model->pass.dropout_key);
   return gf__model_initialise(model, seed);
 }
@@ -188,12 +205,20 @@ void gf_model_free(gf_model **model_pointer) {
   gf__buffer_free(&model->labels);
   gf__buffer_free(&model->results);
   gf__buffer_free(&model->workspace);
+  for (int i = 0; i < 2; i++) gf__buffer_free(&model->folded[i]);
+  gf__buffer_free(&model->activation_moments);
   gf__graph_free(&model->graph);
+  free(model->algorithms);
   free(model);
   *model_pointer = NULL;
 }
 
 gf_status gf__model_upload(gf_model *model, const float *images, const int *labels, int count) {
+  return gf__model_upload_mixed(model, images, labels, count, 1);
+}
+
+gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int *labels, int count,
+                                 double share) {
   if (count < 1 || count > model->batch)
     return gf__fail(GF_ERROR_ARGUMENT, "%d images for a network made for batches of %d", count,
                     model->batch);
@@ -201,26 +226,40 @@ gf_status gf__model_upload(gf_model *model, const float *images, const int *labe
   size_t bytes = (size_t)count * gf__tensor_size(&model->graph.input) * sizeof(float);
   GF_TRY(gf__upload_send(model->image_upload, model->graph.input.data, bytes, images));
   model->pass.labels = labels ? model->labels : NULL;
+  model->pass.label_share = share;
   if (!labels) return GF_OK;
-  return gf__upload_send(model->label_upload, model->labels, (size_t)count * sizeof(int), labels);
+  size_t label_bytes = (size_t)(share < 1 ? 2 * count : count) * sizeof(int);
+  return gf__upload_send(model->label_upload, model->labels, label_bytes, labels);
 }
 
 gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
   model->pass.training = training;
   model->pass.slot = slot;
-  for (int i = 0; i < model->graph.count; i++)
-    GF_TRY(model->graph.nodes[i]->layer->forward(model->graph.nodes[i], &model->pass));
+  /* Statistics are of every layer's own output. */
+  bool inference = !training && !model->takes_activation_statistics;
+  for (int i = 0; i < 2; i++) model->pass.folded[i] = inference ? model->folded[i] : NULL;
+  int channel = 0;
+  for (int i = 0; i < model->graph.count; i++) {
+    gf__node *node = model->graph.nodes[i];
+    if (inference && node->trains_only) continue;
+    GF_TRY(node->layer->forward(node, &model->pass));
+    if (model->takes_activation_statistics) GF_TRY(gf__activations_queue(model, node, &channel));
+  }
+  model->has_activation_statistics |= model->takes_activation_statistics;
   return GF_OK;
 }
 
 gf_status gf__model_queue_backward(gf_model *model) {
   for (int i = model->graph.count - 1; i >= 0; i--) {
     gf__node *node = model->graph.nodes[i];
-    bool is_loss = node->layer == &gf__layer_softmax_cross_entropy;
-    if (is_loss || node->out.grad) GF_TRY(node->layer->backward(node, &model->pass));
+    if (gf__node_is_loss(node) || node->out.grad) GF_TRY(node->layer->backward(node, &model->pass));
   }
   model->pass.step++;
   return GF_OK;
+}
+
+void gf__model_weigh_companions(gf_model *model, double share) {
+  model->pass.companion_weight = share * model->companion_weight;
 }
 
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) {

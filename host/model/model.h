@@ -7,12 +7,14 @@
 #include "model/graph.h"
 #include "model/plan.h"
 
-enum { GF__RESULT_SLOTS = 256 };
+/* The last one is that of a batch's part. */
+enum { GF__RESULT_SLOTS = 256, GF__PART_SLOT = GF__RESULT_SLOTS - 1 };
 
 typedef enum gf__initialisation {
   GF__UNIFORM_FAN_IN, /* U(+-1/sqrt(fan_in)), PyTorch's default: the report's */
   GF__HE,             /* N(0, 2/fan_in): He et al., 2015; biases 0 */
-  GF__XAVIER          /* U(+-sqrt(6/(fan_in + fan_out))): Glorot and Bengio, 2010; biases 0 */
+  GF__XAVIER,         /* U(+-sqrt(6/(fan_in + fan_out))): Glorot and Bengio, 2010; biases 0 */
+  GF__ORTHOGONAL      /* gain * Q of a Gaussian matrix: Saxe et al., 2014; biases 0 */
 } gf__initialisation;
 
 struct gf_model {
@@ -27,15 +29,24 @@ struct gf_model {
   size_t flat_floats, running_floats;
   gf__buffer *weights, *gradients, *running;
   gf__buffer *workspace, *labels, *results;
+  gf__buffer
+      *folded[2]; /* in inference: a convolution's weight and bias with its norm's; or NULL */
   gf__upload *image_upload, *label_upload;
   gf__initialisation initialisation;
+  char *algorithms; /* that convolutions take, as JSON */
+  double orthogonal_gain, companion_weight;
   gf__pass pass;
+  /* Statistics of activations: forward passes take them while this is set. */
+  bool takes_activation_statistics, has_activation_statistics;
+  gf__buffer *activation_moments; /* of every channel that is measured; or NULL */
 };
 
 /* What gf_model_open decides and tests may decide otherwise. */
 typedef struct gf__model_options {
   bool no_loss;        /* the output's gradient comes from outside */
   bool input_gradient; /* wanted as well */
+  const char
+      *algorithms; /* that convolutions are to take, as gf_model.algorithms had them; or NULL */
 } gf__model_options;
 
 gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *config,
@@ -51,10 +62,23 @@ size_t gf__memory_total(const gf_memory *memory);
 /* The steps of gf_model_forward and gf_model_backward, without waiting: */
 gf_status gf__model_upload(gf_model *model, const float *images, const int *labels,
                            int count) GF_MUST_USE;
+/* With labels (2, count): the target of an image is share of its first label and the rest of its
+ * second one. With a share of 1 labels are count. */
+gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int *labels, int count,
+                                 double share) GF_MUST_USE;
 /* The sums of the losses and of the hits go to slot of model->results. */
 gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) GF_MUST_USE;
 gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
+/* From here on companion losses have a share of model.companion_weight; 1 at first. */
+void gf__model_weigh_companions(gf_model *model, double share);
 /* Reads slots first to first + count - 1: sums of losses and numbers of hits, in turn. Waits. */
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) GF_MUST_USE;
+
+/* Layers whose activations are measured, from the input to the output: whatever is stored by a
+ * convolution, a linear layer, a norm or an activation. */
+int gf__model_activation_count(const gf_model *model);
+/* Their statistics in the last forward pass with model->takes_activation_statistics, a row each.
+ * Waits. */
+gf_status gf__model_read_activations(gf_model *model, gf_activation *out) GF_MUST_USE;
 
 #endif

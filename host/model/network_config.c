@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const gf__family *const gf__families[] = {&gf__family_vgg_stages, NULL};
+const gf__family *const gf__families[] = {&gf__family_vgg_stages, &gf__family_resnet_cifar,
+                                          &gf__family_resnet_imagenet, &gf__family_multi_scale,
+                                          NULL};
 
 /* The rows of the tables, as words for a choice. */
-static const char *const families[] = {"vgg_stages", "none", NULL};
-enum { FAMILY_NONE = 1 };
-static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", NULL};
+static const char *const families[] = {"vgg_stages",  "resnet_cifar", "resnet_imagenet",
+                                       "multi_scale", "none",         NULL};
+enum { FAMILY_NONE = 4 };
+static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", "orthogonal", NULL};
 const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct", "tiled",
                                            "winograd2", "winograd4", NULL};
 static const char *const tunes[] = {"off", "fast", "full", NULL}; /* as gf__tune */
@@ -21,6 +24,16 @@ static const gf__key keys[] = {
      "instead of a family: the list of nodes"},
     {"initialisation", GF__KEY_CHOICE, offsetof(gf__network_config, initialisation),
      "uniform_fan_in", 0, 0, initialisations, "how weights begin"},
+    {"orthogonal_gain", GF__KEY_FLOAT, offsetof(gf__network_config, orthogonal_gain), "1", 0, 1e3,
+     NULL, "orthogonal: times the weights; 1.41421 keeps the size through ReLU"},
+    {"label_smoothing", GF__KEY_FLOAT, offsetof(gf__network_config, label_smoothing), "0", 0,
+     0.999999, NULL, "in training, share of the target given to all classes alike"},
+    {"companions", GF__KEY_ANY, offsetof(gf__network_config, companions), "", 0, 0, NULL,
+     "list of layers that get a classifier and a loss in training (Lee et al., 2015)"},
+    {"companion_loss", GF__KEY_CHOICE, offsetof(gf__network_config, companion_loss),
+     "softmax_cross_entropy", 0, 0, gf__companion_losses, "of the companions"},
+    {"companion_weight", GF__KEY_FLOAT, offsetof(gf__network_config, companion_weight), "0.3", 0,
+     1e3, NULL, "of their losses in the first epoch; it falls to 0 in equal steps"},
     {"algorithm", GF__KEY_CHOICE, offsetof(gf__network_config, algorithm), "auto", 0, 0,
      gf__algorithm_words, "of convolutions, where it takes their shape"},
     {"tune", GF__KEY_CHOICE, offsetof(gf__network_config, tune), "off", 0, 0, tunes,
@@ -43,8 +56,7 @@ gf_status gf__network_config_read(gf__network_config *out, const gf_config *conf
   const gf__value *root = gf__config_root(config), *section = gf__value_get(root, "model");
   if (!section)
     return gf__fail(GF_ERROR_CONFIG,
-                    "%s: the config has no section 'model'; give it a family (vgg_stages) or a "
-                    "graph",
+                    "%s: the config has no section 'model'; give it a family or a graph",
                     root->place);
   const gf__family *family = find_family(section);
   gf__key_group groups[2] = {{keys, KEYS, out}};
@@ -56,7 +68,9 @@ gf_status gf__network_config_read(gf__network_config *out, const gf_config *conf
   }
   gf_status status = gf__keys_read_groups(section, "model", groups, group_count);
   if (status == GF_OK && (out->graph != NULL) == (out->family != FAMILY_NONE))
-    status = gf__value_fail(section, "model needs either a family (vgg_stages) or a graph");
+    status = gf__value_fail(section, "model needs either a family or a graph");
+  if (status == GF_OK && family && family->check)
+    status = family->check(section, out->family_options);
   if (status != GF_OK) gf__network_config_free(out);
   return status;
 }
@@ -85,6 +99,10 @@ gf_status gf__network_config_expand(const gf__network_config *network, int class
 void gf__network_config_write(gf__text *out, const gf__network_config *network) {
   gf__text_add(out, "model:\n");
   gf__keys_write(out, 2, keys, KEYS, network);
+  if (network->companions) {
+    gf__text_add(out, "  companions:\n");
+    gf__value_write(out, 4, network->companions);
+  }
   if (network->family != FAMILY_NONE) {
     const gf__family *family = gf__families[network->family];
     gf__keys_write(out, 2, family->keys, family->key_count, network->family_options);

@@ -3,11 +3,16 @@
 #define GF_MODEL_NETWORK_CONFIG_H
 
 #include "model/families.h"
+#include "model/graph.h"
 
 typedef struct gf__network_config {
   int family;             /* index in gf__families, or behind its end for a graph */
   const gf__value *graph; /* of the config, or NULL */
   int initialisation, algorithm, tune, fuse;
+  double orthogonal_gain, label_smoothing;
+  const gf__value *companions; /* of the config, or NULL */
+  int companion_loss;          /* index in gf__companion_losses */
+  double companion_weight;
   void *family_options; /* of the family, or NULL */
 } gf__network_config;
 
@@ -22,6 +27,11 @@ bool gf__network_config_fuses(const gf__network_config *network);
  * *out is NULL where the config has a graph of its own. */
 gf_status gf__network_config_expand(const gf__network_config *network, int classes,
                                     gf_config **out) GF_MUST_USE;
+/* Builds the graph of the section for a number of classes and images of graph->input's shape.
+ * With loss, the loss ends it. network_graph.c */
+gf_status gf__network_build(gf__graph *graph, const gf__network_config *network, int classes,
+                            bool loss) GF_MUST_USE;
+gf_status gf__network_check_classes(const gf__tensor *logits, int classes) GF_MUST_USE;
 /* Appends the lines of the resolved section. */
 void gf__network_config_write(gf__text *out, const gf__network_config *network);
 /* Appends the tables of keys for help. */

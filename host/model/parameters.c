@@ -1,10 +1,9 @@
-/* The parameters of a network: where they lie, how they begin, and their way
- * between the layouts of the API and of the device. */
-#include <math.h>
+/* The parameters of a network: where they lie, and their way between the layouts
+ * of the API and of the device. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "model/model.h"
 #include "model/parameters.h"
 
@@ -89,58 +88,6 @@ static void from_device(const gf__parameter *p, const float *from, float *to) {
       for (size_t rs = 0; rs < d[2] * d[3]; rs++) to[at++] = from[(rs * d[1] + c) * d[0] + k];
 }
 
-/* Uniform in +-bound. */
-static void fill_uniform(float *out, size_t count, double bound, uint64_t seed, uint32_t tensor) {
-  for (size_t i = 0; i < count; i++) {
-    gf__random4 r = gf__random(seed, GF__STREAM_WEIGHTS, tensor, (uint32_t)(i / 4), 0);
-    out[i] = (float)((2.0 * gf__random_float(r.v[i % 4]) - 1.0) * bound);
-  }
-}
-
-/* Normal by Box and Muller, 1958. */
-static void fill_normal(float *out, size_t count, double deviation, uint64_t seed,
-                        uint32_t tensor) {
-  const double two_pi = 6.283185307179586;
-  for (size_t i = 0; i < count; i++) {
-    gf__random4 r = gf__random(seed, GF__STREAM_WEIGHTS, tensor, (uint32_t)i, 0);
-    double u = 1.0 - (double)gf__random_float(r.v[0]), v = (double)gf__random_float(r.v[1]);
-    out[i] = (float)(deviation * sqrt(-2.0 * log(u)) * cos(two_pi * v));
-  }
-}
-
-static void fill_constant(float *out, size_t count, float value) {
-  for (size_t i = 0; i < count; i++) out[i] = value;
-}
-
-static void fill(const gf_model *model, const gf__parameter *p, uint64_t seed, uint32_t tensor,
-                 float *out) {
-  double fan_in = p->fan_in, fan_out = p->fan_out;
-  bool uniform = model->initialisation == GF__UNIFORM_FAN_IN;
-  if (p->fill == GF__FILL_ONE)
-    fill_constant(out, p->count, 1);
-  else if (p->fill == GF__FILL_ZERO || (p->fill == GF__FILL_FAN_IN && !uniform))
-    fill_constant(out, p->count, 0);
-  else if (uniform)
-    fill_uniform(out, p->count, 1 / sqrt(fan_in), seed, tensor);
-  else if (model->initialisation == GF__HE)
-    fill_normal(out, p->count, sqrt(2 / fan_in), seed, tensor);
-  else
-    fill_uniform(out, p->count, sqrt(6 / (fan_in + fan_out)), seed, tensor);
-}
-
-gf_status gf__model_initialise(gf_model *model, unsigned long long seed) {
-  for (int i = 0; i < model->parameter_count; i++) {
-    size_t bytes = model->parameters[i]->count * sizeof(float);
-    float *values = malloc(bytes);
-    if (!values) return gf__fail_host_memory(bytes);
-    fill(model, model->parameters[i], seed, (uint32_t)i, values);
-    gf_status status = gf_model_write_parameter(model, i, values);
-    free(values);
-    GF_TRY(status);
-  }
-  return GF_OK;
-}
-
 int gf_model_parameter_count(const gf_model *model) { return model->parameter_count; }
 
 gf_parameter gf_model_parameter(const gf_model *model, int index) {
@@ -167,36 +114,53 @@ static gf_status check_index(const gf_model *model, int index) {
                   model->parameter_count);
 }
 
-static gf_status read(const gf__parameter *p, gf__buffer *buffer, float *out) {
+gf_status gf__parameter_tensor(const gf__parameter *p, const char *prefix, gf__named_tensor *out) {
+  *out = (gf__named_tensor){
+      .dim_count = p->dim_count, .count = p->count, .values = malloc(p->count * sizeof(float))};
+  snprintf(out->name, sizeof out->name, "%s%s", prefix, p->name);
+  memcpy(out->dims, p->dims, sizeof out->dims);
+  return out->values ? GF_OK : gf__fail_host_memory(p->count * sizeof(float));
+}
+
+gf_status gf__parameter_read(const gf__parameter *p, gf__buffer *flat, float *out) {
   size_t bytes = p->count * sizeof(float);
   float *values = malloc(bytes);
   if (!values) return gf__fail_host_memory(bytes);
-  gf_status status = gf__buffer_read(buffer, 0, bytes, values);
+  gf_status status = gf__buffer_read(flat, p->offset * sizeof(float), bytes, values);
   if (status == GF_OK) from_device(p, values, out);
   free(values);
   return status;
 }
 
+gf_status gf__parameter_write(const gf__parameter *p, gf__buffer *flat, const float *values) {
+  size_t bytes = p->count * sizeof(float);
+  float *ordered = malloc(bytes);
+  if (!ordered) return gf__fail_host_memory(bytes);
+  to_device(p, values, ordered);
+  gf_status status = gf__buffer_write(flat, p->offset * sizeof(float), bytes, ordered);
+  free(ordered);
+  return status;
+}
+
+static gf__buffer *flat_of(const gf_model *model, const gf__parameter *p) {
+  return p->trainable ? model->weights : model->running;
+}
+
 gf_status gf_model_read_parameter(gf_model *model, int index, float *out) {
   GF_TRY(check_index(model, index));
-  return read(model->parameters[index], model->parameters[index]->data, out);
+  const gf__parameter *p = model->parameters[index];
+  return gf__parameter_read(p, flat_of(model, p), out);
 }
 
 gf_status gf_model_read_gradient(gf_model *model, int index, float *out) {
   GF_TRY(check_index(model, index));
   if (!model->parameters[index]->trainable)
     return gf__fail(GF_ERROR_ARGUMENT, "%s has no gradient", model->parameters[index]->name);
-  return read(model->parameters[index], model->parameters[index]->grad, out);
+  return gf__parameter_read(model->parameters[index], model->gradients, out);
 }
 
 gf_status gf_model_write_parameter(gf_model *model, int index, const float *values) {
   GF_TRY(check_index(model, index));
   const gf__parameter *p = model->parameters[index];
-  size_t bytes = p->count * sizeof(float);
-  float *ordered = malloc(bytes);
-  if (!ordered) return gf__fail_host_memory(bytes);
-  to_device(p, values, ordered);
-  gf_status status = gf__buffer_write(p->data, 0, bytes, ordered);
-  free(ordered);
-  return status;
+  return gf__parameter_write(p, flat_of(model, p), values);
 }

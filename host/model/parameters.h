@@ -2,10 +2,20 @@
 #define GF_MODEL_PARAMETERS_H
 
 #include "model/model.h"
+#include "model/safetensors.h"
 
 /* Lists the nodes' parameters and gives each its place in the flat buffers. */
 gf_status gf__parameters_collect(gf_model *model) GF_MUST_USE;
 gf_status gf__parameters_allocate(gf_model *model) GF_MUST_USE;
 void gf__parameters_free(gf_model *model);
+
+/* A tensor of the parameter's dims with room for its values, named after it behind the prefix. */
+gf_status gf__parameter_tensor(const gf__parameter *p, const char *prefix,
+                               gf__named_tensor *out) GF_MUST_USE;
+/* One tensor between a flat buffer that is laid out like the parameters (they themselves, their
+ * gradients, an optimizer's state) and PyTorch's order of dims, p->count floats. */
+gf_status gf__parameter_read(const gf__parameter *p, gf__buffer *flat, float *out) GF_MUST_USE;
+gf_status gf__parameter_write(const gf__parameter *p, gf__buffer *flat,
+                              const float *values) GF_MUST_USE;
 
 #endif

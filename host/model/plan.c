@@ -19,10 +19,6 @@ typedef struct planner {
   int *shares;       /* of the gradient, still to come in backward */
 } planner;
 
-static bool is_loss(const gf__node *node) {
-  return node->layer == &gf__layer_softmax_cross_entropy;
-}
-
 static int backward_time(const planner *p, int node) { return 2 * p->graph->count - 1 - node; }
 
 static gf__tensor *tensor_at(gf__graph *graph, int index) {
@@ -40,8 +36,9 @@ static void plan_data(planner *p) {
   for (int i = 0; i < graph->count; i++) {
     gf__node *node = graph->nodes[i];
     life *own = &p->data[node->out.index];
-    *own = (life){.floats = is_loss(node) ? 0 : gf__tensor_size(&node->out),
-                  .start = i,
+    *own = (life){.floats = gf__node_is_loss(node) ? 0 : gf__tensor_size(&node->out),
+                  /* In inference the convolution before it stores what a folded norm would. */
+                  .start = node->is_folded ? node->in[0]->index - 1 : i,
                   .end = i,
                   .slot = &node->out.data_slot};
     /* The network's output can be read after a pass. */
@@ -50,7 +47,7 @@ static void plan_data(planner *p) {
     for (int k = 0; k < node->in_count; k++) {
       life *in = &p->data[node->in[k]->index];
       extend(in, i);
-      if (is_loss(node)) in->end = last;
+      if (gf__node_is_loss(node) && i + 1 == graph->count) in->end = last;
       bool is_addend = node->has_addend && k == node->in_count - 1;
       if (node->layer->backward_reads_input && !is_addend) extend(in, backward_time(p, i));
       /* The last share of the gradient is masked by the activation's output. */
@@ -116,7 +113,7 @@ static void plan_gradients(planner *p) {
   gf__graph *graph = p->graph;
   gf__node *last = graph->nodes[graph->count - 1];
   /* Without a loss the gradient of the output comes from outside. */
-  if (!is_loss(last))
+  if (!gf__node_is_loss(last))
     p->grad[last->out.index] = (life){.floats = gf__tensor_size(&last->out),
                                       .start = graph->count,
                                       .end = 2 * graph->count,

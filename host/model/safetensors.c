@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <sha256.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,26 +33,54 @@ static void add_float(gf__text *out, float value) {
   gf__text_add_bytes(out, bytes, sizeof bytes);
 }
 
-gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count) {
-  json_t *header = json_object();
-  json_object_set_new(header, "__metadata__", json_pack("{s:s}", "format", "pt"));
+/* Over the text that the file carries and the bytes of its tensors. */
+static void checksum(const char *metadata, const void *data, size_t size,
+                     char out[SHA256_DIGEST_STRING_LENGTH]) {
+  SHA2_CTX context;
+  SHA256Init(&context);
+  SHA256Update(&context, (const uint8_t *)metadata, strlen(metadata));
+  SHA256Update(&context, data, size);
+  SHA256End(&context, out);
+}
+
+static json_t *describe_all(const gf__named_tensor *tensors, size_t count, const char *metadata,
+                            const gf__text *data) {
+  json_t *header = json_object(), *notes = json_pack("{s:s}", "format", "pt");
+  if (metadata) {
+    char digest[SHA256_DIGEST_STRING_LENGTH];
+    checksum(metadata, data->data, data->size, digest);
+    json_object_set_new(notes, "gradflow", json_string(metadata));
+    json_object_set_new(notes, "sha256", json_string(digest));
+  }
+  json_object_set_new(header, "__metadata__", notes);
   size_t offset = 0;
   for (size_t i = 0; i < count; i++) {
     json_object_set_new(header, tensors[i].name, describe(&tensors[i], offset));
     offset += tensors[i].count * sizeof(float);
   }
-  char *json = json_dumps(header, JSON_COMPACT);
-  json_decref(header);
-  if (!json) return gf__fail_host_memory(offset);
-  gf__text file = {0};
-  size_t length = strlen(json), padded = (length + 7) / 8 * 8;
-  add_u64(&file, padded);
-  gf__text_add(&file, "%s%*s", json, (int)(padded - length), "");
-  free(json);
+  return header;
+}
+
+gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count,
+                                const char *metadata) {
+  gf__text data = {0}, file = {0};
   for (size_t i = 0; i < count; i++)
-    for (size_t k = 0; k < tensors[i].count; k++) add_float(&file, tensors[i].values[k]);
-  gf_status status = gf__text_status(&file);
+    for (size_t k = 0; k < tensors[i].count; k++) add_float(&data, tensors[i].values[k]);
+  gf_status status = gf__text_status(&data);
+  json_t *header = status == GF_OK ? describe_all(tensors, count, metadata, &data) : NULL;
+  char *json = header ? json_dumps(header, JSON_COMPACT) : NULL;
+  json_decref(header);
+  if (status == GF_OK && !json) status = gf__fail_host_memory(data.size);
+  if (status == GF_OK) {
+    size_t length = strlen(json), padded = (length + 7) / 8 * 8;
+    add_u64(&file, padded);
+    gf__text_add(&file, "%s%*s", json, (int)(padded - length), "");
+    gf__text_add_bytes(&file, data.data, data.size);
+    status = gf__text_status(&file);
+  }
   if (status == GF_OK) status = gf__file_write(path, file.data, file.size);
+  free(json);
+  gf__text_free(&data);
   gf__text_free(&file);
   return status;
 }
@@ -115,24 +144,75 @@ static gf_status read_tensors(const char *path, json_t *header, const unsigned c
   return status;
 }
 
-gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size_t count) {
+/* A file in memory: its header, and the bytes of its tensors. */
+typedef struct content {
   char *file;
+  json_t *header;
+  const unsigned char *data;
+  size_t size; /* of data */
+} content;
+
+static void free_content(content *c) {
+  json_decref(c->header);
+  free(c->file);
+}
+
+/* Free the result even after a failure. */
+static gf_status read_content(const char *path, content *out) {
   size_t size;
-  GF_TRY(gf__file_read(path, &file, &size));
-  const unsigned char *bytes = (const unsigned char *)file;
+  *out = (content){0};
+  GF_TRY(gf__file_read(path, &out->file, &size));
+  const unsigned char *bytes = (const unsigned char *)out->file;
   uint64_t length = 0;
   for (int i = 0; i < 8 && size >= 8; i++) length |= (uint64_t)bytes[i] << (8 * i);
-  json_t *header = NULL;
   json_error_t error = {.text = "its header is cut off"};
   static const char not_an_object[] = "its header is not a JSON object";
   if (size >= 8 && length <= size - 8 && length <= LONGEST_HEADER)
-    header = json_loadb(file + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-  gf_status status = json_is_object(header)
-                         ? read_tensors(path, header, bytes + 8 + length, size - 8 - (size_t)length,
-                                        tensors, count)
-                         : gf__fail(GF_ERROR_DATA, "%s is not a safetensors file (%zu bytes): %s",
-                                    path, size, header ? not_an_object : error.text);
-  json_decref(header);
-  free(file);
+    out->header = json_loadb(out->file + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+  if (!json_is_object(out->header))
+    return gf__fail(GF_ERROR_DATA, "%s is not a safetensors file (%zu bytes): %s", path, size,
+                    out->header ? not_an_object : error.text);
+  out->data = bytes + 8 + length;
+  out->size = size - 8 - (size_t)length;
+  return GF_OK;
+}
+
+gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size_t count) {
+  content c;
+  gf_status status = read_content(path, &c);
+  if (status == GF_OK) status = read_tensors(path, c.header, c.data, c.size, tensors, count);
+  free_content(&c);
   return status;
+}
+
+static gf_status check_metadata(const char *path, const content *c, char **out) {
+  char digest[SHA256_DIGEST_STRING_LENGTH];
+  const json_t *notes = json_object_get(c->header, "__metadata__");
+  const char *text = json_string_value(json_object_get(notes, "gradflow"));
+  const char *expected = json_string_value(json_object_get(notes, "sha256"));
+  if (!text || !expected)
+    return gf__fail(GF_ERROR_DATA, "%s is not a checkpoint of a run: it has weights alone", path);
+  checksum(text, c->data, c->size, digest);
+  if (strcmp(digest, expected) != 0)
+    return gf__fail(GF_ERROR_DATA, "%s is damaged: its SHA-256 is %s and not %s", path, digest,
+                    expected);
+  size_t size = strlen(text) + 1;
+  *out = malloc(size);
+  if (!*out) return gf__fail_host_memory(size);
+  memcpy(*out, text, size);
+  return GF_OK;
+}
+
+gf_status gf__safetensors_metadata(const char *path, char **out) {
+  content c;
+  *out = NULL;
+  gf_status status = read_content(path, &c);
+  if (status == GF_OK) status = check_metadata(path, &c, out);
+  free_content(&c);
+  return status;
+}
+
+void gf__named_tensors_free(gf__named_tensor *tensors, size_t count) {
+  for (size_t i = 0; tensors && i < count; i++) free(tensors[i].values);
+  free(tensors);
 }

@@ -6,18 +6,26 @@
 #include "base/text.h"
 
 typedef struct gf__named_tensor {
-  const char *name;
+  char name[128];
   int dims[4], dim_count;
   size_t count; /* floats */
   float *values;
 } gf__named_tensor;
 
-gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors,
-                                size_t count) GF_MUST_USE;
+/* metadata, if not NULL, is a text that the file carries with a checksum over it and the tensors
+ * (in "__metadata__": "gradflow" and "sha256"). */
+gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count,
+                                const char *metadata) GF_MUST_USE;
 /* Fills the values of the tensors, which have names, dims and room, from a
  * file. Every tensor that is missing, extra or misshapen is named in the one
  * message; then no values are to be used. */
 gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors,
                                size_t count) GF_MUST_USE;
+/* The text that a file carries, once its checksum has been found right. The caller frees *out.
+ * GF_ERROR_DATA for a file without one, or with another checksum. */
+gf_status gf__safetensors_metadata(const char *path, char **out) GF_MUST_USE;
+
+/* Frees the values and the array; NULL is fine. */
+void gf__named_tensors_free(gf__named_tensor *tensors, size_t count);
 
 #endif

@@ -1,21 +1,20 @@
 /* The networks of the study: stages of 3x3 convolutions of one width, each
  * closed by a reduction that halves the image. */
-#include <stdio.h>
-
 #include "model/families.h"
 
 enum { SHORTCUT_NONE, SHORTCUT_IDENTITY };
 enum { NORM_NONE, NORM_ENTRY, NORM_EVERY };
+enum { NORM_BEFORE, NORM_AFTER };
 
 typedef struct vgg_stages {
   int stages, blocks_per_stage, filters;
-  int shortcut, norm, activation;
+  int shortcut, norm, norm_position, activation;
   double slope;
 } vgg_stages;
 
 static const char *const shortcuts[] = {"none", "identity", NULL};
 static const char *const norms[] = {"none", "entry", "every", NULL};
-static const char *const activations[] = {"leaky_relu", "relu", "tanh", "sigmoid", NULL};
+static const char *const positions[] = {"before", "after", NULL};
 
 static const gf__key keys[] = {
     {"stages", GF__KEY_INT, offsetof(vgg_stages, stages), "3", 1, 8, NULL,
@@ -28,8 +27,10 @@ static const gf__key keys[] = {
      "identity: residual blocks (He et al., 2015)"},
     {"norm", GF__KEY_CHOICE, offsetof(vgg_stages, norm), "entry", 0, 0, norms,
      "batch norm after no, the first, or every convolution"},
+    {"norm_position", GF__KEY_CHOICE, offsetof(vgg_stages, norm_position), "before", 0, 0,
+     positions, "of a batch norm: before or after the activation"},
     {"activation", GF__KEY_CHOICE, offsetof(vgg_stages, activation), "leaky_relu", 0, 0,
-     activations, "after every convolution"},
+     gf__family_activations, "after every convolution"},
     {"slope", GF__KEY_FLOAT, offsetof(vgg_stages, slope), "0.01", 0, 1, NULL,
      "of leaky_relu for negative values"},
 };
@@ -39,66 +40,69 @@ typedef struct writer {
   const vgg_stages *options;
 } writer;
 
-/* conv2d PREFIXconvSUFFIX of PREFIXinput, or of the node before if input is "",
- * and, where the options say so, its batch norm. */
-static void add_conv(const writer *w, const char *prefix, const char *suffix, const char *input,
-                     bool bias, bool norm) {
-  gf__text_add(w->out, "- {name: %sconv%s, type: conv2d", prefix, suffix);
-  if (*input) gf__text_add(w->out, ", input: %s%s", prefix, input);
-  gf__text_add(w->out, ", filters: %d, kernel: 3, padding: 1, bias: %s}\n", w->options->filters,
-               bias ? "true" : "false");
-  if (norm) gf__text_add(w->out, "- {name: %snorm%s, type: batch_norm}\n", prefix, suffix);
+/* The parts of a block, or of the entry: PREFIXconvSUFFIX, PREFIXnormSUFFIX, PREFIXactSUFFIX. */
+static gf__node_name name_of(const char *prefix, const char *part, const char *suffix) {
+  return gf__node_name_of("%s%s%s", prefix, part, suffix);
 }
 
-static void add_activation(const writer *w, const char *prefix, const char *suffix) {
-  const char *name = activations[w->options->activation];
-  gf__text_add(w->out, "- {name: %sact%s, type: %s", prefix, suffix, name);
-  if (w->options->activation == 0) gf__text_add(w->out, ", slope: %.9g", w->options->slope);
+/* A convolution, and its norm if that stands before the activation; returns the last of them. */
+static gf__node_name add_conv(const writer *w, const char *prefix, const char *suffix,
+                              const gf__node_name *input, bool bias, bool norm) {
+  gf__node_name conv = name_of(prefix, "conv", suffix), after = name_of(prefix, "norm", suffix);
+  gf__family_write_conv(w->out, conv, input, (gf__family_conv){w->options->filters, 3, 1, bias});
+  if (!norm || w->options->norm_position == NORM_AFTER) return conv;
+  gf__family_write_node(w->out, after, "batch_norm", NULL);
+  return after;
+}
+
+/* The activation, and the norm if that stands after it; returns the last of them. */
+static gf__node_name add_activation(const writer *w, const char *prefix, const char *suffix,
+                                    bool norm) {
+  gf__node_name act = name_of(prefix, "act", suffix), after = name_of(prefix, "norm", suffix);
+  int kind = w->options->activation;
+  gf__text_add(w->out, "- {name: %s, type: %s", act.text, gf__family_activations[kind]);
+  if (kind == 0) gf__text_add(w->out, ", slope: %.9g", w->options->slope);
   gf__text_add(w->out, "}\n");
+  if (!norm || w->options->norm_position == NORM_BEFORE) return act;
+  gf__family_write_node(w->out, after, "batch_norm", NULL);
+  return after;
+}
+
+static gf__node_name add_pool(const writer *w, const char *prefix, const char *name,
+                              gf__node_name input) {
+  gf__node_name pool = name_of(prefix, name, "");
+  gf__text_add(w->out, "- {name: %s, type: avg_pool, kernel: 2, input: %s}\n", pool.text,
+               input.text);
+  return pool;
 }
 
 /* y0 = conv(x), x1 = act(y0), y1 = conv(x1), out = act(y1 + x); a reduction
- * pools x1 and x first. before names x. */
-static void add_block(const writer *w, const char *prefix, const char *before, bool reduces) {
+ * pools x1 and x first. Norms of y0 and y1 or of x1 and out. Returns the name of out. */
+static gf__node_name add_block(const writer *w, const char *prefix, gf__node_name x, bool reduces) {
   const vgg_stages *o = w->options;
-  bool every = o->norm == NORM_EVERY, identity = o->shortcut == SHORTCUT_IDENTITY;
-  add_conv(w, prefix, "_0", "", reduces, every);
-  add_activation(w, prefix, "_0");
-  if (reduces) gf__text_add(w->out, "- {name: %spool, type: avg_pool, kernel: 2}\n", prefix);
+  bool norm = o->norm == NORM_EVERY, identity = o->shortcut == SHORTCUT_IDENTITY;
+  add_conv(w, prefix, "_0", &x, reduces, norm);
+  gf__node_name x1 = add_activation(w, prefix, "_0", norm);
+  if (reduces) x1 = add_pool(w, prefix, "pool", x1);
   /* Before conv_1, so that the sum can be fused into its store. */
-  if (identity && reduces)
-    gf__text_add(w->out, "- {name: %sshortcut, type: avg_pool, kernel: 2, input: %s}\n", prefix,
-                 before);
-  add_conv(w, prefix, "_1", reduces ? "pool" : "", reduces, every);
-  if (identity && reduces)
-    gf__text_add(w->out, "- {name: %sadd, type: add, input: [%s%s_1, %sshortcut]}\n", prefix,
-                 prefix, every ? "norm" : "conv", prefix);
-  else if (identity)
-    gf__text_add(w->out, "- {name: %sadd, type: add, input: [%s%s_1, %s]}\n", prefix, prefix,
-                 every ? "norm" : "conv", before);
-  add_activation(w, prefix, "_1");
+  if (identity && reduces) x = add_pool(w, prefix, "shortcut", x);
+  gf__node_name y1 = add_conv(w, prefix, "_1", &x1, reduces, norm);
+  if (identity) gf__family_write_add(w->out, name_of(prefix, "add", ""), y1, x);
+  return add_activation(w, prefix, "_1", norm);
 }
 
 static void write(gf__text *out, const void *options, int classes) {
   const vgg_stages *o = options;
   writer w = {out, o};
-  char prefix[48], before[64] = "input_act";
-  add_conv(&w, "input_", "", "", false, o->norm != NORM_NONE);
-  add_activation(&w, "input_", "");
-  for (int stage = 0; stage < o->stages; stage++)
-    for (int block = 0; block <= o->blocks_per_stage; block++) {
-      bool reduces = block == o->blocks_per_stage;
-      if (reduces)
-        snprintf(prefix, sizeof prefix, "reduction_%d_", stage);
-      else
-        snprintf(prefix, sizeof prefix, "block_%d_%d_", stage, block);
-      add_block(&w, prefix, before, reduces);
-      snprintf(before, sizeof before, "%sact_1", prefix);
-    }
-  gf__text_add(out,
-               "- {name: pool, type: global_avg_pool}\n"
-               "- {name: logit_linear, type: linear, outputs: %d}\n",
-               classes);
+  bool norm = o->norm != NORM_NONE;
+  add_conv(&w, "input_", "", NULL, false, norm);
+  gf__node_name x = add_activation(&w, "input_", "", norm);
+  for (int stage = 0; stage < o->stages; stage++) {
+    for (int block = 0; block < o->blocks_per_stage; block++)
+      x = add_block(&w, gf__node_name_of("block_%d_%d_", stage, block).text, x, false);
+    x = add_block(&w, gf__node_name_of("reduction_%d_", stage).text, x, true);
+  }
+  gf__family_write_logits(out, classes);
 }
 
 const gf__family gf__family_vgg_stages = {

@@ -80,3 +80,16 @@ gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm,
                    GF_BUFFER(norm->gamma), GF_BUFFER(dgamma), GF_BUFFER(dbeta), GF_BUFFER(dx),
                    GF_INT(rows), GF_INT(count), GF_EPILOGUE(epilogue));
 }
+
+gf_status gf__batch_norm_fold(gf_device *device, const gf__batch_norm *norm, size_t count,
+                              const gf__buffer *weight, const gf__buffer *bias,
+                              gf__buffer *folded_weight, gf__buffer *folded_bias) {
+  gf__kernel *kernel;
+  GF_TRY(get_kernel(device, norm->channels, "fold", &kernel));
+  gf__grid grid = gf__grid_flat(device, count);
+  grid.bytes = 8.0 * (double)count;
+  return GF_LAUNCH(kernel, grid, GF_BUFFER(weight), GF_BUFFER(bias), GF_BUFFER(norm->running_mean),
+                   GF_BUFFER(norm->running_variance), GF_BUFFER(norm->gamma), GF_BUFFER(norm->beta),
+                   GF_FLOAT(norm->eps), GF_BUFFER(folded_weight), GF_BUFFER(folded_bias),
+                   GF_INT((int)count));
+}

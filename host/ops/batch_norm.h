@@ -25,4 +25,11 @@ gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm,
                                   gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
                                   gf__buffer *workspace) GF_MUST_USE;
 
+/* What lets a convolution of count weights and channels filters do the work of the norm behind it
+ * in inference: weight gamma / deviation and beta + (bias - mean) gamma / deviation, by the
+ * running statistics. bias may be NULL. */
+gf_status gf__batch_norm_fold(gf_device *device, const gf__batch_norm *norm, size_t count,
+                              const gf__buffer *weight, const gf__buffer *bias,
+                              gf__buffer *folded_weight, gf__buffer *folded_bias) GF_MUST_USE;
+
 #endif

@@ -9,20 +9,36 @@ static gf__grid elements_grid(gf_device *device, int count, int operands) {
 }
 
 gf_status gf__adam_step(gf_device *device, const gf__optimizer_step *s, int t, double beta1,
-                        double beta2, double eps) {
+                        double beta2, double eps, bool decoupled) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "adam", ""));
+  double coupled = decoupled ? 0 : s->weight_decay;
+  double shrink = decoupled ? s->learning_rate * s->weight_decay : 0;
   return GF_LAUNCH(kernel, elements_grid(device, s->count, 7), GF_BUFFER(s->w),
                    GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_BUFFER(s->second),
-                   GF_INT(s->count), GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay),
+                   GF_INT(s->count), GF_FLOAT(s->learning_rate), GF_FLOAT(coupled),
+                   GF_FLOAT(shrink), GF_BUFFER(s->clip_scale), GF_FLOAT(s->clip_value),
                    GF_FLOAT(1 - beta1), GF_FLOAT(1 - beta2), GF_FLOAT(eps),
                    GF_FLOAT(1 / (1 - pow(beta1, t))), GF_FLOAT(1 / sqrt(1 - pow(beta2, t))));
 }
 
-gf_status gf__sgd_step(gf_device *device, const gf__optimizer_step *s, double momentum) {
+gf_status gf__sgd_step(gf_device *device, const gf__optimizer_step *s, double momentum,
+                       bool nesterov) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "sgd", ""));
   return GF_LAUNCH(kernel, elements_grid(device, s->count, 5), GF_BUFFER(s->w),
                    GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_INT(s->count),
-                   GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay), GF_FLOAT(momentum));
+                   GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay), GF_BUFFER(s->clip_scale),
+                   GF_FLOAT(s->clip_value), GF_FLOAT(momentum), GF_INT(nesterov));
+}
+
+gf_status gf__rmsprop_step(gf_device *device, const gf__optimizer_step *s, double alpha, double eps,
+                           double momentum) {
+  gf__kernel *kernel;
+  GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "rmsprop", ""));
+  return GF_LAUNCH(kernel, elements_grid(device, s->count, 7), GF_BUFFER(s->w),
+                   GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_BUFFER(s->second),
+                   GF_INT(s->count), GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay),
+                   GF_BUFFER(s->clip_scale), GF_FLOAT(s->clip_value), GF_FLOAT(1 - alpha),
+                   GF_FLOAT(eps), GF_FLOAT(momentum));
 }

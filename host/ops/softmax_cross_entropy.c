@@ -12,22 +12,24 @@ static gf_status get_kernel(gf_device *device, int classes, const char *name, gf
 enum { GROUP = 8 };
 
 gf_status gf__softmax_cross_entropy(gf_device *device, int n, int classes, const gf__buffer *logits,
-                                    const gf__buffer *labels, gf__buffer *per_image,
-                                    gf__buffer *results, int slot) {
+                                    gf__target target, gf__buffer *per_image, gf__buffer *results,
+                                    int slot) {
   gf__kernel *each, *sum;
   GF_TRY(get_kernel(device, classes, "softmax_cross_entropy", &each));
   GF_TRY(get_kernel(device, classes, "sum_losses", &sum));
   GF_TRY(GF_LAUNCH(each, gf__grid_groups(device, (size_t)n, GROUP), GF_BUFFER(logits),
-                   GF_BUFFER(labels), GF_BUFFER(per_image), GF_INT(n)));
+                   GF_BUFFER(target.labels), GF_FLOAT(target.share), GF_FLOAT(target.smoothing),
+                   GF_BUFFER(per_image), GF_INT(n)));
   return GF_LAUNCH(sum, gf__grid_single(1, 1, 1), GF_BUFFER(per_image), GF_BUFFER(results),
                    GF_INT(slot), GF_INT(n));
 }
 
 gf_status gf__softmax_cross_entropy_backward(gf_device *device, int n, int classes,
-                                             const gf__buffer *logits, const gf__buffer *labels,
+                                             const gf__buffer *logits, gf__target target,
                                              gf__buffer *dlogits, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, classes, "softmax_cross_entropy_backward", &kernel));
   return GF_LAUNCH(kernel, gf__grid_groups(device, (size_t)n, GROUP), GF_BUFFER(logits),
-                   GF_BUFFER(labels), GF_BUFFER(dlogits), GF_INT(n), GF_EPILOGUE(epilogue));
+                   GF_BUFFER(target.labels), GF_FLOAT(target.share), GF_FLOAT(target.smoothing),
+                   GF_BUFFER(dlogits), GF_INT(n), GF_EPILOGUE(epilogue));
 }

@@ -36,6 +36,15 @@ void gf__table_add(gf__table *table, const char *format, ...) __attribute__((for
  * no less than 8. GF_ERROR_ARGUMENT for a last row that is not whole. */
 gf_status gf__table_text(const gf__table *table, int width, gf__text *out) GF_MUST_USE;
 
+/* The same as files have it: RFC 4180 CSV, a Markdown table, a LaTeX tabular (booktabs), with
+ * what is special there escaped. */
+gf_status gf__table_csv(const gf__table *table, gf__text *out) GF_MUST_USE;
+gf_status gf__table_markdown(const gf__table *table, gf__text *out) GF_MUST_USE;
+gf_status gf__table_latex(const gf__table *table, gf__text *out) GF_MUST_USE;
+/* Appends a text for a paragraph of such a file; line ends become spaces. */
+void gf__markdown_add(gf__text *out, const char *text);
+void gf__latex_add(gf__text *out, const char *text);
+
 void gf__table_free(gf__table *table); /* the cells; the table may be filled again */
 
 #endif

@@ -1,5 +1,6 @@
 #include "train/optimizers.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static const gf__key adam_keys[] = {
 static gf_status adam_step(gf_device *device, const gf__optimizer_step *step, int t,
                            const void *options) {
   const adam_options *o = options;
-  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps);
+  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps, false);
 }
 
 static const gf__optimizer adam = {
@@ -32,19 +33,39 @@ static const gf__optimizer adam = {
     .step = adam_step,
 };
 
+static gf_status adamw_step(gf_device *device, const gf__optimizer_step *step, int t,
+                            const void *options) {
+  const adam_options *o = options;
+  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps, true);
+}
+
+static const gf__optimizer adamw = {
+    .name = "adamw",
+    .help = "decoupled decay: Loshchilov and Hutter, 2019",
+    .keys = adam_keys,
+    .key_count = sizeof adam_keys / sizeof *adam_keys,
+    .options_size = sizeof(adam_options),
+    .states = 2,
+    .step = adamw_step,
+};
+
 typedef struct sgd_options {
   double momentum;
+  bool nesterov;
 } sgd_options;
 
 static const gf__key sgd_keys[] = {
     {"momentum", GF__KEY_FLOAT, offsetof(sgd_options, momentum), "0.9", 0, 0.999999, NULL,
      "decay of the velocity"},
+    {"nesterov", GF__KEY_BOOL, offsetof(sgd_options, nesterov), "false", 0, 0, NULL,
+     "step along the gradient and the decayed velocity (Sutskever et al., 2013)"},
 };
 
 static gf_status sgd_step(gf_device *device, const gf__optimizer_step *step, int t,
                           const void *options) {
   (void)t;
-  return gf__sgd_step(device, step, ((const sgd_options *)options)->momentum);
+  const sgd_options *o = options;
+  return gf__sgd_step(device, step, o->momentum, o->nesterov);
 }
 
 static const gf__optimizer sgd = {
@@ -57,8 +78,38 @@ static const gf__optimizer sgd = {
     .step = sgd_step,
 };
 
-const gf__optimizer *const gf__optimizers[] = {&adam, &sgd, NULL};
-static const char *const names[] = {"adam", "sgd", NULL};
+typedef struct rmsprop_options {
+  double alpha, eps, momentum;
+} rmsprop_options;
+
+static const gf__key rmsprop_keys[] = {
+    {"alpha", GF__KEY_FLOAT, offsetof(rmsprop_options, alpha), "0.99", 0, 0.999999, NULL,
+     "decay of the squared gradient's running mean"},
+    {"eps", GF__KEY_FLOAT, offsetof(rmsprop_options, eps), "1e-8", 0, 1, NULL,
+     "added to the root: gradients far below it no longer move the weights"},
+    {"momentum", GF__KEY_FLOAT, offsetof(rmsprop_options, momentum), "0", 0, 0.999999, NULL,
+     "decay of the velocity"},
+};
+
+static gf_status rmsprop_step(gf_device *device, const gf__optimizer_step *step, int t,
+                              const void *options) {
+  (void)t;
+  const rmsprop_options *o = options;
+  return gf__rmsprop_step(device, step, o->alpha, o->eps, o->momentum);
+}
+
+static const gf__optimizer rmsprop = {
+    .name = "rmsprop",
+    .help = "Tieleman and Hinton, 2012",
+    .keys = rmsprop_keys,
+    .key_count = sizeof rmsprop_keys / sizeof *rmsprop_keys,
+    .options_size = sizeof(rmsprop_options),
+    .states = 2,
+    .step = rmsprop_step,
+};
+
+const gf__optimizer *const gf__optimizers[] = {&adam, &sgd, &adamw, &rmsprop, NULL};
+static const char *const names[] = {"adam", "sgd", "adamw", "rmsprop", NULL};
 
 static const gf__key keys[] = {
     {"name", GF__KEY_CHOICE, offsetof(gf__optimizer_config, name), "adam", 0, 0, names,
@@ -66,7 +117,11 @@ static const gf__key keys[] = {
     {"learning_rate", GF__KEY_FLOAT, offsetof(gf__optimizer_config, learning_rate), "1e-3", 0, 1e3,
      NULL, "of the first epoch"},
     {"weight_decay", GF__KEY_FLOAT, offsetof(gf__optimizer_config, weight_decay), "0", 0, 1e3, NULL,
-     "times the weights, added to the gradient (coupled L2)"},
+     "times the weights, added to the gradient (coupled L2); adamw: times the rate, taken off"},
+    {"clip_norm", GF__KEY_FLOAT, offsetof(gf__optimizer_config, clip_norm), "0", 0, INFINITY, NULL,
+     "most L2 norm of all gradients together (Pascanu et al., 2013); 0: any"},
+    {"clip_value", GF__KEY_FLOAT, offsetof(gf__optimizer_config, clip_value), "0", 0, INFINITY,
+     NULL, "most size of each gradient, after clip_norm; 0: any"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

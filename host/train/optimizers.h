@@ -9,6 +9,8 @@
 typedef struct gf__optimizer_config {
   int name; /* index in gf__optimizers */
   double learning_rate, weight_decay;
+  /* 0: no clipping. Gradients are recorded as they were before it. */
+  double clip_norm, clip_value;
   void *options; /* of the optimizer */
 } gf__optimizer_config;
 

@@ -14,21 +14,22 @@ gf_status gf__results_read(gf__results *results) {
   GF_TRY(gf__model_read_results(results->model, 0, results->pending, sums));
   for (int i = 0; i < results->pending; i++) {
     double loss = sums[2 * i], correct = sums[2 * i + 1], count = results->counts[i];
+    bool finite = isfinite(loss);
+    if (!finite && results->skips) continue;
     results->batch_losses += loss / count;
     results->batch_accuracies += correct / count;
     results->losses += loss;
     results->correct += correct;
     results->images += results->counts[i];
-    if (!isfinite(loss) && results->first_nonfinite < 0)
-      results->first_nonfinite = results->steps + i;
+    if (!finite && results->first_nonfinite < 0) results->first_nonfinite = results->steps;
+    results->steps++;
   }
-  results->steps += results->pending;
   results->pending = 0;
   return GF_OK;
 }
 
 gf_status gf__results_slot(gf__results *results, int count, int *slot) {
-  if (results->pending == GF__RESULT_SLOTS) GF_TRY(gf__results_read(results));
+  if (results->pending == GF__PART_SLOT) GF_TRY(gf__results_read(results));
   *slot = results->pending;
   results->counts[results->pending++] = count;
   return GF_OK;

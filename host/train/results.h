@@ -15,6 +15,7 @@ typedef struct gf__results {
   double batch_losses, batch_accuracies; /* sums over steps of the batch's means */
   double losses, correct;                /* sums over images */
   int first_nonfinite;                   /* the step, counted from 0, or -1 */
+  bool skips;                            /* steps whose loss is not finite: they do not count */
 } gf__results;
 
 void gf__results_begin(gf__results *results, gf_model *model);

@@ -19,6 +19,8 @@ static const gf__key section_keys[] = {
     {"schedule", GF__KEY_ANY, offsetof(sections, schedule), "", 0, 0, NULL, "the learning rate"},
 };
 
+static const char *const at_nonfinite[] = {"stop", "skip", NULL};
+
 static const gf__key keys[] = {
     {"epochs", GF__KEY_INT, offsetof(gf__run_config, epochs), "100", 1, 100000, NULL,
      "passes over the training images"},
@@ -28,6 +30,8 @@ static const gf__key keys[] = {
      "of the weights, the order of images, augmentation and dropout"},
     {"gradients_every", GF__KEY_INT, offsetof(gf__run_config, gradients_every), "0", 0, 1000000,
      NULL, "steps between records of the gradients; 0: an epoch's last batch"},
+    {"on_nonfinite", GF__KEY_CHOICE, offsetof(gf__run_config, on_nonfinite), "stop", 0, 0,
+     at_nonfinite, "stop the run, or skip the step, at the cost of a wait in each"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

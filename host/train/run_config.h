@@ -7,10 +7,13 @@
 #include "base/config.h"
 #include "train/schedules.h"
 
+enum { GF__STOP_AT_NONFINITE, GF__SKIP_NONFINITE };
+
 typedef struct gf__run_config {
   int epochs, batch_size;
   uint64_t seed;
   int gradients_every; /* steps; 0: the last batch of an epoch only */
+  int on_nonfinite;    /* a loss or gradient */
   gf__schedule_config schedule;
 } gf__run_config;
 

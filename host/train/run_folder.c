@@ -1,20 +1,31 @@
 #include "train/run_folder.h"
 
-#include <jansson.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/os.h"
+#include "base/json.h"
 
 gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder, const char *name) {
   return gf__path_join(out, GF__RUN_PATH_SIZE, folder, name);
 }
 
+/* Whether nothing is in the folder but what a run leaves that was killed as it began. */
+static bool is_bare(const char *path) {
+  static const char begun[] = "config.yaml.tmp.";
+  gf__names names;
+  bool bare = true;
+  if (!gf__path_is_folder(path) || gf__list_folder(path, &names) != GF_OK) return false;
+  for (size_t i = 0; i < names.count; i++)
+    bare &= !strcmp(names.v[i], ".lock") || !strncmp(names.v[i], begun, sizeof begun - 1);
+  gf__names_free(&names);
+  return bare;
+}
+
 gf_status gf__run_folder_check(const char *path, int overwrite) {
   char config[GF__RUN_PATH_SIZE];
-  if (!gf__path_exists(path)) return GF_OK;
+  if (!gf__path_exists(path) || is_bare(path)) return GF_OK;
   if (!overwrite)
     return gf__fail(GF_ERROR_FILE,
                     "%s exists; choose another --out, or replace it with --overwrite", path);
@@ -26,72 +37,154 @@ gf_status gf__run_folder_check(const char *path, int overwrite) {
                   path);
 }
 
-static gf_status write_file(const gf__run_folder *folder, const char *name, const void *bytes,
-                            size_t size) {
+static const struct {
+  const char *name, *header;
+} logs_[GF__LOGS] = {
+    [GF__LOG_METRICS] = {"metrics.csv",
+                         "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+                         "validation_accuracy\n"},
+    [GF__LOG_TIMING] = {"timing.csv", "epoch,seconds,images_per_second\n"},
+    [GF__LOG_GRADIENTS] = {"gradients.csv",
+                           "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"},
+    [GF__LOG_ACTIVATIONS] = {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"},
+};
+
+static gf_status write_config(const char *folder, const gf__text *config) {
   char path[GF__RUN_PATH_SIZE];
-  GF_TRY(gf__run_path(path, folder->path, name));
-  return gf__file_write(path, bytes, size);
+  GF_TRY(gf__run_path(path, folder, "config.yaml"));
+  return gf__file_write(path, config->data, config->size);
 }
 
-static gf_status write_environment(const gf__run_folder *folder, const gf_device_info *device) {
-  char now[21];
-  gf__utc_now(now);
-  gf_versions versions = gf_versions_get();
-  json_t *json = json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I}}", "started", now,
-      "gradflow", versions.program, "commit", versions.commit, "clblast", versions.clblast,
-      "opencl_loader", versions.opencl_loader, "host_cpus", gf__cpu_count(), "device", "name",
-      device->name, "type", gf_device_type_name(device->type), "platform", device->platform_name,
-      "vendor", device->vendor, "driver", device->driver, "version", device->version,
-      "compute_units", device->compute_units, "memory", (json_int_t)device->memory);
-  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-  json_decref(json);
-  if (!text) return gf__fail(GF_ERROR_MEMORY, "cannot write down the environment of the run");
-  gf_status status = write_file(folder, "environment.json", text, strlen(text));
-  free(text);
+static gf_status take_lock(gf__run_folder *folder) {
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_path(path, folder->path, ".lock"));
+  return gf__file_lock_take(&folder->lock, path);
+}
+
+/* The folder that is replaced must not be one that another process writes into. */
+static gf_status remove_old(const char *path) {
+  gf__run_folder old = {.path = path};
+  GF_TRY(take_lock(&old));
+  gf_status status = gf__remove_folder(path);
+  gf__file_lock_release(&old.lock);
   return status;
+}
+
+/* What a write that was killed has left. */
+static gf_status remove_torn(const char *folder) {
+  gf__names names;
+  GF_TRY(gf__list_folder(folder, &names));
+  for (size_t i = 0; i < names.count; i++) {
+    char path[GF__RUN_PATH_SIZE];
+    if (strstr(names.v[i], ".tmp.") && gf__run_path(path, folder, names.v[i]) == GF_OK)
+      remove(path);
+  }
+  gf__names_free(&names);
+  return GF_OK;
 }
 
 gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
                                 const gf__text *config, const gf_device_info *device) {
+  char environment[GF__RUN_PATH_SIZE];
   *out = (gf__run_folder){.path = path};
   GF_TRY(gf__run_folder_check(path, overwrite));
-  if (gf__path_exists(path)) GF_TRY(gf__remove_folder(path));
+  if (gf__path_exists(path) && !is_bare(path)) GF_TRY(remove_old(path));
   GF_TRY(gf__make_folder(path));
-  GF_TRY(write_file(out, "config.yaml", config->data, config->size));
-  GF_TRY(write_environment(out, device));
-  gf__text_add(&out->metrics,
-               "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-               "validation_accuracy,seconds,images_per_second\n");
-  gf__text_add(&out->gradients,
-               "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n");
+  GF_TRY(take_lock(out));
+  GF_TRY(write_config(path, config));
+  GF_TRY(gf__run_path(environment, path, "environment.json"));
+  GF_TRY(gf__environment_write(environment, device));
+  GF_TRY(remove_torn(path));
+  for (int i = 0; i < GF__LOGS; i++)
+    GF_TRY(gf__csv_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));
   return GF_OK;
 }
 
+gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
+                                const gf__csv_mark marks[GF__LOGS], int epoch,
+                                const gf__text *config, const gf_device_info *device) {
+  char file[GF__RUN_PATH_SIZE];
+  *out = (gf__run_folder){.path = path};
+  GF_TRY(take_lock(out));
+  GF_TRY(remove_torn(path));
+  for (int i = 0; i < GF__LOGS; i++)
+    GF_TRY(gf__csv_log_resume(&out->logs[i], path, logs_[i].name, &marks[i]));
+  GF_TRY(gf__run_path(file, path, "environment.json"));
+  GF_TRY(gf__environment_resume(file, epoch, device));
+  GF_TRY(gf__run_path(file, path, "result.json"));
+  remove(file); /* mostly there is none */
+  return write_config(path, config);
+}
+
 void gf__run_folder_free(gf__run_folder *folder) {
-  gf__text_free(&folder->metrics);
-  gf__text_free(&folder->gradients);
+  for (int i = 0; i < GF__LOGS; i++) gf__csv_log_free(&folder->logs[i]);
+  gf__file_lock_release(&folder->lock);
 }
 
-static gf_status write_text(const gf__run_folder *folder, const char *name, const gf__text *text) {
-  GF_TRY(gf__text_status(text));
-  return write_file(folder, name, text->data, text->size);
-}
-
-gf_status gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *e) {
-  gf__text_add(&folder->metrics, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.1f\n", e->epoch,
+void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *e) {
+  gf__text_add(&folder->logs[GF__LOG_METRICS].pending, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch,
                e->learning_rate, e->train_loss, e->train_accuracy, e->validation_loss,
-               e->validation_accuracy, e->seconds, e->images_per_second);
-  GF_TRY(write_text(folder, "gradients.csv", &folder->gradients));
-  return write_text(folder, "metrics.csv", &folder->metrics);
+               e->validation_accuracy);
+  gf__text_add(&folder->logs[GF__LOG_TIMING].pending, "%d,%.3f,%.1f\n", e->epoch, e->seconds,
+               e->images_per_second);
 }
 
-gf_status gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
-                                       const gf_gradient *gradients, int count) {
+void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
+                                  const gf_gradient *gradients, int count) {
+  gf__text *rows = &folder->logs[GF__LOG_GRADIENTS].pending;
   for (int i = 0; i < count; i++) {
     const gf_gradient *g = &gradients[i];
-    gf__text_add(&folder->gradients, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step,
-                 g->layer, g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
+    gf__text_add(rows, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step, g->layer,
+                 g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
   }
-  return gf__text_status(&folder->gradients);
+}
+
+void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step,
+                                    const gf_activation *activations, int count) {
+  gf__text *rows = &folder->logs[GF__LOG_ACTIVATIONS].pending;
+  for (int i = 0; i < count; i++) {
+    const gf_activation *a = &activations[i];
+    gf__text_add(rows, "%d,%ld,%s,%.6g,%.6g,%.6g\n", epoch, step, a->layer, a->mean, a->deviation,
+                 a->dead);
+  }
+}
+
+/* metrics.csv comes last: an epoch that stands there has its other rows, too. */
+gf_status gf__run_folder_flush(gf__run_folder *folder) {
+  for (int i = GF__LOGS - 1; i >= 0; i--) GF_TRY(gf__csv_log_flush(&folder->logs[i]));
+  return GF_OK;
+}
+
+/* ---- the end ---- */
+
+static const char *const endings_[] = {
+    [GF_RUN_FINISHED] = "finished", [GF_RUN_DIVERGED] = "diverged"};
+
+gf_status gf__run_folder_end(const char *folder, gf_run_status how, const char *message) {
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_path(path, folder, "result.json"));
+  json_t *json = json_pack("{s:s, s:s*}", "status", endings_[how], "message", message);
+  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+  json_decref(json);
+  if (!text) return gf__fail(GF_ERROR_MEMORY, "cannot write down how the run ended");
+  gf_status status = gf__file_write(path, text, strlen(text));
+  free(text);
+  return status;
+}
+
+gf_run_status gf__run_folder_result(const char *folder, char **message) {
+  char path[GF__RUN_PATH_SIZE];
+  gf_run_status found = GF_RUN_STARTED;
+  *message = NULL;
+  if (gf__run_path(path, folder, "result.json") != GF_OK) return found;
+  json_t *json = gf__json_read(path);
+  const char *how = json_string_value(json_object_get(json, "status"));
+  const char *text = json_string_value(json_object_get(json, "message"));
+  for (gf_run_status s = GF_RUN_FINISHED; how && s <= GF_RUN_DIVERGED; s++)
+    if (!strcmp(how, endings_[s])) found = s;
+  gf__text copy = {0};
+  if (text) gf__text_add(&copy, "%s", text);
+  *message = copy.data;
+  json_decref(json);
+  return found;
 }

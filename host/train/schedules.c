@@ -13,6 +13,10 @@ static const gf__key keys[] = {
      "step: epochs from one drop to the next"},
     {"factor", GF__KEY_FLOAT, offsetof(gf__schedule_config, factor), "0.1", 0, 1, NULL,
      "step: what each drop multiplies the rate by"},
+    {"warmup_epochs", GF__KEY_INT, offsetof(gf__schedule_config, warmup_epochs), "0", 0, 100000,
+     NULL, "first epochs, in which the rate rises to its full size (Goyal et al., 2017)"},
+    {"warmup_start", GF__KEY_FLOAT, offsetof(gf__schedule_config, warmup_start), "0.1", 0, 1, NULL,
+     "share of the rate in the first of them"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -33,7 +37,8 @@ void gf__schedule_config_help(gf__text *out) {
 
 static double cosine(const gf__schedule_config *s, double base, int epoch, int epochs) {
   const double pi = 3.14159265358979323846;
-  return s->final + (base - s->final) * (1 + cos(pi * epoch / epochs)) / 2;
+  int since = epoch - s->warmup_epochs, span = epochs - s->warmup_epochs;
+  return s->final + (base - s->final) * (1 + cos(pi * since / span)) / 2;
 }
 
 static double constant(const gf__schedule_config *s, double base, int epoch, int epochs) {
@@ -49,5 +54,9 @@ static double step(const gf__schedule_config *s, double base, int epoch, int epo
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs) {
   static double (*const rates[])(const gf__schedule_config *, double, int, int) = {cosine, constant,
                                                                                    step};
+  if (epoch < schedule->warmup_epochs) {
+    double start = schedule->warmup_start;
+    return base * (start + (1 - start) * epoch / schedule->warmup_epochs);
+  }
   return rates[schedule->name](schedule, base, epoch, epochs);
 }

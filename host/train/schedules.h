@@ -9,13 +9,18 @@ typedef struct gf__schedule_config {
   double final;  /* cosine: the rate that the last epoch approaches */
   int every;     /* step: epochs from one drop to the next */
   double factor; /* step: of each drop */
+  int warmup_epochs;
+  double warmup_start; /* share of the rate */
 } gf__schedule_config;
 
 gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) GF_MUST_USE;
 void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule);
 void gf__schedule_config_help(gf__text *out);
 
-/* The rate of an epoch, counted from 0, of a run of epochs that begins with base. */
+/* The rate of an epoch, counted from 0, of a run of epochs with the rate base.
+ * The first w = warmup_epochs (Goyal et al., 2017) rise to it in equal steps:
+ * base (start + (1 - start) epoch / w). A cosine spans the epochs after them;
+ * the drops of step stand at the same epochs as without them. */
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs);
 
 #endif

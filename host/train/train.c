@@ -1,72 +1,57 @@
-/* The loop of a run: epochs of training, validation, records and weights. */
+/* A run from its beginning, or from a checkpoint, to its end. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <gradflow/data.h>
 #include <gradflow/report.h>
 
-#include "base/os.h"
 #include "data/dataset.h"
 #include "model/network_config.h"
-#include "train/results.h"
-#include "train/run_config.h"
-#include "train/run_folder.h"
-#include "train/trainer.h"
+#include "train/config_diff.h"
+#include "train/run.h"
 
-/* Reports are for people: a few a second. */
-static const double report_seconds = 0.2;
-
-typedef struct run {
-  gf__run_config config;
-  gf_device *device;
-  gf_dataset *train, *validation;
-  gf_loader *train_loader, *validation_loader;
-  gf_model *model;
-  gf_trainer *trainer;
-  gf_gradient *gradients; /* a row a trainable tensor */
-  gf__run_folder folder;
-  gf_train_events events;
-  double started, reported; /* seconds */
-  long steps;
-  int epochs; /* finished */
-  double best_accuracy;
-} run;
-
-static gf_status open_loader(gf_loader **out, const run *r, const gf_dataset *dataset,
+static gf_status open_loader(gf_loader **out, const gf__training *r, const gf_dataset *dataset,
                              int training) {
-  gf_loader_options options = {
-      .batch_size = r->config.batch_size, .seed = r->config.seed, .training = training};
+  gf_loader_options options = {.batch_size = training ? r->config.batch_size : r->model->batch,
+                               .seed = r->config.seed,
+                               .training = training};
   return gf_loader_open(out, dataset, &options);
 }
 
-static gf_status write_config(gf__text *out, const run *r, const gf_config *config) {
+static gf_status write_config(gf__text *out, const gf__training *r, const gf_config *config) {
   gf__network_config network;
+  gf__optimizer_config optimizer;
   GF_TRY(gf__network_config_read(&network, config));
-  gf__text_add(out, "data:\n");
-  gf__data_write(out, 2, r->train);
-  gf__network_config_write(out, &network);
+  gf_status status = gf__optimizer_config_read(&optimizer, config);
+  if (status == GF_OK) {
+    gf__text_add(out, "data:\n");
+    gf__data_write(out, 2, r->train);
+    gf__network_config_write(out, &network);
+    gf__optimizer_config_write(out, &optimizer);
+    gf__run_config_write(out, &r->config);
+    gf__optimizer_config_free(&optimizer);
+    status = gf__text_status(out);
+  }
   gf__network_config_free(&network);
-  gf__optimizer_config_write(out, gf__trainer_optimizer(r->trainer));
-  gf__run_config_write(out, &r->config);
-  return gf__text_status(out);
+  return status;
 }
 
-static gf_memory planned_memory(const run *r) {
+static gf_memory planned_memory(const gf__training *r) {
   gf_memory memory = gf__model_memory(r->model, r->model->batch);
   memory.optimizer = gf__trainer_memory(r->trainer);
   return memory;
 }
 
 /* Compiling takes seconds when the device is new to the cache, so it is told. */
-static gf_status prepare(run *r) {
+static gf_status prepare(gf__training *r) {
+  const gf_train_events *events = &r->options.events;
   gf_progress progress = {.phase = "prepare",
                           .epochs = r->config.epochs,
                           .loss = NAN,
                           .accuracy = NAN,
                           .images_per_second = NAN,
                           .seconds_left = NAN};
-  if (r->events.progress) r->events.progress(r->events.user, &progress);
+  if (events->progress) events->progress(events->user, &progress);
   int launches;
   GF_TRY(gf__trainer_prepare(r->trainer, r->config.seed, &launches));
   gf_memory memory = planned_memory(r);
@@ -77,37 +62,51 @@ static gf_status prepare(run *r) {
   return GF_OK;
 }
 
-static gf_status open_network(run *r, const gf_config *config) {
+static gf_status open_data(gf__training *r, const gf_config *config) {
+  GF_TRY(gf__run_config_read(&r->config, config));
   GF_TRY(gf_dataset_open(&r->train, config, GF_SPLIT_TRAIN));
-  GF_TRY(gf_dataset_open(&r->validation, config, GF_SPLIT_VALIDATION));
+  return gf_dataset_open(&r->validation, config, GF_SPLIT_VALIDATION);
+}
+
+static int batch_size(const gf__training *r) {
+  int count = gf_dataset_describe(r->train).count;
+  return r->config.batch_size < count ? r->config.batch_size : count;
+}
+
+static gf_status open_network(gf__training *r, const gf_config *config, const char *algorithms) {
   gf_dataset_info info = gf_dataset_describe(r->train);
   gf_image_shape image = {info.height, info.width, info.channels};
-  int batch = r->config.batch_size < info.count ? r->config.batch_size : info.count;
-  GF_TRY(gf_model_open(&r->model, r->device, config, image, info.classes, batch, r->config.seed));
-  return gf_trainer_open(&r->trainer, r->model, config);
+  gf__model_options options = {.algorithms = algorithms};
+  int batch = batch_size(r), part = batch;
+  gf_status status;
+  /* Half the batch, a quarter, …: parts of whole fours, as the draws of dropout come in fours. */
+  while ((status = gf__model_open(&r->model, r->device, config, image, info.classes, part,
+                                  r->config.seed, &options)) == GF_ERROR_MEMORY &&
+         part > 4)
+    part = (part / 2 + 3) / 4 * 4;
+  GF_TRY(status);
+  GF_TRY(gf_trainer_open(&r->trainer, r->model, config));
+  if (r->config.on_nonfinite == GF__SKIP_NONFINITE) gf__trainer_skip_nonfinite(r->trainer);
+  if (part == batch) return GF_OK;
+  gf__log(GF_LOG_WARNING,
+          "the device has no memory for a batch of %d: its gradient is added up over parts of %d "
+          "images; batch norm sees a part at a time",
+          batch, part);
+  return gf__trainer_split_batches(r->trainer);
 }
 
-/* Everything that can be wrong is found before the folder is made. */
-static gf_status open_run(run *r, const gf_config *config, const gf_train_options *options) {
-  GF_TRY(gf__run_config_read(&r->config, config));
-  GF_TRY(gf__run_folder_check(options->out, options->overwrite));
-  GF_TRY(open_network(r, config));
+static gf_status open_loop(gf__training *r) {
   GF_TRY(open_loader(&r->train_loader, r, r->train, 1));
   GF_TRY(open_loader(&r->validation_loader, r, r->validation, 0));
-  size_t bytes = (size_t)gf_trainer_gradient_count(r->trainer) * sizeof *r->gradients;
-  r->gradients = malloc(bytes);
-  if (!r->gradients) return gf__fail_host_memory(bytes);
-  GF_TRY(prepare(r));
-  gf__text text = {0};
-  gf_status status = write_config(&text, r, config);
-  if (status == GF_OK)
-    status = gf__run_folder_create(&r->folder, options->out, options->overwrite, &text,
-                                   gf_device_describe(r->device));
-  gf__text_free(&text);
-  return status;
+  size_t gradients = (size_t)gf_trainer_gradient_count(r->trainer) * sizeof *r->gradients;
+  size_t activations = ((size_t)gf__model_activation_count(r->model) + 1) * sizeof *r->activations;
+  r->gradients = malloc(gradients);
+  r->activations = malloc(activations);
+  if (!r->gradients || !r->activations) return gf__fail_host_memory(gradients + activations);
+  return prepare(r);
 }
 
-static void close_run(run *r) {
+static void close_run(gf__training *r) {
   gf_loader_free(&r->train_loader);
   gf_loader_free(&r->validation_loader);
   gf_trainer_free(&r->trainer);
@@ -116,188 +115,155 @@ static void close_run(run *r) {
   gf_dataset_free(&r->validation);
   gf__run_folder_free(&r->folder);
   free(r->gradients);
+  free(r->activations);
 }
 
-static gf_status save_weights(run *r, const char *name) {
+/* ---- a run that is there already ---- */
+
+/* Whether there is a checkpoint to go on from; GF_ERROR_CONFIG, with what differs, where the
+ * folder's run is of another config. */
+static gf_status check_config(const gf__training *r, const gf__text *config) {
   char path[GF__RUN_PATH_SIZE];
-  GF_TRY(gf__run_path(path, r->folder.path, name));
-  return gf_model_save(r->model, path);
-}
-
-/* The first parameter from the input whose gradient is not finite now, or NULL. */
-static const char *first_nonfinite(gf_model *model) {
-  const char *found = NULL;
-  for (int i = 0; i < model->trainable_count && !found; i++) {
-    const gf__parameter *p = model->parameters[i];
-    float *values = malloc(p->count * sizeof *values);
-    if (!values || gf_model_read_gradient(model, i, values) != GF_OK) {
-      free(values);
-      return NULL;
-    }
-    for (size_t k = 0; k < p->count && !found; k++)
-      if (!isfinite(values[k])) found = p->name;
-    free(values);
+  gf_config *before = NULL, *now = NULL;
+  gf__text differences = {0};
+  GF_TRY(gf__run_path(path, r->options.out, "config.yaml"));
+  gf_status status = gf_config_load(&before, path);
+  if (status == GF_OK) status = gf_config_parse(&now, "the resolved config", config->data);
+  if (status == GF_OK) {
+    gf__config_diff(gf__config_root(now), gf__config_root(before), &differences);
+    status = gf__text_status(&differences);
   }
-  return found;
+  if (status == GF_OK && differences.size)
+    status = gf__fail(GF_ERROR_CONFIG,
+                      "the config is not that of the run in %s:%s\nTo go on with it all the same, "
+                      "add --force",
+                      r->options.out, differences.data);
+  gf__text_free(&differences);
+  gf_config_free(&before);
+  gf_config_free(&now);
+  return status;
 }
 
-static gf_status check_finite(run *r, const gf__results *results, int epoch, double rate) {
-  if (results->first_nonfinite < 0) return GF_OK;
-  const char *where = first_nonfinite(r->model);
-  return gf__fail(GF_ERROR_NONFINITE,
-                  "the loss is not finite in epoch %d at step %d of it (learning rate %g); the "
-                  "first gradient from the input that is not finite now: %s. %s%s%s. Try a lower "
-                  "optimizer.learning_rate",
-                  epoch, results->first_nonfinite + 1, rate, where ? where : "none",
-                  epoch > 1 ? "The weights of the epoch before are in " : "No epoch was finished",
-                  epoch > 1 ? r->folder.path : "", epoch > 1 ? "/last.safetensors" : "");
+/* Whether the run in the folder has ended; then nothing is left to do, and the status is that of
+ * its end. */
+static gf_status look_for_end(const gf__training *r, bool *has_ended) {
+  char *message;
+  gf_run_status result = gf__run_folder_result(r->options.out, &message);
+  gf_status status = GF_OK;
+  *has_ended = result != GF_RUN_STARTED;
+  if (result == GF_RUN_FINISHED)
+    gf__log(GF_LOG_INFO, "%s is finished; nothing is left to do", r->options.out);
+  if (result == GF_RUN_DIVERGED)
+    status = gf__fail(GF_ERROR_NONFINITE, "%s has diverged: %s", r->options.out,
+                      message ? message : "the loss was not finite");
+  free(message);
+  return status;
 }
 
-/* Tells where the run is, if it is time to. share: of this epoch's work that is done. */
-static gf_status report(run *r, gf__results *results, const char *phase, int epoch, int batch,
-                        int batches, double share) {
-  double now = gf__seconds();
-  bool is_last = batch == batches;
-  if (!r->events.progress || (now - r->reported < report_seconds && !is_last)) return GF_OK;
-  GF_TRY(gf__results_read(results));
-  r->reported = now = gf__seconds();
-  double elapsed = now - r->started, done = (epoch - 1 + share) / r->config.epochs;
-  gf_progress progress = {
-      .phase = phase,
-      .epoch = epoch,
-      .epochs = r->config.epochs,
-      .batch = batch,
-      .batches = batches,
-      .loss = results->steps ? results->batch_losses / results->steps : NAN,
-      .accuracy = results->steps ? results->batch_accuracies / results->steps : NAN,
-      .seconds_left = done > 0 ? elapsed / done - elapsed : NAN};
-  progress.images_per_second = results->images / (now - results->started);
-  r->events.progress(r->events.user, &progress);
-  return GF_OK;
+/* A run that was killed before its first checkpoint has nothing to lose, but one of another
+ * program may have. */
+static gf_status check_is_empty(const gf__training *r) {
+  gf_run_state state;
+  GF_TRY(gf_run_look(r->options.out, &state));
+  if (state.epochs_done == 0) return GF_OK;
+  return gf__fail(GF_ERROR_DATA,
+                  "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "
+                  "--overwrite",
+                  r->options.out, state.epochs_done);
 }
 
-static bool wants_stop(const run *r) { return r->events.stop && r->events.stop(r->events.user); }
-
-static gf_status fail_interrupted(run *r, int epoch, int batch, int batches) {
-  GF_TRY(save_weights(r, "last.safetensors"));
-  return gf__fail(GF_ERROR_INTERRUPTED,
-                  "stopped in epoch %d of %d after batch %d of %d; the weights are in "
-                  "%s/last.safetensors",
-                  epoch, r->config.epochs, batch, batches, r->folder.path);
-}
-
-/* Training is most of an epoch's time: forward and backward against forward. */
-static double epoch_share(const run *r, bool training, double part) {
-  double train = 3.0 * gf_dataset_describe(r->train).count;
-  double all = train + gf_dataset_describe(r->validation).count;
-  return training ? part * train / all : (train + part * (all - train)) / all;
-}
-
-static gf_status train_epoch(run *r, int epoch, double rate, gf__results *results) {
-  int batches = gf_loader_batches(r->train_loader);
-  gf__results_begin(results, r->model);
-  GF_TRY(gf_loader_start(r->train_loader, epoch - 1, 0));
-  for (int b = 1; b <= batches; b++) {
-    gf_batch batch;
-    int slot;
-    if (wants_stop(r)) return fail_interrupted(r, epoch, b - 1, batches);
-    GF_TRY(gf_loader_next(r->train_loader, &batch));
-    GF_TRY(gf__model_upload(r->model, batch.images, batch.labels, batch.count));
-    GF_TRY(gf__results_slot(results, batch.count, &slot));
-    int every = r->config.gradients_every;
-    bool statistics = b == batches || (every && (r->steps + 1) % every == 0);
-    GF_TRY(gf__trainer_queue_step(r->trainer, rate, slot, statistics));
-    r->steps++;
-    if (statistics) {
-      GF_TRY(gf__trainer_read_gradients(r->trainer, r->gradients));
-      GF_TRY(gf__run_folder_add_gradients(&r->folder, epoch, r->steps, r->gradients,
-                                          gf_trainer_gradient_count(r->trainer)));
-    }
-    GF_TRY(
-        report(r, results, "train", epoch, b, batches, epoch_share(r, true, (double)b / batches)));
-    GF_TRY(check_finite(r, results, epoch, rate));
+/* Creates the folder, or goes on in it. */
+static gf_status open_folder(gf__training *r, const gf__text *config, bool resumes) {
+  const gf_device_info *device = gf_device_describe(r->device);
+  const char *out = r->options.out;
+  int slot = -1;
+  if (resumes) GF_TRY(gf__checkpoint_read(out, r->trainer, &r->position, &slot));
+  if (slot < 0) {
+    if (resumes) GF_TRY(check_is_empty(r));
+    r->position =
+        (gf__position){.epoch = 1, .trained = {.first_nonfinite = -1}, .best_accuracy = -1};
+    return gf__run_folder_create(&r->folder, out, resumes || r->options.overwrite, config, device);
   }
-  GF_TRY(gf__results_read(results));
-  return check_finite(r, results, epoch, rate);
+  r->slot = slot + 1;
+  gf__log(GF_LOG_INFO, "continues in epoch %d after batch %d", r->position.epoch,
+          r->position.batch);
+  return gf__run_folder_resume(&r->folder, out, r->position.marks, r->position.epoch, config,
+                               device);
 }
 
-static gf_status validate(run *r, int epoch, gf__results *results) {
-  int batches = gf_loader_batches(r->validation_loader);
-  gf__results_begin(results, r->model);
-  GF_TRY(gf_loader_start(r->validation_loader, 0, 0));
-  for (int b = 1; b <= batches; b++) {
-    gf_batch batch;
-    int slot;
-    GF_TRY(gf_loader_next(r->validation_loader, &batch));
-    GF_TRY(gf__model_upload(r->model, batch.images, batch.labels, batch.count));
-    GF_TRY(gf__results_slot(results, batch.count, &slot));
-    GF_TRY(gf__model_queue_forward(r->model, false, slot));
-    GF_TRY(report(r, results, "validate", epoch, b, batches,
-                  epoch_share(r, false, (double)b / batches)));
-  }
-  return gf__results_read(results);
+/* ---- the run ---- */
+
+static gf_status open_parts(gf__training *r, const gf_config *config, const gf__text *resolved,
+                            bool resumes) {
+  char path[GF__RUN_PATH_SIZE];
+  const gf_device_info *device = gf_device_describe(r->device);
+  GF_TRY(gf__run_path(path, r->options.out, "algorithms.json"));
+  char *algorithms = resumes ? gf__algorithms_read(path, device) : NULL;
+  gf_status status = open_network(r, config, algorithms);
+  free(algorithms);
+  GF_TRY(status);
+  GF_TRY(open_loop(r));
+  GF_TRY(open_folder(r, resolved, resumes));
+  return gf__algorithms_write(path, r->model->algorithms, device);
 }
 
-static gf_status run_epoch(run *r, int epoch) {
-  gf__results trained, validated;
-  double rate =
-      gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
-                        epoch - 1, r->config.epochs);
-  double begin = gf__seconds();
-  GF_TRY(train_epoch(r, epoch, rate, &trained));
-  double train_seconds = gf__seconds() - begin;
-  GF_TRY(validate(r, epoch, &validated));
-  gf_epoch row = {.epoch = epoch,
-                  .epochs = r->config.epochs,
-                  .learning_rate = rate,
-                  .train_loss = trained.batch_losses / trained.steps,
-                  .train_accuracy = trained.batch_accuracies / trained.steps,
-                  .validation_loss = NAN,
-                  .validation_accuracy = NAN,
-                  .seconds = gf__seconds() - begin,
-                  .images_per_second = (double)trained.images / train_seconds};
-  if (validated.images) {
-    row.validation_loss = validated.losses / (double)validated.images;
-    row.validation_accuracy = validated.correct / (double)validated.images;
+/* Everything that can be wrong is found before a folder is made or changed. */
+static gf_status open_run(gf__training *r, const gf_config *config, bool *has_ended) {
+  const char *out = r->options.out;
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_config_read(&r->config, config));
+  GF_TRY(gf__run_path(path, out, "config.yaml"));
+  bool resumes = r->options.resume && gf__path_exists(path);
+  GF_TRY(gf__run_folder_check(out, resumes || r->options.overwrite));
+  GF_TRY(open_data(r, config));
+  gf__text text = {0};
+  gf_status status = write_config(&text, r, config);
+  if (status == GF_OK && resumes && !r->options.force) {
+    status = check_config(r, &text);
+    if (status == GF_OK) status = look_for_end(r, has_ended);
   }
-  GF_TRY(save_weights(r, "last.safetensors"));
-  if (row.validation_accuracy > r->best_accuracy) {
-    r->best_accuracy = row.validation_accuracy;
-    GF_TRY(save_weights(r, "best.safetensors"));
-  }
-  GF_TRY(gf__run_folder_add_epoch(&r->folder, &row));
-  r->epochs++;
-  if (r->events.epoch) r->events.epoch(r->events.user, &row);
-  return GF_OK;
+  if (status == GF_OK && !*has_ended) status = open_parts(r, config, &text, resumes);
+  gf__text_free(&text);
+  return status;
 }
 
-/* What there is of a run that was stopped; the message stays that of the stop. */
-static void draw_interrupted(const gf_train_options *options) {
-  char message[GF__RUN_PATH_SIZE + 256];
-  snprintf(message, sizeof message, "%s", gf_error_message());
+/* What there is of a run that has ended before its time; the message stays that of the end. */
+static void draw_ended(const gf_train_options *options, gf_status status) {
+  gf__text message = {0};
+  gf__text_add(&message, "%s", gf_error_message());
+  if (status == GF_ERROR_NONFINITE &&
+      gf__run_folder_end(options->out, GF_RUN_DIVERGED, message.data) != GF_OK)
+    gf__log(GF_LOG_WARNING, "%s", gf_error_message());
   if (gf_plot_runs(&options->out, 1, NULL, NULL, NULL) != GF_OK)
     gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
-  (void)gf__fail(GF_ERROR_INTERRUPTED, "%s", message);
+  (void)gf__fail(status, "%s", message.data ? message.data : "");
+  gf__text_free(&message);
 }
 
 gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_options *options) {
-  run r = {.device = device, .events = options->events, .best_accuracy = -1};
-  gf_status status = open_run(&r, config, options);
-  r.started = gf__seconds();
-  for (int epoch = 1; status == GF_OK && epoch <= r.config.epochs; epoch++)
-    status = run_epoch(&r, epoch);
-  bool has_epochs = r.epochs > 0;
+  gf__training r = {.device = device, .options = *options};
+  bool has_ended = false;
+  gf_status status = open_run(&r, config, &has_ended);
+  r.started = r.checkpointed = gf__seconds();
+  if (status == GF_OK && !has_ended) r.done_before = gf__training_share(&r);
+  bool is_open = status == GF_OK && !has_ended;
+  while (is_open && status == GF_OK && r.position.epoch <= r.config.epochs)
+    status = gf__training_epoch(&r);
+  /* The lock is held until the pictures are drawn and the end is written. */
+  if (is_open && (status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE))
+    draw_ended(options, status);
+  if (is_open && status == GF_OK)
+    status = gf_plot_runs(&options->out, 1, NULL, options->events.written, options->events.user);
+  if (is_open && status == GF_OK) status = gf__run_folder_end(options->out, GF_RUN_FINISHED, NULL);
   close_run(&r);
-  if (status == GF_ERROR_INTERRUPTED && has_epochs) draw_interrupted(options);
-  if (status != GF_OK) return status;
-  return gf_plot_runs(&options->out, 1, NULL, options->events.written, options->events.user);
+  return status;
 }
 
 gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_run *out) {
-  run r = {.device = device};
+  gf__training r = {.device = device};
   size_t before = gf__device_allocated(device);
-  gf_status status = gf__run_config_read(&r.config, config);
-  if (status == GF_OK) status = open_network(&r, config);
+  gf_status status = open_data(&r, config);
+  if (status == GF_OK) status = open_network(&r, config, NULL);
   if (status == GF_OK) {
     gf_memory memory = planned_memory(&r);
     *out = (gf_dry_run){.memory = memory,
@@ -306,7 +272,8 @@ gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_ru
                         .parameters = gf_model_parameter_total(r.model),
                         .training_images = gf_dataset_describe(r.train).count,
                         .validation_images = gf_dataset_describe(r.validation).count,
-                        .batch_size = r.model->batch,
+                        .batch_size = batch_size(&r),
+                        .part_size = r.model->batch,
                         .epochs = r.config.epochs};
   }
   close_run(&r);

@@ -3,16 +3,22 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ops/accumulate.h"
+#include "ops/clip.h"
 #include "ops/statistics.h"
 
 struct gf_trainer {
   gf_model *model;
   gf__optimizer_config optimizer;
   int steps;
-  gf__buffer *state[2]; /* of the optimizer, like the flat parameters; or NULL */
+  gf__buffer *state[2];                /* of the optimizer, like the flat parameters; or NULL */
+  gf__buffer *clip_parts, *clip_scale; /* NULL without optimizer.clip_norm */
   /* For the statistics: the weights before the step, and the tensors' places. */
   gf__buffer *old, *ranges, *partial, *sums;
   gf__statistics_sums *read;
+  gf__buffer *sum; /* of the gradients of a batch's parts; NULL where batches are not split */
+  bool skips;      /* steps whose gradient is not finite */
+  long skipped;
 };
 
 static gf_status allocate(gf_trainer *trainer) {
@@ -25,6 +31,11 @@ static gf_status allocate(gf_trainer *trainer) {
   for (int i = 0; i < gf__optimizers[trainer->optimizer.name]->states; i++) {
     GF_TRY(gf__buffer_new(&trainer->state[i], device, flat, "the optimizer's state"));
     GF_TRY(gf__buffer_zero(trainer->state[i]));
+  }
+  if (trainer->optimizer.clip_norm > 0) {
+    GF_TRY(gf__buffer_new(&trainer->clip_parts, device, gf__clip_workspace(),
+                          "parts of the gradient's norm"));
+    GF_TRY(gf__buffer_new(&trainer->clip_scale, device, sizeof(float), "the gradient's scale"));
   }
   GF_TRY(gf__buffer_new(&trainer->old, device, flat, "the weights before a step"));
   GF_TRY(gf__buffer_new(&trainer->ranges, device, range_bytes, "the places of tensors"));
@@ -49,7 +60,9 @@ static gf_status allocate(gf_trainer *trainer) {
 size_t gf__trainer_memory(const gf_trainer *trainer) {
   const gf_model *model = trainer->model;
   int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.name]->states;
-  return (size_t)(states + 1) * model->flat_floats * sizeof(float) +
+  size_t clip = trainer->optimizer.clip_norm > 0 ? gf__clip_workspace() + sizeof(float) : 0;
+  size_t flat = (size_t)(states + 1 + (trainer->sum != NULL));
+  return clip + flat * model->flat_floats * sizeof(float) +
          (size_t)tensors * (2 * sizeof(int) + sizeof(gf__statistics_sums)) +
          gf__statistics_workspace(tensors);
 }
@@ -74,6 +87,9 @@ void gf_trainer_free(gf_trainer **trainer_pointer) {
   gf__optimizer_config_free(&trainer->optimizer);
   gf__buffer_free(&trainer->state[0]);
   gf__buffer_free(&trainer->state[1]);
+  gf__buffer_free(&trainer->clip_parts);
+  gf__buffer_free(&trainer->clip_scale);
+  gf__buffer_free(&trainer->sum);
   gf__buffer_free(&trainer->old);
   gf__buffer_free(&trainer->ranges);
   gf__buffer_free(&trainer->partial);
@@ -87,44 +103,154 @@ const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer) {
   return &trainer->optimizer;
 }
 
+gf_model *gf__trainer_model(const gf_trainer *trainer) { return trainer->model; }
+
+gf__buffer *gf__trainer_state(const gf_trainer *trainer, int index) {
+  return trainer->state[index];
+}
+
+void gf__trainer_set_steps(gf_trainer *trainer, int steps) {
+  trainer->steps = trainer->model->pass.step = steps;
+}
+
 int gf_trainer_gradient_count(const gf_trainer *trainer) { return trainer->model->trainable_count; }
 
-gf_status gf__trainer_queue_step(gf_trainer *trainer, double learning_rate, int slot,
-                                 bool statistics) {
+gf_status gf__trainer_split_batches(gf_trainer *trainer) {
+  return gf__buffer_new(&trainer->sum, trainer->model->device,
+                        trainer->model->flat_floats * sizeof(float),
+                        "the gradients of the parts of a batch");
+}
+
+void gf__trainer_skip_nonfinite(gf_trainer *trainer) { trainer->skips = true; }
+
+long gf__trainer_skipped(const gf_trainer *trainer) { return trainer->skipped; }
+
+/* ---- one step ---- */
+
+/* Forward and backward of what was uploaded. */
+static gf_status queue_pass(gf_trainer *trainer, int slot, bool statistics) {
   gf_model *model = trainer->model;
-  GF_TRY(gf__model_queue_forward(model, true, slot));
-  GF_TRY(gf__model_queue_backward(model));
-  if (statistics)
-    GF_TRY(gf__buffer_copy(model->weights, trainer->old, model->flat_floats * sizeof(float)));
+  model->takes_activation_statistics = statistics;
+  gf_status status = gf__model_queue_forward(model, true, slot);
+  model->takes_activation_statistics = false;
+  return status == GF_OK ? gf__model_queue_backward(model) : status;
+}
+
+static gf_status queue_statistics(gf_trainer *trainer, gf__buffer *gradient, gf__buffer *old) {
+  const gf_model *model = trainer->model;
+  return gf__statistics(model->device, model->trainable_count, gradient, model->weights, old,
+                        trainer->ranges, trainer->partial, trainer->sums);
+}
+
+/* Waits for it. */
+static gf_status find_nonfinite(gf_trainer *trainer, gf__buffer *gradient, bool *found) {
+  size_t tensors = (size_t)trainer->model->trainable_count;
+  GF_TRY(queue_statistics(trainer, gradient, trainer->model->weights));
+  GF_TRY(gf__buffer_read(trainer->sums, 0, tensors * sizeof *trainer->read, trainer->read));
+  *found = false;
+  for (size_t i = 0; i < tensors; i++) *found |= trainer->read[i].nonfinite > 0;
+  return GF_OK;
+}
+
+static gf_status queue_optimizer(gf_trainer *trainer, gf__buffer *gradient, double learning_rate) {
+  const gf_model *model = trainer->model;
+  if (trainer->clip_scale)
+    GF_TRY(gf__clip_scale(model->device, (int)model->flat_floats, gradient,
+                          trainer->optimizer.clip_norm, trainer->clip_parts, trainer->clip_scale));
   gf__optimizer_step step = {.count = (int)model->flat_floats,
                              .w = model->weights,
-                             .gradient = model->gradients,
+                             .gradient = gradient,
                              .first = trainer->state[0],
                              .second = trainer->state[1],
                              .learning_rate = learning_rate,
-                             .weight_decay = trainer->optimizer.weight_decay};
-  GF_TRY(gf__optimizers[trainer->optimizer.name]->step(model->device, &step, ++trainer->steps,
-                                                       trainer->optimizer.options));
-  if (!statistics) return GF_OK;
-  return gf__statistics(model->device, model->trainable_count, model->gradients, model->weights,
-                        trainer->old, trainer->ranges, trainer->partial, trainer->sums);
+                             .weight_decay = trainer->optimizer.weight_decay,
+                             .clip_scale = trainer->clip_scale,
+                             .clip_value = trainer->optimizer.clip_value};
+  return gf__optimizers[trainer->optimizer.name]->step(model->device, &step, trainer->steps,
+                                                       trainer->optimizer.options);
+}
+
+/* From the gradient to the new weights. */
+static gf_status queue_update(gf_trainer *trainer, gf__buffer *gradient, double learning_rate,
+                              bool statistics) {
+  const gf_model *model = trainer->model;
+  bool skip = false;
+  gf__trainer_set_steps(trainer, trainer->steps + 1);
+  if (trainer->skips) GF_TRY(find_nonfinite(trainer, gradient, &skip));
+  trainer->skipped += skip;
+  if (statistics)
+    GF_TRY(gf__buffer_copy(model->weights, trainer->old, model->flat_floats * sizeof(float)));
+  if (!skip) GF_TRY(queue_optimizer(trainer, gradient, learning_rate));
+  return statistics ? queue_statistics(trainer, gradient, trainer->old) : GF_OK;
+}
+
+/* Images first to first + count - 1 of the batch. */
+static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, int count) {
+  const float *images = batch->images + (size_t)first * gf__tensor_size(&model->graph.input);
+  const int *labels = batch->labels + first;
+  model->pass.first_image = first;
+  bool is_mixed = batch->share < 1, is_whole = count == batch->count;
+  if (!is_mixed || is_whole)
+    return gf__model_upload_mixed(model, images, labels, count, (double)batch->share);
+  /* The labels of the other images follow those of all images, not those of the part. */
+  size_t bytes = 2 * (size_t)count * sizeof(int);
+  int *both = malloc(bytes);
+  if (!both) return gf__fail_host_memory(bytes);
+  for (int i = 0; i < count; i++) {
+    both[i] = labels[i];
+    both[count + i] = labels[batch->count + i];
+  }
+  gf_status status = gf__model_upload_mixed(model, images, both, count, (double)batch->share);
+  free(both);
+  return status;
+}
+
+static gf_status queue_parts(gf_trainer *trainer, const gf_batch *batch, int slot,
+                             bool statistics) {
+  gf_model *model = trainer->model;
+  for (int first = 0; first < batch->count; first += model->batch) {
+    int left = batch->count - first, count = left < model->batch ? left : model->batch;
+    GF_TRY(upload_part(model, batch, first, count));
+    GF_TRY(queue_pass(trainer, GF__PART_SLOT, statistics && count == left));
+    model->pass.step = trainer->steps; /* the parts of a step draw from one stream */
+    GF_TRY(gf__accumulate(model->device, (int)model->flat_floats, model->gradients, trainer->sum,
+                          (double)count / batch->count, first == 0, model->results, slot,
+                          GF__PART_SLOT));
+  }
+  return GF_OK;
+}
+
+gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
+                                 int slot, bool statistics) {
+  gf_model *model = trainer->model;
+  if (trainer->sum) {
+    GF_TRY(queue_parts(trainer, batch, slot, statistics));
+    return queue_update(trainer, trainer->sum, learning_rate, statistics);
+  }
+  GF_TRY(upload_part(model, batch, 0, batch->count));
+  GF_TRY(queue_pass(trainer, slot, statistics));
+  return queue_update(trainer, model->gradients, learning_rate, statistics);
 }
 
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {
   gf_model *model = trainer->model;
-  GF_TRY(gf__buffer_zero(model->graph.input.data));
-  GF_TRY(gf__buffer_zero(model->labels));
-  model->pass.n = model->batch;
-  model->pass.labels = model->labels;
+  size_t pixels = (size_t)model->batch * gf__tensor_size(&model->graph.input);
+  float *images = calloc(pixels, sizeof *images);
+  int *labels = calloc(2 * (size_t)model->batch, sizeof *labels);
+  gf_batch zeros = {.images = images, .labels = labels, .count = model->batch, .share = 1};
+  gf_status status = images && labels ? GF_OK : gf__fail_host_memory(pixels * sizeof *images);
   long before = gf__device_launches(model->device);
-  GF_TRY(gf__trainer_queue_step(trainer, 0, 0, false));
+  if (status == GF_OK) status = gf__trainer_queue_step(trainer, &zeros, 0, 0, false);
   *launches = (int)(gf__device_launches(model->device) - before);
-  GF_TRY(gf__trainer_queue_step(trainer, 0, 0, true));
+  if (status == GF_OK) status = gf__trainer_queue_step(trainer, &zeros, 0, 0, true);
+  free(images);
+  free(labels);
+  GF_TRY(status);
   GF_TRY(gf__model_queue_forward(model, false, 0));
   GF_TRY(gf_device_finish(model->device));
   for (int i = 0; i < 2; i++)
     if (trainer->state[i]) GF_TRY(gf__buffer_zero(trainer->state[i]));
-  trainer->steps = model->pass.step = 0;
+  gf__trainer_set_steps(trainer, 0);
   return gf__model_initialise(model, seed);
 }
 
@@ -153,8 +279,8 @@ gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *l
                           double learning_rate, gf_loss *loss, gf_gradient *gradients) {
   float sums[2];
   if (!labels) return gf__fail(GF_ERROR_ARGUMENT, "a training step needs labels");
-  GF_TRY(gf__model_upload(trainer->model, images, labels, count));
-  GF_TRY(gf__trainer_queue_step(trainer, learning_rate, 0, gradients != NULL));
+  gf_batch batch = {.images = images, .labels = labels, .count = count, .share = 1};
+  GF_TRY(gf__trainer_queue_step(trainer, &batch, learning_rate, 0, gradients != NULL));
   GF_TRY(gf__model_read_results(trainer->model, 0, 1, sums));
   if (loss) *loss = (gf_loss){sums[0] / count, (int)sums[1]};
   return gradients ? gf__trainer_read_gradients(trainer, gradients) : GF_OK;

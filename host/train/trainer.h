@@ -2,6 +2,7 @@
 #ifndef GF_TRAIN_TRAINER_H
 #define GF_TRAIN_TRAINER_H
 
+#include <gradflow/data.h>
 #include <gradflow/train.h>
 
 #include "model/model.h"
@@ -14,13 +15,26 @@ size_t gf__trainer_memory(const gf_trainer *trainer);
  * run on this device is found before anything is written. launches: of a step. */
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed,
                               int *launches) GF_MUST_USE;
-/* Queues forward, backward and the optimizer's step for the batch that was
- * uploaded; the loss goes to slot of model->results. With statistics, those of
- * the gradients are queued, too. Does not wait. */
-gf_status gf__trainer_queue_step(gf_trainer *trainer, double learning_rate, int slot,
-                                 bool statistics) GF_MUST_USE;
+/* Queues a training step on the batch: uploads, forward, backward, and the optimizer's step; the
+ * sums of losses and hits go to slot of model->results, which is not the last one. A batch
+ * larger than the model's goes through it in parts, whose gradients are added: the same step but
+ * for rounding, except that batch norm sees a part. With statistics, those of the gradients (and
+ * of the last part's activations) are queued, too. Waits only where steps that are not finite
+ * are to be skipped. */
+gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
+                                 int slot, bool statistics) GF_MUST_USE;
+/* Lets batches be larger than the model's; call it before the first step. */
+gf_status gf__trainer_split_batches(gf_trainer *trainer) GF_MUST_USE;
+/* From now on a step whose gradient is not finite leaves the weights as they are. */
+void gf__trainer_skip_nonfinite(gf_trainer *trainer);
+long gf__trainer_skipped(const gf_trainer *trainer); /* steps */
 /* Reads the statistics that were queued last. Waits. */
 gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) GF_MUST_USE;
 const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer);
+gf_model *gf__trainer_model(const gf_trainer *trainer);
+/* The optimizer's state 0 or 1, a flat buffer like the parameters, or NULL where it has none. */
+gf__buffer *gf__trainer_state(const gf_trainer *trainer, int index);
+/* As if so many steps had been made: random numbers and Adam's corrections depend on it. */
+void gf__trainer_set_steps(gf_trainer *trainer, int steps);
 
 #endif

@@ -24,13 +24,19 @@ GF_API gf_status gf_dataset_open(gf_dataset **out, const gf_config *config,
                                  gf_split split) GF_MUST_USE;
 GF_API void gf_dataset_free(gf_dataset **dataset);
 GF_API gf_dataset_info gf_dataset_describe(const gf_dataset *dataset);
+/* What the config's data set would hold, without opening it: count is 0 and class_names
+ * NULL. Needs no file, except where only the files tell the classes (image_folder). */
+GF_API gf_status gf_dataset_shape(gf_dataset_info *out, const gf_config *config) GF_MUST_USE;
 
 /* One batch: images (count, height, width, channels) normalised floats, and
- * count labels; owned by the loader and valid until the next call. */
+ * count labels; owned by the loader and valid until the next call. With
+ * data.mixup, images are share times one image and 1 - share times another,
+ * whose count labels follow the first count; share is 1 without. */
 typedef struct gf_batch {
   const float *images;
   const int *labels;
   int count;
+  float share;
 } gf_batch;
 
 typedef struct gf_loader gf_loader;

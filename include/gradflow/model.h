@@ -72,7 +72,32 @@ GF_API gf_status gf_model_forward(gf_model *model, const float *images, const in
                                   int count, int training, gf_loss *loss) GF_MUST_USE;
 /* The gradient of the mean loss of the last forward pass, which was a training one. */
 GF_API gf_status gf_model_backward(gf_model *model) GF_MUST_USE;
+/* Statistics of what a layer stores in a forward pass, its fused activation included. */
+typedef struct gf_activation {
+  const char *layer; /* of the tensor: "block_0_0_act_0"; owned by the model */
+  double mean, deviation;
+  /* Share of channels that are dead on the batch: the activation's derivative is at most 0.01
+   * at every pixel of every image, so that hardly any gradient comes through. NaN where the
+   * layer has no activation. */
+  double dead;
+} gf_activation;
+
 /* The logits of the last forward pass, (count, classes). */
 GF_API gf_status gf_model_logits(gf_model *model, float *out) GF_MUST_USE;
+
+/* One layer of a network as its config has it, before anything is fused. */
+typedef struct gf_layer {
+  char name[64];
+  const char *type; /* "conv2d" */
+  gf_image_shape output;
+  size_t parameters; /* trainable elements */
+  double flops;      /* of the convolutions and linear layers, of a forward pass of an image */
+  size_t bytes;      /* of an image's output */
+} gf_layer;
+
+/* The layers of the config's network from the input to the logits, for images of a shape and a
+ * number of classes. Needs no device. The caller frees *out with free. */
+GF_API gf_status gf_model_summarise(gf_layer **out, int *count, const gf_config *config,
+                                    gf_image_shape image, int classes) GF_MUST_USE;
 
 #endif

@@ -52,17 +52,28 @@ typedef struct gf_epoch {
   double seconds, images_per_second;
 } gf_epoch;
 
+/* Each may be NULL. */
 typedef struct gf_train_events {
   void *user;
-  void (*progress)(void *user, const gf_progress *progress); /* may be NULL */
-  void (*epoch)(void *user, const gf_epoch *epoch);          /* may be NULL */
-  int (*stop)(void *user); /* asked before each step; not 0 ends the run; may be NULL */
-  void (*written)(void *user, const char *path); /* a picture; may be NULL */
+  void (*progress)(void *user, const gf_progress *progress);
+  void (*epoch)(void *user, const gf_epoch *epoch);
+  int (*stop)(void *user);                       /* asked before each step; not 0 ends the run */
+  void (*written)(void *user, const char *path); /* a picture */
+  /* The gradients of a step, about twice a second and at the end of each epoch:
+   * count rows from the input to the output. */
+  void (*gradients)(void *user, int epoch, long step, const gf_gradient *gradients, int count);
 } gf_train_events;
 
 typedef struct gf_train_options {
   const char *out; /* the run folder, which is created */
   int overwrite;   /* an existing run folder there is replaced */
+  /* A run in the folder is continued from its newest whole checkpoint, to the bit as if it had
+   * never stopped; a finished one is left as it is; where there is none, one is begun. */
+  int resume;
+  int force;                 /* resume although the config is not that of the folder */
+  long checkpoint_steps;     /* a checkpoint every so many steps; 0: at the end of each epoch */
+  double checkpoint_minutes; /* or every so many minutes; 0: not by time */
+  int keep_checkpoints;      /* the newest ones; 0: 2 */
   gf_train_events events;
 } gf_train_options;
 
@@ -73,6 +84,22 @@ typedef struct gf_train_options {
 GF_API gf_status gf_train(gf_device *device, const gf_config *config,
                           const gf_train_options *options) GF_MUST_USE;
 
+typedef enum gf_run_status {
+  GF_RUN_ABSENT,  /* no run folder */
+  GF_RUN_STARTED, /* and not at its end */
+  GF_RUN_FINISHED,
+  GF_RUN_DIVERGED /* ended by a loss that is not finite */
+} gf_run_status;
+
+/* How far the run of a folder is. */
+typedef struct gf_run_state {
+  gf_run_status status;
+  int epochs_done, epochs; /* 0 where there is no run */
+  double seconds;          /* spent on the epochs done */
+  gf_epoch last, best;     /* by validation accuracy; of epoch 0 where there is none yet */
+} gf_run_state;
+GF_API gf_status gf_run_look(const char *run_folder, gf_run_state *out) GF_MUST_USE;
+
 /* What a run would take on the device, by the plan and as it was allocated for
  * a moment; nothing is trained and no file is written. */
 typedef struct gf_dry_run {
@@ -80,6 +107,7 @@ typedef struct gf_dry_run {
   size_t planned, allocated; /* bytes in all */
   size_t parameters;         /* trainable elements */
   int training_images, validation_images, batch_size, epochs;
+  int part_size; /* images at a time; less than batch_size where memory asks for it */
 } gf_dry_run;
 GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
                                   gf_dry_run *out) GF_MUST_USE;
@@ -97,11 +125,6 @@ typedef struct gf_test_result {
 GF_API gf_status gf_test(gf_device *device, const char *run_folder,
                          gf_test_result *out) GF_MUST_USE;
 GF_API void gf_test_result_free(gf_test_result *result);
-
-/* Says in one line what the gradients of a run did, from its gradients.csv and
- * metrics.csv: "vanishing: 33 of 38 layers below 1e-8, from … towards the input".
- * The caller frees *out with free. */
-GF_API gf_status gf_diagnose(const char *run_folder, char **out) GF_MUST_USE;
 
 /* The keys of the config's sections, as a text for help; the caller frees *out with free. */
 GF_API gf_status gf_config_help(char **out) GF_MUST_USE;

@@ -35,11 +35,36 @@ static double sigmoid_derivative(double x, double slope) {
   return sigmoid(x, slope) * (1 - sigmoid(x, slope));
 }
 
+static double elu(double x, double alpha) { return x > 0 ? x : alpha * expm1(x); }
+static double elu_derivative(double x, double alpha) { return x > 0 ? 1 : alpha * exp(x); }
+
+static double normal(double x) { return erfc(-x / sqrt(2)) / 2; }
+
+static double gelu(double x, double slope) {
+  (void)slope;
+  return x * normal(x);
+}
+
+static double gelu_derivative(double x, double slope) {
+  (void)slope;
+  return normal(x) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
+}
+
+static double silu(double x, double slope) { return x * sigmoid(x, slope); }
+
+static double silu_derivative(double x, double slope) {
+  double s = sigmoid(x, slope);
+  return s * (1 + x * (1 - s));
+}
+
 const ref_activation ref_activations[] = {
     {"leaky_relu", leaky_relu, leaky_relu_derivative},
     {"relu", relu, relu_derivative},
     {"tanh", tangent, tangent_derivative},
     {"sigmoid", sigmoid, sigmoid_derivative},
+    {"elu", elu, elu_derivative},
+    {"gelu", gelu, gelu_derivative},
+    {"silu", silu, silu_derivative},
 };
 const int ref_activation_count = sizeof ref_activations / sizeof *ref_activations;
 

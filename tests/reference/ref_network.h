@@ -1,6 +1,7 @@
-/* The networks of the vgg family in double precision, on top of reference.h:
+/* The networks of the families in double precision, on top of reference.h:
  * forward, loss, every gradient, Adam. Slow and plain, for tests.
  *
+ * vgg_stages:
  *   entry       conv 3x3 without bias, batch norm, leaky ReLU
  *   a stage     blocks x [conv, lrelu, conv, lrelu], without bias; then a
  *               reduction [conv, lrelu, avg pool 2x2, conv, lrelu], with bias
@@ -8,8 +9,17 @@
  *   shortcut    out = lrelu(conv_1(x1) + x) in each block; in a reduction x and
  *               x1 are both pooled
  *   norm_every  a batch norm after every conv, before the sum and the activation
+ *   norm_after  norms behind activations instead
  *
- * Convolutions are 3x3, stride 1, padding 1. Batch norm has eps 1e-5 and
+ * resnet_cifar (He et al., 2015 and 2016): conv 3x3, norm, activation; three stages of
+ * blocks of two 3x3 convs, of filters, twice and four times as many, each with a norm; the
+ * first conv of the second and third stage has stride 2. Without shortcuts a plain net.
+ *
+ * multi_scale (Li et al., 2018): conv 3x3, activation; stages of blocks with a max pool
+ * 2x2 between them: act(conv 3x3) and act(conv 5x5) side by side, twice, then a 1x1 conv,
+ * plus the block's input.
+ *
+ * Convolutions have stride 1 and padding of half their kernel. Batch norm has eps 1e-5 and
  * momentum 0.1; Adam has betas 0.9 and 0.999 and eps 1e-8. */
 #ifndef REF_NETWORK_H
 #define REF_NETWORK_H
@@ -17,13 +27,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+typedef enum ref_family { REF_VGG_STAGES, REF_RESNET_CIFAR, REF_MULTI_SCALE } ref_family;
+
+/* REF_SHORTCUT_IDENTITY is vgg_stages', options A and B are resnet_cifar's. */
+enum { REF_SHORTCUT_NONE, REF_SHORTCUT_IDENTITY, REF_SHORTCUT_A, REF_SHORTCUT_B };
+
 typedef struct ref_network_options {
+  ref_family family;
   int height, width, channels; /* of an image; each stage halves, rounding down */
   int classes;
-  int stages, blocks_per_stage, filters;
-  bool shortcut, norm_every;
-  double slope; /* of the leaky ReLU, 0.01 in the study */
-  int batch;    /* the most images that a pass may have */
+  int stages, blocks_per_stage, filters; /* resnet_cifar always has three stages */
+  int shortcut;
+  bool norm_every, norm_after, pre_activation;
+  const char *activation; /* of reference.h; NULL: leaky_relu */
+  double slope;           /* of the leaky ReLU, 0.01 in the study; or the alpha of elu */
+  int batch;              /* the most images that a pass may have */
 } ref_network_options;
 
 typedef struct ref_network ref_network;

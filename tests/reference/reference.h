@@ -53,15 +53,17 @@ void ref_batch_norm_backward(int rows, int c, double eps, const double *x, const
                              const double *dy, double *dx, double *dgamma, double *dbeta);
 
 /* An activation f by its value and its derivative in terms of x; slope is that
- * of leaky_relu for negative x and is ignored by the others. At the kink the
- * derivative is the left one. */
+ * of leaky_relu for negative x, or the alpha of elu, and is ignored by the others.
+ * At a kink the derivative is the left one.
+ * elu(x) = x for x > 0, else alpha (exp(x) - 1); gelu(x) = x Phi(x), Phi the normal
+ * distribution's; silu(x) = x / (1 + exp(-x)). */
 typedef struct ref_activation {
   const char *name;
   double (*value)(double x, double slope);
   double (*derivative)(double x, double slope);
 } ref_activation;
 
-/* leaky_relu, relu, tanh, sigmoid. */
+/* leaky_relu, relu, tanh, sigmoid, elu, gelu, silu. */
 extern const ref_activation ref_activations[];
 extern const int ref_activation_count;
 /* NULL if there is none of this name. */
@@ -105,6 +107,17 @@ void ref_add_forward(size_t count, const double *a, const double *b, double *y);
 /* da = db = dy. */
 void ref_add_backward(size_t count, const double *dy, double *da, double *db);
 
+/* y (rows, a + b): the channels of a row of x0 (rows, a), then those of x1 (rows, b). */
+void ref_concat_forward(int rows, int a, int b, const double *x0, const double *x1, double *y);
+void ref_concat_backward(int rows, int a, int b, const double *dy, double *dx0, double *dx1);
+
+/* The shortcut of option A (He et al., 2015): y[n,p,q,k] = x[n, p stride, q stride, k] for k < c,
+ * else 0; y (n, ceil(h / stride), ceil(w / stride), channels). */
+void ref_pad_shortcut_forward(int n, int h, int w, int c, int stride, int channels, const double *x,
+                              double *y);
+void ref_pad_shortcut_backward(int n, int h, int w, int c, int stride, int channels,
+                               const double *dy, double *dx);
+
 /* y[n, (c H + h) W + w] = x[n,h,w,c]: the order of PyTorch, whose images are
  * (n, c, h, w), so that the weights of a following linear layer agree. */
 void ref_flatten_forward(int n, int h, int w, int c, const double *x, double *y);
@@ -122,6 +135,16 @@ void ref_dropout_backward(size_t count, double p, const unsigned char *mask, con
  * dlogits = (softmax(logits) - onehot(label)) / n. Both may be NULL. */
 double ref_softmax_cross_entropy(int n, int classes, const double *logits, const int *labels,
                                  int *correct, double *dlogits);
+/* Label smoothing: returns the loss -1/n sum over n, k of target[n,k] log softmax(logits[n])[k]
+ * with target[n,k] = (1 - smoothing) onehot(label[n])[k] + smoothing / classes, and writes
+ * dlogits = (softmax(logits) - target) / n, which may be NULL. */
+double ref_smoothed_cross_entropy(int n, int classes, double smoothing, const double *logits,
+                                  const int *labels, double *dlogits);
+
+/* Returns the loss 1/n sum over n and k != label[n] of max(0, 1 - s[label[n]] + s[k])^2 of the
+ * logits s = logits[n] (Lee et al., 2015), and writes its gradient. */
+double ref_squared_hinge(int n, int classes, const double *logits, const int *labels,
+                         double *dlogits);
 
 typedef struct ref_adam {
   double lr, beta1, beta2, eps, weight_decay;
@@ -133,15 +156,34 @@ typedef struct ref_adam {
  * m and v are 0 before the first step. */
 void ref_adam_step(const ref_adam *adam, int t, size_t count, const double *gradient, double *w,
                    double *m, double *v);
+/* The same with decoupled decay: w -= lr weight_decay w, and then the step with
+ * g = gradient. */
+void ref_adamw_step(const ref_adam *adam, int t, size_t count, const double *gradient, double *w,
+                    double *m, double *v);
 
 typedef struct ref_sgd {
   double lr, momentum, weight_decay;
+  int nesterov;
 } ref_sgd;
 
-/* g = gradient + weight_decay w, velocity = momentum velocity + g, w -= lr velocity.
- * velocity is 0 before the first step. */
+/* g = gradient + weight_decay w, velocity = momentum velocity + g, w -= lr velocity;
+ * with nesterov, w -= lr (g + momentum velocity). velocity is 0 before the first step. */
 void ref_sgd_step(const ref_sgd *sgd, size_t count, const double *gradient, double *w,
                   double *velocity);
+
+typedef struct ref_rmsprop {
+  double lr, alpha, eps, momentum, weight_decay;
+} ref_rmsprop;
+
+/* g = gradient + weight_decay w, s = alpha s + (1 - alpha) g^2,
+ * velocity = momentum velocity + g / (sqrt(s) + eps), w -= lr velocity.
+ * s and velocity are 0 before the first step. */
+void ref_rmsprop_step(const ref_rmsprop *rmsprop, size_t count, const double *gradient, double *w,
+                      double *s, double *velocity);
+
+/* What a gradient is multiplied by so that its L2 norm is at most most:
+ * min(1, most / (norm + 1e-6)). */
+double ref_clip_scale(size_t count, const double *gradient, double most);
 
 typedef struct ref_statistics {
   double mean_abs; /* sum |x| / count */
@@ -152,6 +194,16 @@ typedef struct ref_statistics {
 
 /* count is at least 1. */
 ref_statistics ref_statistics_of(size_t count, const double *x);
+
+typedef struct ref_activation_statistics {
+  double mean, deviation; /* sqrt(sum (y - mean)^2 / count) */
+  double dead;            /* channels whose derivative is never above 0.01 / c */
+} ref_activation_statistics;
+
+/* Of y (rows, c) = f(x) and the derivative f'(x) there, like y; NULL: no activation, dead is NaN.
+ */
+ref_activation_statistics ref_activation_statistics_of(size_t rows, int c, const double *y,
+                                                       const double *derivative);
 
 /* lr(epoch) = minimum + (lr0 - minimum) (1 + cos(pi epoch / epochs)) / 2, epoch = 0, 1, … */
 double ref_cosine(double lr0, double minimum, int epoch, int epochs);

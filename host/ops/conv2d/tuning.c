@@ -1,13 +1,13 @@
 #include "ops/conv2d/tuning.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/cache.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -22,10 +22,13 @@ struct gf__tuning {
   gf_device *device;
   gf__tune mode;
   const char *force;
-  json_t *choices; /* "SHAPE pass": name of an algorithm */
-  int measured;    /* passes of convolutions */
-  double begun;    /* seconds */
-  char path[4096]; /* of the file; "" without a cache folder */
+  /* "SHAPE pass": name of an algorithm. */
+  json_t *choices;   /* known by the file, or measured */
+  json_t *preferred; /* by an earlier run, or NULL */
+  json_t *made;      /* for this network */
+  int measured;      /* passes of convolutions */
+  double begun;      /* seconds */
+  char path[4096];   /* of the file; "" without a cache folder */
 };
 
 /* The operands of one convolution, filled with noise. */
@@ -49,13 +52,20 @@ static void file_name(const gf_device_info *d, char out[SHA256_DIGEST_STRING_LEN
 }
 
 static void find_file(gf__tuning *tuning) {
-  char folder[3072], digest[SHA256_DIGEST_STRING_LENGTH], name[128];
+  char digest[SHA256_DIGEST_STRING_LENGTH], name[128];
   file_name(gf_device_describe(tuning->device), digest);
   snprintf(name, sizeof name, "tuning-%.32s.json", digest);
-  if (gf__cache_folder(folder, sizeof folder) != GF_OK || gf__make_folder(folder) != GF_OK ||
-      !gf__path_is_private(folder) ||
-      gf__path_join(tuning->path, sizeof tuning->path, folder, name) != GF_OK)
-    tuning->path[0] = 0;
+  if (gf__cache_path(tuning->path, sizeof tuning->path, name) != GF_OK) tuning->path[0] = 0;
+}
+
+/* What the file says, or NULL. */
+static json_t *read_file(const char *path) {
+  char *text;
+  size_t size;
+  if (gf__cache_read(path, GF__JSON_LARGEST, &text, &size) != GF_OK) return NULL;
+  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+  free(text);
+  return json;
 }
 
 gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, const char *force) {
@@ -67,13 +77,23 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, co
   tuning->force = force;
   tuning->begun = gf__seconds();
   if (mode != GF__TUNE_OFF) find_file(tuning);
-  if (mode == GF__TUNE_FAST && tuning->path[0])
-    tuning->choices = json_load_file(tuning->path, JSON_REJECT_DUPLICATES, NULL);
+  if (mode == GF__TUNE_FAST && tuning->path[0]) tuning->choices = read_file(tuning->path);
   if (!json_is_object(tuning->choices)) {
     json_decref(tuning->choices);
     tuning->choices = json_object();
   }
+  tuning->made = json_object();
   return GF_OK;
+}
+
+void gf__tuning_prefer(gf__tuning *tuning, const char *choices) {
+  json_decref(tuning->preferred);
+  tuning->preferred = json_loads(choices, JSON_REJECT_DUPLICATES, NULL);
+}
+
+gf_status gf__tuning_choices(const gf__tuning *tuning, char **out) {
+  *out = json_dumps(tuning->made, JSON_INDENT(1) | JSON_SORT_KEYS);
+  return *out ? GF_OK : gf__fail_host_memory(1);
 }
 
 void gf__tuning_close(gf__tuning **tuning_pointer) {
@@ -85,10 +105,12 @@ void gf__tuning_close(gf__tuning **tuning_pointer) {
   char *text = tuning->measured && tuning->path[0]
                    ? json_dumps(tuning->choices, JSON_INDENT(1) | JSON_SORT_KEYS)
                    : NULL;
-  if (text && gf__file_write(tuning->path, text, strlen(text)) != GF_OK)
+  if (text && gf__cache_write(tuning->path, text, strlen(text)) != GF_OK)
     gf__log(GF_LOG_WARNING, "measured algorithms are not kept: %s", gf_error_message());
   free(text);
   json_decref(tuning->choices);
+  json_decref(tuning->preferred);
+  json_decref(tuning->made);
   free(tuning);
   *tuning_pointer = NULL;
 }
@@ -239,32 +261,42 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
   return GF_OK;
 }
 
-static const gf__conv2d_algorithm *known(const gf__tuning *tuning, const gf__conv2d_shape *shape,
-                                         int batch, gf__conv2d_pass pass) {
-  char key[160];
-  shape_key(shape, batch, pass, key);
-  const char *name = json_string_value(json_object_get(tuning->choices, key));
+/* The choice for the key, if it is one that takes the shape. */
+static const gf__conv2d_algorithm *known(const gf_device *device, const json_t *choices,
+                                         const char *key, const gf__conv2d_shape *shape,
+                                         gf__conv2d_pass pass) {
+  const char *name = json_string_value(json_object_get(choices, key));
   for (int i = 0; name && gf__conv2d_algorithms[i]; i++)
     if (!strcmp(gf__conv2d_algorithms[i]->name, name) &&
-        gf__conv2d_algorithms[i]->accepts(tuning->device, shape, pass))
+        gf__conv2d_algorithms[i]->accepts(device, shape, pass))
       return gf__conv2d_algorithms[i];
   return NULL;
 }
 
+static gf_status choose_pass(gf__tuning *tuning, trial *t, gf__conv2d *convolution, int batch,
+                             gf__conv2d_pass pass, const char *key) {
+  const gf__conv2d_shape *shape = &convolution->shape;
+  const gf__conv2d_algorithm *found = known(tuning->device, tuning->preferred, key, shape, pass);
+  bool tunes = !tuning->force && tuning->mode != GF__TUNE_OFF;
+  if (!found && tunes) found = known(tuning->device, tuning->choices, key, shape, pass);
+  if (found) {
+    convolution->algorithm[pass] = found;
+    return GF_OK;
+  }
+  if (!tunes || !has_time(tuning)) return GF_OK;
+  if (!t->x) GF_TRY(open_trial(t, tuning->device, shape, batch));
+  return tune_pass(tuning, t, convolution, pass);
+}
+
 gf_status gf__tuning_choose(gf__tuning *tuning, gf__conv2d *convolution, int batch) {
-  gf__conv2d_choose(convolution, tuning->device, tuning->force);
-  if (tuning->force || tuning->mode == GF__TUNE_OFF) return GF_OK;
   trial t = {0};
   gf_status status = GF_OK;
+  gf__conv2d_choose(convolution, tuning->device, tuning->force);
   for (gf__conv2d_pass pass = 0; pass < GF__CONV2D_PASSES && status == GF_OK; pass++) {
-    const gf__conv2d_algorithm *found = known(tuning, &convolution->shape, batch, pass);
-    if (found) {
-      convolution->algorithm[pass] = found;
-      continue;
-    }
-    if (!has_time(tuning)) continue;
-    if (!t.x) status = open_trial(&t, tuning->device, &convolution->shape, batch);
-    if (status == GF_OK) status = tune_pass(tuning, &t, convolution, pass);
+    char key[160];
+    shape_key(&convolution->shape, batch, pass, key);
+    status = choose_pass(tuning, &t, convolution, batch, pass, key);
+    json_object_set_new(tuning->made, key, json_string(convolution->algorithm[pass]->name));
   }
   close_trial(&t);
   return status;

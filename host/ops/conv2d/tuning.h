@@ -21,6 +21,11 @@ typedef struct gf__tuning gf__tuning;
  * driver and these versions, in the cache folder; one that cannot be read is as none. */
 gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode,
                           const char *force) GF_MUST_USE;
+/* Choices of an earlier run on this device, as gf__tuning_choices gave them: they come before
+ * whatever is known or measured, so that a run that goes on computes the same bits. */
+void gf__tuning_prefer(gf__tuning *tuning, const char *choices);
+/* What was chosen so far, as JSON; the caller frees *out. */
+gf_status gf__tuning_choices(const gf__tuning *tuning, char **out) GF_MUST_USE;
 /* Writes the file if something was measured, and frees. */
 void gf__tuning_close(gf__tuning **tuning);
 /* Sets the algorithm of every pass of convolution->shape for batches of batch images. */

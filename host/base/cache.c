@@ -1,0 +1,23 @@
+#include "base/cache.h"
+
+#include "base/file.h"
+#include "base/os.h"
+
+gf_status gf__cache_path(char *out, size_t size, const char *name) {
+  char folder[3072], real[3072];
+  GF_TRY(gf__cache_folder(folder, sizeof folder));
+  GF_TRY(gf__make_private_folder(folder));
+  GF_TRY(gf__private_path(real, sizeof real, folder));
+  return gf__path_join(out, size, real, name);
+}
+
+gf_status gf__cache_read(const char *path, size_t largest, char **out, size_t *size) {
+  char real[4096];
+  *out = NULL;
+  GF_TRY(gf__private_path(real, sizeof real, path));
+  return gf__file_read_within(real, largest, out, size);
+}
+
+gf_status gf__cache_write(const char *path, const void *bytes, size_t size) {
+  return gf__file_write_private(path, bytes, size);
+}

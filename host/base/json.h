@@ -1,0 +1,15 @@
+/* JSON files that this program has written, and that anybody may have changed since. */
+#ifndef GF_BASE_JSON_H
+#define GF_BASE_JSON_H
+
+#include <jansson.h>
+
+/* Bytes of a file. A tuning file has about 100 a convolution. In memory jansson takes up to 50
+ * times as much. */
+enum { GF__JSON_LARGEST = 4 << 20 };
+
+/* What the file at path holds, or NULL where it cannot be read, is larger, or is no JSON; the
+ * caller frees it with json_decref. */
+json_t *gf__json_read(const char *path);
+
+#endif

@@ -1,0 +1,148 @@
+/* gradflow fetch */
+#include <math.h>
+#include <popt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+
+enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
+
+static volatile sig_atomic_t signal_; /* the first that came, or 0 */
+
+/* The second one does not wait for the server. */
+static void on_signal(int number) {
+  if (signal_) _Exit(EXIT_BY_SIGNAL + number);
+  signal_ = number;
+}
+
+typedef struct screen {
+  gf__bar bar;
+  bool says_lines; /* for want of a terminal */
+  bool quiet;
+  char line[64]; /* the beginning of the last line */
+  int tenths;    /* of the file, in that line */
+} screen;
+
+static int on_stop(void *user) {
+  (void)user;
+  return signal_ != 0;
+}
+
+/* "  43%  72.5/168.5 MB  3.2 MB/s  0:30 left" */
+static void describe(gf__text *out, const gf_fetch_progress *p, double share) {
+  if (p->size > 0) gf__text_add(out, " %3.0f%%", 100 * share);
+  gf__text_add(out, "  %.1f", 1e-6 * (double)p->done);
+  if (p->size > 0) gf__text_add(out, "/%.1f", 1e-6 * (double)p->size);
+  gf__text_add(out, " MB");
+  if (p->bytes_per_second > 0) gf__text_add(out, "  %.1f MB/s", 1e-6 * p->bytes_per_second);
+  if (isfinite(p->seconds_left) && p->done < p->size) {
+    enum { MINUTE = 60, HOUR = 3600, MOST_HOURS = 999 };
+    long s = lround(fmin(p->seconds_left, (double)MOST_HOURS * HOUR));
+    gf__text_add(out, "  ");
+    if (s >= HOUR) gf__text_add(out, "%ld:", s / HOUR);
+    gf__text_add(out, s >= HOUR ? "%02ld:%02ld left" : "%ld:%02ld left", s % HOUR / MINUTE,
+                 s % MINUTE);
+  }
+}
+
+/* The bar takes what room the words leave. */
+static void draw(screen *s, const char *head, const char *tail, double share) {
+  enum { NARROWEST = 8, WIDEST = 40, KEPT = 5 }; /* brackets, and what gf__bar_say keeps free */
+  char line[WIDEST + 1];
+  gf__text text = {0};
+  int room = gf__terminal_width(s->bar.file) - (int)(strlen(head) + strlen(tail)) - KEPT;
+  int length = room > WIDEST ? WIDEST : room, full = (int)(share * length);
+  memset(line, '=', sizeof line);
+  if (length >= NARROWEST)
+    gf__text_add(&text, "%s[%.*s%*s]%s", head, full, line, length - full, "", tail);
+  else
+    gf__text_add(&text, "%s%s", head, tail);
+  if (text.data) gf__bar_say(&s->bar, text.data);
+  gf__text_free(&text);
+}
+
+static void on_progress(void *user, const gf_fetch_progress *p) {
+  screen *s = user;
+  enum { TENTHS = 10 };
+  gf__text head = {0}, tail = {0};
+  double share = p->size > 0 ? fmin((double)p->done / (double)p->size, 1) : 0;
+  int tenths = (int)(TENTHS * share);
+  gf__text_add(&head, "%s%s ", strcmp(p->phase, "download") ? "unpacking " : "", p->file);
+  describe(&tail, p, share);
+  bool is_new = head.data && (strcmp(s->line, head.data) != 0 || tenths > s->tenths);
+  if (s->bar.enabled && head.data && tail.data) {
+    draw(s, head.data, tail.data, share);
+  } else if (s->says_lines && is_new && tenths > 0) {
+    snprintf(s->line, sizeof s->line, "%s", head.data);
+    s->tenths = tenths;
+    fprintf(stderr, "%s%s\n", head.data, tail.data);
+  }
+  gf__text_free(&head);
+  gf__text_free(&tail);
+}
+
+static void on_log(void *user, gf_log_level level, const char *message) {
+  screen *s = user;
+  if (s->quiet && level != GF_LOG_WARNING) return;
+  gf__bar_clear(&s->bar);
+  if (level == GF_LOG_INFO)
+    fprintf(stderr, "%s\n", message);
+  else
+    gf__cli_log(NULL, level, message);
+}
+
+static int run(const gf__cli *cli) {
+  bool draws = gf__cli_can_draw(stderr);
+  screen s = {.bar = {.file = stderr, .enabled = !cli->quiet && draws},
+              .says_lines = !cli->quiet && !draws,
+              .quiet = cli->quiet};
+  gf_fetch_options options = {.to = cli->out,
+                              .mirror = cli->mirror,
+                              .events = {.user = &s, .progress = on_progress, .stop = on_stop}};
+  gf_fetched fetched;
+  gf_log_to(on_log, &s);
+  gf__on_interrupt(on_signal);
+  gf_status status = gf_fetch(cli->arguments[0], &options, &fetched);
+  gf__bar_clear(&s.bar);
+  gf_log_to(gf__cli_log, NULL);
+  if (status == GF_ERROR_INTERRUPTED && signal_) {
+    (void)gf__cli_fail(status);
+    return EXIT_BY_SIGNAL + signal_;
+  }
+  if (status != GF_OK) return gf__cli_fail(status);
+  printf("data.name=%s\ndata.path=%s\n", fetched.data_name, fetched.data_path);
+  free(fetched.data_path);
+  return 0;
+}
+
+const gf__command gf__cmd_fetch = {
+    .name = "fetch",
+    .arguments = "DATASET [OPTION]...",
+    .help = "get a data set from the network",
+    .text =
+        "Downloads a data set, checks its published checksums, unpacks it into a folder\n"
+        "of its own and prints the settings that name it. What is there and right is not\n"
+        "fetched again. After Ctrl-C or a broken connection the same command goes on\n"
+        "from where it was.\n",
+    .examples =
+        "  gradflow fetch cifar100\n"
+        "  gradflow fetch fashion-mnist --to /srv/data\n"
+        "  gradflow fetch cifar10 --mirror https://example.org/datasets\n",
+    .least = 1,
+    .most = 1,
+    .missing = "a data set",
+    .options = {{"to", 't', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
+                 "where its folder goes; default data"},
+                {"mirror", 'm', POPT_ARG_STRING, offsetof(gf__cli, mirror), "URL",
+                 "the folder of another server with the same files"},
+                {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
+                 "nothing but warnings, errors and the settings"},
+                GF__OPTION_HELP},
+    .more_title = "data sets, what is downloaded, and from where:",
+    .more = gf_fetch_help,
+    .run = run,
+};

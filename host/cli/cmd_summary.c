@@ -1,0 +1,133 @@
+/* gradflow summary */
+#include <jansson.h>
+#include <popt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "report/table.h"
+
+enum { WIDTH = 80 };
+
+typedef struct summary {
+  gf_dataset_info data;
+  gf_layer *layers;
+  int count;
+  gf_layer total;
+} summary;
+
+static gf_status read_summary(const gf__cli *cli, summary *out) {
+  gf_config *config = NULL;
+  gf_status status = gf__cli_load_config(&config, cli, cli->arguments[0]);
+  if (status == GF_OK) status = gf_dataset_shape(&out->data, config);
+  gf_image_shape image = {out->data.height, out->data.width, out->data.channels};
+  if (status == GF_OK)
+    status = gf_model_summarise(&out->layers, &out->count, config, image, out->data.classes);
+  gf_config_free(&config);
+  for (int i = 0; i < out->count; i++) {
+    out->total.parameters += out->layers[i].parameters;
+    out->total.flops += out->layers[i].flops;
+    out->total.bytes += out->layers[i].bytes;
+  }
+  return status;
+}
+
+/* ---- for people ---- */
+
+static void add_row(gf__table *table, const gf_layer *row, const char *output) {
+  gf__table_add(table, "%s", row->name);
+  gf__table_add(table, "%s", row->type);
+  gf__table_add(table, "%s", output);
+  gf__table_add(table, "%zu", row->parameters);
+  gf__table_add(table, "%.3f", row->flops * 1e-6);
+  gf__table_add(table, "%.1f", (double)row->bytes / 1024);
+}
+
+static gf_status print_text(const summary *s) {
+  static const gf__table_column columns[] = {{"layer", false}, {"type", false},
+                                             {"output", true}, {"parameters", true},
+                                             {"MFLOP", true},  {"KiB", true}};
+  gf__table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
+  gf_layer total = s->total;
+  gf__text text = {0};
+  for (int i = 0; i < s->count; i++) {
+    gf_image_shape shape = s->layers[i].output;
+    char output[48];
+    snprintf(output, sizeof output, "%dx%dx%d", shape.height, shape.width, shape.channels);
+    add_row(&table, &s->layers[i], output);
+  }
+  snprintf(total.name, sizeof total.name, "total");
+  total.type = "";
+  add_row(&table, &total, "");
+  gf_status status = gf__table_text(&table, WIDTH, &text);
+  gf__table_free(&table);
+  if (status == GF_OK)
+    printf("%s: images of %dx%dx%d, %d classes; MFLOP and KiB of a forward pass of one\n\n%s",
+           s->data.name, s->data.height, s->data.width, s->data.channels, s->data.classes,
+           text.data);
+  gf__text_free(&text);
+  return status;
+}
+
+/* ---- for programs ---- */
+
+#define COUNT(value) (json_int_t)(value)
+
+static json_t *pack_shape(int height, int width, int channels) {
+  return json_pack("[i, i, i]", height, width, channels);
+}
+
+static json_t *list_layers(const summary *s) {
+  json_t *list = json_array();
+  for (int i = 0; list && i < s->count; i++) {
+    const gf_layer *row = &s->layers[i];
+    const gf_image_shape *out = &row->output;
+    json_t *item =
+        json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", row->name, "type", row->type, "output",
+                  pack_shape(out->height, out->width, out->channels), "parameters",
+                  COUNT(row->parameters), "flops", COUNT(row->flops), "bytes", COUNT(row->bytes));
+    if (json_array_append_new(list, item) == 0) continue;
+    json_decref(list);
+    list = NULL;
+  }
+  return list;
+}
+
+static gf_status print_json(const summary *s) {
+  json_t *layers = list_layers(s);
+  const gf_dataset_info *data = &s->data;
+  if (!layers)
+    return gf__fail(GF_ERROR_DATA, "no JSON of the layers: a name is not UTF-8, or memory ran out");
+  return gf__cli_print_json(
+      json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:I}", "data", data->name, "image",
+                pack_shape(data->height, data->width, data->channels), "classes", data->classes,
+                "layers", layers, "parameters", COUNT(s->total.parameters), "flops",
+                COUNT(s->total.flops), "bytes", COUNT(s->total.bytes)));
+}
+
+static int run(const gf__cli *cli) {
+  summary s = {0};
+  gf_status status = read_summary(cli, &s);
+  if (status == GF_OK) status = cli->json ? print_json(&s) : print_text(&s);
+  free(s.layers);
+  return status == GF_OK ? 0 : gf__cli_fail(status);
+}
+
+const gf__command gf__cmd_summary = {
+    .name = "summary",
+    .arguments = "CONFIG [--set KEY=VALUE]... [--json]",
+    .help = "list the layers of a network, with shapes and costs",
+    .text =
+        "Lists the layers of the config's network: the output's height, width and\n"
+        "channels, trainable parameters, and what a forward pass of one image takes:\n"
+        "million operations of convolutions and linear layers, and KiB of the output.\n"
+        "Needs neither a device nor, but for image_folder, the images.\n",
+    .examples =
+        "  gradflow summary configs/plain37.yaml\n"
+        "  gradflow summary configs/plain37.yaml --set model.shortcut=identity --json\n",
+    .least = 1,
+    .most = 1,
+    .missing = "a config",
+    .options = {GF__OPTION_SET, GF__OPTION_JSON, GF__OPTION_HELP},
+    .run = run,
+};

@@ -1,0 +1,312 @@
+#include "cli/watch.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/text.h"
+
+/* Below Adam's eps (1e-8, Kingma and Ba, 2015) a gradient no longer moves its weight as it should:
+ * the step is g / (|g| + eps) of the learning rate. */
+#define VANISHED 1e-8
+#define VANISHED_TEXT "1e-8"
+
+/* The scale of the bars: from 1e-12 to 1. */
+enum { DECADES = 12, VANISHED_DECADE = 4 };
+
+enum {
+  NUMBER = 7, /* columns of "2.1e-02" */
+  ZEROS = 5,
+  MORE = 1 + ZEROS + 1 + NUMBER, /* the columns that a narrow terminal lacks */
+  NARROWEST_BAR = 6,
+  NARROWEST_BAR_WITH_MORE = 24,
+  WIDEST_BAR = 96,
+  AROUND_ROWS = 3, /* lines: the headline, the scale, the last */
+  PIECE = 64
+};
+
+#define PLAIN "\033[0m"
+
+/* From the weakest to the strongest. */
+static const struct level {
+  double from; /* mean |g| */
+  const char *colour;
+} levels[] = {{0, "\033[31m"}, {VANISHED, "\033[32m"}, {1, "\033[33m"}};
+
+/* The weights among the gradients, and the two ends of what they are. */
+typedef struct survey {
+  const gf_gradient *gradients, *weakest, *strongest; /* of the finite ones; or NULL */
+  int count;                                          /* of gradients */
+  int weights, vanished, nonfinite;
+  int name; /* characters of the longest */
+} survey;
+
+/* Where things stand in a line. */
+typedef struct layout {
+  int columns; /* in all */
+  int name, bar;
+  bool has_more;
+  int group; /* layers of a row */
+  bool blocks, colours;
+} layout;
+
+static bool is_finite(const gf_gradient *g) { return g->nonfinite == 0 && isfinite(g->mean_abs); }
+
+/* What is not finite is worse than any number. */
+static bool is_weaker(const gf_gradient *a, const gf_gradient *b) {
+  if (!is_finite(a) || !is_finite(b)) return !is_finite(a) && is_finite(b);
+  return a->mean_abs < b->mean_abs;
+}
+
+static survey look(const gf_gradient *gradients, int count) {
+  survey s = {.gradients = gradients, .count = count};
+  for (const gf_gradient *g = gradients; g < gradients + count; g++) {
+    if (!g->is_weight) continue;
+    int length = (int)strlen(g->layer);
+    if (length > s.name) s.name = length;
+    s.weights++;
+    s.nonfinite += !is_finite(g);
+    if (!is_finite(g)) continue;
+    s.vanished += g->mean_abs < VANISHED;
+    if (!s.weakest || is_weaker(g, s.weakest)) s.weakest = g;
+    if (!s.strongest || is_weaker(s.strongest, g)) s.strongest = g;
+  }
+  return s;
+}
+
+/* By the variables that the C library asks, in its order. */
+static bool locale_is_utf8(void) {
+  static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+  const char *value = NULL;
+  for (size_t i = 0; i < sizeof variables / sizeof *variables && !(value && *value); i++)
+    value = getenv(variables[i]);
+  const char *charset = value ? strchr(value, '.') : NULL;
+  if (!charset) return false;
+  char plain[8] = "";
+  for (size_t used = 0; *++charset && *charset != '@' && used + 1 < sizeof plain;)
+    if (isalnum((unsigned char)*charset)) plain[used++] = (char)tolower((unsigned char)*charset);
+  return !strcmp(plain, "utf8");
+}
+
+/* ---- pieces of lines ---- */
+
+/* Names come from a config: what is no printable ASCII could be wider than it looks or move the
+ * cursor. Of a long one the end tells more. */
+static void add_name(gf__text *out, const char *name, int columns) {
+  int length = (int)strlen(name), skipped = length > columns ? length - columns + 1 : 0;
+  if (skipped) gf__text_add(out, "~");
+  for (const char *c = name + skipped; *c; c++)
+    gf__text_add(out, "%c", isprint((unsigned char)*c) ? *c : '?');
+  if (!skipped) gf__text_add(out, "%*s", columns - length, "");
+}
+
+static const char *colour_of(const gf_gradient *g) {
+  size_t level = 0;
+  for (size_t i = 0; is_finite(g) && i < sizeof levels / sizeof *levels; i++)
+    if (g->mean_abs >= levels[i].from) level = i;
+  return levels[level].colour;
+}
+
+/* Blocks of eighths, or '#'; where the bar does not reach the eps, its mark stands. */
+static void add_bar(gf__text *out, const gf_gradient *g, const layout *l) {
+  static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  enum { EIGHTHS = 8 };
+  int parts = l->blocks ? EIGHTHS : 1, filled = 0;
+  if (is_finite(g) && g->mean_abs > 0) {
+    double share = 1 + log10(g->mean_abs) / DECADES;
+    filled = (int)lround(fmin(fmax(share, 0), 1) * l->bar * parts);
+  }
+  if (l->colours) gf__text_add(out, "%s", colour_of(g));
+  for (int i = 0; i < filled / parts; i++) gf__text_add(out, "%s", l->blocks ? "█" : "#");
+  if (l->blocks) gf__text_add(out, "%s", eighths[filled % parts]);
+  if (l->colours) gf__text_add(out, PLAIN);
+  int mark = l->bar * VANISHED_DECADE / DECADES;
+  for (int i = (filled + parts - 1) / parts; i < l->bar; i++)
+    gf__text_add(out, "%s", i != mark ? " " : l->blocks ? "│" : "|");
+}
+
+static void add_number(gf__text *out, double number) {
+  gf__text_add(out, number == 0 ? " %*.0f" : isnan(number) ? " %*f" : " %*.1e", NUMBER, number);
+}
+
+/* ---- lines ---- */
+
+static void format_duration(char *out, size_t size, double seconds) {
+  enum { MINUTE = 60, HOUR = 3600 };
+  long s = lround(fmin(fmax(seconds, 0), 1e9));
+  if (s >= HOUR)
+    snprintf(out, size, "%ld:%02ld:%02ld", s / HOUR, s % HOUR / MINUTE, s % MINUTE);
+  else
+    snprintf(out, size, "%ld:%02ld", s / MINUTE, s % MINUTE);
+}
+
+/* Appends the piece unless the line, which began at start, would become too long. */
+static void add_piece(gf__text *out, size_t start, int columns, const char *piece) {
+  if (out->size - start + strlen(piece) <= (size_t)columns) gf__text_add(out, "%s", piece);
+}
+
+/* The most wanted first; what has no room is left out. */
+static void add_headline(gf__text *out, const gf_progress *p, int epoch, long step, int columns) {
+  char piece[PIECE], duration[PIECE / 2], of[PIECE / 2] = "";
+  size_t start = out->size;
+  if (p && p->epochs) snprintf(of, sizeof of, "/%d", p->epochs);
+  snprintf(piece, sizeof piece, "epoch %d%s  step %ld", epoch, of, step);
+  gf__text_add(out, "%.*s", columns, piece);
+  if (p && !isnan(p->loss)) {
+    snprintf(piece, sizeof piece, "  loss %.4f  %.1f%%", p->loss, 100 * p->accuracy);
+    add_piece(out, start, columns, piece);
+  }
+  if (p && !isnan(p->seconds_left)) {
+    format_duration(duration, sizeof duration, p->seconds_left);
+    snprintf(piece, sizeof piece, "  %s left", duration);
+    add_piece(out, start, columns, piece);
+  }
+  if (p && p->images_per_second > 0) {
+    snprintf(piece, sizeof piece, "  %.0f images/s", p->images_per_second);
+    add_piece(out, start, columns, piece);
+  }
+  gf__text_add(out, "\033[K\n");
+}
+
+/* Over the bars: powers of ten where they are, the most wanted first. */
+static void add_scale(gf__text *out, const layout *l) {
+  static const struct {
+    int decade;
+    const char *label;
+  } ticks[] = {{VANISHED_DECADE, VANISHED_TEXT}, {0, "1e-12"}, {8, "1e-4"}, {DECADES, "1"}};
+  char line[WIDEST_BAR + 1], title[PIECE] = "layer";
+  if (l->group > 1) snprintf(title, sizeof title, "weakest of %d", l->group);
+  add_name(out, title, l->name);
+  memset(line, ' ', sizeof line);
+  line[l->bar] = 0;
+  for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++) {
+    int length = (int)strlen(ticks[i].label), at = l->bar * ticks[i].decade / DECADES;
+    if (at + length > l->bar) at = l->bar - length;
+    int before = at > 0 ? at - 1 : at, behind = at + length < l->bar;
+    bool is_free = at >= 0;
+    for (int k = before; is_free && k < at + length + behind; k++) is_free = line[k] == ' ';
+    if (is_free) memcpy(line + at, ticks[i].label, (size_t)length);
+  }
+  if (l->bar) gf__text_add(out, " %s", line);
+  gf__text_add(out, " %*s", NUMBER, "mean|g|");
+  if (l->has_more) gf__text_add(out, " %*s %*s", ZEROS, "zeros", NUMBER, "update");
+  gf__text_add(out, "\033[K\n");
+}
+
+static void add_row(gf__text *out, const gf_gradient *g, const layout *l) {
+  add_name(out, g->layer, l->name);
+  if (l->bar) {
+    gf__text_add(out, " ");
+    add_bar(out, g, l);
+  }
+  add_number(out, g->mean_abs);
+  if (l->has_more) {
+    gf__text_add(out, " %*.0f%%", ZEROS - 1, 100 * g->zeros);
+    add_number(out, g->update_ratio);
+  }
+  gf__text_add(out, "\033[K\n");
+}
+
+/* A row for each group of layers, its weakest. Returns the number of rows. */
+static int add_rows(gf__text *out, const survey *s, const layout *l) {
+  const gf_gradient *weakest = NULL;
+  int rows = 0, seen = 0;
+  for (const gf_gradient *g = s->gradients; g < s->gradients + s->count; g++) {
+    if (!g->is_weight) continue;
+    if (!weakest || is_weaker(g, weakest)) weakest = g;
+    if (++seen % l->group && seen < s->weights) continue;
+    add_row(out, weakest, l);
+    weakest = NULL;
+    rows++;
+  }
+  return rows;
+}
+
+static void add_last(gf__text *out, const survey *s, int columns) {
+  char line[2 * PIECE];
+  int used = snprintf(line, sizeof line, "%d of %d below " VANISHED_TEXT, s->vanished, s->weights);
+  if (s->nonfinite)
+    snprintf(line + used, sizeof line - (size_t)used, ", %d not finite", s->nonfinite);
+  gf__text_add(out, "%.*s\033[K\n", columns, line);
+}
+
+/* ---- a frame ---- */
+
+static int least(int a, int b) { return a < b ? a : b; }
+static int most(int a, int b) { return a > b ? a : b; }
+
+static layout lay_out(const survey *s, int columns, int rows, bool colours) {
+  enum { LONGEST_TITLE = sizeof "weakest of 99" - 1 };
+  layout l = {.columns = columns,
+              .group = (s->weights + rows - 1) / rows,
+              .blocks = locale_is_utf8(),
+              .colours = colours};
+  int title = l.group > 1 ? LONGEST_TITLE : (int)sizeof "layer" - 1;
+  l.name = most(title, least(s->name, columns / 3));
+  int room = columns - l.name - 1 - (1 + NUMBER);
+  l.has_more = room >= NARROWEST_BAR_WITH_MORE + MORE;
+  l.bar = least(room - (l.has_more ? MORE : 0), WIDEST_BAR);
+  l.bar -= l.bar % 3; /* so that the mark of the eps is between two columns */
+  if (l.bar < NARROWEST_BAR) {
+    l.bar = 0;
+    l.name = columns - 1 - NUMBER;
+  }
+  return l;
+}
+
+/* Returns its lines. The last column and the last row stay free: a cursor behind the one would
+ * wrap, one below the other would scroll. */
+static int add_frame(gf__text *out, gf__watch *watch, const gf_progress *progress, int epoch,
+                     long step, const survey *s) {
+  int width = watch->width ? watch->width : gf__terminal_width(watch->file);
+  int height = watch->height ? watch->height : gf__terminal_height(watch->file);
+  int columns = most(width - 1, 1), rows = height - 1 - AROUND_ROWS, lines = 1;
+  /* Lines of another width may have been wrapped, so nobody knows where they are. */
+  if (watch->drawn_width != width) watch->lines = 0;
+  watch->drawn_width = width;
+  if (watch->lines) gf__text_add(out, "\033[%dA", watch->lines);
+  gf__text_add(out, "\r");
+  add_headline(out, progress, epoch, step, columns);
+  layout l = lay_out(s, columns, most(rows, 1), watch->colours);
+  if (rows > 0 && l.name > 1) {
+    add_scale(out, &l);
+    lines = AROUND_ROWS + add_rows(out, s, &l);
+    add_last(out, s, columns);
+  }
+  gf__text_add(out, "\033[J");
+  return lines;
+}
+
+static void add_record(gf__text *out, int epoch, long step, const survey *s) {
+  gf__text_add(out, "epoch %d step %ld: ", epoch, step);
+  if (s->weakest)
+    gf__text_add(out, "mean |gradient| %.1e (%s) %s %.1e (%s); ", s->strongest->mean_abs,
+                 s->strongest->layer, locale_is_utf8() ? "…" : "...", s->weakest->mean_abs,
+                 s->weakest->layer);
+  gf__text_add(out, "%d of %d below " VANISHED_TEXT, s->vanished, s->weights);
+  if (s->nonfinite) gf__text_add(out, ", %d not finite", s->nonfinite);
+  gf__text_add(out, "\n");
+}
+
+void gf__watch_show(gf__watch *watch, const gf_progress *progress, int epoch, long step,
+                    const gf_gradient *gradients, int count) {
+  survey s = look(gradients, count);
+  gf__text text = {0};
+  int lines = 0;
+  if (s.weights == 0) return;
+  if (watch->draws)
+    lines = add_frame(&text, watch, progress, epoch, step, &s);
+  else
+    add_record(&text, epoch, step, &s);
+  /* A frame that memory is lacking for is one picture less, and no failure. */
+  if (gf__text_status(&text) == GF_OK) {
+    fwrite(text.data, 1, text.size, watch->file);
+    fflush(watch->file);
+    watch->lines = lines;
+  }
+  gf__text_free(&text);
+}
+
+void gf__watch_leave(gf__watch *watch) { watch->lines = 0; }

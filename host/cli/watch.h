@@ -1,0 +1,28 @@
+/* The gradient flow live in a terminal: a row a layer with a bar on a logarithmic scale, redrawn
+ * in place. */
+#ifndef GF_CLI_WATCH_H
+#define GF_CLI_WATCH_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <gradflow/train.h>
+
+/* Fill in the first three, zero the rest. */
+typedef struct gf__watch {
+  FILE *file;
+  bool draws; /* a terminal where lines can be redrawn; else a line a record */
+  bool colours;
+  int width, height; /* columns and rows to keep within; 0: the terminal's */
+  int lines;         /* that stand on the terminal now */
+  int drawn_width;   /* of the terminal when they were drawn */
+} gf__watch;
+
+/* Shows the gradients of a step; progress is the newest one, or NULL before the first. Nothing
+ * else may be written to the file between two calls, except on the line below the last one. */
+void gf__watch_show(gf__watch *watch, const gf_progress *progress, int epoch, long step,
+                    const gf_gradient *gradients, int count);
+/* Leaves what is drawn where it is, so that lines may follow below it. */
+void gf__watch_leave(gf__watch *watch);
+
+#endif

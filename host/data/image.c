@@ -1,0 +1,167 @@
+#include "data/image.h"
+
+#include <stb/stb_image.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "data/dataset.h"
+
+enum { CHANNELS = 3, MOST_ASPECT = 100 };
+
+typedef struct image_file {
+  const char *path;
+  uint8_t *bytes;
+  size_t size;
+} image_file;
+
+static uint32_t big_endian(const uint8_t *b) {
+  return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static gf_status fail_truncated(const image_file *file) {
+  return gf__fail(GF_ERROR_DATA, "%s is truncated: its image data do not end within its %zu bytes",
+                  file->path, file->size);
+}
+
+/* ---- JPEG (ITU-T T.81, annex B) ---- */
+
+enum { MARKER = 0xff, START_OF_SCAN = 0xda, END_OF_IMAGE = 0xd9 };
+
+/* stb_image fills what a truncated file lacks. Thumbnails, which have ends of their own, stand in
+ * segments before the scan; in the scan's data no such marker can occur. */
+static gf_status check_jpeg(const image_file *file) {
+  const uint8_t *b = file->bytes;
+  size_t at = 2;
+  while (at + 4 <= file->size && !(b[at] == MARKER && b[at + 1] == START_OF_SCAN)) {
+    bool is_segment = b[at] == MARKER && b[at + 1] > 1 && b[at + 1] != MARKER;
+    at += is_segment ? 2 + ((size_t)b[at + 2] << 8 | b[at + 3]) : 1;
+  }
+  for (; at + 2 <= file->size; at++)
+    if (b[at] == MARKER && b[at + 1] == END_OF_IMAGE) return GF_OK;
+  return fail_truncated(file);
+}
+
+/* ---- PNG (ISO/IEC 15948) ---- */
+
+enum { FIRST_CHUNK = 8, CHUNK_HEAD = 8, CHUNK_FRAME = 12 }; /* its head and its checksum */
+
+/* Bytes that the pixels unpack to at the most: the rows, each with one byte of its filter; in the
+ * interlaced form there are up to 1.875 rows for each, rounded up to bytes. */
+static uint64_t png_unpacked(const uint8_t *header) {
+  static const int channels[] = {1, 0, 3, 1, 2, 0, 4}; /* by colour type */
+  uint64_t width = big_endian(header), height = big_endian(header + 4);
+  uint64_t bits = header[8] * (uint64_t)(header[9] < 7 ? channels[header[9]] : 0);
+  return (width * bits + 7) / 8 * height + 4 * height + 16;
+}
+
+/* Unpacks the data chunk by chunk to nowhere: stb_image would unpack all there is. */
+static gf_status count_unpacked(const image_file *file, z_stream *stream, uint64_t most) {
+  uint8_t nowhere[1 << 15];
+  while (stream->avail_in > 0) {
+    stream->next_out = nowhere;
+    stream->avail_out = sizeof nowhere;
+    int code = inflate(stream, Z_NO_FLUSH);
+    if (stream->total_out > most)
+      return gf__fail(GF_ERROR_DATA, "%s unpacks to more than the %llu bytes of its pixels",
+                      file->path, (unsigned long long)most);
+    if (code == Z_STREAM_END) return GF_OK;
+    if (code == Z_BUF_ERROR) return GF_OK; /* it wants the next chunk */
+    if (code != Z_OK)
+      return gf__fail(GF_ERROR_DATA, "%s is corrupt (zlib: %s)", file->path,
+                      stream->msg ? stream->msg : "a dictionary is asked for");
+  }
+  return GF_OK;
+}
+
+static gf_status check_chunks(const image_file *file, z_stream *stream) {
+  uint64_t most = png_unpacked(file->bytes + FIRST_CHUNK + CHUNK_HEAD);
+  for (size_t at = FIRST_CHUNK; at + CHUNK_FRAME <= file->size;) {
+    uint8_t *chunk = file->bytes + at;
+    size_t length = big_endian(chunk);
+    if (length > file->size - at - CHUNK_FRAME) break;
+    if (memcmp(chunk + 4, "IEND", 4) == 0) return GF_OK;
+    if (memcmp(chunk + 4, "CgBI", 4) == 0) /* its data have no zlib header */
+      return gf__fail(GF_ERROR_DATA, "%s is a PNG file in Apple's own form", file->path);
+    if (memcmp(chunk + 4, "IDAT", 4) == 0) {
+      stream->next_in = chunk + CHUNK_HEAD;
+      stream->avail_in = (uInt)length;
+      GF_TRY(count_unpacked(file, stream, most));
+    }
+    at += CHUNK_FRAME + length;
+  }
+  return fail_truncated(file);
+}
+
+static gf_status check_png(const image_file *file) {
+  z_stream stream = {0};
+  if (inflateInit(&stream) != Z_OK) return gf__fail_host_memory(1 << 16);
+  gf_status status = check_chunks(file, &stream);
+  inflateEnd(&stream);
+  return status;
+}
+
+/* ---- both ---- */
+
+/* What a file may be. stb_image would read other formats, too, with less care. */
+static const struct kind {
+  const char *start;
+  size_t length;
+  gf_status (*check)(const image_file *file); /* once its sides are known to be right */
+} kinds_[] = {{"\xff\xd8\xff", 3, check_jpeg},
+              {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", FIRST_CHUNK + CHUNK_HEAD, check_png}};
+
+static const struct kind *kind_of(const image_file *file) {
+  for (size_t i = 0; i < sizeof kinds_ / sizeof *kinds_; i++)
+    if (file->size >= kinds_[i].length && !memcmp(file->bytes, kinds_[i].start, kinds_[i].length))
+      return &kinds_[i];
+  return NULL;
+}
+
+static gf_status check_sides(const image_file *file) {
+  int width = 0, height = 0, channels = 0;
+  if (!stbi_info_from_memory(file->bytes, (int)file->size, &width, &height, &channels))
+    return gf__fail(GF_ERROR_DATA, "%s has a damaged header", file->path);
+  int shorter = width < height ? width : height, longer = width < height ? height : width;
+  bool fits = shorter >= 1 && longer <= GF__IMAGE_LARGEST_SIDE &&
+              (int64_t)width * height <= GF__IMAGE_LARGEST_AREA && longer / shorter < MOST_ASPECT;
+  if (fits) return GF_OK;
+  return gf__fail(GF_ERROR_DATA,
+                  "%s has %d x %d pixels; images have 1 to %d a side and %d in all, and no side is "
+                  "%d times the other",
+                  file->path, height, width, GF__IMAGE_LARGEST_SIDE, GF__IMAGE_LARGEST_AREA,
+                  MOST_ASPECT);
+}
+
+static gf_status decode(const image_file *file, int resize, int side, uint8_t *out) {
+  int width = 0, height = 0, channels = 0;
+  const struct kind *kind = kind_of(file);
+  if (!kind) return gf__fail(GF_ERROR_DATA, "%s is neither a JPEG nor a PNG file", file->path);
+  GF_TRY(check_sides(file));
+  GF_TRY(kind->check(file));
+  uint8_t *pixels =
+      stbi_load_from_memory(file->bytes, (int)file->size, &width, &height, &channels, CHANNELS);
+  if (!pixels)
+    return gf__fail(GF_ERROR_DATA, "%s cannot be decoded (stb_image: %s)", file->path,
+                    stbi_failure_reason());
+  gf_status status = gf__image_resample(pixels, height, width, resize, side, out);
+  stbi_image_free(pixels);
+  return status;
+}
+
+gf_status gf__image_read(const char *path, int resize, int side, uint8_t *out) {
+  int64_t size = 0;
+  GF_TRY(gf__data_file_size(path, &size));
+  if (size > GF__IMAGE_LARGEST_FILE)
+    return gf__fail(GF_ERROR_DATA, "%s has %lld bytes; images have at most %d", path,
+                    (long long)size, GF__IMAGE_LARGEST_FILE);
+  image_file file = {.path = path};
+  char *bytes = NULL;
+  GF_TRY(gf__file_read(path, &bytes, &file.size));
+  file.bytes = (uint8_t *)bytes;
+  gf_status status = decode(&file, resize, side, out);
+  free(bytes);
+  return status;
+}

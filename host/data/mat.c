@@ -1,0 +1,214 @@
+#include "data/mat.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { HEADER = 128, TAG = 8, LONGEST_NAME = 63 };
+enum { TYPE_INT8 = 1, TYPE_INT32 = 5, TYPE_UINT32 = 6, TYPE_MATRIX = 14, TYPE_COMPRESSED = 15 };
+enum { FLAG_COMPLEX = 1 << 11 };
+
+struct gf__mat {
+  const char *path;
+  FILE *file;
+  uint32_t left; /* bytes of the variable in the file that are not read yet */
+  bool packed, inflating;
+  z_stream stream;
+  uint8_t buffer[1 << 16]; /* of packed bytes */
+};
+
+/* What every variable begins with; a tag's data follow it, padded to 8 bytes, or stand in it. */
+typedef struct tag {
+  uint32_t type, size;
+  uint8_t small[4]; /* the data of up to 4 bytes */
+  bool is_small;
+} tag;
+
+static uint32_t little_endian(const uint8_t *b) {
+  return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
+}
+
+static gf_status fail_damaged(const gf__mat *mat, const char *how) {
+  return gf__fail(GF_ERROR_DATA, "%s is damaged: %s; fetch it again", mat->path, how);
+}
+
+/* ---- bytes ---- */
+
+static gf_status read_file(gf__mat *mat, void *out, uint32_t size) {
+  if (size > mat->left) return fail_damaged(mat, "a variable ends before its numbers do");
+  if (fread(out, 1, size, mat->file) == size) {
+    mat->left -= size;
+    return GF_OK;
+  }
+  if (ferror(mat->file))
+    return gf__fail(GF_ERROR_FILE, "cannot read %s: %s", mat->path, strerror(errno));
+  return fail_damaged(mat, "it is truncated");
+}
+
+static gf_status refill(gf__mat *mat) {
+  uint32_t size = mat->left < sizeof mat->buffer ? mat->left : sizeof mat->buffer;
+  if (size == 0) return fail_damaged(mat, "a variable ends before its numbers do");
+  GF_TRY(read_file(mat, mat->buffer, size));
+  mat->stream.next_in = mat->buffer;
+  mat->stream.avail_in = size;
+  return GF_OK;
+}
+
+/* Z_OK or Z_STREAM_END; what zlib still holds goes before new input. */
+static gf_status inflate_some(gf__mat *mat, int *code) {
+  *code = inflate(&mat->stream, Z_NO_FLUSH);
+  if (*code == Z_BUF_ERROR) {
+    GF_TRY(refill(mat));
+    *code = inflate(&mat->stream, Z_NO_FLUSH);
+  }
+  if (*code == Z_OK || *code == Z_STREAM_END) return GF_OK;
+  return fail_damaged(mat, mat->stream.msg ? mat->stream.msg : "zlib wants a dictionary");
+}
+
+static gf_status read_packed(gf__mat *mat, void *out, uint32_t size) {
+  mat->stream.next_out = out;
+  mat->stream.avail_out = size;
+  while (mat->stream.avail_out > 0) {
+    int code = Z_OK;
+    GF_TRY(inflate_some(mat, &code));
+    if (code == Z_STREAM_END && mat->stream.avail_out > 0)
+      return fail_damaged(mat, "a variable ends before its numbers do");
+  }
+  return GF_OK;
+}
+
+gf_status gf__mat_read(gf__mat *mat, void *out, uint32_t size) {
+  return mat->packed ? read_packed(mat, out, size) : read_file(mat, out, size);
+}
+
+gf_status gf__mat_finish(gf__mat *mat) {
+  uint8_t padding[TAG];
+  int code = mat->packed ? Z_OK : Z_STREAM_END;
+  mat->stream.next_out = padding;
+  mat->stream.avail_out = sizeof padding;
+  while (code != Z_STREAM_END) {
+    GF_TRY(inflate_some(mat, &code));
+    if (code != Z_STREAM_END && mat->stream.avail_out == 0)
+      return fail_damaged(mat, "a variable goes on behind its numbers");
+  }
+  return GF_OK;
+}
+
+/* ---- elements ---- */
+
+static gf_status read_tag(gf__mat *mat, tag *out) {
+  uint8_t bytes[TAG];
+  GF_TRY(gf__mat_read(mat, bytes, TAG));
+  uint32_t first = little_endian(bytes);
+  out->is_small = first >> 16;
+  out->type = out->is_small ? first & 0xffff : first;
+  out->size = out->is_small ? first >> 16 : little_endian(bytes + 4);
+  memcpy(out->small, bytes + 4, sizeof out->small);
+  return out->is_small && out->size > sizeof out->small ? fail_damaged(mat, "a tag is too long")
+                                                        : GF_OK;
+}
+
+/* An element of a type and of at most most bytes, with its padding. */
+static gf_status read_element(gf__mat *mat, uint32_t type, void *out, uint32_t most,
+                              uint32_t *size) {
+  tag t;
+  uint8_t padding[TAG];
+  GF_TRY(read_tag(mat, &t));
+  if (t.type != type || t.size > most) return fail_damaged(mat, "a variable has no header");
+  *size = t.size;
+  if (t.is_small) {
+    memcpy(out, t.small, t.size);
+    return GF_OK;
+  }
+  GF_TRY(gf__mat_read(mat, out, t.size));
+  return gf__mat_read(mat, padding, (TAG - t.size % TAG) % TAG);
+}
+
+static gf_status read_array(gf__mat *mat, gf__mat_array *out, char name[LONGEST_NAME + 1]) {
+  uint8_t flags[8], dims[4 * GF__MAT_MOST_DIMS];
+  uint32_t size = 0, name_size = 0;
+  GF_TRY(read_element(mat, TYPE_UINT32, flags, sizeof flags, &size));
+  if (size != sizeof flags) return fail_damaged(mat, "a variable has no header");
+  GF_TRY(read_element(mat, TYPE_INT32, dims, sizeof dims, &size));
+  GF_TRY(read_element(mat, TYPE_INT8, name, LONGEST_NAME, &name_size));
+  name[name_size] = 0;
+  *out = (gf__mat_array){.class = flags[0],
+                         .is_complex = little_endian(flags) & FLAG_COMPLEX,
+                         .dim_count = (int)(size / 4)};
+  for (int i = 0; i < out->dim_count; i++) out->dims[i] = little_endian(dims + 4 * i);
+  tag numbers;
+  GF_TRY(read_tag(mat, &numbers));
+  if (numbers.is_small) return GF_OK;
+  out->type = numbers.type;
+  out->size = numbers.size;
+  return GF_OK;
+}
+
+/* ---- variables ---- */
+
+/* Puts the file behind the tag of the variable at an offset, and starts to inflate at need. */
+static gf_status begin_variable(gf__mat *mat, int64_t at, uint32_t *size, bool *is_last) {
+  uint8_t bytes[TAG];
+  if (fseek(mat->file, (long)at, SEEK_SET) != 0)
+    return gf__fail(GF_ERROR_FILE, "cannot read %s: %s", mat->path, strerror(errno));
+  size_t got = fread(bytes, 1, TAG, mat->file);
+  *is_last = got == 0;
+  if (*is_last) return GF_OK;
+  if (got < TAG) return fail_damaged(mat, "it is truncated");
+  uint32_t type = little_endian(bytes);
+  mat->left = *size = little_endian(bytes + 4);
+  mat->packed = type == TYPE_COMPRESSED;
+  mat->stream.avail_in = 0;
+  if (!mat->packed)
+    return type == TYPE_MATRIX ? GF_OK : fail_damaged(mat, "it holds something unknown");
+  int code = mat->inflating ? inflateReset(&mat->stream) : inflateInit(&mat->stream);
+  if (code != Z_OK) return gf__fail_host_memory(1 << 16);
+  mat->inflating = true;
+  tag inner;
+  GF_TRY(read_tag(mat, &inner));
+  return inner.type == TYPE_MATRIX ? GF_OK : fail_damaged(mat, "it holds something unknown");
+}
+
+gf_status gf__mat_find(gf__mat *mat, const char *name, gf__mat_array *out) {
+  char found[LONGEST_NAME + 1];
+  for (int64_t at = HEADER;;) {
+    uint32_t size = 0;
+    bool is_last = false;
+    GF_TRY(begin_variable(mat, at, &size, &is_last));
+    if (is_last)
+      return gf__fail(GF_ERROR_DATA, "%s has no variable %s; fetch it again", mat->path, name);
+    GF_TRY(read_array(mat, out, found));
+    if (strcmp(found, name) == 0) return GF_OK;
+    at += TAG + (int64_t)size;
+  }
+}
+
+gf_status gf__mat_open(gf__mat **out, const char *path) {
+  uint8_t header[HEADER] = {0};
+  *out = NULL;
+  gf__mat *mat = calloc(1, sizeof *mat);
+  if (!mat) return gf__fail_host_memory(sizeof *mat);
+  mat->path = path;
+  mat->file = fopen(path, "rb");
+  gf_status status = GF_OK;
+  if (!mat->file)
+    status = gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
+  else if (fread(header, 1, HEADER, mat->file) != HEADER || memcmp(header + 124, "\0\1IM", 4) != 0)
+    status = gf__fail(GF_ERROR_DATA,
+                      "%s is no MATLAB file of level 5: it is damaged or another file; fetch it "
+                      "again",
+                      path);
+  *out = mat;
+  if (status != GF_OK) gf__mat_close(out);
+  return status;
+}
+
+void gf__mat_close(gf__mat **mat) {
+  if (!*mat) return;
+  if ((*mat)->inflating) inflateEnd(&(*mat)->stream);
+  if ((*mat)->file) fclose((*mat)->file);
+  free(*mat);
+  *mat = NULL;
+}

@@ -1,0 +1,113 @@
+/* stb_image_resize would do, but it ends the process by assert where its float
+ * coordinates round badly, and it resizes what is then cut off. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "data/image.h"
+
+enum { CHANNELS = 3 };
+
+/* One side of the image: which input pixels, by which shares, make an output pixel. */
+typedef struct axis {
+  int input;     /* pixels */
+  double scale;  /* input pixels an output pixel */
+  double radius; /* of the filter, input pixels */
+  int offset;    /* of the square in the resized image */
+  int most_taps;
+} axis;
+
+static axis make_axis(int input, int shorter, int resize, int side) {
+  axis a = {.input = input};
+  int resized = (int)((int64_t)resize * input / shorter);
+  a.scale = (double)input / resized;
+  a.radius = a.scale > 1 ? a.scale : 1;
+  a.offset = (resized - side) / 2;
+  a.most_taps = (int)(2 * a.radius) + 2;
+  return a;
+}
+
+/* The triangle around the output pixel's centre; returns the number of taps from *first on. */
+static int weigh(const axis *a, int output, int *first, float *weights) {
+  double centre = (a->offset + output + 0.5) * a->scale, sum = 0;
+  int begin = (int)floor(centre - a->radius), end = (int)ceil(centre + a->radius);
+  if (begin < 0) begin = 0;
+  if (end > a->input) end = a->input;
+  for (int i = begin; i < end; i++) {
+    double weight = 1 - fabs(i + 0.5 - centre) / a->radius;
+    weights[i - begin] = weight > 0 ? (float)weight : 0;
+    sum += weights[i - begin];
+  }
+  for (int i = 0; i < end - begin; i++) weights[i] = (float)(weights[i] / sum);
+  *first = begin;
+  return end - begin;
+}
+
+/* The columns' taps are the same for all rows. */
+typedef struct column {
+  int first, count;
+  float *weights;
+} column;
+
+typedef struct workspace {
+  column *columns;  /* (side) */
+  float *shares;    /* of the columns, and behind them of one row */
+  float *row;       /* (width, 3): the rows of an output row, added up */
+  int begin, width; /* the part of the input's columns that is needed */
+} workspace;
+
+static void add_rows(const workspace *w, const uint8_t *pixels, const axis *vertical,
+                     const axis *horizontal, int output, float *weights) {
+  int first = 0, count = weigh(vertical, output, &first, weights), size = w->width * CHANNELS;
+  for (int i = 0; i < size; i++) w->row[i] = 0;
+  for (int k = 0; k < count; k++) {
+    const uint8_t *in =
+        pixels + ((size_t)(first + k) * (size_t)horizontal->input + (size_t)w->begin) * CHANNELS;
+    float weight = weights[k];
+    for (int i = 0; i < size; i++) w->row[i] += weight * in[i];
+  }
+}
+
+static void add_columns(const workspace *w, int side, uint8_t *out) {
+  for (int x = 0; x < side; x++) {
+    const column *c = &w->columns[x];
+    const float *in = w->row + (ptrdiff_t)(c->first - w->begin) * CHANNELS;
+    float sum[CHANNELS] = {0};
+    for (int k = 0; k < c->count; k++)
+      for (int i = 0; i < CHANNELS; i++) sum[i] += c->weights[k] * in[k * CHANNELS + i];
+    for (int i = 0; i < CHANNELS; i++) {
+      float value = sum[i] + 0.5f;
+      *out++ = (uint8_t)(value > 255 ? 255 : value);
+    }
+  }
+}
+
+gf_status gf__image_resample(const uint8_t *pixels, int height, int width, int resize, int side,
+                             uint8_t *out) {
+  int shorter = height < width ? height : width;
+  axis vertical = make_axis(height, shorter, resize, side);
+  axis horizontal = make_axis(width, shorter, resize, side);
+  size_t taps = (size_t)horizontal.most_taps, squares = (size_t)side * taps;
+  size_t shares = squares + (size_t)vertical.most_taps, row = (size_t)width * CHANNELS;
+  workspace w = {.columns = malloc((size_t)side * sizeof *w.columns),
+                 .shares = malloc(shares * sizeof *w.shares),
+                 .row = malloc(row * sizeof *w.row)};
+  gf_status status =
+      w.columns && w.shares && w.row ? GF_OK : gf__fail_host_memory((shares + row) * sizeof *w.row);
+  if (status == GF_OK) {
+    for (int x = 0; x < side; x++) {
+      column *c = &w.columns[x];
+      c->weights = w.shares + (size_t)x * taps;
+      c->count = weigh(&horizontal, x, &c->first, c->weights);
+    }
+    w.begin = w.columns[0].first;
+    w.width = w.columns[side - 1].first + w.columns[side - 1].count - w.begin;
+    for (int y = 0; y < side; y++, out += side * CHANNELS) {
+      add_rows(&w, pixels, &vertical, &horizontal, y, w.shares + squares);
+      add_columns(&w, side, out);
+    }
+  }
+  free(w.columns);
+  free(w.shares);
+  free(w.row);
+  return status;
+}

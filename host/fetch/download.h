@@ -1,0 +1,24 @@
+/* One file from one server. */
+#ifndef GF_FETCH_DOWNLOAD_H
+#define GF_FETCH_DOWNLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gradflow/fetch.h>
+
+#include "fetch/part.h"
+
+typedef struct gf__download {
+  const char *url, *name;          /* and the file's name, for progress */
+  int64_t size;                    /* that the file must have; 0: not known */
+  const gf_fetch_options *options; /* without zeros */
+} gf__download;
+
+/* Downloads url into the part until it is whole, with as many attempts as the options say. Goes on
+ * from what the part has, if the server still has the same file, else from the start. A failure is
+ * of the server if *is_server: another one may help. */
+gf_status gf__download_run(const gf__download *download, gf__part *part,
+                           bool *is_server) GF_MUST_USE;
+
+#endif

@@ -1,0 +1,48 @@
+#include "ops/concat.h"
+
+#include "layers/layer.h"
+
+static gf_status setup(gf__node *node) {
+  const gf__tensor *first = node->in[0];
+  node->out.h = first->h;
+  node->out.w = first->w;
+  for (int i = 0; i < node->in_count; i++) {
+    const gf__tensor *x = node->in[i];
+    if (x->h != first->h || x->w != first->w)
+      return gf__node_fail(node, "the heights or widths differ");
+    node->out.c += x->c;
+  }
+  return GF_OK;
+}
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  gf__concat_part part = {.width = node->out.c};
+  for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
+    part.channels = node->in[i]->c;
+    GF_TRY(gf__concat(pass->device, gf__node_rows(node, pass), part, node->in[i]->data,
+                      node->out.data));
+  }
+  return GF_OK;
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  gf__concat_part part = {.width = node->out.c};
+  for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
+    const gf__sink *sink = &node->sinks[i];
+    part.channels = node->in[i]->c;
+    if (!sink->grad) continue;
+    GF_TRY(gf__concat_backward(pass->device, gf__node_rows(node, pass), part, node->out.grad,
+                               sink->grad, &sink->epilogue));
+  }
+  return GF_OK;
+}
+
+const gf__layer gf__layer_concat = {
+    .name = "concat",
+    .help = "the channels of its inputs one after the other",
+    .least_inputs = 2,
+    .most_inputs = GF__MOST_INPUTS - 1,
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+};

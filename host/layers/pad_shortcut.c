@@ -1,0 +1,57 @@
+#include "ops/pad_shortcut.h"
+
+#include "layers/layer.h"
+
+typedef struct pad_options {
+  int channels, stride;
+} pad_options;
+
+static const gf__key keys[] = {
+    {"channels", GF__KEY_INT, offsetof(pad_options, channels), NULL, 1, 65536, NULL,
+     "channels of the output; those that the input has not are zeros"},
+    {"stride", GF__KEY_INT, offsetof(pad_options, stride), "2", 1, 1024, NULL,
+     "pixels from one that is taken to the next"},
+};
+
+static gf_status setup(gf__node *node) {
+  const pad_options *o = node->options;
+  const gf__tensor *x = node->in[0];
+  if (o->channels < x->c)
+    return gf__node_fail(node, "%d channels are fewer than the input's", o->channels);
+  node->out.h = (x->h - 1) / o->stride + 1;
+  node->out.w = (x->w - 1) / o->stride + 1;
+  node->out.c = o->channels;
+  return GF_OK;
+}
+
+static gf__pad_shape shape_of(const gf__node *node) {
+  const gf__tensor *x = node->in[0], *y = &node->out;
+  const pad_options *o = node->options;
+  return (gf__pad_shape){x->h, x->w, x->c, o->stride, y->h, y->w, y->c};
+}
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  gf__pad_shape shape = shape_of(node);
+  return gf__pad_shortcut(pass->device, &shape, pass->n, node->in[0]->data, node->out.data);
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  gf__pad_shape shape = shape_of(node);
+  const gf__sink *sink = &node->sinks[0];
+  if (!sink->grad) return GF_OK;
+  return gf__pad_shortcut_backward(pass->device, &shape, pass->n, node->out.grad, sink->grad,
+                                   &sink->epilogue);
+}
+
+const gf__layer gf__layer_pad_shortcut = {
+    .name = "pad_shortcut",
+    .help = "shortcut without parameters to a smaller image of more channels (He et al., 2015)",
+    .keys = keys,
+    .key_count = sizeof keys / sizeof *keys,
+    .options_size = sizeof(pad_options),
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,95 @@
+/* Activations whose backward reads their input, so that nothing is fused with them. */
+#include "ops/smooth.h"
+
+#include <math.h>
+
+#include "layers/layer.h"
+
+typedef struct elu_options {
+  double alpha;
+} elu_options;
+
+static const gf__key elu_keys[] = {
+    {"alpha", GF__KEY_FLOAT, offsetof(elu_options, alpha), "1", 0, 1000, NULL,
+     "the value that large negative x approach is -alpha"},
+};
+
+static gf_status forward_by(gf__node *node, const gf__pass *pass, gf__smooth smooth) {
+  return gf__smooth_forward(pass->device, gf__node_rows(node, pass), node->out.c, smooth,
+                            node->in[0]->data, node->out.data);
+}
+
+static gf_status backward_by(gf__node *node, const gf__pass *pass, gf__smooth smooth) {
+  const gf__sink *sink = &node->sinks[0];
+  if (!sink->grad) return GF_OK;
+  return gf__smooth_backward(pass->device, gf__node_rows(node, pass), node->out.c, smooth,
+                             node->out.grad, node->in[0]->data, sink->grad, &sink->epilogue);
+}
+
+static gf__smooth elu_of(const gf__node *node) {
+  const elu_options *o = node->options;
+  return (gf__smooth){GF__SMOOTH_ELU, (float)o->alpha};
+}
+
+static gf_status elu_forward(gf__node *node, const gf__pass *pass) {
+  return forward_by(node, pass, elu_of(node));
+}
+
+static gf_status elu_backward(gf__node *node, const gf__pass *pass) {
+  return backward_by(node, pass, elu_of(node));
+}
+
+static gf_status gelu_forward(gf__node *node, const gf__pass *pass) {
+  return forward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_GELU});
+}
+
+static gf_status gelu_backward(gf__node *node, const gf__pass *pass) {
+  return backward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_GELU});
+}
+
+static gf_status silu_forward(gf__node *node, const gf__pass *pass) {
+  return forward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_SILU});
+}
+
+static gf_status silu_backward(gf__node *node, const gf__pass *pass) {
+  return backward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_SILU});
+}
+
+/* The derivative below 0 is the output + alpha. */
+static gf__interval elu_alive(const gf__node *node) {
+  return (gf__interval){fmin(0, GF__ALIVE - (double)elu_of(node).alpha), INFINITY};
+}
+
+static gf__interval positive(const gf__node *node) {
+  (void)node;
+  return (gf__interval){0, INFINITY};
+}
+
+#define SMOOTH \
+  .least_inputs = 1, .most_inputs = 1, .backward_reads_input = true, .setup = gf__node_keep_shape
+
+const gf__layer gf__layer_elu = {
+    .name = "elu",
+    .help = "x where it is positive, alpha * (exp(x) - 1) elsewhere",
+    .keys = elu_keys,
+    .key_count = sizeof elu_keys / sizeof *elu_keys,
+    .options_size = sizeof(elu_options),
+    .forward = elu_forward,
+    .backward = elu_backward,
+    .alive = elu_alive,
+    SMOOTH,
+};
+
+const gf__layer gf__layer_gelu = {.name = "gelu",
+                                  .help = "x * Phi(x) with the normal distribution's Phi",
+                                  .forward = gelu_forward,
+                                  .backward = gelu_backward,
+                                  .alive = positive,
+                                  SMOOTH};
+
+const gf__layer gf__layer_silu = {.name = "silu",
+                                  .help = "x / (1 + exp(-x)), also called swish",
+                                  .forward = silu_forward,
+                                  .backward = silu_backward,
+                                  .alive = positive,
+                                  SMOOTH};

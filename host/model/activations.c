@@ -1,0 +1,69 @@
+#include "model/activations.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Convolutions, linear layers, norms, and activations that were not fused into one of those; not
+ * what only moves values or chooses among them. */
+static bool is_measured(const gf__node *node) {
+  const gf__layer *layer = node->layer;
+  return layer->has_epilogue || layer->activation || layer->alive;
+}
+
+/* Whether what the node stores comes from an activation, and the interval where that is alive. */
+static bool find_activation(const gf__node *node, gf__interval *alive) {
+  const gf__layer *layer = node->layer;
+  gf__activation activation = layer->activation ? layer->activation(node) : node->activation;
+  *alive = layer->alive ? layer->alive(node) : gf__activation_alive(activation);
+  return layer->alive || activation.kind != GF__ACTIVATION_NONE;
+}
+
+size_t gf__activations_bytes(const gf_model *model) {
+  size_t channels = 0;
+  for (int i = 0; i < model->graph.count; i++)
+    if (is_measured(model->graph.nodes[i])) channels += (size_t)model->graph.nodes[i]->out.c;
+  return channels * sizeof(gf__activation_moments);
+}
+
+size_t gf__activations_workspace(const gf_model *model, const gf__node *node) {
+  return is_measured(node) ? gf__activation_statistics_workspace(model->device, node->out.c) : 0;
+}
+
+gf_status gf__activations_queue(gf_model *model, const gf__node *node, int *channel) {
+  if (!is_measured(node)) return GF_OK;
+  gf__interval alive;
+  find_activation(node, &alive);
+  int first = *channel;
+  *channel += node->out.c;
+  return gf__activation_statistics(model->device, (int)gf__node_rows(node, &model->pass),
+                                   node->out.c, node->out.data, alive, model->workspace,
+                                   model->activation_moments, first);
+}
+
+int gf__model_activation_count(const gf_model *model) {
+  int count = 0;
+  for (int i = 0; i < model->graph.count; i++) count += is_measured(model->graph.nodes[i]);
+  return count;
+}
+
+gf_status gf__model_read_activations(gf_model *model, gf_activation *out) {
+  size_t bytes = gf__activations_bytes(model);
+  if (bytes == 0) return GF_OK;
+  if (!model->has_activation_statistics)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "statistics of activations need a forward pass that takes them");
+  gf__activation_moments *moments = malloc(bytes), *next = moments;
+  if (!moments) return gf__fail_host_memory(bytes);
+  gf_status status = gf__buffer_read(model->activation_moments, 0, bytes, moments);
+  for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
+    const gf__node *node = model->graph.nodes[i];
+    if (!is_measured(node)) continue;
+    gf__interval alive;
+    gf__activation_summary s = gf__activation_summarize(next, node->out.c);
+    double dead = find_activation(node, &alive) ? s.dead : (double)NAN;
+    *out++ = (gf_activation){node->out.name, s.mean, s.deviation, dead};
+    next += node->out.c;
+  }
+  free(moments);
+  return status;
+}

@@ -1,0 +1,219 @@
+/* Residual networks: He et al., "Deep residual learning for image recognition", 2015, and
+ * "Identity mappings in deep residual networks", 2016 (pre-activation). */
+#include "model/families.h"
+
+enum { SHORTCUT_NONE, SHORTCUT_A, SHORTCUT_B };
+enum { BLOCK_POST, BLOCK_PRE_ACTIVATION };
+enum { CIFAR_STAGES = 3, IMAGENET_STAGES = 4 };
+
+static const char *const shortcuts[] = {"none", "option_a", "option_b", NULL};
+#define SHORTCUT_HELP \
+  "none: a plain net; where shapes change, option_a: zeros, option_b: a 1x1 convolution"
+
+/* ---- blocks ---- */
+
+typedef struct block {
+  gf__text *out;
+  gf__node_name prefix; /* of the names of its nodes */
+  int shortcut;
+  int filters;    /* of the block's output */
+  int stride;     /* of its first 3x3 convolution */
+  bool changes;   /* the output has another shape than the input */
+  int bottleneck; /* filters of the inner convolutions of a bottleneck, 0: a basic block */
+} block;
+
+static gf__node_name name_of(const block *b, const char *part) {
+  return gf__node_name_of("%s%s", b->prefix.text, part);
+}
+
+/* conv_I, norm_I, act_I, … */
+static gf__node_name numbered(const block *b, const char *part, int i) {
+  return gf__node_name_of("%s%s_%d", b->prefix.text, part, i);
+}
+
+/* A convolution and its norm, whose name it returns. */
+static gf__node_name write_conv_norm(const block *b, int i, gf__node_name input,
+                                     gf__family_conv conv) {
+  gf__family_write_conv(b->out, numbered(b, "conv", i), &input, conv);
+  gf__family_write_node(b->out, numbered(b, "norm", i), "batch_norm", NULL);
+  return numbered(b, "norm", i);
+}
+
+static gf__node_name write_relu(const block *b, int i) {
+  gf__family_write_node(b->out, numbered(b, "act", i), "relu", NULL);
+  return numbered(b, "act", i);
+}
+
+/* The shortcut of x, whose end it returns. Option B's convolution reads projected, and has
+ * a norm where projected is x. */
+static gf__node_name write_shortcut(const block *b, gf__node_name x, gf__node_name projected,
+                                    bool norm) {
+  gf__node_name shortcut = name_of(b, "shortcut"), conv = name_of(b, "shortcut_conv");
+  if (b->shortcut == SHORTCUT_NONE || !b->changes) return x;
+  if (b->shortcut == SHORTCUT_A) {
+    gf__text_add(b->out, "- {name: %s, type: pad_shortcut, input: %s, channels: %d, stride: %d}\n",
+                 shortcut.text, x.text, b->filters, b->stride);
+    return shortcut;
+  }
+  gf__family_write_conv(b->out, conv, &projected,
+                        (gf__family_conv){b->filters, 1, b->stride, false});
+  if (!norm) return conv;
+  gf__family_write_node(b->out, name_of(b, "shortcut_norm"), "batch_norm", NULL);
+  return name_of(b, "shortcut_norm");
+}
+
+/* Returns relu(F(x) + shortcut(x)), with a norm after each convolution. */
+static gf__node_name write_post(const block *b, gf__node_name x) {
+  int last = b->bottleneck ? 2 : 1, filters = b->bottleneck ? b->bottleneck : b->filters;
+  gf__node_name inner = x;
+  if (b->bottleneck) {
+    write_conv_norm(b, 0, inner, (gf__family_conv){filters, 1, 1, false});
+    inner = write_relu(b, 0);
+  }
+  write_conv_norm(b, last - 1, inner, (gf__family_conv){filters, 3, b->stride, false});
+  inner = write_relu(b, last - 1);
+  /* Before the last convolution, so that the sum can be fused behind it. */
+  gf__node_name shortcut = write_shortcut(b, x, x, true);
+  inner = write_conv_norm(b, last, inner,
+                          (gf__family_conv){b->filters, b->bottleneck ? 1 : 3, 1, false});
+  if (b->shortcut != SHORTCUT_NONE)
+    gf__family_write_add(b->out, name_of(b, "add"), inner, shortcut);
+  return write_relu(b, last);
+}
+
+/* Returns F(x) + shortcut(x), with norm and ReLU before each convolution of F. The first
+ * block of a network finds them done, and projections read what they have made. */
+static gf__node_name write_pre_activation(const block *b, bool is_first, gf__node_name x) {
+  gf__node_name active = x, last = numbered(b, "conv", 1);
+  if (!is_first) {
+    gf__family_write_node(b->out, numbered(b, "norm", 0), "batch_norm", &x);
+    active = write_relu(b, 0);
+  }
+  gf__family_write_conv(b->out, numbered(b, "conv", 0), &active,
+                        (gf__family_conv){b->filters, 3, b->stride, false});
+  gf__family_write_node(b->out, numbered(b, "norm", 1), "batch_norm", NULL);
+  gf__node_name inner = write_relu(b, 1), shortcut = write_shortcut(b, x, active, false);
+  gf__family_write_conv(b->out, last, &inner, (gf__family_conv){b->filters, 3, 1, false});
+  if (b->shortcut == SHORTCUT_NONE) return last;
+  gf__family_write_add(b->out, name_of(b, "add"), last, shortcut);
+  return name_of(b, "add");
+}
+
+/* Convolution, norm and ReLU, whose name it returns. */
+static gf__node_name write_stem(gf__text *out, gf__family_conv conv) {
+  gf__node_name act = gf__node_name_of("input_act");
+  gf__family_write_conv(out, gf__node_name_of("input_conv"), NULL, conv);
+  gf__family_write_node(out, gf__node_name_of("input_norm"), "batch_norm", NULL);
+  gf__family_write_node(out, act, "relu", NULL);
+  return act;
+}
+
+/* ---- the family of CIFAR ---- */
+
+typedef struct resnet_cifar {
+  int depth, filters, shortcut, block;
+} resnet_cifar;
+
+static const char *const blocks[] = {"post", "pre_activation", NULL};
+
+static const gf__key cifar_keys[] = {
+    {"depth", GF__KEY_INT, offsetof(resnet_cifar, depth), "20", 8, 1100, NULL,
+     "layers with weights: 6 n + 2 for n blocks in each of three stages"},
+    {"filters", GF__KEY_INT, offsetof(resnet_cifar, filters), "16", 1, 4096, NULL,
+     "of the first stage; the next ones have twice and four times as many"},
+    {"shortcut", GF__KEY_CHOICE, offsetof(resnet_cifar, shortcut), "option_a", 0, 0, shortcuts,
+     SHORTCUT_HELP},
+    {"block", GF__KEY_CHOICE, offsetof(resnet_cifar, block), "post", 0, 0, blocks,
+     "post: norm and ReLU after a convolution; pre_activation: before it (He et al., 2016)"},
+};
+
+static gf_status check_cifar(const gf__value *section, const void *options) {
+  const resnet_cifar *o = options;
+  if (o->depth % 6 == 2) return GF_OK;
+  return gf__value_fail(gf__value_get(section, "depth"),
+                        "model.depth must be 6 n + 2 (20, 32, 44, 56, 110), not %d", o->depth);
+}
+
+static void write_cifar(gf__text *out, const void *options, int classes) {
+  const resnet_cifar *o = options;
+  int count = (o->depth - 2) / (2 * CIFAR_STAGES);
+  gf__node_name x = write_stem(out, (gf__family_conv){o->filters, 3, 1, false});
+  for (int stage = 0; stage < CIFAR_STAGES; stage++)
+    for (int i = 0; i < count; i++) {
+      bool changes = stage > 0 && i == 0;
+      block b = {.out = out,
+                 .prefix = gf__node_name_of("stage_%d_block_%d_", stage, i),
+                 .shortcut = o->shortcut,
+                 .filters = o->filters << stage,
+                 .stride = changes ? 2 : 1,
+                 .changes = changes};
+      x = o->block == BLOCK_POST ? write_post(&b, x)
+                                 : write_pre_activation(&b, stage == 0 && i == 0, x);
+    }
+  if (o->block == BLOCK_PRE_ACTIVATION) {
+    gf__family_write_node(out, gf__node_name_of("final_norm"), "batch_norm", NULL);
+    gf__family_write_node(out, gf__node_name_of("final_act"), "relu", NULL);
+  }
+  gf__family_write_logits(out, classes);
+}
+
+const gf__family gf__family_resnet_cifar = {
+    .name = "resnet_cifar",
+    .help = "for small images, He et al., 2015",
+    .keys = cifar_keys,
+    .key_count = sizeof cifar_keys / sizeof *cifar_keys,
+    .options_size = sizeof(resnet_cifar),
+    .check = check_cifar,
+    .write = write_cifar,
+};
+
+/* ---- the family of ImageNet ---- */
+
+typedef struct resnet_imagenet {
+  int depth, shortcut;
+} resnet_imagenet;
+
+/* Rows of the table below. */
+static const char *const depths[] = {"18", "34", "50", NULL};
+
+static const struct {
+  int blocks[IMAGENET_STAGES];
+  int expansion; /* output filters of a bottleneck for each inner one; 1: basic blocks */
+} imagenets[] = {{{2, 2, 2, 2}, 1}, {{3, 4, 6, 3}, 1}, {{3, 4, 6, 3}, 4}};
+
+static const gf__key imagenet_keys[] = {
+    {"depth", GF__KEY_CHOICE, offsetof(resnet_imagenet, depth), "18", 0, 0, depths,
+     "layers with weights; 50 is made of bottlenecks"},
+    {"shortcut", GF__KEY_CHOICE, offsetof(resnet_imagenet, shortcut), "option_b", 0, 0, shortcuts,
+     SHORTCUT_HELP},
+};
+
+static void write_imagenet(gf__text *out, const void *options, int classes) {
+  const resnet_imagenet *o = options;
+  int expansion = imagenets[o->depth].expansion;
+  gf__node_name x = gf__node_name_of("input_pool");
+  write_stem(out, (gf__family_conv){64, 7, 2, false});
+  gf__text_add(out, "- {name: input_pool, type: max_pool, kernel: 3, stride: 2, padding: 1}\n");
+  for (int stage = 0; stage < IMAGENET_STAGES; stage++)
+    for (int i = 0; i < imagenets[o->depth].blocks[stage]; i++) {
+      int inner = 64 << stage;
+      block b = {.out = out,
+                 .prefix = gf__node_name_of("stage_%d_block_%d_", stage, i),
+                 .shortcut = o->shortcut,
+                 .filters = inner * expansion,
+                 .stride = stage > 0 && i == 0 ? 2 : 1,
+                 .changes = i == 0 && (stage > 0 || expansion > 1),
+                 .bottleneck = expansion > 1 ? inner : 0};
+      x = write_post(&b, x);
+    }
+  gf__family_write_logits(out, classes);
+}
+
+const gf__family gf__family_resnet_imagenet = {
+    .name = "resnet_imagenet",
+    .help = "for large images, He et al., 2015",
+    .keys = imagenet_keys,
+    .key_count = sizeof imagenet_keys / sizeof *imagenet_keys,
+    .options_size = sizeof(resnet_imagenet),
+    .write = write_imagenet,
+};

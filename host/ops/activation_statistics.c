@@ -1,0 +1,63 @@
+#include "ops/activation_statistics.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "ops/reduce.h"
+
+/* By kind. That of leaky_relu depends on its slope: see below. */
+static const gf__interval alive_outputs[] = {
+    [GF__ACTIVATION_NONE] = {-INFINITY, INFINITY},
+    [GF__ACTIVATION_LEAKY_RELU] = {0, INFINITY},
+    /* +-sqrt(1 - GF__ALIVE) */
+    [GF__ACTIVATION_TANH] = {-0.99498743710661997, 0.99498743710661997},
+    /* 1/2 +- sqrt(1/4 - GF__ALIVE) */
+    [GF__ACTIVATION_SIGMOID] = {0.010102051443364381, 0.98989794855663562},
+};
+
+gf__interval gf__activation_alive(gf__activation activation) {
+  bool is_steep = activation.slope > (float)GF__ALIVE; /* below 0, too */
+  return alive_outputs[is_steep ? GF__ACTIVATION_NONE : activation.kind];
+}
+
+size_t gf__activation_statistics_workspace(const gf_device *device, int channels) {
+  enum { VALUES = 3 }; /* of a part and channel */
+  return (size_t)gf__reduce_parts(device) * VALUES * (size_t)channels * sizeof(float);
+}
+
+gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf__buffer *x,
+                                    gf__interval alive, gf__buffer *workspace, gf__buffer *out,
+                                    int first_channel) {
+  gf__kernel *partial, *join;
+  char options[32];
+  int width = gf__vector_width(device, channels), parts = gf__reduce_parts(device);
+  snprintf(options, sizeof options, "-DVEC=%d", width);
+  GF_TRY(
+      gf__kernel_get(&partial, device, "activation_statistics.cl", "activation_moments", options));
+  GF_TRY(gf__kernel_get(&join, device, "activation_statistics.cl", "join_activation_moments",
+                        options));
+  gf__grid grid = gf__grid_single((size_t)(channels / width), (size_t)parts, 1);
+  grid.bytes = 4.0 * rows * channels;
+  GF_TRY(GF_LAUNCH(partial, grid, GF_BUFFER(x), GF_BUFFER(workspace), GF_INT(rows),
+                   GF_INT(channels), GF_INT(parts), GF_FLOAT(alive.low), GF_FLOAT(alive.high)));
+  gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
+  return GF_LAUNCH(join, each_channel, GF_BUFFER(x), GF_BUFFER(workspace), GF_BUFFER(out),
+                   GF_INT(rows), GF_INT(channels), GF_INT(parts), GF_INT(first_channel));
+}
+
+/* All channels have as many values, so the layer's variance is the mean of theirs and the
+ * variance of their means. */
+gf__activation_summary gf__activation_summarize(const gf__activation_moments *moments,
+                                                int channels) {
+  double mean = 0, variance = 0;
+  int dead = 0;
+  for (int c = 0; c < channels; c++) {
+    mean += ((double)moments[c].shift + (double)moments[c].mean) / channels;
+    dead += moments[c].alive == 0;
+  }
+  for (int c = 0; c < channels; c++) {
+    double d = (double)moments[c].shift + (double)moments[c].mean - mean;
+    variance += ((double)moments[c].variance + d * d) / channels;
+  }
+  return (gf__activation_summary){mean, sqrt(variance), (double)dead / channels};
+}

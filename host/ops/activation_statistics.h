@@ -1,0 +1,40 @@
+/* Statistics of what a layer stores in a forward pass. */
+#ifndef GF_OPS_ACTIVATION_STATISTICS_H
+#define GF_OPS_ACTIVATION_STATISTICS_H
+
+#include "ops/epilogue.h"
+
+/* Outputs of an activation, without the ends. */
+typedef struct gf__interval {
+  double low, high;
+} gf__interval;
+
+/* A derivative of at most this lets hardly any gradient through. */
+#define GF__ALIVE 0.01
+
+/* What the kernels leave for one channel, in this order (cl/activation_statistics.cl). */
+typedef struct gf__activation_moments {
+  float shift;    /* the channel's first value, which mean is relative to */
+  float mean;     /* over images and pixels */
+  float variance; /* of the population */
+  float alive;    /* values inside the interval; 0: the channel is dead */
+} gf__activation_moments;
+
+/* A layer's, joined from those of its channels. */
+typedef struct gf__activation_summary {
+  double mean, deviation; /* of the population; not finite where a value is not */
+  double dead;            /* share of channels */
+} gf__activation_summary;
+
+/* The outputs of the activation between which its derivative is above GF__ALIVE. */
+gf__interval gf__activation_alive(gf__activation activation);
+
+size_t gf__activation_statistics_workspace(const gf_device *device, int channels); /* bytes */
+/* The moments of x (rows, channels) into out from first_channel on. */
+gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf__buffer *x,
+                                    gf__interval alive, gf__buffer *workspace, gf__buffer *out,
+                                    int first_channel) GF_MUST_USE;
+gf__activation_summary gf__activation_summarize(const gf__activation_moments *moments,
+                                                int channels);
+
+#endif

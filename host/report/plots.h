@@ -1,0 +1,78 @@
+/* The pictures of run folders, by what they show. */
+#ifndef GF_REPORT_PLOTS_H
+#define GF_REPORT_PLOTS_H
+
+#include <gradflow/report.h>
+
+#include "report/heat_map.h"
+#include "report/runs.h"
+
+/* Where the pictures go. */
+typedef struct gf__gallery {
+  const char *folder;
+  void (*written)(void *user, const char *path); /* or NULL */
+  void *user;
+} gf__gallery;
+
+gf_status gf__gallery_add(const gf__gallery *gallery, const char *name, const gf_chart *charts,
+                          int count, int columns) GF_MUST_USE;
+gf_status gf__gallery_add_heat_map(const gf__gallery *gallery, const char *name,
+                                   const gf__heat_map *map) GF_MUST_USE;
+
+/* Numbers of layers, epoch by epoch. */
+typedef struct gf__matrix {
+  const double *values; /* (epoch_count, layer_count) */
+  const double *epochs;
+  int epoch_count, layer_count;
+  const char *const *layers;
+} gf__matrix;
+
+/* values is one of the run's. */
+gf__matrix gf__gradient_matrix(const gf__run *run, const double *values);
+gf__matrix gf__activation_matrix(const gf__run *run, const double *values);
+
+/* Lines over the layers, one an epoch, light to dark; what a chart of them points to. */
+enum { GF__MOST_LINES = 12 };
+typedef struct gf__layer_lines {
+  gf_series series[GF__MOST_LINES];
+  char names[GF__MOST_LINES][32];
+} gf__layer_lines;
+
+/* Fills the lines, and a chart of them without title and y label. Many epochs are thinned out. */
+gf_chart gf__layer_chart(gf__layer_lines *lines, const gf__matrix *matrix, int hue, bool log);
+
+/* Gives charts on log axes the same head and the same range, so that levels compare. */
+void gf__level_charts(gf_chart *charts, int count);
+
+/* The last epoch of each of count matrices against relative depth, a line a run, named and coloured
+ * like it; an empty matrix has no line. Free with gf__depth_lines_free, after a failure too. */
+typedef struct gf__depth_lines {
+  gf_series *series; /* (count) */
+  double *depths;
+  bool any, has_zero;
+} gf__depth_lines;
+gf_status gf__depth_lines_make(gf__depth_lines *out, const gf__run *runs,
+                               const gf__matrix *matrices, int count) GF_MUST_USE;
+void gf__depth_lines_free(gf__depth_lines *lines);
+extern const char gf__depth_label[];
+
+/* One of count, evenly spread over 0..all-1 with both ends. */
+int gf__spread(int i, int count, int all);
+
+/* A note for charts on a log axis, where zeros have no place. */
+extern const char gf__zero_note[];
+
+/* gradient_flow*.png, update_ratio.png; of several runs gradient_flow.png, gradient_flow_last.png.
+ */
+gf_status gf__plot_flow(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
+gf_status gf__compare_flow(const gf__gallery *gallery, const gf__run *runs, int count) GF_MUST_USE;
+/* gradient_heat_map.png, gradient_layers.png; of several runs gradient_layers.png. */
+gf_status gf__plot_courses(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
+gf_status gf__compare_courses(const gf__gallery *gallery, const gf__run *runs,
+                              int count) GF_MUST_USE;
+/* activations.png, activation_heat_map.png; of several runs activations_last.png. */
+gf_status gf__plot_activations(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
+gf_status gf__compare_activations(const gf__gallery *gallery, const gf__run *runs,
+                                  int count) GF_MUST_USE;
+
+#endif

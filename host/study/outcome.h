@@ -1,0 +1,25 @@
+/* What a run's folder says of it. */
+#ifndef GF_STUDY_OUTCOME_H
+#define GF_STUDY_OUTCOME_H
+
+#include "study/study.h"
+
+typedef struct gf__outcome {
+  gf_run_state state;
+  /* By gf__column, accuracies in percent: of training those of the last epoch; of validation
+   * those of the epoch with the best accuracy, the first of several; of the test those of its
+   * weights, by test.json. NaN where there is none. */
+  double values[GF__COLUMN_COUNT];
+  int classes;    /* by test.json; 0 unknown */
+  bool at_chance; /* finished, with a training accuracy below 1.5 / classes */
+} gf__outcome;
+
+/* Of a run that says nothing. */
+gf__outcome gf__outcome_none(void);
+/* GF_ERROR_DATA for files that are damaged; a run that is not there is none. */
+gf_status gf__outcome_load(gf__outcome *out, const char *folder) GF_MUST_USE;
+
+/* Tests the weights of a finished run into its test.json; one that is there is kept. */
+gf_status gf__outcome_test(gf_device *device, const char *folder) GF_MUST_USE;
+
+#endif

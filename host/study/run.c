@@ -1,0 +1,230 @@
+/* The runs of a study, one after another or several at a time. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "study/outcome.h"
+#include "study/plan.h"
+
+/* What the jobs share, under the lock. */
+typedef struct queue {
+  const gf_study *study;
+  const gf_study_options *options;
+  gf__lock *lock;
+  gf_study_item *items;
+  double *epoch_seconds; /* of each setting; NaN unknown */
+  int count, next, done, failed;
+  bool stopped;
+  gf_status status; /* of the first that failed */
+  gf__text failures;
+} queue;
+
+/* One thread, and the run that it is at. */
+typedef struct job {
+  queue *queue;
+  gf_device *device;
+  gf__thread *thread;
+  gf_study_item *item;
+  char name[256];
+  double begin; /* seconds */
+} job;
+
+/* ---- times ---- */
+
+/* Of a setting that has no epochs yet, what an epoch of the others takes. */
+static double usual_epoch(const queue *q) {
+  double sum = 0;
+  int known = 0;
+  for (int i = 0; i < q->study->setting_count; i++) {
+    if (isnan(q->epoch_seconds[i])) continue;
+    sum += q->epoch_seconds[i];
+    known++;
+  }
+  return known ? sum / known : NAN;
+}
+
+static double seconds_left(const job *j, const gf_progress *progress) {
+  const queue *q = j->queue;
+  int jobs = q->options->jobs > 1 ? q->options->jobs : 1,
+      own_epochs = gf__item_epochs_left(j->item);
+  double usual = usual_epoch(q), others = 0, own = progress->seconds_left;
+  if (isnan(usual) && own_epochs > 0) usual = own / own_epochs;
+  for (int i = 0; i < q->count; i++) {
+    int left = gf__item_epochs_left(&q->items[i]);
+    double epoch = q->epoch_seconds[gf__item_setting(q->study, &q->items[i])];
+    if (&q->items[i] != j->item && left > 0) others += left * (isnan(epoch) ? usual : epoch);
+  }
+  if (isnan(own)) own = own_epochs * usual;
+  return fmax(own, (own + others) / jobs);
+}
+
+/* ---- what a run tells ---- */
+
+static void on_progress(void *user, const gf_progress *progress) {
+  job *j = user;
+  queue *q = j->queue;
+  const gf_study_events *events = &q->options->events;
+  if (!events->progress) return;
+  gf__lock_take(q->lock);
+  gf_study_progress told = {.done = q->done,
+                            .runs = q->count,
+                            .run = j->name,
+                            .training = progress,
+                            .seconds_left = seconds_left(j, progress)};
+  events->progress(events->user, &told);
+  gf__lock_release(q->lock);
+}
+
+static void on_epoch(void *user, const gf_epoch *epoch) {
+  job *j = user;
+  gf__lock_take(j->queue->lock);
+  j->item->state.epochs_done = epoch->epoch;
+  j->queue->epoch_seconds[gf__item_setting(j->queue->study, j->item)] = epoch->seconds;
+  gf__lock_release(j->queue->lock);
+}
+
+static int on_stop(void *user) {
+  queue *q = ((job *)user)->queue;
+  const gf_study_events *events = &q->options->events;
+  gf__lock_take(q->lock);
+  if (events->stop && events->stop(events->user)) q->stopped = true;
+  bool stopped = q->stopped;
+  gf__lock_release(q->lock);
+  return stopped;
+}
+
+/* ---- one run ---- */
+
+static gf_status train(job *j) {
+  const gf_study_options *options = j->queue->options;
+  gf_train_options training = {
+      .out = j->item->folder,
+      .overwrite = options->overwrite,
+      .resume = !options->overwrite,
+      .events = {.user = j, .progress = on_progress, .epoch = on_epoch, .stop = on_stop}};
+  gf_config *config;
+  GF_TRY(gf__item_config(j->queue->study, j->item, &config));
+  gf_status status = gf_train(j->device, config, &training);
+  gf_config_free(&config);
+  if (status == GF_OK) status = gf__outcome_test(j->device, j->item->folder);
+  return status;
+}
+
+/* Counts the run and tells of it; the lock is held. */
+static void end_run(job *j, gf_status status, const gf__outcome *outcome) {
+  queue *q = j->queue;
+  const gf_study_events *events = &q->options->events;
+  bool failed = status != GF_OK && status != GF_ERROR_NONFINITE;
+  gf_run_status end = status == GF_OK ? GF_RUN_FINISHED : GF_RUN_DIVERGED;
+  j->item->state.status = failed ? GF_RUN_STARTED : end;
+  if (failed) {
+    if (q->failed++ == 0) q->status = status;
+    gf__text_add(&q->failures, "\n  %s: %s", j->name, gf_error_message());
+    j->item->state.epochs_done = j->item->state.epochs; /* nothing of it is waited for */
+  } else {
+    q->done++;
+  }
+  gf_study_event event = {.done = q->done,
+                          .runs = q->count,
+                          .run = j->name,
+                          .status = j->item->state.status,
+                          .failure = failed ? gf_error_message() : NULL,
+                          .seconds = gf__seconds() - j->begin,
+                          .train_accuracy = outcome->values[GF__COLUMN_TRAIN_ACCURACY],
+                          .validation_accuracy = outcome->values[GF__COLUMN_VALIDATION_ACCURACY],
+                          .test_accuracy = outcome->values[GF__COLUMN_TEST_ACCURACY]};
+  if (events->run) events->run(events->user, &event);
+}
+
+static void do_run(job *j) {
+  queue *q = j->queue;
+  gf__outcome outcome = gf__outcome_none();
+  snprintf(j->name, sizeof j->name, "%s/seed-%llu", j->item->setting, j->item->seed);
+  j->begin = gf__seconds();
+  gf_status status = train(j);
+  if (status == GF_OK || status == GF_ERROR_NONFINITE) {
+    gf_status loaded = gf__outcome_load(&outcome, j->item->folder);
+    if (loaded != GF_OK) status = loaded;
+  }
+  gf__lock_take(q->lock);
+  if (status == GF_ERROR_INTERRUPTED)
+    q->stopped = true;
+  else
+    end_run(j, status, &outcome);
+  gf__lock_release(q->lock);
+}
+
+/* ---- all ---- */
+
+static bool take_run(job *j) {
+  queue *q = j->queue;
+  if (on_stop(j)) return false;
+  gf__lock_take(q->lock);
+  bool found = q->next < q->count;
+  if (found) j->item = &q->items[q->next++];
+  gf__lock_release(q->lock);
+  return found;
+}
+
+static void work(void *argument) {
+  job *j = argument;
+  while (take_run(j)) do_run(j);
+}
+
+static void stop(queue *q) {
+  gf__lock_take(q->lock);
+  q->stopped = true;
+  gf__lock_release(q->lock);
+}
+
+/* The first job is the calling thread's. */
+static gf_status work_all(job *jobs, int count) {
+  gf_status status = GF_OK;
+  for (int i = 0; i < count && status == GF_OK; i++)
+    status = gf_device_open(&jobs[i].device, jobs[i].queue->options->device);
+  for (int i = 1; i < count && status == GF_OK; i++)
+    status = gf__thread_start(&jobs[i].thread, work, &jobs[i]);
+  if (status == GF_OK)
+    work(&jobs[0]);
+  else
+    stop(jobs[0].queue);
+  for (int i = 0; i < count; i++) gf__thread_join(&jobs[i].thread);
+  for (int i = 0; i < count; i++) gf_device_free(&jobs[i].device);
+  return status;
+}
+
+static gf_status run_jobs(queue *q) {
+  int count = q->options->jobs > 1 ? q->options->jobs : 1;
+  if (count > q->count && q->count > 0) count = q->count;
+  job *jobs = calloc((size_t)count, sizeof *jobs);
+  if (!jobs) return gf__fail_host_memory((size_t)count * sizeof *jobs);
+  for (int i = 0; i < count; i++) jobs[i].queue = q;
+  gf_status status = work_all(jobs, count);
+  free(jobs);
+  GF_TRY(status);
+  if (q->stopped)
+    return gf__fail(
+        GF_ERROR_INTERRUPTED,
+        "stopped; %d of %d runs are at their end. The same command goes on from here%s%s", q->done,
+        q->count, q->failed ? ", and tries again what failed:" : "",
+        q->failures.data ? q->failures.data : "");
+  if (q->failed == 0) return GF_OK;
+  return gf__fail(q->status, "%d of %d runs failed:%s", q->failed, q->count,
+                  q->failures.data ? q->failures.data : "");
+}
+
+gf_status gf_study_run(const gf_study *study, const gf_study_options *options) {
+  queue q = {.study = study, .options = options};
+  GF_TRY(gf_study_plan(study, options, 0, &q.items, &q.count));
+  for (int i = 0; options->overwrite && i < q.count; i++)
+    q.items[i].state = (gf_run_state){.epochs = q.items[i].state.epochs};
+  gf_status status = gf__study_epoch_seconds(study, q.items, q.count, &q.epoch_seconds);
+  if (status == GF_OK) status = gf__lock_new(&q.lock);
+  if (status == GF_OK) status = run_jobs(&q);
+  gf__lock_free(&q.lock);
+  gf_study_items_free(&q.items, q.count);
+  gf__text_free(&q.failures);
+  free(q.epoch_seconds);
+  return status;
+}

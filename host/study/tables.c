@@ -1,0 +1,253 @@
+#include "study/tables.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/utf8.h"
+#include "study/aggregate.h"
+
+static const gf__setting *setting_of(const gf_study *study, const gf__study_table *spec, int row) {
+  return &study->settings[spec->rows[row]];
+}
+
+static bool is_finished(const gf__outcome *outcome) {
+  return outcome->state.status == GF_RUN_FINISHED;
+}
+
+static int count_finished(const gf__setting *setting, const gf__outcome *outcomes) {
+  int count = 0;
+  for (int i = 0; i < setting->seed_count; i++) count += is_finished(&outcomes[i]);
+  return count;
+}
+
+static gf_status aggregate(const gf__setting *setting, const gf__outcome *outcomes, int column,
+                           gf__aggregate *out) {
+  double *values = malloc((size_t)setting->seed_count * sizeof *values);
+  if (!values) return gf__fail_host_memory((size_t)setting->seed_count * sizeof *values);
+  for (int i = 0; i < setting->seed_count; i++)
+    values[i] = is_finished(&outcomes[i]) ? outcomes[i].values[column] : NAN;
+  *out = gf__aggregate_values(values, setting->seed_count);
+  free(values);
+  return GF_OK;
+}
+
+static bool is_published(const gf_study *study, const gf__study_table *spec, int column) {
+  for (int i = 0; i < spec->row_count; i++)
+    if (!isnan(setting_of(study, spec, i)->published[column].mean)) return true;
+  return false;
+}
+
+static void add_column(gf__sheet *sheet, bool right, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void add_column(gf__sheet *sheet, bool right, const char *format, ...) {
+  int i = sheet->table.column_count++;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(sheet->headers[i], sizeof sheet->headers[i], format, args);
+  va_end(args);
+  sheet->columns[i] = (gf__table_column){sheet->headers[i], right};
+}
+
+static void begin(gf__sheet *sheet) {
+  *sheet = (gf__sheet){0};
+  sheet->table.columns = sheet->columns;
+}
+
+/* ---- for people ---- */
+
+int gf__sheet_width(const gf__sheet *sheet) {
+  enum { BETWEEN = 2 };
+  int columns = sheet->table.column_count, all = BETWEEN * (columns - 1);
+  for (int i = 0; i < columns; i++) {
+    int widest = gf__utf8_width(sheet->headers[i]);
+    const char *cell = sheet->table.cells.data;
+    for (int k = 0; k < (int)sheet->table.cell_count; k++, cell += strlen(cell) + 1)
+      if (k % columns == i && gf__utf8_width(cell) > widest) widest = gf__utf8_width(cell);
+    all += widest;
+  }
+  return all;
+}
+
+static void add_spread(gf__table *table, double mean, double deviation, int digits,
+                       const char *more) {
+  if (isnan(mean))
+    gf__table_add(table, "-");
+  else if (isnan(deviation))
+    gf__table_add(table, "%.*f%s", digits, mean, more);
+  else
+    gf__table_add(table, "%.*f ± %.*f%s", digits, mean, digits, deviation, more);
+}
+
+static void add_difference(gf__table *table, double difference, int digits) {
+  double unit = pow(10, digits), rounded = round(difference * unit) / unit;
+  if (isnan(difference))
+    gf__table_add(table, "-");
+  else if (rounded == 0) /* which has no sign */
+    gf__table_add(table, "%.*f", digits, 0.0);
+  else
+    gf__table_add(table, "%+.*f", digits, rounded);
+}
+
+static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes outcomes,
+                         const gf__study_table *spec, int row, int first, int count) {
+  const gf__setting *setting = setting_of(study, spec, row);
+  const gf__outcome *own = outcomes[spec->rows[row]];
+  int finished = count_finished(setting, own);
+  bool at_chance = false;
+  for (int i = 0; i < setting->seed_count; i++) at_chance |= own[i].at_chance;
+  gf__table_add(table, "%s%s", setting->label, at_chance ? " *" : "");
+  gf__table_add(table, "%d", finished);
+  for (int i = first; i < first + count; i++) {
+    int column = spec->columns[i], digits = gf__columns[column].digits;
+    const gf__published *published = &setting->published[column];
+    char more[32] = "";
+    gf__aggregate a;
+    GF_TRY(aggregate(setting, own, column, &a));
+    if (a.n < finished) snprintf(more, sizeof more, " (n = %d)", a.n);
+    add_spread(table, a.mean, a.deviation, digits, more);
+    if (!is_published(study, spec, column)) continue;
+    add_spread(table, published->mean, published->deviation, digits, "");
+    add_difference(table, a.mean - published->mean, digits);
+  }
+  return GF_OK;
+}
+
+gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
+                                const gf__study_table *spec, int first, int count) {
+  begin(out);
+  add_column(out, false, "setting");
+  add_column(out, true, "n");
+  for (int i = first; i < first + count; i++) {
+    add_column(out, true, "%s", gf__columns[spec->columns[i]].header);
+    if (!is_published(study, spec, spec->columns[i])) continue;
+    add_column(out, true, "published");
+    add_column(out, true, "diff");
+  }
+  gf_status status = GF_OK;
+  for (int row = 0; row < spec->row_count && status == GF_OK; row++)
+    status = add_row(&out->table, study, outcomes, spec, row, first, count);
+  if (status != GF_OK) gf__table_free(&out->table);
+  return status;
+}
+
+/* ---- for programs ---- */
+
+static void add_number(gf__table *table, double value) {
+  if (isnan(value))
+    gf__table_add(table, "%s", "");
+  else
+    gf__table_add(table, "%.10g", value);
+}
+
+static gf_status add_numbers(gf__table *table, const gf_study *study, gf__outcomes outcomes,
+                             const gf__study_table *spec, int row) {
+  const gf__setting *setting = setting_of(study, spec, row);
+  gf__table_add(table, "%s", setting->name);
+  gf__table_add(table, "%s", setting->label);
+  gf__table_add(table, "%d", count_finished(setting, outcomes[spec->rows[row]]));
+  for (int i = 0; i < spec->column_count; i++) {
+    const gf__published *published = &setting->published[spec->columns[i]];
+    gf__aggregate a;
+    GF_TRY(aggregate(setting, outcomes[spec->rows[row]], spec->columns[i], &a));
+    add_number(table, a.mean);
+    add_number(table, a.deviation);
+    add_number(table, published->mean);
+    add_number(table, published->deviation);
+    add_number(table, a.mean - published->mean);
+  }
+  return GF_OK;
+}
+
+gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
+                                  const gf__study_table *spec) {
+  static const char *const parts[] = {"", "_deviation", "_published", "_published_deviation",
+                                      "_difference"};
+  begin(out);
+  add_column(out, false, "setting");
+  add_column(out, false, "label");
+  add_column(out, true, "n");
+  for (int i = 0; i < spec->column_count; i++) {
+    const gf__column_info *column = &gf__columns[spec->columns[i]];
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+      add_column(out, true, "%s%s%s", column->name, column->is_accuracy ? "_percent" : "",
+                 parts[k]);
+  }
+  gf_status status = GF_OK;
+  for (int row = 0; row < spec->row_count && status == GF_OK; row++)
+    status = add_numbers(&out->table, study, outcomes, spec, row);
+  if (status != GF_OK) gf__table_free(&out->table);
+  return status;
+}
+
+/* ---- notes ---- */
+
+void gf__outcome_describe(gf__text *out, const gf__outcome *outcome) {
+  const gf_run_state *state = &outcome->state;
+  if (state->status == GF_RUN_ABSENT)
+    gf__text_add(out, "not begun");
+  else if (state->status == GF_RUN_STARTED)
+    gf__text_add(out, "%d of %d epochs", state->epochs_done, state->epochs);
+  else if (state->status == GF_RUN_DIVERGED)
+    gf__text_add(out, "diverged in epoch %d", state->epochs_done + 1);
+  else
+    gf__text_add(out, "finished");
+}
+
+static bool is_missing(const gf__outcome *o) {
+  return o->state.status == GF_RUN_ABSENT || o->state.status == GF_RUN_STARTED;
+}
+
+static bool has_diverged(const gf__outcome *o) { return o->state.status == GF_RUN_DIVERGED; }
+
+static bool is_at_chance(const gf__outcome *o) { return o->at_chance; }
+
+static const struct {
+  bool (*holds)(const gf__outcome *);
+  const char *title;
+  bool describes;
+} lists[] = {
+    {is_at_chance,
+     "* at chance, with a training accuracy of the last epoch below 1.5 / classes: ", false},
+    {has_diverged, "Diverged, and left out of the means: ", true},
+    {is_missing, "Missing: ", true},
+};
+
+static void add_list(gf__text *out, const gf_study *study, gf__outcomes outcomes,
+                     const gf__study_table *spec, size_t list) {
+  bool any = false;
+  for (int row = 0; row < spec->row_count; row++) {
+    const gf__setting *setting = setting_of(study, spec, row);
+    for (int i = 0; i < setting->seed_count; i++) {
+      const gf__outcome *outcome = &outcomes[spec->rows[row]][i];
+      if (!lists[list].holds(outcome)) continue;
+      gf__text_add(out, "%s%s/seed-%" PRIu64, any ? ", " : lists[list].title, setting->name,
+                   setting->seeds[i]);
+      any = true;
+      if (!lists[list].describes) continue;
+      gf__text_add(out, " (");
+      gf__outcome_describe(out, outcome);
+      gf__text_add(out, ")");
+    }
+  }
+  if (any) gf__text_add(out, ".\n");
+}
+
+void gf__study_table_notes(gf__text *out, const gf_study *study, gf__outcomes outcomes,
+                           const gf__study_table *spec) {
+  bool published = false;
+  for (int i = 0; i < spec->column_count; i++)
+    published |= is_published(study, spec, spec->columns[i]);
+  if (*spec->note) gf__text_add(out, "%s\n", spec->note);
+  gf__text_add(out,
+               "Mean ± sample standard deviation (divisor n - 1) over the seeds of the n finished "
+               "runs; a single run has no deviation.\n"
+               "Train: the last epoch, as the mean over its batches as they were trained. "
+               "Validation and test: the epoch with the best validation accuracy.\n");
+  if (published) gf__text_add(out, "Diff: measured - published.\n");
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) add_list(out, study, outcomes, spec, i);
+}

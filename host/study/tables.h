@@ -1,0 +1,37 @@
+/* The tables of a study: from the outcomes of its runs to cells. */
+#ifndef GF_STUDY_TABLES_H
+#define GF_STUDY_TABLES_H
+
+#include "report/table.h"
+#include "study/outcome.h"
+
+enum { GF__STUDY_TABLE_COLUMNS = 40 };
+
+/* Cells with the columns that they stand in. Free the table. */
+typedef struct gf__sheet {
+  gf__table table;
+  gf__table_column columns[GF__STUDY_TABLE_COLUMNS];
+  char headers[GF__STUDY_TABLE_COLUMNS][64];
+} gf__sheet;
+
+/* Every outcome: outcomes[setting][seed]. */
+typedef const gf__outcome *const *gf__outcomes;
+
+/* For people: a row a setting, "mean ± deviation" of count of the table's columns, with the
+ * published value and the difference behind those that have one. */
+gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
+                                const gf__study_table *spec, int first, int count) GF_MUST_USE;
+/* Columns of a terminal that it takes. */
+int gf__sheet_width(const gf__sheet *sheet);
+/* For programs: every number in a column of its own, accuracies in percent; empty without one. */
+gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
+                                  const gf__study_table *spec) GF_MUST_USE;
+/* Appends what stands below the table, a paragraph a line: what is shown, and which runs are
+ * missing, diverged or at chance. */
+void gf__study_table_notes(gf__text *out, const gf_study *study, gf__outcomes outcomes,
+                           const gf__study_table *spec);
+
+/* Appends how far a run is: "finished", "12 of 100 epochs", "not begun", "diverged in epoch 3". */
+void gf__outcome_describe(gf__text *out, const gf__outcome *outcome);
+
+#endif

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds the fuzz targets with clang in build/fuzz and runs each for so many seconds.
+set -euo pipefail
+
+usage() {
+  printf '%s\n' 'usage: scripts/fuzz.sh SECONDS [TARGET...]' '' \
+    'Runs the fuzz targets of tests/fuzz (all, or those named: fuzz_idx ...), each for SECONDS, on' \
+    'corpora that begin with small valid files and that grow in build/fuzz/corpus. An input that' \
+    'ends a target is kept in build/fuzz/found, and the exit status is 1. To run one again:' \
+    '  build/fuzz/tests/fuzz/TARGET build/fuzz/found/INPUT'
+}
+
+if [[ ${1-} == -h || ${1-} == --help ]]; then
+  usage
+  exit 0
+fi
+if [[ ! ${1-} =~ ^[1-9][0-9]*$ ]]; then
+  usage >&2
+  exit 2
+fi
+seconds=$1
+shift
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+command -v clang >/dev/null || {
+  echo 'fuzz: clang is missing (Debian: apt-get install clang)' >&2
+  exit 1
+}
+build=build/fuzz
+cmake -S . -B $build -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  -DGRADFLOW_FUZZ=ON -DGRADFLOW_TESTS=OFF -DGRADFLOW_BENCH=OFF >/dev/null
+cmake --build $build --target fuzzers
+
+# Files that readers want go where there is no disk in between.
+[[ -z ${TMPDIR-} && -d /dev/shm ]] && export TMPDIR=/dev/shm
+$build/tests/fuzz/seeds $build/corpus
+mkdir -p $build/found $build/log
+targets=("$@")
+if ((!${#targets[@]})); then
+  for program in "$build"/tests/fuzz/fuzz_*; do
+    [[ -f $program && -x $program ]] && targets+=("$(basename "$program")")
+  done
+fi
+
+failed=0
+printf '%-20s %12s %10s %10s\n' target executions features found
+for target in "${targets[@]}"; do
+  log=$build/log/$target.txt
+  found=no
+  UBSAN_OPTIONS=print_stacktrace=1 "$build/tests/fuzz/$target" \
+    -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=4096 \
+    -malloc_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="$build/found/$target-" "$build/corpus/$target" >"$log" 2>&1 || {
+    found="yes, see $log"
+    failed=1
+  }
+  executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  features=$(sed -n 's/.* ft: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+  printf '%-20s %12s %10s %10s\n' "$target" "${executions:-?}" "${features:-?}" "$found"
+done
+exit $failed

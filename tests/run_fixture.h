@@ -1,0 +1,102 @@
+/* What the tests of runs share: a small data set with the shape of CIFAR-100, configs that train
+ * in a moment, and comparisons of run folders. */
+#ifndef RUN_FIXTURE_H
+#define RUN_FIXTURE_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gradflow/train.h>
+
+#include "base/text.h"
+#include "fixture.h"
+#include "reference.h"
+
+/* 300 records, of which 5% validate; batches of 50, the last of 35. */
+enum { RECORDS = 300, VALIDATION = 15, TESTED = 70, BATCH = 50, BATCHES = 6, CLASSES = 100 };
+
+/* Two label bytes, of which the second counts, and three planes of noise around a colour. */
+static inline gf_status write_records(const char *name, int count, uint32_t random) {
+  gf__text file = {0};
+  for (int i = 0; i < count; i++) {
+    unsigned char record[2 + 3072] = {(unsigned char)(i % 20), (unsigned char)(i * 3 % CLASSES)};
+    for (int k = 0; k < 3072; k++)
+      record[2 + k] =
+          (unsigned char)(128 + 50 * next_float(&random) + 70 * sin(i * 3 % CLASSES + k / 1024));
+    gf__text_add_bytes(&file, record, sizeof record);
+  }
+  gf_status status = gf__text_status(&file);
+  if (status == GF_OK) status = gf__file_write(in_folder(name), file.data, file.size);
+  gf__text_free(&file);
+  return status;
+}
+
+static inline int open_all(void **state) {
+  if (fixture_open(state) != 0) return -1;
+  return write_records("train.bin", RECORDS, 1) == GF_OK &&
+                 write_records("test.bin", TESTED, 2) == GF_OK
+             ? 0
+             : -1;
+}
+
+/* The model's section and further ones; two epochs with the seed 5 unless more says otherwise. */
+static inline gf_config *config_of(const char *model, const char *more) {
+  char yaml[2048];
+  snprintf(yaml, sizeof yaml,
+           "data: {name: cifar100, path: %s}\n"
+           "train: {epochs: 2, batch_size: 50, seed: 5}\n%s%s",
+           fixture_folder, model, more);
+  return parse_config(yaml);
+}
+
+static inline gf_status train_with(const gf_config *config, const char *out,
+                                   const gf_train_events *events) {
+  char path[256]; /* in_folder's own do not last as long as a run with callbacks */
+  snprintf(path, sizeof path, "%s", in_folder(out));
+  gf_train_options options = {.out = path};
+  if (events) options.events = *events;
+  return gf_train(fixture_device, config, &options);
+}
+
+/* Trains and frees the config. */
+static inline gf_status train(gf_config *config, const char *out, const gf_train_events *events) {
+  gf_status status = train_with(config, out, events);
+  gf_config_free(&config);
+  return status;
+}
+
+static inline gf_config *with_seed(gf_config *config, int seed) {
+  char assignment[32];
+  snprintf(assignment, sizeof assignment, "train.seed=%d", seed);
+  assert_ok(gf_config_set(config, assignment));
+  return config;
+}
+
+static inline char *read_text(const char *run, const char *name, size_t *size) {
+  char path[128], *text = NULL;
+  snprintf(path, sizeof path, "%s/%s", run, name);
+  assert_ok(gf__file_read(in_folder(path), &text, size));
+  return text;
+}
+
+static inline bool is_same_file(const char *a, const char *b) {
+  char *x = NULL, *y = NULL;
+  size_t size_a, size_b;
+  assert_ok(gf__file_read(in_folder(a), &x, &size_a));
+  assert_ok(gf__file_read(in_folder(b), &y, &size_b));
+  bool same = size_a == size_b && memcmp(x, y, size_a) == 0;
+  free(x), free(y);
+  return same;
+}
+
+static inline bool is_same(const char *run, const char *other, const char *name) {
+  char a[128], b[128];
+  snprintf(a, sizeof a, "%s/%s", run, name);
+  snprintf(b, sizeof b, "%s/%s", other, name);
+  return is_same_file(a, b);
+}
+
+#endif

@@ -1,0 +1,163 @@
+/* Clipping by the norm: its scale, and steps of a trainer with it. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <gradflow.h>
+
+#include "device_test.h"
+#include "ops/clip.h"
+#include "reference.h"
+
+static float scale_of(size_t count, const float *values, double most) {
+  gf__buffer *gradient = guarded_new(count), *out = guarded_new(1);
+  gf__buffer *parts = guarded_new(gf__clip_workspace() / sizeof(float));
+  buffer_set(gradient, values, count);
+  assert_ok(gf__clip_scale(device_test_device(), (int)count, gradient, most, parts, out));
+  float scale = *guarded_read(out, 1, "the scale");
+  guarded_read(parts, gf__clip_workspace() / sizeof(float), "the workspace");
+  assert_same(&(subject){"clip", "by norm"}, "gradient", count,
+              guarded_read(gradient, count, "the gradient"), values);
+  gf__buffer_free(&gradient);
+  gf__buffer_free(&parts);
+  gf__buffer_free(&out);
+  return scale;
+}
+
+static void test_scale(void **unused) {
+  (void)unused;
+  static const size_t counts[] = {1, 2, 63, 64, 65, 4096, 4097, 100003};
+  for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+    size_t count = counts[k];
+    float *values = floats_new(count);
+    fill_uniform(values, count, (uint32_t)k, -1, 1);
+    double *wide = doubles_from(values, count), norm = 0;
+    for (size_t i = 0; i < count; i++) norm += wide[i] * wide[i];
+    norm = sqrt(norm);
+    for (double share = 0.375; share < 2; share *= 2) {
+      double expected = ref_clip_scale(count, wide, share * norm);
+      float got = scale_of(count, values, share * norm);
+      if (!(fabs((double)got - expected) <= 1e-5 * expected))
+        fail_msg("%zu numbers, %g of their norm: %.9g and not %.9g", count, share, (double)got,
+                 expected);
+      assert_true((share > 1) == (got == 1));
+      assert_true(got == scale_of(count, values, share * norm));
+    }
+    arrays_free();
+  }
+}
+
+static void test_scale_by_hand(void **unused) {
+  (void)unused;
+  assert_true(fabs((double)scale_of(2, (float[]){3, -4}, 1) - 1 / 5.000001) <= 1e-7);
+  assert_true(scale_of(2, (float[]){3, -4}, 5.1) == 1);
+  assert_true(scale_of(2, (float[]){0, 0}, 1) == 1);
+  /* 1e-6 is added to the norm. */
+  assert_true(fabs((double)scale_of(1, (float[]){1e-6f}, 1e-6) - 0.5) <= 1e-6);
+}
+
+/* A gradient that is not finite is left to be found. */
+static void test_scale_of_what_is_not_finite(void **unused) {
+  (void)unused;
+  assert_true(scale_of(3, (float[]){1, NAN, 3}, 1) == 1);
+  assert_true(scale_of(3, (float[]){1, -INFINITY, 3}, 1) == 0);
+  assert_true(scale_of(3, (float[]){1, 1e30f, 3}, 1) == 0); /* the norm is infinite */
+}
+
+/* ---- in training ---- */
+
+enum { IMAGES = 3, CLASSES = 4, FLOATS = 6 * 6 * 3, MOST_ROWS = 8 };
+
+typedef struct stepped {
+  double moved, largest; /* L2 and largest of all weights' moves in the step */
+  gf_gradient rows[MOST_ROWS];
+  int count;
+} stepped;
+
+/* One step of plain descent with rate 1 and the options, on what the images look like. */
+static void step(const char *options, stepped *out) {
+  char yaml[512];
+  float images[IMAGES * FLOATS], before[1024], after[1024];
+  static const int labels[IMAGES] = {0, 3, 1};
+  gf_config *config;
+  gf_model *model;
+  gf_trainer *trainer;
+  snprintf(yaml, sizeof yaml,
+           "model: {graph: [{type: conv2d, filters: 5, kernel: 3}, {type: tanh}, "
+           "{type: global_avg_pool}, {type: linear, outputs: %d}]}\n"
+           "optimizer: {name: sgd, momentum: 0%s}\n",
+           CLASSES, options);
+  fill_uniform(images, IMAGES * FLOATS, 3, -5, 5);
+  assert_ok(gf_config_parse(&config, "net", yaml));
+  assert_ok(gf_model_open(&model, device_test_device(), config, (gf_image_shape){6, 6, 3}, CLASSES,
+                          IMAGES, 1));
+  assert_ok(gf_trainer_open(&trainer, model, config));
+  *out = (stepped){.count = gf_trainer_gradient_count(trainer)};
+  assert_true(out->count <= MOST_ROWS);
+  float *start[MOST_ROWS];
+  for (int i = 0; i < out->count; i++) {
+    start[i] = floats_new(1024);
+    assert_ok(gf_model_read_parameter(model, i, start[i]));
+  }
+  assert_ok(gf_trainer_step(trainer, images, labels, IMAGES, 1, NULL, out->rows));
+  for (int i = 0; i < out->count; i++) {
+    size_t count = gf_model_parameter(model, i).count;
+    memcpy(before, start[i], count * sizeof *before);
+    assert_ok(gf_model_read_parameter(model, i, after));
+    for (size_t k = 0; k < count; k++) {
+      double move = (double)after[k] - (double)before[k];
+      out->moved += move * move;
+      out->largest = fmax(out->largest, fabs(move));
+    }
+  }
+  out->moved = sqrt(out->moved);
+  gf_trainer_free(&trainer);
+  gf_model_free(&model);
+  gf_config_free(&config);
+  arrays_free();
+}
+
+static void test_a_step_is_as_long_as_allowed(void **unused) {
+  (void)unused;
+  stepped free_, clipped, loose, limited, both;
+  char options[64];
+  step("", &free_);
+  assert_true(free_.moved > 0.02 && free_.largest > 0.002);
+  snprintf(options, sizeof options, ", clip_norm: %.9g", free_.moved / 10);
+  step(options, &clipped);
+  assert_true(fabs(clipped.moved - free_.moved / 10) <= 1e-3 * clipped.moved);
+  snprintf(options, sizeof options, ", clip_norm: %.9g", free_.moved * 2);
+  step(options, &loose);
+  assert_true(loose.moved == free_.moved && loose.largest == free_.largest);
+  snprintf(options, sizeof options, ", clip_value: %.9g", free_.largest / 10);
+  step(options, &limited);
+  assert_true(fabs(limited.largest - free_.largest / 10) <= 1e-3 * limited.largest);
+  assert_true(limited.moved > free_.moved / 10 && limited.moved < free_.moved);
+  /* The norm first: a hundredth of each gradient is below the limit. */
+  snprintf(options, sizeof options, ", clip_norm: %.9g, clip_value: %.9g", free_.moved / 100,
+           free_.largest / 10);
+  step(options, &both);
+  assert_true(fabs(both.moved - free_.moved / 100) <= 1e-3 * both.moved);
+  /* What is recorded is the gradient as it was. */
+  for (int i = 0; i < free_.count; i++) {
+    assert_true(clipped.rows[i].l2 == free_.rows[i].l2 && free_.rows[i].l2 > 0);
+    assert_true(limited.rows[i].max_abs == free_.rows[i].max_abs);
+    assert_true(clipped.rows[i].update_ratio < free_.rows[i].update_ratio / 5);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_scale),
+      cmocka_unit_test(test_scale_by_hand),
+      cmocka_unit_test(test_scale_of_what_is_not_finite),
+      cmocka_unit_test(test_a_step_is_as_long_as_allowed),
+  };
+  return cmocka_run_group_tests(tests, device_test_open, device_test_close);
+}

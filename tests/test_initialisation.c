@@ -1,0 +1,187 @@
+/* Orthogonal weights, and networks whose signal keeps its size by their initialisation. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <gradflow.h>
+
+#include "device_test.h"
+
+static gf_model *open_model(const char *section, gf_image_shape image, int classes,
+                            unsigned long long seed) {
+  gf_config *config;
+  gf_model *model;
+  assert_ok(gf_config_parse(&config, "net", section));
+  assert_ok(gf_model_open(&model, device_test_device(), config, image, classes, 2, seed));
+  gf_config_free(&config);
+  return model;
+}
+
+static float *read_named(gf_model *model, const char *name, size_t *count) {
+  for (int i = 0; i < gf_model_parameter_count(model); i++) {
+    gf_parameter p = gf_model_parameter(model, i);
+    if (strcmp(p.name, name) != 0) continue;
+    float *values = floats_new(p.count);
+    assert_ok(gf_model_read_parameter(model, i, values));
+    *count = p.count;
+    return values;
+  }
+  fail_msg("there is no %s", name);
+  return NULL;
+}
+
+/* W W^T = gain^2 I where there are at most as many rows as columns, else W^T W. */
+static void check_orthogonal(gf_model *model, const char *name, size_t rows, double gain) {
+  size_t count, bad = 0;
+  const float *w = read_named(model, name, &count);
+  size_t columns = count / rows;
+  int wide = rows <= columns;
+  size_t vectors = wide ? rows : columns, length = wide ? columns : rows;
+  for (size_t i = 0; i < vectors; i++)
+    for (size_t j = 0; j <= i; j++) {
+      double sum = 0;
+      for (size_t k = 0; k < length; k++)
+        sum += wide ? (double)w[i * columns + k] * (double)w[j * columns + k]
+                    : (double)w[k * columns + i] * (double)w[k * columns + j];
+      bad += !(fabs(sum - (i == j) * gain * gain) <= 1e-5 * gain * gain);
+    }
+  if (bad) fail_msg("%s: %zu products of its vectors are wrong", name, bad);
+}
+
+static void check_zero(gf_model *model, const char *name) {
+  size_t count;
+  const float *values = read_named(model, name, &count);
+  for (size_t i = 0; i < count; i++) assert_true(values[i] == 0);
+}
+
+static const char shapes_[] =
+    "model: {initialisation: orthogonal, orthogonal_gain: %s, graph: ["
+    "{name: wide, type: conv2d, filters: 24, kernel: 3},"   /* 24 x 63 */
+    "{name: square, type: conv2d, filters: 24, kernel: 1}," /* 24 x 24 */
+    "{name: tall, type: conv2d, filters: 40, kernel: 1},"   /* 40 x 24 */
+    "{name: flat, type: flatten},"
+    "{name: last, type: linear, outputs: 11}]}"; /* 11 x 160 */
+
+static void test_orthogonal(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *text;
+    double gain;
+  } gains[] = {{"1", 1}, {"1.5", 1.5}, {"0.125", 0.125}};
+  for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
+    char yaml[640];
+    snprintf(yaml, sizeof yaml, shapes_, gains[i].text);
+    gf_model *model = open_model(yaml, (gf_image_shape){4, 4, 7}, 11, i);
+    check_orthogonal(model, "wide.weight", 24, gains[i].gain);
+    check_orthogonal(model, "square.weight", 24, gains[i].gain);
+    check_orthogonal(model, "tall.weight", 40, gains[i].gain);
+    check_orthogonal(model, "last.weight", 11, gains[i].gain);
+    check_zero(model, "wide.bias");
+    check_zero(model, "last.bias");
+    gf_model_free(&model);
+    arrays_free();
+  }
+}
+
+/* Of random orthogonal matrices (Haar measure), an element has mean 0, variance 1/n and a
+ * symmetric distribution, on the diagonal as elsewhere: without the signs of R's diagonal it would
+ * not be. */
+static void test_orthogonal_is_uniform(void **unused) {
+  (void)unused;
+  enum { SIDE = 8, DRAWS = 400 };
+  double sum[3] = {0}, squares[3] = {0};
+  for (int seed = 0; seed < DRAWS; seed++) {
+    gf_model *model = open_model(
+        "model: {initialisation: orthogonal, graph: ["
+        "{name: w, type: linear, outputs: 8}]}",
+        (gf_image_shape){1, 1, SIDE}, SIDE, (unsigned long long)seed);
+    size_t count;
+    const float *w = read_named(model, "w.weight", &count);
+    const float picked[] = {w[0], w[SIDE * SIDE - 1], w[SIDE]};
+    for (int k = 0; k < 3; k++) {
+      sum[k] += (double)picked[k];
+      squares[k] += (double)picked[k] * (double)picked[k];
+    }
+    gf_model_free(&model);
+    arrays_free();
+  }
+  /* Five standard errors; the fourth moment is 3 / (n (n + 2)). */
+  double n = SIDE, variance = 3 / (n * (n + 2)) - 1 / (n * n);
+  for (int k = 0; k < 3; k++) {
+    assert_true(fabs(sum[k] / DRAWS) <= 5 * sqrt(1 / n / DRAWS));
+    assert_true(fabs(squares[k] / DRAWS - 1 / n) <= 5 * sqrt(variance / DRAWS));
+  }
+}
+
+static void test_the_seed_decides(void **unused) {
+  (void)unused;
+  char yaml[640];
+  float *first = NULL;
+  size_t count;
+  snprintf(yaml, sizeof yaml, shapes_, "1");
+  static const unsigned long long seeds[] = {5, 5, 6};
+  for (int i = 0; i < 3; i++) {
+    gf_model *model = open_model(yaml, (gf_image_shape){4, 4, 7}, 11, seeds[i]);
+    float *w = read_named(model, "square.weight", &count);
+    if (i == 0) first = w;
+    assert_int_equal(memcmp(w, first, count * sizeof *w) == 0, i < 2);
+    gf_model_free(&model);
+  }
+  arrays_free();
+}
+
+/* ---- what they are for ---- */
+
+/* The root of the mean square of the logits of 12 layers without shortcuts or norms. */
+static double size_through(const char *initialisation, const char *activation) {
+  enum { WIDTH = 128, LAYERS = 12 };
+  char yaml[2048];
+  int used = snprintf(yaml, sizeof yaml, "model: {%s, graph: [", initialisation);
+  for (int i = 0; i < LAYERS; i++)
+    used += snprintf(yaml + used, sizeof yaml - (size_t)used,
+                     "{type: linear, outputs: %d}, {type: %s}, ", WIDTH, activation);
+  snprintf(yaml + used, sizeof yaml - (size_t)used, "{type: linear, outputs: %d}]}", WIDTH);
+  gf_model *model = open_model(yaml, (gf_image_shape){1, 1, WIDTH}, WIDTH, 3);
+  float *images = floats_new(2 * WIDTH), *logits = floats_new(2 * WIDTH);
+  fill_uniform(images, 2 * WIDTH, 1, -sqrt(3), sqrt(3)); /* of variance 1 */
+  assert_ok(gf_model_forward(model, images, NULL, 2, 0, NULL));
+  assert_ok(gf_model_logits(model, logits));
+  double squares = 0;
+  for (int i = 0; i < 2 * WIDTH; i++) squares += (double)logits[i] * (double)logits[i];
+  gf_model_free(&model);
+  arrays_free();
+  return sqrt(squares / (2 * WIDTH));
+}
+
+/* He's keeps the size through ReLU, Xavier's and orthogonal weights that of a linear network
+ * (leaky_relu with slope 1); the default's variance of 1/3 a layer does not. */
+static void test_signals_keep_their_size(void **unused) {
+  (void)unused;
+  static const char linear[] = "leaky_relu, slope: 1";
+  double he = size_through("initialisation: he", "relu");
+  double xavier = size_through("initialisation: xavier", linear);
+  double orthogonal = size_through("initialisation: orthogonal", linear);
+  double rooted = size_through("initialisation: orthogonal, orthogonal_gain: 1.41421356", "relu");
+  double plain = size_through("initialisation: uniform_fan_in", "relu");
+  assert_true(he > 0.4 && he < 2.5);
+  assert_true(xavier > 0.4 && xavier < 2.5);
+  assert_true(rooted > 0.4 && rooted < 2.5);
+  assert_true(plain < 0.1);
+  assert_true(fabs(orthogonal - 1) <= 0.1); /* exactly the images' own size */
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_orthogonal),
+      cmocka_unit_test(test_orthogonal_is_uniform),
+      cmocka_unit_test(test_the_seed_decides),
+      cmocka_unit_test(test_signals_keep_their_size),
+  };
+  return cmocka_run_group_tests(tests, device_test_open, device_test_close);
+}

@@ -1,0 +1,403 @@
+/* Runs that were stopped, damaged or changed, and go on: to the bit as if they had not been. */
+#define _XOPEN_SOURCE 700 /* mkdtemp, fork */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "run_fixture.h"
+
+/* Whatever has a state: batch norm, dropout, augmentation, and records between epochs. */
+static const char stateful_[] =
+    "model: {graph: [{name: conv, type: conv2d, filters: 4, stride: 2}, {type: batch_norm}, "
+    "{type: relu}, {type: dropout, p: 0.3}, {type: global_avg_pool}, {type: linear, outputs: "
+    "100}]}\n";
+
+static const char *const compared_[] = {"config.yaml",     "metrics.csv",      "gradients.csv",
+                                        "activations.csv", "best.safetensors", "last.safetensors",
+                                        "result.json"};
+
+static gf_config *stateful(const char *more) {
+  gf_config *config = config_of(stateful_, more);
+  assert_ok(gf_config_set(config, "train.gradients_every=4"));
+  return config;
+}
+
+/* Stops after a number of questions; 0: never. */
+typedef struct stopper {
+  int asked, stops_at;
+} stopper;
+
+static int stop(void *user) {
+  stopper *s = user;
+  return ++s->asked == s->stops_at;
+}
+
+typedef struct part {
+  int stops_at, resume, force;
+  long checkpoint_steps;
+  int keep;
+} part;
+
+static gf_status run_part(const char *more, const char *out, part p) {
+  char path[256];
+  snprintf(path, sizeof path, "%s", in_folder(out));
+  stopper s = {.stops_at = p.stops_at};
+  gf_train_options options = {.out = path,
+                              .resume = p.resume,
+                              .force = p.force,
+                              .checkpoint_steps = p.checkpoint_steps,
+                              .keep_checkpoints = p.keep,
+                              .events = {.user = &s, .stop = stop}};
+  gf_config *config = stateful(more);
+  gf_status status = gf_train(fixture_device, config, &options);
+  gf_config_free(&config);
+  return status;
+}
+
+static void assert_same_runs(const char *run, const char *other) {
+  for (size_t i = 0; i < sizeof compared_ / sizeof *compared_; i++)
+    if (!is_same(run, other, compared_[i])) fail_msg("%s: %s differs", run, compared_[i]);
+}
+
+static const char sgd_[] = "optimizer: {name: sgd, learning_rate: 0.1}\n";
+
+/* ---- stops ---- */
+
+enum { QUESTIONS = 2 * (BATCHES + 1) };
+
+static void a_stop_anywhere_changes_nothing(void **state) {
+  (void)state;
+  assert_ok(run_part("", "whole", (part){0}));
+  for (int at = 1; at <= QUESTIONS; at++) {
+    char out[32];
+    snprintf(out, sizeof out, "stop-%d", at);
+    assert_int_equal(run_part("", out, (part){.stops_at = at}), GF_ERROR_INTERRUPTED);
+    assert_false(is_same(out, "whole", "metrics.csv"));
+    assert_ok(run_part("", out, (part){.resume = 1}));
+    assert_same_runs(out, "whole");
+  }
+}
+
+static void so_do_many_stops(void **state) {
+  (void)state;
+  int parts = 1;
+  assert_ok(run_part(sgd_, "whole-sgd", (part){0}));
+  assert_false(is_same("whole-sgd", "whole", "last.safetensors"));
+  while (run_part(sgd_, "many", (part){.stops_at = 3, .resume = 1}) == GF_ERROR_INTERRUPTED)
+    if (++parts > QUESTIONS) fail_msg("it does not come to an end");
+  assert_true(parts > 4);
+  assert_same_runs("many", "whole-sgd");
+}
+
+/* ---- kills ---- */
+
+/* What one process does, in another: killed before the at-th step on a file. */
+static int kill_at_, steps_seen_;
+
+static gf_status kill_here(const char *step, const char *path) {
+  (void)step, (void)path;
+  if (++steps_seen_ == kill_at_) kill(getpid(), SIGKILL);
+  return GF_OK;
+}
+
+static gf_status fail_here(const char *step, const char *path) {
+  if (++steps_seen_ < kill_at_) return GF_OK;
+  return gf__fail(GF_ERROR_FILE, "cannot %s %s: the disk is full", step, path);
+}
+
+/* Trains in a process of its own, since the driver's threads do not survive a fork; returns
+ * whether it came to the end of the run, and *seen the number of steps. */
+static bool train_in_child(const char *out, gf_status (*fault)(const char *, const char *), int at,
+                           int *seen) {
+  int pipes[2];
+  assert_int_equal(pipe(pipes), 0);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    if (gf_device_open(&fixture_device, NULL) != GF_OK) _exit(2);
+    kill_at_ = at;
+    steps_seen_ = 0;
+    gf__file_fault = fault;
+    gf_status status = run_part("", out, (part){.resume = 1, .checkpoint_steps = 4});
+    bool said = write(pipes[1], &steps_seen_, sizeof steps_seen_) == sizeof steps_seen_;
+    _exit(status != GF_OK || !said);
+  }
+  int end;
+  close(pipes[1]);
+  assert_int_equal(waitpid(child, &end, 0), child);
+  if (read(pipes[0], seen, sizeof *seen) != sizeof *seen) *seen = 0;
+  close(pipes[0]);
+  return WIFEXITED(end) && WEXITSTATUS(end) == 0;
+}
+
+/* Faults at some steps of a run, or at all of them where GRADFLOW_SOAK is set. */
+static void check_faults(const char *name, gf_status (*fault)(const char *, const char *)) {
+  int steps, seen, stride = getenv("GRADFLOW_SOAK") ? 1 : 17;
+  char whole[32];
+  snprintf(whole, sizeof whole, "%s-whole", name);
+  assert_true(train_in_child(whole, kill_here, 0, &steps));
+  assert_true(steps > 60);
+  int tried = 0;
+  for (int at = 1; at <= steps; at += stride, tried++) {
+    char out[32];
+    snprintf(out, sizeof out, "%s-%d", name, at);
+    if (train_in_child(out, fault, at, &seen)) fail_msg("no fault at step %d of %d", at, steps);
+    if (!train_in_child(out, kill_here, 0, &seen)) fail_msg("lost at step %d of %d", at, steps);
+    assert_same_runs(out, whole);
+    assert_ok(gf__remove_folder(in_folder(out)));
+  }
+  print_message("%d of %d steps on files: %s\n", tried, steps, name);
+}
+
+static void a_kill_at_a_write_changes_nothing(void **state) {
+  (void)state;
+  check_faults("kill", kill_here);
+}
+
+static void a_full_disk_loses_nothing(void **state) {
+  (void)state;
+  check_faults("full", fail_here);
+}
+
+/* ---- damage ---- */
+
+static char warnings_[4096];
+
+static void keep_warnings(void *user, gf_log_level level, const char *message) {
+  (void)user;
+  size_t used = strlen(warnings_);
+  if (level == GF_LOG_WARNING) snprintf(warnings_ + used, sizeof warnings_ - used, "%s\n", message);
+}
+
+/* Stops a run in its second epoch, which leaves two checkpoints: at slot 1 the newest. */
+static void stop_in_second(const char *out) {
+  assert_int_equal(run_part("", out, (part){.stops_at = BATCHES + 4}), GF_ERROR_INTERRUPTED);
+}
+
+static void damage(const char *out, const char *name, size_t keep, int flip) {
+  char path[128], *bytes;
+  size_t size;
+  snprintf(path, sizeof path, "%s/%s", out, name);
+  bytes = read_text(out, name, &size);
+  if (flip) bytes[size - 5] ^= 1;
+  assert_ok(gf__file_write(in_folder(path), bytes, keep && keep < size ? keep : size));
+  free(bytes);
+}
+
+static void the_checkpoint_before_a_damaged_one_is_taken(void **state) {
+  (void)state;
+  static const struct {
+    size_t keep;
+    int flip;
+  } damages[] = {{0, 1}, {3000, 0}, {4, 0}};
+  for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+    char out[32];
+    snprintf(out, sizeof out, "damaged-%zu", i);
+    stop_in_second(out);
+    damage(out, "checkpoint_1.safetensors", damages[i].keep, damages[i].flip);
+    warnings_[0] = 0;
+    gf_log_to(keep_warnings, NULL);
+    gf_status status = run_part("", out, (part){.resume = 1});
+    gf_log_to(NULL, NULL);
+    assert_int_equal(status, GF_OK);
+    assert_non_null(strstr(warnings_, "checkpoint_1.safetensors"));
+    assert_non_null(
+        strstr(warnings_, "the run goes on from an older checkpoint: epoch 2, batch 0\n"));
+    assert_same_runs(out, "whole");
+  }
+}
+
+static void without_a_whole_checkpoint_nothing_is_touched(void **state) {
+  (void)state;
+  char message[512];
+  stop_in_second("ruined");
+  damage("ruined", "checkpoint_0.safetensors", 0, 1);
+  damage("ruined", "checkpoint_1.safetensors", 0, 1);
+  snprintf(message, sizeof message,
+           "%s cannot be continued: all of its 2 checkpoints are damaged; train it anew with "
+           "--overwrite",
+           in_folder("ruined"));
+  assert_fails(GF_ERROR_DATA, message, run_part("", "ruined", (part){.resume = 1}));
+  assert_true(gf__path_exists(in_folder("ruined/metrics.csv")));
+}
+
+static void logs_that_were_changed_are_found(void **state) {
+  (void)state;
+  stop_in_second("edited");
+  size_t size;
+  char message[512], *text = read_text("edited", "metrics.csv", &size);
+  text[size - 3] = 'x';
+  assert_ok(gf__file_write(in_folder("edited/metrics.csv"), text, size));
+  snprintf(message, sizeof message, "%s was changed: its first %zu bytes are not those of the run",
+           in_folder("edited/metrics.csv"), size);
+  assert_fails(GF_ERROR_DATA, message, run_part("", "edited", (part){.resume = 1}));
+  assert_ok(gf__file_write(in_folder("edited/metrics.csv"), text, size - 4));
+  snprintf(message, sizeof message, "%s has %zu bytes, and had %zu at the checkpoint",
+           in_folder("edited/metrics.csv"), size - 4, size);
+  assert_fails(GF_ERROR_DATA, message, run_part("", "edited", (part){.resume = 1}));
+  free(text);
+}
+
+/* ---- changes ---- */
+
+static void another_config_is_refused(void **state) {
+  (void)state;
+  char message[512];
+  stop_in_second("changed");
+  snprintf(message, sizeof message,
+           "the config is not that of the run in %s:\n"
+           "  optimizer.learning_rate: 0.5, was 0.001\n"
+           "To go on with it all the same, add --force",
+           in_folder("changed"));
+  assert_fails(GF_ERROR_CONFIG, message,
+               run_part("optimizer: {learning_rate: 0.5}\n", "changed", (part){.resume = 1}));
+  assert_ok(
+      run_part("optimizer: {learning_rate: 0.5}\n", "changed", (part){.resume = 1, .force = 1}));
+  assert_false(is_same("changed", "whole", "last.safetensors"));
+  size_t size;
+  char *config = read_text("changed", "config.yaml", &size);
+  assert_non_null(strstr(config, "learning_rate: 0.5\n"));
+  free(config);
+}
+
+static void a_finished_run_is_left_as_it_is(void **state) {
+  (void)state;
+  gf_run_state now;
+  size_t size;
+  char *before = read_text("whole", "environment.json", &size);
+  assert_ok(run_part("", "whole", (part){.resume = 1}));
+  char *after = read_text("whole", "environment.json", &size);
+  assert_string_equal(before, after);
+  free(before), free(after);
+  assert_ok(gf_run_look(in_folder("whole"), &now));
+  assert_int_equal(now.status, GF_RUN_FINISHED);
+  assert_int_equal(now.epochs_done, 2);
+  assert_int_equal(now.epochs, 2);
+  assert_true(now.seconds > 0);
+}
+
+static void how_far_a_run_is_can_be_asked(void **state) {
+  (void)state;
+  gf_run_state now;
+  assert_ok(gf_run_look(in_folder("nowhere"), &now));
+  assert_int_equal(now.status, GF_RUN_ABSENT);
+  stop_in_second("half");
+  assert_ok(gf_run_look(in_folder("half"), &now));
+  assert_int_equal(now.status, GF_RUN_STARTED);
+  assert_int_equal(now.epochs_done, 1);
+  assert_int_equal(now.epochs, 2);
+}
+
+static void a_run_that_diverged_stays_so(void **state) {
+  (void)state;
+  static const char wild[] =
+      "optimizer: {name: sgd, learning_rate: 1000, weight_decay: 1000, momentum: 0}\n"
+      "schedule: {name: constant}\n";
+  gf_run_state now;
+  char first[1024], message[2048];
+  assert_int_equal(run_part(wild, "wild", (part){.resume = 1}), GF_ERROR_NONFINITE);
+  snprintf(first, sizeof first, "%s", gf_error_message());
+  assert_non_null(strstr(first, "the loss is not finite in epoch 1"));
+  snprintf(message, sizeof message, "%s has diverged: %s", in_folder("wild"), first);
+  assert_fails(GF_ERROR_NONFINITE, message, run_part(wild, "wild", (part){.resume = 1}));
+  assert_ok(gf_run_look(in_folder("wild"), &now));
+  assert_int_equal(now.status, GF_RUN_DIVERGED);
+}
+
+static void two_processes_do_not_share_a_run(void **state) {
+  (void)state;
+  gf__file_lock *lock;
+  char message[512];
+  stop_in_second("shared");
+  assert_ok(gf__file_lock_take(&lock, in_folder("shared/.lock")));
+  snprintf(message, sizeof message, "%s is held by another process that is at work here",
+           in_folder("shared/.lock"));
+  assert_fails(GF_ERROR_FILE, message, run_part("", "shared", (part){.resume = 1}));
+  gf__file_lock_release(&lock);
+  assert_ok(run_part("", "shared", (part){.resume = 1}));
+  assert_same_runs("shared", "whole");
+}
+
+static void another_driver_is_told(void **state) {
+  (void)state;
+  stop_in_second("moved");
+  static const char elsewhere[] = "{\"device\": {\"name\": \"Babbage\", \"driver\": \"1837\"}}";
+  assert_ok(gf__file_write(in_folder("moved/environment.json"), elsewhere, strlen(elsewhere)));
+  warnings_[0] = 0;
+  gf_log_to(keep_warnings, NULL);
+  gf_status status = run_part("", "moved", (part){.resume = 1});
+  gf_log_to(NULL, NULL);
+  assert_int_equal(status, GF_OK);
+  assert_non_null(
+      strstr(warnings_, "this run began on Babbage (driver 1837, gradflow unknown) and goes "));
+  assert_non_null(strstr(warnings_, "its last digits may differ"));
+  size_t size;
+  char *environment = read_text("moved", "environment.json", &size);
+  assert_non_null(strstr(environment, "\"resumed\""));
+  free(environment);
+}
+
+/* Even where another choice would be made now. */
+static void the_algorithms_stay(void **state) {
+  (void)state;
+  size_t size;
+  int replaced = 0;
+  stop_in_second("chosen");
+  char *text = read_text("chosen", "algorithms.json", &size);
+  for (char *at = text; (at = strstr(at, "\"direct\"")); replaced++) memcpy(at, "\"im2col\"", 8);
+  assert_true(replaced > 0);
+  assert_ok(gf__file_write(in_folder("chosen/algorithms.json"), text, size));
+  assert_ok(run_part("", "chosen", (part){.resume = 1}));
+  char *after = read_text("chosen", "algorithms.json", &size);
+  assert_string_equal(after, text);
+  free(text), free(after);
+}
+
+static void as_many_checkpoints_are_kept_as_wanted(void **state) {
+  (void)state;
+  assert_ok(run_part("", "three", (part){.checkpoint_steps = 2, .keep = 3}));
+  assert_true(gf__path_exists(in_folder("three/checkpoint_2.safetensors")));
+  assert_false(gf__path_exists(in_folder("three/checkpoint_3.safetensors")));
+  assert_same_runs("three", "whole");
+}
+
+static int open_group(void **state) {
+  (void)state;
+  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
+  if (!mkdtemp(fixture_folder)) return -1;
+  return write_records("train.bin", RECORDS, 1) == GF_OK ? 0 : -1;
+}
+
+/* After the tests that fork. */
+static void open_the_device(void **state) {
+  (void)state;
+  assert_ok(gf_device_open(&fixture_device, NULL));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_kill_at_a_write_changes_nothing),
+      cmocka_unit_test(a_full_disk_loses_nothing),
+      cmocka_unit_test(open_the_device),
+      cmocka_unit_test(a_stop_anywhere_changes_nothing),
+      cmocka_unit_test(so_do_many_stops),
+      cmocka_unit_test(the_checkpoint_before_a_damaged_one_is_taken),
+      cmocka_unit_test(without_a_whole_checkpoint_nothing_is_touched),
+      cmocka_unit_test(logs_that_were_changed_are_found),
+      cmocka_unit_test(another_config_is_refused),
+      cmocka_unit_test(a_finished_run_is_left_as_it_is),
+      cmocka_unit_test(how_far_a_run_is_can_be_asked),
+      cmocka_unit_test(a_run_that_diverged_stays_so),
+      cmocka_unit_test(two_processes_do_not_share_a_run),
+      cmocka_unit_test(another_driver_is_told),
+      cmocka_unit_test(the_algorithms_stay),
+      cmocka_unit_test(as_many_checkpoints_are_kept_as_wanted),
+  };
+  return cmocka_run_group_tests_name("resume", tests, open_group, fixture_close);
+}
