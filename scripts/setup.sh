@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages of Debian or Ubuntu that gradflow is built, tested and tried out with, and
 # that are missing. Without missing ones it does nothing and needs neither root nor a network.
+# With --tests, also those that some tests compare with; without them these tests are skipped.
 set -euo pipefail
 
 packages=(
@@ -13,6 +14,9 @@ packages=(
   # the CPU as an OpenCL device, and images to train on
   dataset-fashion-mnist pocl-opencl-icd
 )
+optional=()
+# A browser for the HTML page, Python for its readers of our files.
+[[ ${1-} != --tests ]] || optional=(chromium python3-venv)
 
 fail() {
   printf 'setup: %s\n' "$@" >&2
@@ -35,11 +39,18 @@ missing=()
 for package in "${packages[@]}"; do
   is_installed "$package" || missing+=("$package")
 done
-((${#missing[@]})) || exit 0
-echo "setup: installing ${missing[*]}"
+wanted=()
+for package in "${optional[@]}"; do
+  is_installed "$package" || wanted+=("$package")
+done
+((${#missing[@]} + ${#wanted[@]})) || exit 0
 
 as_root=()
 if ((EUID != 0)); then
+  if ! command -v sudo >/dev/null && ! ((${#missing[@]})); then
+    echo "setup: not root, so these are not installed, and tests that need them skipped: ${wanted[*]}"
+    exit 0
+  fi
   command -v sudo >/dev/null ||
     fail 'this needs root, and there is no sudo. As root, run:' \
       "  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
@@ -56,8 +67,20 @@ apt() {
 apt update || {
   echo 'setup: apt-get update failed; once more in 10 seconds' >&2
   sleep 10
-  apt update || fail 'apt-get update failed twice; see above.'
+  apt update || {
+    ((${#missing[@]})) && fail 'apt-get update failed twice; see above.'
+    echo "setup: without a network, tests that need these are skipped: ${wanted[*]}" >&2
+    exit 0
+  }
 }
-apt install --yes --no-install-recommends "${missing[@]}" ||
-  fail 'apt-get could not install them; see above. On Ubuntu some are in "universe":' \
-    '  sudo add-apt-repository universe'
+if ((${#missing[@]})); then
+  echo "setup: installing ${missing[*]}"
+  apt install --yes --no-install-recommends "${missing[@]}" ||
+    fail 'apt-get could not install them; see above. On Ubuntu some are in "universe":' \
+      '  sudo add-apt-repository universe'
+fi
+for package in "${wanted[@]}"; do
+  echo "setup: installing $package"
+  apt install --yes --no-install-recommends "$package" ||
+    echo "setup: $package could not be installed; tests that need it are skipped" >&2
+done

@@ -1008,6 +1008,11 @@ static void test_run_names(void **state) {
   assert_string_equal(run.name, "run");
   gf__run_free(&run);
   assert_int_equal(chdir(here), 0);
+  assert_int_equal(gf__make_folder(in_folder("deep")), GF_OK);
+  make_run("deep/seed-3", 1, NULL);
+  assert_int_equal(gf__run_load(&run, in_folder("deep/seed-3/")), GF_OK);
+  assert_string_equal(run.name, "deep/seed-3");
+  gf__run_free(&run);
 }
 
 /* The base names of the files written, a blank behind each. */

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "browser.h"
 #include "study/aggregate.h"
 #include "study/outcome.h"
 #include "test_study.h"
@@ -390,6 +391,26 @@ static void the_page_has_everything(void **state) {
   free(text);
 }
 
+/* The page's charts are drawn, its console stays empty, and it asks nobody for anything. */
+static void the_page_opens_in_a_browser(void **state) {
+  (void)state;
+  const char *browser = browser_find();
+  if (!browser) {
+    print_message("skipped: no chromium, chromium-browser or google-chrome in PATH\n");
+    skip();
+  }
+  char *page = read_text("out/reports/s/report.html");
+  browser_visit seen = browser_open(browser, fixture_folder, page,
+                                    "document.querySelectorAll('figure canvas').length >= 4");
+  free(page);
+  const char *said = strstr(seen.log, "CONSOLE");
+  if (said) fail_msg("%.600s", said);
+  assert_false(seen.asked);
+  assert_non_null(strstr(seen.dom.data, "<canvas"));
+  assert_non_null(strstr(seen.dom.data, "54.0 ± 2.0"));
+  browser_visit_free(&seen);
+}
+
 static void equal_runs_give_equal_files(void **state) {
   (void)state;
   free(report("second/out"));
@@ -441,6 +462,7 @@ int main(void) {
       cmocka_unit_test(the_files_have_the_tables),
       cmocka_unit_test(every_run_is_listed),
       cmocka_unit_test(the_page_has_everything),
+      cmocka_unit_test(the_page_opens_in_a_browser),
       cmocka_unit_test(equal_runs_give_equal_files),
       cmocka_unit_test(wide_tables_are_split_in_the_terminal),
   };

@@ -18,6 +18,9 @@ static gf_status base_name(const char *folder, char **out) {
   while (end > 1 && folder[end - 1] == '/') end--;
   size_t start = end;
   while (start > 0 && folder[start - 1] != '/') start--;
+  /* A study's runs are told apart by the folder above: "plain37/seed-0". */
+  if (strncmp(folder + start, "seed-", 5) == 0 && start > 1)
+    for (start--; start > 0 && folder[start - 1] != '/';) start--;
   if (start == end) start = 0; /* "/" alone */
   *out = malloc(end - start + 1);
   if (!*out) return gf__fail_host_memory(end - start + 1);
