@@ -45,7 +45,7 @@ typedef struct subject {
 
 /* The next whole batch of the loader, or the constant one. */
 static gf_status next_batch(subject *s, gf_batch *next) {
-  *next = (gf_batch){s->images, s->labels, batch};
+  *next = (gf_batch){s->images, s->labels, batch, 1};
   if (!s->loader) return GF_OK;
   GF_TRY(gf_loader_next(s->loader, next));
   if (next->count == batch) return GF_OK;

@@ -143,7 +143,10 @@ static gf_status train_batch(gf__training *r, double rate, int batches) {
   GF_TRY(gf_loader_next(r->train_loader, &batch));
   GF_TRY(gf__results_slot(&r->position.trained, batch.count, &slot));
   bool recorded = is_recorded(r, batches), watched = is_watched(r);
-  GF_TRY(gf__trainer_queue_step(r->trainer, &batch, rate, slot, recorded || watched));
+  gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
+                        : watched ? GF__MEASURE_GRADIENTS
+                                  : GF__MEASURE_NOTHING;
+  GF_TRY(gf__trainer_queue_step(r->trainer, &batch, rate, slot, measure));
   r->position.steps++;
   r->position.batch++;
   return recorded || watched ? record(r, recorded) : GF_OK;

@@ -128,9 +128,9 @@ long gf__trainer_skipped(const gf_trainer *trainer) { return trainer->skipped; }
 /* ---- one step ---- */
 
 /* Forward and backward of what was uploaded. */
-static gf_status queue_pass(gf_trainer *trainer, int slot, bool statistics) {
+static gf_status queue_pass(gf_trainer *trainer, int slot, bool activations) {
   gf_model *model = trainer->model;
-  model->takes_activation_statistics = statistics;
+  model->takes_activation_statistics = activations;
   gf_status status = gf__model_queue_forward(model, true, slot);
   model->takes_activation_statistics = false;
   return status == GF_OK ? gf__model_queue_backward(model) : status;
@@ -206,12 +206,12 @@ static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, 
 }
 
 static gf_status queue_parts(gf_trainer *trainer, const gf_batch *batch, int slot,
-                             bool statistics) {
+                             bool activations) {
   gf_model *model = trainer->model;
   for (int first = 0; first < batch->count; first += model->batch) {
     int left = batch->count - first, count = left < model->batch ? left : model->batch;
     GF_TRY(upload_part(model, batch, first, count));
-    GF_TRY(queue_pass(trainer, GF__PART_SLOT, statistics && count == left));
+    GF_TRY(queue_pass(trainer, GF__PART_SLOT, activations && count == left));
     model->pass.step = trainer->steps; /* the parts of a step draw from one stream */
     GF_TRY(gf__accumulate(model->device, (int)model->flat_floats, model->gradients, trainer->sum,
                           (double)count / batch->count, first == 0, model->results, slot,
@@ -221,15 +221,16 @@ static gf_status queue_parts(gf_trainer *trainer, const gf_batch *batch, int slo
 }
 
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
-                                 int slot, bool statistics) {
+                                 int slot, gf__measure measure) {
   gf_model *model = trainer->model;
+  bool activations = measure == GF__MEASURE_ACTIVATIONS, gradients = measure != GF__MEASURE_NOTHING;
   if (trainer->sum) {
-    GF_TRY(queue_parts(trainer, batch, slot, statistics));
-    return queue_update(trainer, trainer->sum, learning_rate, statistics);
+    GF_TRY(queue_parts(trainer, batch, slot, activations));
+    return queue_update(trainer, trainer->sum, learning_rate, gradients);
   }
   GF_TRY(upload_part(model, batch, 0, batch->count));
-  GF_TRY(queue_pass(trainer, slot, statistics));
-  return queue_update(trainer, model->gradients, learning_rate, statistics);
+  GF_TRY(queue_pass(trainer, slot, activations));
+  return queue_update(trainer, model->gradients, learning_rate, gradients);
 }
 
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {
@@ -240,9 +241,10 @@ gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int 
   gf_batch zeros = {.images = images, .labels = labels, .count = model->batch, .share = 1};
   gf_status status = images && labels ? GF_OK : gf__fail_host_memory(pixels * sizeof *images);
   long before = gf__device_launches(model->device);
-  if (status == GF_OK) status = gf__trainer_queue_step(trainer, &zeros, 0, 0, false);
+  if (status == GF_OK) status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
   *launches = (int)(gf__device_launches(model->device) - before);
-  if (status == GF_OK) status = gf__trainer_queue_step(trainer, &zeros, 0, 0, true);
+  if (status == GF_OK)
+    status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_ACTIVATIONS);
   free(images);
   free(labels);
   GF_TRY(status);
@@ -280,7 +282,8 @@ gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *l
   float sums[2];
   if (!labels) return gf__fail(GF_ERROR_ARGUMENT, "a training step needs labels");
   gf_batch batch = {.images = images, .labels = labels, .count = count, .share = 1};
-  GF_TRY(gf__trainer_queue_step(trainer, &batch, learning_rate, 0, gradients != NULL));
+  GF_TRY(gf__trainer_queue_step(trainer, &batch, learning_rate, 0,
+                                gradients ? GF__MEASURE_GRADIENTS : GF__MEASURE_NOTHING));
   GF_TRY(gf__model_read_results(trainer->model, 0, 1, sums));
   if (loss) *loss = (gf_loss){sums[0] / count, (int)sums[1]};
   return gradients ? gf__trainer_read_gradients(trainer, gradients) : GF_OK;

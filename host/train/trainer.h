@@ -15,14 +15,19 @@ size_t gf__trainer_memory(const gf_trainer *trainer);
  * run on this device is found before anything is written. launches: of a step. */
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed,
                               int *launches) GF_MUST_USE;
+/* Statistics that a step takes. */
+typedef enum gf__measure {
+  GF__MEASURE_NOTHING,
+  GF__MEASURE_GRADIENTS,
+  GF__MEASURE_ACTIVATIONS /* and gradients */
+} gf__measure;
 /* Queues a training step on the batch: uploads, forward, backward, and the optimizer's step; the
  * sums of losses and hits go to slot of model->results, which is not the last one. A batch
  * larger than the model's goes through it in parts, whose gradients are added: the same step but
- * for rounding, except that batch norm sees a part. With statistics, those of the gradients (and
- * of the last part's activations) are queued, too. Waits only where steps that are not finite
- * are to be skipped. */
+ * for rounding, except that batch norm sees a part. Activations that are measured are those of
+ * the last part. Waits only where steps that are not finite are to be skipped. */
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
-                                 int slot, bool statistics) GF_MUST_USE;
+                                 int slot, gf__measure measure) GF_MUST_USE;
 /* Lets batches be larger than the model's; call it before the first step. */
 gf_status gf__trainer_split_batches(gf_trainer *trainer) GF_MUST_USE;
 /* From now on a step whose gradient is not finite leaves the weights as they are. */
