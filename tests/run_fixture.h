@@ -99,4 +99,28 @@ static inline bool is_same(const char *run, const char *other, const char *name)
   return is_same_file(a, b);
 }
 
+/* Every number of a CSV of two runs, to a relative tolerance. */
+static inline void compare_run_csv(const char *run, const char *other, const char *name,
+                                   double tolerance) {
+  size_t size;
+  int numbers = 0;
+  char *text = read_text(run, name, &size), *expected = read_text(other, name, &size);
+  for (const char *a = text, *b = expected; *a || *b;) {
+    size_t m = strcspn(a, ",\n"), n = strcspn(b, ",\n");
+    char *end;
+    double x = strtod(a, &end), y = strtod(b, NULL);
+    if (end != a + m || m == 0)
+      assert_int_equal(m, n);
+    else if (!(fabs(x - y) <= tolerance * fabs(y) + 1e-7) && !(isnan(x) && isnan(y)))
+      fail_msg("%s: '%.*s' and should be '%.*s'", name, (int)m, a, (int)n, b);
+    else
+      numbers++;
+    assert_int_equal(a[m], b[n]);
+    a += m + (a[m] != 0);
+    b += n + (b[n] != 0);
+  }
+  assert_true(numbers > 10);
+  free(text), free(expected);
+}
+
 #endif

@@ -46,29 +46,6 @@ static size_t planned(const char *more) {
   return dry.planned;
 }
 
-/* Every number of two CSVs to a relative tolerance, of which those are none that are tiny. */
-static void compare_csv(const char *run, const char *other, const char *name, double tolerance) {
-  size_t size;
-  int numbers = 0;
-  char *text = read_text(run, name, &size), *expected = read_text(other, name, &size);
-  for (const char *a = text, *b = expected; *a || *b;) {
-    size_t m = strcspn(a, ",\n"), n = strcspn(b, ",\n");
-    char *end;
-    double x = strtod(a, &end), y = strtod(b, NULL);
-    if (end != a + m || m == 0)
-      assert_int_equal(m, n);
-    else if (!(fabs(x - y) <= tolerance * fabs(y) + 1e-7) && !(isnan(x) && isnan(y)))
-      fail_msg("%s: '%.*s' and should be '%.*s'", name, (int)m, a, (int)n, b);
-    else
-      numbers++;
-    assert_int_equal(a[m], b[n]);
-    a += m + (a[m] != 0);
-    b += n + (b[n] != 0);
-  }
-  assert_true(numbers > 10);
-  free(text), free(expected);
-}
-
 static void parts_of_a_batch_are_the_batch(void **state) {
   (void)state;
   static const char *const settings[] = {"", "optimizer: {name: sgd, clip_norm: 0.01}\n",
@@ -95,8 +72,8 @@ static void parts_of_a_batch_are_the_batch(void **state) {
     assert_string_equal(warnings_,
                         "the device has no memory for a batch of 50: its gradient is added up "
                         "over parts of 16 images; batch norm sees a part at a time\n");
-    compare_csv(parts, whole, "metrics.csv", 1e-5);
-    compare_csv(parts, whole, "gradients.csv", 2e-3);
+    compare_run_csv(parts, whole, "metrics.csv", 1e-5);
+    compare_run_csv(parts, whole, "gradients.csv", 2e-3);
     assert_false(is_same(parts, whole, "last.safetensors"));
   }
 }

@@ -339,7 +339,7 @@ static void another_driver_is_told(void **state) {
   gf_log_to(NULL, NULL);
   assert_int_equal(status, GF_OK);
   assert_non_null(
-      strstr(warnings_, "this run began on Babbage (driver 1837, gradflow unknown) and goes "));
+      strstr(warnings_, "this run began on Babbage (driver 1837, gradflow unknown) and "));
   assert_non_null(strstr(warnings_, "its last digits may differ"));
   size_t size;
   char *environment = read_text("moved", "environment.json", &size);
@@ -363,6 +363,26 @@ static void the_algorithms_stay(void **state) {
   free(text), free(after);
 }
 
+static void another_device_agrees(void **state) {
+  (void)state;
+  gf_device *home = fixture_device, *other = NULL;
+  if (gf_device_open(&other, "basic") != GF_OK) {
+    print_message("skipped: there is no second device: %s\n", gf_error_message());
+    skip();
+  }
+  stop_in_second("away");
+  fixture_device = other;
+  warnings_[0] = 0;
+  gf_log_to(keep_warnings, NULL);
+  gf_status status = run_part("", "away", (part){.resume = 1});
+  gf_log_to(NULL, NULL);
+  fixture_device = home;
+  gf_device_free(&other);
+  assert_int_equal(status, GF_OK);
+  assert_non_null(strstr(warnings_, " and continues on basic"));
+  compare_run_csv("away", "whole", "metrics.csv", 1e-4);
+}
+
 static void as_many_checkpoints_are_kept_as_wanted(void **state) {
   (void)state;
   assert_ok(run_part("", "three", (part){.checkpoint_steps = 2, .keep = 3}));
@@ -381,10 +401,12 @@ static int open_group(void **state) {
 /* After the tests that fork. */
 static void open_the_device(void **state) {
   (void)state;
-  assert_ok(gf_device_open(&fixture_device, NULL));
+  if (gf_device_open(&fixture_device, "pthread") != GF_OK)
+    assert_ok(gf_device_open(&fixture_device, NULL));
 }
 
 int main(void) {
+  setenv("POCL_DEVICES", "pthread basic", 0); /* pocl has two devices then; others do not mind */
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_kill_at_a_write_changes_nothing),
       cmocka_unit_test(a_full_disk_loses_nothing),
@@ -401,6 +423,7 @@ int main(void) {
       cmocka_unit_test(two_processes_do_not_share_a_run),
       cmocka_unit_test(another_driver_is_told),
       cmocka_unit_test(the_algorithms_stay),
+      cmocka_unit_test(another_device_agrees),
       cmocka_unit_test(as_many_checkpoints_are_kept_as_wanted),
   };
   return cmocka_run_group_tests_name("resume", tests, open_group, fixture_close);

@@ -49,7 +49,7 @@ static void warn_if_other(const json_t *before, const json_t *now) {
     same = same && !strcmp(text_of(old_device, keys[i]), text_of(device, keys[i]));
   if (same) return;
   gf__log(GF_LOG_WARNING,
-          "this run began on %s (driver %s, gradflow %s) and goes on on %s (driver %s, gradflow "
+          "this run began on %s (driver %s, gradflow %s) and continues on %s (driver %s, gradflow "
           "%s): its last digits may differ from those of a run that was never stopped",
           text_of(old_device, "name"), text_of(old_device, "driver"), text_of(before, "commit"),
           text_of(device, "name"), text_of(device, "driver"), text_of(now, "commit"));
