@@ -7,6 +7,7 @@
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/duration.h"
 #include "cli/progress.h"
 #include "report/table.h"
 
@@ -59,26 +60,14 @@ typedef struct screen {
   bool quiet, said_stopping;
 } screen;
 
-/* "1:02:03", "2:03", or "?" for what is unknown. */
-static void format_duration(char out[32], double seconds) {
-  enum { MINUTE = 60, HOUR = 3600 };
-  long s = isfinite(seconds) ? lround(fmin(fmax(seconds, 0), 1e9)) : -1;
-  if (s < 0)
-    strcpy(out, "?");
-  else if (s >= HOUR)
-    snprintf(out, 32, "%ld:%02ld:%02ld", s / HOUR, s % HOUR / MINUTE, s % MINUTE);
-  else
-    snprintf(out, 32, "%ld:%02ld", s / MINUTE, s % MINUTE);
-}
-
 static void on_progress(void *user, const gf_study_progress *p) {
   screen *s = user;
   const gf_progress *t = p->training;
   gf__text line = {0};
-  char left[32];
+  char left[GF__DURATION_SIZE];
   gf__text_add(&line, "%d/%d runs  %s  epoch %d/%d", p->done, p->runs, p->run, t->epoch, t->epochs);
   if (!isnan(t->loss)) gf__text_add(&line, "  %.4f %.1f%%", t->loss, 100 * t->accuracy);
-  format_duration(left, p->seconds_left);
+  gf__format_duration(left, p->seconds_left);
   if (isfinite(p->seconds_left)) gf__text_add(&line, "  %s left", left);
   gf__lock_take(s->lock);
   if (line.data) gf__bar_say(&s->bar, line.data);
@@ -97,8 +86,8 @@ static void on_run(void *user, const gf_study_event *e) {
       [GF_RUN_FINISHED] = "finished", [GF_RUN_DIVERGED] = "diverged"};
   screen *s = user;
   gf__text line = {0};
-  char took[32];
-  format_duration(took, e->seconds);
+  char took[GF__DURATION_SIZE];
+  gf__format_duration(took, e->seconds);
   if (e->failure)
     gf__text_add(&line, "%s: failed: %s", e->run, e->failure);
   else
@@ -154,13 +143,13 @@ static const char *const states[] = {
     [GF_RUN_ABSENT] = "to do", [GF_RUN_FINISHED] = "done", [GF_RUN_DIVERGED] = "diverged"};
 
 static void add_item(gf__table *table, const gf_study_item *item) {
-  char left[32];
+  char left[GF__DURATION_SIZE];
   gf__table_add(table, "%s/seed-%llu", item->setting, item->seed);
   if (item->state.status == GF_RUN_STARTED)
     gf__table_add(table, "%d/%d epochs", item->state.epochs_done, item->state.epochs);
   else
     gf__table_add(table, "%s", states[item->state.status]);
-  format_duration(left, item->seconds_left);
+  gf__format_duration(left, item->seconds_left);
   gf__table_add(table, "%s", item->seconds_left == 0 ? "" : left);
 }
 
@@ -171,13 +160,13 @@ static gf_status print_plan(const gf_study_item *items, int count, int jobs) {
   gf__text text = {0};
   double seconds = 0;
   int done = 0;
-  char left[32];
+  char left[GF__DURATION_SIZE];
   for (int i = 0; i < count; i++) {
     add_item(&table, &items[i]);
     seconds += items[i].seconds_left;
     done += items[i].state.status == GF_RUN_FINISHED || items[i].state.status == GF_RUN_DIVERGED;
   }
-  format_duration(left, seconds / (jobs > 1 ? jobs : 1));
+  gf__format_duration(left, seconds / (jobs > 1 ? jobs : 1));
   gf__table_add(&table, "all");
   gf__table_add(&table, "%d of %d done", done, count);
   gf__table_add(&table, "%s", left);

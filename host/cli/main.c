@@ -20,10 +20,9 @@ static const gf__command cmd_help = {
     .run = run_help,
 };
 
-static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train,    &gf__cmd_test,
-                                               &gf__cmd_tune,    &gf__cmd_summary,  &gf__cmd_plot,
-                                               &gf__cmd_study,   &gf__cmd_diagnose, &gf__cmd_fetch,
-                                               &cmd_help};
+static const gf__command *const commands_[] = {
+    &gf__cmd_devices, &gf__cmd_train, &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
+    &gf__cmd_plot,    &gf__cmd_study, &gf__cmd_diagnose, &gf__cmd_fetch, &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */

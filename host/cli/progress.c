@@ -4,22 +4,13 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "cli/duration.h"
 
 enum { NARROWEST_BAR = 8, WIDEST_BAR = 40, LONGEST_PIECE = 48 };
 
 #define CLEAR_LINE "\r\033[K"
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
-
-static void format_duration(char *out, size_t size, double seconds) {
-  enum { MINUTE = 60, HOUR = 3600, MOST_HOURS = 100000 };
-  if (!(seconds < (double)MOST_HOURS * HOUR)) seconds = (double)MOST_HOURS * HOUR;
-  long s = lround(fmax(seconds, 0));
-  if (s >= HOUR)
-    snprintf(out, size, "%ld:%02ld:%02ld", s / HOUR, s % HOUR / MINUTE, s % MINUTE);
-  else
-    snprintf(out, size, "%ld:%02ld", s / MINUTE, s % MINUTE);
-}
 
 /* Appends the piece if the bar keeps enough of the room. */
 static void add_piece(char *out, size_t *used, const char *piece, size_t room) {
@@ -31,7 +22,7 @@ static void add_piece(char *out, size_t *used, const char *piece, size_t room) {
 
 /* What stands behind the bar, the most wanted first; what has no room is left out. */
 static size_t describe(char *out, const gf_progress *p, size_t room) {
-  char piece[LONGEST_PIECE], duration[LONGEST_PIECE / 2];
+  char piece[LONGEST_PIECE], duration[GF__DURATION_SIZE];
   size_t used = 0;
   *out = 0;
   snprintf(piece, sizeof piece, " %d/%d", p->batch, p->batches);
@@ -41,7 +32,7 @@ static size_t describe(char *out, const gf_progress *p, size_t room) {
     add_piece(out, &used, piece, room);
   }
   if (!isnan(p->seconds_left)) {
-    format_duration(duration, sizeof duration, p->seconds_left);
+    gf__format_duration(duration, p->seconds_left);
     snprintf(piece, sizeof piece, "  %s left", duration);
     add_piece(out, &used, piece, room);
   }

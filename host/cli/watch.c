@@ -7,6 +7,7 @@
 
 #include "base/os.h"
 #include "base/text.h"
+#include "cli/duration.h"
 
 /* Below Adam's eps (1e-8, Kingma and Ba, 2015) a gradient no longer moves its weight as it should:
  * the step is g / (|g| + eps) of the learning rate. */
@@ -133,15 +134,6 @@ static void add_number(gf__text *out, double number) {
 
 /* ---- lines ---- */
 
-static void format_duration(char *out, size_t size, double seconds) {
-  enum { MINUTE = 60, HOUR = 3600 };
-  long s = lround(fmin(fmax(seconds, 0), 1e9));
-  if (s >= HOUR)
-    snprintf(out, size, "%ld:%02ld:%02ld", s / HOUR, s % HOUR / MINUTE, s % MINUTE);
-  else
-    snprintf(out, size, "%ld:%02ld", s / MINUTE, s % MINUTE);
-}
-
 /* Appends the piece unless the line, which began at start, would become too long. */
 static void add_piece(gf__text *out, size_t start, int columns, const char *piece) {
   if (out->size - start + strlen(piece) <= (size_t)columns) gf__text_add(out, "%s", piece);
@@ -149,7 +141,7 @@ static void add_piece(gf__text *out, size_t start, int columns, const char *piec
 
 /* The most wanted first; what has no room is left out. */
 static void add_headline(gf__text *out, const gf_progress *p, int epoch, long step, int columns) {
-  char piece[PIECE], duration[PIECE / 2], of[PIECE / 2] = "";
+  char piece[PIECE], duration[GF__DURATION_SIZE], of[PIECE / 2] = "";
   size_t start = out->size;
   if (p && p->epochs) snprintf(of, sizeof of, "/%d", p->epochs);
   snprintf(piece, sizeof piece, "epoch %d%s  step %ld", epoch, of, step);
@@ -159,7 +151,7 @@ static void add_headline(gf__text *out, const gf_progress *p, int epoch, long st
     add_piece(out, start, columns, piece);
   }
   if (p && !isnan(p->seconds_left)) {
-    format_duration(duration, sizeof duration, p->seconds_left);
+    gf__format_duration(duration, p->seconds_left);
     snprintf(piece, sizeof piece, "  %s left", duration);
     add_piece(out, start, columns, piece);
   }
