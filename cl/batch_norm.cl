@@ -118,3 +118,15 @@ __kernel void normalize_rows_backward(__global const float *x, __global const fl
   V d = VLOAD(dy + at) - (VLOAD(dbeta + c) + normalized * VLOAD(dgamma + c)) * (1.0f / rows);
   VSTORE(epilogue(d * rate * VLOAD(gamma + c), at, c, EPILOGUE_ARGS), dx + at);
 }
+
+/* dx of a pass by the running statistics: gamma / deviation * dy. */
+__kernel void scale_rows_backward(__global const float *dy, __global const float *running_variance,
+                                  __global const float *gamma, float eps, __global float *dx,
+                                  int count, EPILOGUE) {
+  int i = get_global_id(0);
+  if (i >= count) return;
+  size_t at = (size_t)i * VEC;
+  int c = (int)(at % C);
+  V scale = VLOAD(gamma + c) / sqrt(VLOAD(running_variance + c) + eps);
+  VSTORE(epilogue(VLOAD(dy + at) * scale, at, c, EPILOGUE_ARGS), dx + at);
+}

@@ -14,6 +14,7 @@
 #include <gradflow/diagnosis.h>
 #include <gradflow/fetch.h>
 #include <gradflow/model.h>
+#include <gradflow/predict.h>
 #include <gradflow/report.h>
 #include <gradflow/status.h>
 #include <gradflow/study.h>

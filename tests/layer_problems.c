@@ -459,6 +459,21 @@ const problem_type problem_types[] = {
      .read = read_max_pool,
      .run = run_max_pool,
      .magnitudes = magnitudes_max_pool},
+    {.layer = "conv3d", .inputs = "other", .read = problem_read_conv3d, .run = problem_run_conv3d},
+    {.layer = "avg_pool3d",
+     .inputs = "other",
+     .read = problem_read_pool3d,
+     .run = problem_run_avg_pool3d},
+    {.layer = "max_pool3d",
+     .inputs = "other",
+     .read = problem_read_max_pool3d,
+     .run = problem_run_max_pool3d,
+     .magnitudes = problem_magnitudes_max_pool3d},
+    {.layer = "to_volume", .read = problem_read_to_volume, .run = problem_run_to_volume},
+    {.layer = "to_image",
+     .inputs = "other",
+     .read = problem_read_to_image,
+     .run = problem_run_to_image},
     {.layer = "global_avg_pool", .read = read_global_avg_pool, .run = run_global_avg_pool},
     {.layer = "add",
      .inputs = "[%s, other]",
@@ -500,6 +515,7 @@ const problem_type *problem_type_find(const char *layer) {
 
 void problem_read(problem *p, const problem_type *type, cases *list) {
   *p = (problem){.type = type, .spread = 1, .y_terms = 1, .dx_terms = 1, .d_terms = 1};
+  snprintf(p->before, sizeof p->before, "%s", type->before ? type->before : "");
   type->read(p, list);
   p->x_count = image_count(p);
 }

@@ -28,7 +28,7 @@ typedef struct problem problem;
 typedef struct problem_type {
   const char *layer;
   const char *inputs; /* in a config; each %s is the tensor that feeds the layer */
-  const char *before; /* a node "other" that the layer needs before it, likewise; or NULL */
+  const char *before; /* the start of problem.before; or NULL */
   bool ends_graph;    /* has a loss instead of y */
   bool has_no_result; /* such a loss, which only has a gradient */
   bool random;        /* other values in training than in inference, and in each step */
@@ -52,6 +52,9 @@ struct problem {
   size_t x_count, y_count; /* of all images */
   int parameter_count;
   size_t parameter_size[PROBLEM_PARAMETERS];
+  /* A node "other" that the layer needs before it; each %s is the tensor that feeds it. "": none.
+   */
+  char before[128];
   char keys[256];        /* of the layer, in a config: ", filters: 5, kernel: [3, 2]" */
   double spread, offset; /* x is uniform in offset +- spread, */
   bool integers;         /* or whole numbers, so that some are equal and some 0 */
@@ -61,11 +64,26 @@ struct problem {
   /* What a type needs of its case. */
   ref_conv2d conv;
   ref_pool pool;
+  ref_conv3d conv3d;
+  ref_pool3d pool3d;
   double slope, eps, momentum, p;
   int channels, stride;
   bool hinge;
   int *labels;
 };
+
+/* volume_problems.c: of layers of volumes, whose x a to_volume before them gets as an image. */
+void problem_read_conv3d(problem *p, cases *list);
+void problem_run_conv3d(const problem *p, const problem_values *in, problem_values *out);
+void problem_read_pool3d(problem *p, cases *list);
+void problem_run_avg_pool3d(const problem *p, const problem_values *in, problem_values *out);
+void problem_read_max_pool3d(problem *p, cases *list);
+void problem_run_max_pool3d(const problem *p, const problem_values *in, problem_values *out);
+void problem_magnitudes_max_pool3d(const problem *p, const problem_values *in, problem_values *out);
+void problem_read_to_volume(problem *p, cases *list);
+void problem_run_to_volume(const problem *p, const problem_values *in, problem_values *out);
+void problem_read_to_image(problem *p, cases *list);
+void problem_run_to_image(const problem *p, const problem_values *in, problem_values *out);
 
 /* Reads the case at which the list stands. Its arrays live until arrays_free. */
 void problem_read(problem *p, const problem_type *type, cases *list);

@@ -241,6 +241,11 @@ static void test_help_of_commands(void **state) {
                  "      --overwrite ", "-q, --quiet", "-h, --help"}},
                {"test", {"-d, --device DEVICE", "-j, --json", "-h, --help"}},
                {"plot", {"-o, --out DIR", "-h, --help"}},
+               {"study", {"    --shard I/N", "    --jobs N", "-h, --help"}},
+               {"diagnose", {"-o, --out DIR", "-j, --json", "-h, --help"}},
+               {"predict", {"-h, --help"}},
+               {"fetch", {"-h, --help"}},
+               {"summary", {"-s, --set KEY=VALUE", "-h, --help"}},
                {"summary", {"-s, --set KEY=VALUE", "-j, --json", "-h, --help"}},
                {"help", {"-h, --help"}}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

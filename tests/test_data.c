@@ -294,8 +294,8 @@ static void test_table(void **state) {
   for (size_t i = 0; i < gf__data_set_count; i++) {
     const gf__data_set *set = &gf__data_sets[i];
     assert_string_equal(names[i], set->name);
-    assert_true(set->channels == 1 || set->channels == 3);
-    assert_true(set->std[set->channels - 1] > 0);
+    assert_true(set->load || set->channels == 1 || set->channels == 3);
+    assert_true(set->load || set->std[set->channels - 1] > 0);
     assert_true(*set->help && *set->files && *set->source);
   }
   assert_null(names[gf__data_set_count]);
@@ -326,6 +326,10 @@ static void test_expect(void **state) {
   assert_int_equal(info.width, 160);
   assert_int_equal(info.channels, 3);
   assert_int_equal(info.classes, 0);
+  info = expect("data:\n  name: hyperspectral\n  patch: 9\n");
+  assert_int_equal(info.height, 9);
+  assert_int_equal(info.width, 9);
+  assert_int_equal(info.channels, 200);
 }
 
 /* ---- real data ---- */

@@ -386,6 +386,25 @@ static void the_layer_table_is_that_of_the_files(void **state) {
   gf_diagnosis_free(&d);
 }
 
+/* Each family has names of its own for a convolution, its norm and the activation behind. */
+static void the_activation_behind_a_layer_is_found_by_name(void **state) {
+  (void)state;
+  history h = {0};
+  gf_diagnosis *d = diagnose(&h);
+  gf_diagnosis_free(&d);
+  write_text("run/gradients.csv",
+             "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"
+             "1,5,x,stage_0_block_2_norm_1.weight,1,1,1,0,1e-3\n"
+             "1,5,x,layer1.0.bn2.weight,1,1,1,0,1e-3\n"
+             "1,5,x,layer2.0.downsample.1.weight,1,1,1,0,1e-3\n");
+  write_text("run/activations.csv",
+             "epoch,step,layer,mean,deviation,dead\n"
+             "1,5,stage_0_block_2_act_1,0,1,0.125\n1,5,layer1.0.act2,0,1,0.25\n");
+  assert_ok(gf_diagnosis_open(&d, in_folder("run")));
+  assert_true(d->dead[0] == 0.125 && d->dead[1] == 0.25 && isnan(d->dead[2]));
+  gf_diagnosis_free(&d);
+}
+
 /* ---- what cannot be diagnosed ---- */
 
 static void nothing_to_diagnose_is_said(void **state) {
@@ -463,6 +482,7 @@ int main(void) {
       cmocka_unit_test(several_findings_stand_in_order),
       cmocka_unit_test(evidence_and_thresholds_have_the_numbers),
       cmocka_unit_test(the_layer_table_is_that_of_the_files),
+      cmocka_unit_test(the_activation_behind_a_layer_is_found_by_name),
       cmocka_unit_test(nothing_to_diagnose_is_said),
       cmocka_unit_test(damaged_files_are_named),
   };

@@ -165,20 +165,20 @@ static const shaped shapes_[] = {
       {"final_act", 8, 8, 64}}},
     {"family: resnet_imagenet, depth: 34",
      {224, 224, 3},
-     {{"input_conv", 112, 112, 64},
-      {"input_pool", 56, 56, 64},
-      {"stage_0_block_2_act_1", 56, 56, 64},
-      {"stage_1_block_3_act_1", 28, 28, 128},
-      {"stage_2_block_5_act_1", 14, 14, 256},
-      {"stage_3_block_2_act_1", 7, 7, 512}}},
+     {{"conv1", 112, 112, 64},
+      {"maxpool", 56, 56, 64},
+      {"layer1.2.act2", 56, 56, 64},
+      {"layer2.3.act2", 28, 28, 128},
+      {"layer3.5.act2", 14, 14, 256},
+      {"layer4.2.act2", 7, 7, 512}}},
     {"family: resnet_imagenet, depth: 50",
      {224, 224, 3},
-     {{"stage_0_block_0_shortcut_norm", 56, 56, 256},
-      {"stage_1_block_0_conv_0", 56, 56, 128}, /* the stride is on the 3x3 convolution */
-      {"stage_1_block_0_conv_1", 28, 28, 128},
-      {"stage_1_block_0_conv_2", 28, 28, 512},
-      {"stage_3_block_2_act_2", 7, 7, 2048},
-      {"pool", 1, 1, 2048}}},
+     {{"layer1.0.downsample.1", 56, 56, 256},
+      {"layer2.0.conv1", 56, 56, 128}, /* the stride is on the 3x3 convolution */
+      {"layer2.0.conv2", 28, 28, 128},
+      {"layer2.0.conv3", 28, 28, 512},
+      {"layer4.2.act3", 7, 7, 2048},
+      {"avgpool", 1, 1, 2048}}},
     {"family: multi_scale, filters: 8",
      {32, 32, 3},
      {{"stage_0_block_0_act5_0", 32, 32, 8},
@@ -206,6 +206,64 @@ static void stages_have_their_shapes(void **state) {
           t->c != shapes_[i].rows[k].c)
         fail_msg("%s: %s is %dx%dx%d", shapes_[i].model, t->name, t->h, t->w, t->c);
     }
+    gf__graph_free(&graph);
+  }
+}
+
+/* ---- names ---- */
+
+static void check_parameter(const gf__graph *graph, const char *name) {
+  for (int i = 0; i < graph->count; i++)
+    for (int k = 0; k < graph->nodes[i]->parameter_count; k++)
+      if (strcmp(graph->nodes[i]->parameters[k].name, name) == 0) return;
+  fail_msg("there is no parameter %s", name);
+}
+
+static int check_conv(const gf__graph *graph, const char *prefix, const char *conv) {
+  char name[64];
+  snprintf(name, sizeof name, "%s%s.weight", prefix, conv);
+  check_parameter(graph, name);
+  return 1;
+}
+
+static int check_norm(const gf__graph *graph, const char *prefix, const char *norm) {
+  static const char *const suffixes[] = {"weight", "bias", "running_mean", "running_var"};
+  char name[64];
+  for (int i = 0; i < 4; i++) {
+    snprintf(name, sizeof name, "%s%s.%s", prefix, norm, suffixes[i]);
+    check_parameter(graph, name);
+  }
+  return 4;
+}
+
+/* Of torchvision.models.resnet18, resnet34 and resnet50, and no others. */
+static void imagenet_names_are_torchvisions(void **state) {
+  (void)state;
+  static const char *const convs[] = {"conv1", "conv2", "conv3"};
+  static const char *const norms[] = {"bn1", "bn2", "bn3"};
+  static const struct {
+    const char *model;
+    int blocks[4], convs; /* convolutions a block */
+  } rows[] = {{"family: resnet_imagenet, depth: 18", {2, 2, 2, 2}, 2},
+              {"family: resnet_imagenet, depth: 34", {3, 4, 6, 3}, 2},
+              {"family: resnet_imagenet, depth: 50", {3, 4, 6, 3}, 3}};
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    gf__graph graph = open_graph(rows[r].model, imagenet_, 1000);
+    int expected = check_conv(&graph, "", "conv1") + check_norm(&graph, "", "bn1"), count = 0;
+    for (int stage = 0; stage < 4; stage++)
+      for (int i = 0; i < rows[r].blocks[stage]; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "layer%d.%d.", stage + 1, i);
+        for (int k = 0; k < rows[r].convs; k++)
+          expected += check_conv(&graph, prefix, convs[k]) + check_norm(&graph, prefix, norms[k]);
+        if (i == 0 && (stage > 0 || rows[r].convs == 3))
+          expected += check_conv(&graph, prefix, "downsample.0") +
+                      check_norm(&graph, prefix, "downsample.1");
+      }
+    check_parameter(&graph, "fc.weight");
+    check_parameter(&graph, "fc.bias");
+    for (int i = 0; i < graph.count; i++) count += graph.nodes[i]->parameter_count;
+    assert_int_equal(count, expected + 2);
     gf__graph_free(&graph);
   }
 }
@@ -321,6 +379,7 @@ int main(void) {
       cmocka_unit_test(cifar_counts_are_the_published),
       cmocka_unit_test(counts_follow_from_the_papers),
       cmocka_unit_test(stages_have_their_shapes),
+      cmocka_unit_test(imagenet_names_are_torchvisions),
       cmocka_unit_test(depths_count_layers_with_weights),
       cmocka_unit_test(sums_are_fused),
       cmocka_unit_test(norms_stand_where_they_should),

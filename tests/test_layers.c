@@ -26,9 +26,9 @@ static void add_with_source(gf__text *text, const char *from, const char *source
 }
 
 static void add_before(gf__text *text, const problem *p, const char *source) {
-  if (!p->type->before) return;
+  if (!*p->before) return;
   gf__text_add(text, "    - ");
-  add_with_source(text, p->type->before, source);
+  add_with_source(text, p->before, source);
   gf__text_add(text, "\n");
 }
 
@@ -237,7 +237,7 @@ static void sum_into(double *sum, const double *other, size_t count) {
 static void test_branches(const problem *p, const subject *s) {
   if (p->type->ends_graph) return;
   problem other = *p;
-  other.node = p->type->before ? 2 : 1;
+  other.node = *p->before ? 2 : 1;
   problem_values a = problem_values_new(p, 0), b = problem_values_new(&other, 1);
   problem_values a_magnitude = problem_magnitudes(p, &a);
   problem_values b_magnitude = problem_magnitudes(&other, &b);

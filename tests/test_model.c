@@ -401,7 +401,7 @@ static const struct {
     {"model: {fuse: on}", GF_ERROR_CONFIG, "net:1:1: model needs either a family or a graph"},
     {"model:\n  family: vgg_stage", GF_ERROR_CONFIG,
      "net:2:3: model.family must be one of vgg_stages, resnet_cifar, resnet_imagenet, multi_scale, "
-     "none, not 'vgg_stage'; did you mean 'vgg_stages'?"},
+     "spectral_spatial, none, not 'vgg_stage'; did you mean 'vgg_stages'?"},
     {"model:\n  family: vgg_stages\n  blocks: 3", GF_ERROR_CONFIG,
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
      "orthogonal_gain, label_smoothing, companions, companion_loss, companion_weight, algorithm, "
@@ -428,12 +428,14 @@ static const struct {
     {"model:\n  graph:\n    - {type: conv2}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'conv2'; did you mean 'conv2d'? known layers: conv2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, "
-     "global_avg_pool, add, concat, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
+     "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "companion_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, "
-     "global_avg_pool, add, concat, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
+     "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "companion_loss"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
      GF_ERROR_CONFIG, "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},

@@ -89,7 +89,7 @@ static void test_network_names(void **unused) {
   (void)unused;
   static const struct {
     const char *name;
-    int dims[4], trainable;
+    int dims[5], trainable;
   } rows[] = {
       {"input_conv.weight", {4, 3, 3, 3}, 1},
       {"input_norm.weight", {4}, 1},

@@ -13,7 +13,7 @@
 #include <gradflow/model.h>
 
 #include "base/text.h"
-#include "fixture.h"
+#include "run_fixture.h"
 
 static const char network_[] =
     "model: {graph: ["
@@ -339,6 +339,70 @@ static void paths_that_cannot_be_opened_are_named(void **state) {
   gf_model_free(&model);
 }
 
+/* ---- what Python makes of them ---- */
+
+static const char *python(void) {
+  const char *path = getenv("GRADFLOW_PYTHON");
+  return path && *path ? path : "python3";
+}
+
+static int run_python(const char *arguments) {
+  char command[1024];
+  snprintf(command, sizeof command, "'%s' %s 2>&1", python(), arguments);
+  return system(command);
+}
+
+static void check_in_python(const char *what, const char *file, const char *other) {
+  char arguments[768];
+  snprintf(arguments, sizeof arguments, "'%s/tests/check_safetensors.py' %s '%s' '%s'",
+           SOURCE_FOLDER, what, in_folder(file), in_folder(other));
+  assert_int_equal(run_python(arguments), 0);
+}
+
+static void skip_without_python(void) {
+  if (run_python("-c 'import numpy, safetensors' >/dev/null") == 0) return;
+  print_message("skipped: %s has no numpy or safetensors; GRADFLOW_PYTHON=PATH names another\n",
+                python());
+  skip();
+}
+
+static void python_reads_the_weights(void **state) {
+  (void)state;
+  skip_without_python();
+  gf_model *model = open_model(1);
+  float all[FLOATS];
+  const float *values = all;
+  json_t *expected = json_object();
+  read_all(model, all);
+  for (int i = 0; i < TENSORS; i++) {
+    json_t *shape = json_array(), *list = json_array();
+    for (int d = 0; d < tensors_[i].dim_count; d++)
+      json_array_append_new(shape, json_integer(tensors_[i].dims[d]));
+    for (size_t k = 0; k < tensors_[i].count; k++)
+      json_array_append_new(list, json_real((double)*values++));
+    json_object_set_new(expected, tensors_[i].name,
+                        json_pack("{s:o, s:o}", "shape", shape, "values", list));
+  }
+  assert_int_equal(json_dump_file(expected, in_folder("expected.json"), 0), 0);
+  json_decref(expected);
+  assert_ok(gf_model_save(model, in_folder("python.safetensors")));
+  gf_model_free(&model);
+  check_in_python("weights", "python.safetensors", "expected.json");
+}
+
+/* Of a run of 2 epochs of 6 batches: checkpoints 0 and 1, of which the second is of its end. */
+static void python_reads_a_checkpoint(void **state) {
+  (void)state;
+  skip_without_python();
+  assert_int_equal(write_records("train.bin", RECORDS, 1), GF_OK);
+  assert_ok(train(config_of("model: {graph: [{type: conv2d, filters: 4}, {type: batch_norm}, "
+                            "{type: relu}, {type: global_avg_pool}, {type: linear, outputs: "
+                            "100}]}\n",
+                            ""),
+                  "run", NULL));
+  check_in_python("checkpoint", "run/checkpoint_1.safetensors", "run/last.safetensors");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_file_is_as_the_format_says),
@@ -349,6 +413,8 @@ int main(void) {
       cmocka_unit_test(damaged_files_are_refused),
       cmocka_unit_test(headers_that_are_not_json_are_refused),
       cmocka_unit_test(paths_that_cannot_be_opened_are_named),
+      cmocka_unit_test(python_reads_the_weights),
+      cmocka_unit_test(python_reads_a_checkpoint),
   };
   return cmocka_run_group_tests_name("safetensors", tests, fixture_open, fixture_close);
 }

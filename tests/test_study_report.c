@@ -181,6 +181,8 @@ static void outcomes_are_those_of_the_right_epochs(void **state) {
   assert_near(o.values[GF__COLUMN_VALIDATION_LOSS], 1.1);    /* likewise */
   assert_near(o.values[GF__COLUMN_TEST_ACCURACY], 31);
   assert_near(o.values[GF__COLUMN_TEST_LOSS], 2.1);
+  assert_near(o.values[GF__COLUMN_FIRST_GRADIENT], 0); /* of the last epoch */
+  assert_near(o.values[GF__COLUMN_LAST_GRADIENT], 3e-3);
   assert_true(o.classes == 10 && !o.at_chance);
   assert_true(outcome_of("stuck/seed-1").at_chance);
   o = outcome_of("wild/seed-1");
@@ -190,6 +192,7 @@ static void outcomes_are_those_of_the_right_epochs(void **state) {
   o = outcome_of("wild/seed-3");
   assert_int_equal(o.state.status, GF_RUN_DIVERGED);
   assert_true(isnan(o.values[GF__COLUMN_TRAIN_LOSS]) && !o.at_chance);
+  assert_true(isnan(o.values[GF__COLUMN_FIRST_GRADIENT]));
   o = outcome_of("late/seed-2");
   assert_int_equal(o.state.status, GF_RUN_ABSENT);
 }
@@ -207,6 +210,40 @@ static void a_damaged_test_is_told(void **state) {
     assert_fails(GF_ERROR_DATA, expected, gf__outcome_load(&outcome, in_folder("torn/seed-1")));
     free(expected);
   }
+}
+
+/* Companions' layers stand behind the last one, and are none of the network's ends. */
+static void gradients_are_shown_as_powers(void **state) {
+  (void)state;
+  static const char *const means[][3] = {{"1.1e-5", "2e-3", "9"}, {"1.3e-5", "2e-3", "9"}};
+  for (int seed = 1; seed <= 2; seed++) {
+    char run[64], name[96], text[512];
+    const char *const *m = means[seed - 1];
+    snprintf(run, sizeof run, "powers/a/seed-%d", seed);
+    write_run(run, HEADER "1,0.001,2,0.2,2,0.2\n", FINISHED, NULL);
+    snprintf(name, sizeof name, "%s/gradients.csv", run);
+    snprintf(text, sizeof text,
+             "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"
+             "1,5,a,a.weight,%s,0,0,0,0\n1,5,b,b.weight,1,0,0,0,0\n1,5,c,c.weight,%s,0,0,0,0\n"
+             "1,5,companion_a_linear,companion_a_linear.weight,%s,0,0,0,0\n",
+             m[0], m[1], m[2]);
+    write_text(name, text);
+  }
+  write_text("powers.yaml",
+             "study: {name: p}\nseeds: [1, 2]\nsettings: [{name: a, base: base.yaml, published: "
+             "{first_gradient: 1e-3, last_gradient: 2e-3}}]\n"
+             "tables: [{name: t, columns: [first_gradient, last_gradient]}]\n");
+  gf_study *study = load_study("powers.yaml", "powers");
+  char *text;
+  assert_ok(gf_study_report(study, &text, NULL, NULL));
+  gf_study_free(&study);
+  free(text);
+  text = read_text("powers/reports/p/t.md");
+  assert_non_null(strstr(text,
+                         "\n| a | 2 | 1.2e-05 ± 1.4e-06 | 1.0e-03 | -9.9e-04 | "
+                         "2.0e-03 ± 0.0e+00 | 2.0e-03 | 0.0e+00 |\n"));
+  assert_non_null(strstr(text, ", for the last batch of the last epoch.\n"));
+  free(text);
 }
 
 /* ---- reports ---- */
@@ -458,6 +495,7 @@ int main(void) {
       cmocka_unit_test(small_deviations_of_large_values_are_kept),
       cmocka_unit_test(outcomes_are_those_of_the_right_epochs),
       cmocka_unit_test(a_damaged_test_is_told),
+      cmocka_unit_test(gradients_are_shown_as_powers),
       cmocka_unit_test(the_terminal_has_the_tables),
       cmocka_unit_test(the_files_have_the_tables),
       cmocka_unit_test(every_run_is_listed),

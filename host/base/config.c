@@ -14,7 +14,7 @@ struct gf_config {
 
 /* ---- the tree ---- */
 
-gf_status gf__value_fail(const gf__value *value, const char *format, ...) {
+gf_status(gf__value_fail)(const gf__value *value, const char *format, ...) {
   char message[4096];
   va_list args;
   va_start(args, format);

@@ -31,6 +31,10 @@ const gf__value *gf__value_get(const gf__value *map, const char *key);
 gf_status gf__value_fail(const gf__value *value, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
+#ifdef __clang_analyzer__
+#define gf__value_fail(value, ...) (gf__value_fail((value), __VA_ARGS__), GF_ERROR_CONFIG)
+#endif
+
 /* How a key is read and what its field in the struct is. */
 typedef enum gf__key_type {
   GF__KEY_INT,    /* int; "1e3" and "3.5" are errors, as is what does not fit */
@@ -41,6 +45,7 @@ typedef enum gf__key_type {
   GF__KEY_TEXT,   /* char *, owned by the struct; "" if absent */
   GF__KEY_FLOATS, /* gf__floats: a number or a list of at most 8 numbers */
   GF__KEY_PAIR,   /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
+  GF__KEY_TRIPLE, /* int[3]: a whole number for all, or a list of three (depth first) */
   GF__KEY_ANY     /* const gf__value *: for the reader to look into; NULL if absent */
 } gf__key_type;
 

@@ -28,7 +28,8 @@ const char *gf_status_name(gf_status status) {
 
 const char *gf_error_message(void) { return message_; }
 
-gf_status gf__fail(gf_status status, const char *format, ...) {
+/* In parentheses, as error.h has macros of these names for the analyzer. */
+gf_status(gf__fail)(gf_status status, const char *format, ...) {
   /* The arguments may point into the message that is being replaced. */
   char text[sizeof message_];
   va_list args;
@@ -39,7 +40,7 @@ gf_status gf__fail(gf_status status, const char *format, ...) {
   return status;
 }
 
-gf_status gf__fail_host_memory(size_t bytes) {
+gf_status(gf__fail_host_memory)(size_t bytes) {
   return gf__fail(GF_ERROR_MEMORY, "out of host memory: %zu bytes were asked for", bytes);
 }
 

@@ -15,6 +15,12 @@ gf_status gf__fail_host_memory(size_t bytes) __attribute__((cold));
 
 void gf__log(gf_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__
+/* It does not see from here that these never return GF_OK. */
+#define gf__fail(status, ...) (gf__fail((status), __VA_ARGS__), (status))
+#define gf__fail_host_memory(bytes) (gf__fail_host_memory(bytes), GF_ERROR_MEMORY)
+#endif
+
 /* Leaves the function with the status of call if that is not GF_OK. */
 #define GF_TRY(call)                                    \
   do {                                                  \

@@ -77,7 +77,7 @@ static void add_what_it_is(gf__text *out, const gf__value *value) {
     gf__text_add(out, value->kind == GF__MAPPING ? "a mapping" : "a list");
   else if (value->quoted)
     gf__text_add(out, "the text "), add_quote(out, value->text);
-  else if (!value->text[0])
+  else if (!value->text[0]) /* NOLINT(clang-analyzer-core.NullDereference): scalars have one */
     gf__text_add(out, "nothing");
   else
     add_quote(out, value->text);
@@ -200,19 +200,29 @@ static gf_status read_floats(const field *f, const gf__value *value) {
   return GF_OK;
 }
 
-static gf_status read_pair(const field *f, const gf__value *value) {
-  int *pair = f->target;
-  bool is_list = value->kind == GF__SEQUENCE && value->count == 2;
-  for (int i = 0; i < 2; i++) {
+/* One whole number for all, or a list of count. */
+static gf_status read_sizes(const field *f, const gf__value *value, size_t count,
+                            const char *expected) {
+  int *sizes = f->target;
+  bool is_list = value->kind == GF__SEQUENCE && value->count == count;
+  for (size_t i = 0; i < count; i++) {
     const gf__value *item = is_list ? value->items[i] : value;
     double number = 0;
     if (!gf__value_is_plain(item) || !is_integer(item->text) ||
         !gf__float_parse(item->text, &number) || number < INT_MIN || number > INT_MAX ||
         !in_range(f->key, number))
-      return fail_type(f, item, "a whole number or a list of two", true);
-    pair[i] = (int)number;
+      return fail_type(f, item, expected, true);
+    sizes[i] = (int)number;
   }
   return GF_OK;
+}
+
+static gf_status read_pair(const field *f, const gf__value *value) {
+  return read_sizes(f, value, 2, "a whole number or a list of two");
+}
+
+static gf_status read_triple(const field *f, const gf__value *value) {
+  return read_sizes(f, value, 3, "a whole number or a list of three");
 }
 
 static gf_status read_any(const field *f, const gf__value *value) {
@@ -225,7 +235,8 @@ static gf_status read_any(const field *f, const gf__value *value) {
 static gf_status (*const readers[])(const field *f, const gf__value *value) = {
     [GF__KEY_INT] = read_int,       [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
     [GF__KEY_BOOL] = read_bool,     [GF__KEY_CHOICE] = read_choice, [GF__KEY_TEXT] = read_text,
-    [GF__KEY_FLOATS] = read_floats, [GF__KEY_PAIR] = read_pair,     [GF__KEY_ANY] = read_any,
+    [GF__KEY_FLOATS] = read_floats, [GF__KEY_PAIR] = read_pair,     [GF__KEY_TRIPLE] = read_triple,
+    [GF__KEY_ANY] = read_any,
 };
 
 enum { MOST_KNOWN = 128 };

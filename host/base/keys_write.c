@@ -28,7 +28,7 @@ void gf__float_write(gf__text *out, double number) {
 }
 
 static bool is_whole(const gf__key *key) {
-  return key->type == GF__KEY_INT || key->type == GF__KEY_PAIR;
+  return key->type == GF__KEY_INT || key->type == GF__KEY_PAIR || key->type == GF__KEY_TRIPLE;
 }
 
 static void add_bound(gf__text *out, const gf__key *key, const char *before, double bound) {
@@ -140,6 +140,12 @@ static void write_pair(gf__text *out, const gf__key *key, const void *at) {
   gf__text_add(out, "[%d, %d]", pair[0], pair[1]);
 }
 
+static void write_triple(gf__text *out, const gf__key *key, const void *at) {
+  (void)key;
+  const int *triple = at;
+  gf__text_add(out, "[%d, %d, %d]", triple[0], triple[1], triple[2]);
+}
+
 /* ---- the types ---- */
 
 typedef struct type_row {
@@ -157,6 +163,7 @@ static const type_row types[] = {
     [GF__KEY_TEXT] = {"text", write_text},
     [GF__KEY_FLOATS] = {"number or list of numbers", write_floats},
     [GF__KEY_PAIR] = {"whole number or list of two", write_pair},
+    [GF__KEY_TRIPLE] = {"whole number or list of three", write_triple},
     [GF__KEY_ANY] = {"a section of its own", NULL},
 };
 

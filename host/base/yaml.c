@@ -100,7 +100,8 @@ static gf_status fail_at(const gf__yaml *yaml, int line, int column, const char 
                   source);
 }
 
-#define fail_here(yaml, ...) fail_at(yaml, (yaml)->line, (yaml)->column, __VA_ARGS__)
+#define fail_here(yaml, ...) \
+  (fail_at((yaml), (yaml)->line, (yaml)->column, __VA_ARGS__), GF_ERROR_CONFIG)
 
 /* ---- checks ahead of libfyaml ---- */
 

@@ -97,7 +97,10 @@ static json_t *json_text(const char *text, size_t length) {
   char ascii[sizeof((gf_device_info *)0)->extensions];
   json_t *json = json_stringn(text, length);
   if (json || length > sizeof ascii) return json;
-  for (size_t i = 0; i < length; i++) ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+  for (size_t i = 0; i < length; i++) {
+    ascii[i] = text[i];
+    if ((unsigned char)text[i] >= 0x80) ascii[i] = '?';
+  }
   return json_stringn(ascii, length);
 }
 

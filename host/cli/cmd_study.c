@@ -258,10 +258,10 @@ const gf__command gf__cmd_study = {
     .arguments = "run|report STUDY [OPTION]...",
     .help = "train a study's runs, and make its tables and figures",
     .text =
-        "A study is a YAML file: settings that differ from a config in some values, seeds,\n"
-        "tables and figures. run trains what is not trained yet, goes on where it was\n"
-        "stopped, and then reports; report makes tables (CSV, Markdown, LaTeX), figures\n"
-        "(PNG) and report.html of the runs there are. Each run has a folder\n"
+        "A study is a YAML file: settings that differ from a config in some values,\n"
+        "seeds, tables and figures. run trains what is not trained yet, goes on where it\n"
+        "was stopped, and then reports; report makes tables (CSV, Markdown, LaTeX),\n"
+        "figures (PNG) and report.html of the runs there are. Each run has a folder\n"
         "OUT/SETTING/seed-SEED, the report is OUT/reports/NAME. Shards may share OUT, or\n"
         "each have one that is copied into one folder later.\n",
     .examples =

@@ -52,8 +52,9 @@ static gf_status print_text(const summary *s) {
   gf__text text = {0};
   for (int i = 0; i < s->count; i++) {
     gf_image_shape shape = s->layers[i].output;
-    char output[48];
-    snprintf(output, sizeof output, "%dx%dx%d", shape.height, shape.width, shape.channels);
+    char output[64], depth[16] = "";
+    if (s->layers[i].depth > 1) snprintf(depth, sizeof depth, "%dx", s->layers[i].depth);
+    snprintf(output, sizeof output, "%s%dx%dx%d", depth, shape.height, shape.width, shape.channels);
     add_row(&table, &s->layers[i], output);
   }
   snprintf(total.name, sizeof total.name, "total");
@@ -77,15 +78,20 @@ static json_t *pack_shape(int height, int width, int channels) {
   return json_pack("[i, i, i]", height, width, channels);
 }
 
+/* A volume's depth stands first. */
+static json_t *pack_output(const gf_layer *row) {
+  const gf_image_shape *out = &row->output;
+  if (row->depth == 1) return pack_shape(out->height, out->width, out->channels);
+  return json_pack("[i, i, i, i]", row->depth, out->height, out->width, out->channels);
+}
+
 static json_t *list_layers(const summary *s) {
   json_t *list = json_array();
   for (int i = 0; list && i < s->count; i++) {
     const gf_layer *row = &s->layers[i];
-    const gf_image_shape *out = &row->output;
-    json_t *item =
-        json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", row->name, "type", row->type, "output",
-                  pack_shape(out->height, out->width, out->channels), "parameters",
-                  COUNT(row->parameters), "flops", COUNT(row->flops), "bytes", COUNT(row->bytes));
+    json_t *item = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", row->name, "type", row->type,
+                             "output", pack_output(row), "parameters", COUNT(row->parameters),
+                             "flops", COUNT(row->flops), "bytes", COUNT(row->bytes));
     if (json_array_append_new(list, item) == 0) continue;
     json_decref(list);
     list = NULL;
@@ -121,7 +127,7 @@ const gf__command gf__cmd_summary = {
         "Lists the layers of the config's network: the output's height, width and\n"
         "channels, trainable parameters, and what a forward pass of one image takes:\n"
         "million operations of convolutions and linear layers, and KiB of the output.\n"
-        "Needs neither a device nor, but for image_folder, the images.\n",
+        "Needs neither a device nor, but for image_folder and hyperspectral, the data.\n",
     .examples =
         "  gradflow summary configs/plain37.yaml\n"
         "  gradflow summary configs/plain37.yaml --set model.shortcut=identity --json\n",

@@ -49,6 +49,16 @@ const gf__key gf__data_keys[] = {
      "image_folder: side of the square that is cut out of the middle"},
     {"bad_file", GF__KEY_CHOICE, FIELD(bad_file), "stop", 0, 0, bad_files_,
      "image_folder: what an image that cannot be read does"},
+    {"cube", GF__KEY_TEXT, FIELD(cube), "Indian_pines_corrected.mat", 0, 0, NULL,
+     "hyperspectral: file with the array (height, width, bands)"},
+    {"ground_truth", GF__KEY_TEXT, FIELD(ground_truth), "Indian_pines_gt.mat", 0, 0, NULL,
+     "hyperspectral: file with each pixel's class from 1 on, 0 where it is unknown"},
+    {"patch", GF__KEY_INT, FIELD(patch), "7", 1, 255, NULL,
+     "hyperspectral: side of the square around each pixel, odd"},
+    {"train_share", GF__KEY_FLOAT, FIELD(train_share), "0.2", 1e-6, 1, NULL,
+     "hyperspectral: share of each class's pixels to train on"},
+    {"validation_share", GF__KEY_FLOAT, FIELD(validation_share), "0.1", 0, 1, NULL,
+     "hyperspectral: share to choose an epoch by; the others are the test's"},
     {"verify", GF__KEY_ANY, FIELD(verify), "", 0, 0, NULL,
      "SHA-256 digests that files must have: {train.bin: 9f86d0...}"},
 };
@@ -152,6 +162,11 @@ static gf_status resolve(gf__data_settings *settings, const gf__value *section) 
   if (settings->crop_padding < 0) settings->crop_padding = set->crop_padding;
   if (settings->flip == FLIP_DEFAULT) settings->flip = set->flip;
   GF_TRY(resolve_jitter(&settings->jitter, section));
+  if (set->check) {
+    GF_TRY(set->check(settings, section));
+    GF_TRY(gf__data_check_verify(set, settings));
+    return resolve_path(settings, section, set);
+  }
   GF_TRY(resolve_channels(&settings->mean, section, "mean", set->mean, set));
   GF_TRY(resolve_channels(&settings->std, section, "std", set->std, set));
   if (!set->side && settings->resize < settings->image_size)
@@ -207,6 +222,7 @@ static gf_status place_records(gf_dataset *dataset, gf_split split, int records,
     gf__random_permutation(dataset->settings.split_seed, GF__STREAM_SPLIT, 0, order,
                            (uint32_t)records);
   for (int i = 0; i < records; i++) place[i] = -1;
+  /* All of order is set. NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript) */
   for (int i = 0; i < count; i++) place[order[first + i]] = i;
   free(order);
   return GF_OK;
@@ -355,7 +371,7 @@ gf_status gf_dataset_open(gf_dataset **out, const gf_config *config, gf_split sp
     const gf__data_set *set = set_of(dataset);
     gf__data_source source = {set, &dataset->settings,
                               split == GF_SPLIT_TEST ? set->test : set->train};
-    status = read_records(dataset, split, &source);
+    status = set->load ? set->load(&source, split, dataset) : read_records(dataset, split, &source);
     if (status == GF_OK) status = read_names(dataset, &source);
   }
   if (status == GF_OK) status = keep_verify(dataset);
@@ -370,6 +386,7 @@ void gf_dataset_free(gf_dataset **dataset) {
   if (!*dataset) return;
   gf__keys_free(gf__data_keys, gf__data_key_count, &(*dataset)->settings);
   free((*dataset)->images);
+  gf__cube_free(&(*dataset)->cube);
   free((*dataset)->labels);
   free((*dataset)->class_names);
   gf__text_free(&(*dataset)->names);

@@ -35,7 +35,11 @@ typedef struct gf__data_settings {
   gf__floats mean, std;        /* a channel each, of pixels in [0, 1] */
   int resize, image_size;      /* pixels; of image_folder */
   int bad_file;                /* gf__bad_file; of image_folder */
-  const gf__value *verify;     /* file name -> SHA-256 in hex, checked; or NULL */
+  /* Of hyperspectral: names of its files, side of a patch in pixels, shares of each class. */
+  char *cube, *ground_truth;
+  int patch;
+  double train_share, validation_share;
+  const gf__value *verify; /* file name -> SHA-256 in hex, checked; or NULL */
 } gf__data_settings;
 
 typedef enum gf__bad_file { GF__BAD_FILE_STOP, GF__BAD_FILE_SKIP } gf__bad_file;
@@ -88,6 +92,12 @@ struct gf__data_set {
   bool has_folders; /* these are folders of files that the row does not name */
   /* Appends a class name a line; NULL: by names_file or class_names. */
   gf_status (*names)(const gf__data_source *source, gf__text *out);
+  /* Of a set whose images are no bytes: check finds settings that do not suit it, describe tells
+   * its shape, and load fills the data set, all but the names; NULL for others, which have the two
+   * below. channels are those of the best-known one. */
+  gf_status (*check)(const gf__data_settings *settings, const gf__value *section);
+  gf_status (*describe)(const gf__data_source *source, gf_dataset_info *out);
+  gf_status (*load)(const gf__data_source *source, gf_split split, gf_dataset *dataset);
   /* Looks at sizes and headers of the folder's files. */
   gf_status (*measure)(const gf__data_source *source, gf__data_shape *out);
   /* Reads and checks every record, and stores those of the split. */
@@ -101,7 +111,8 @@ extern const size_t gf__data_set_count;
 struct gf_dataset {
   gf_dataset_info info;
   gf__data_settings settings; /* resolved; owns its path */
-  uint8_t *images;            /* (count, height, width, channels) */
+  uint8_t *images;            /* (count, height, width, channels), or NULL */
+  struct gf__cube *cube;      /* that images are patches of, or NULL */
   int *labels;                /* (count) */
   gf__text names;             /* that class_names points into */
   const char **class_names;   /* (classes), or NULL when the row's are used */
@@ -129,6 +140,16 @@ gf_status gf__svhn_read(const gf__data_source *source, gf__data_sink *sink) GF_M
 gf_status gf__image_folder_names(const gf__data_source *source, gf__text *out) GF_MUST_USE;
 gf_status gf__image_folder_measure(const gf__data_source *source, gf__data_shape *out) GF_MUST_USE;
 gf_status gf__image_folder_read(const gf__data_source *source, gf__data_sink *sink) GF_MUST_USE;
+
+/* cube.c: hyperspectral cubes. */
+typedef struct gf__cube gf__cube;
+gf_status gf__cube_check(const gf__data_settings *settings, const gf__value *section) GF_MUST_USE;
+gf_status gf__cube_describe(const gf__data_source *source, gf_dataset_info *out) GF_MUST_USE;
+gf_status gf__cube_load(const gf__data_source *source, gf_split split,
+                        gf_dataset *dataset) GF_MUST_USE;
+/* Sample index of the split: (patch, patch, bands) standardised floats. */
+void gf__cube_patch(const gf__cube *cube, uint32_t index, float *out);
+void gf__cube_free(gf__cube **cube);
 
 /* verify.c: that settings->verify maps files of the set to digests; null or absent becomes NULL. */
 gf_status gf__data_check_verify(const gf__data_set *set, gf__data_settings *settings) GF_MUST_USE;

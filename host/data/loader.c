@@ -47,6 +47,10 @@ static int batch_count(const gf_loader *loader, int batch) {
 static void render(const gf_loader *loader, uint32_t index, float *out) {
   const gf_dataset *dataset = loader->dataset;
   gf__augmentation augmentation = {0};
+  if (dataset->cube) {
+    gf__cube_patch(dataset->cube, index, out);
+    return;
+  }
   if (loader->options.training)
     augmentation = gf__augmentation_draw(dataset, loader->options.seed, loader->epoch, (int)index);
   gf__transform_apply(&loader->transform, &augmentation,
@@ -153,7 +157,7 @@ static gf_status open_loader(gf_loader *loader, const gf_dataset *dataset,
   loader->claim = loader->batches;
   loader->slot_count = loader->options.threads + READY_AHEAD;
   loader->image_floats = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
-  gf__transform_init(&loader->transform, dataset);
+  if (!dataset->cube) gf__transform_init(&loader->transform, dataset);
   GF_TRY(allocate(loader));
   GF_TRY(gf__lock_new(&loader->lock));
   for (int i = 0; i < loader->options.threads; i++)

@@ -99,7 +99,7 @@ gf_status gf__mat_finish(gf__mat *mat) {
 /* ---- elements ---- */
 
 static gf_status read_tag(gf__mat *mat, tag *out) {
-  uint8_t bytes[TAG];
+  uint8_t bytes[TAG] = {0};
   GF_TRY(gf__mat_read(mat, bytes, TAG));
   uint32_t first = little_endian(bytes);
   out->is_small = first >> 16;
@@ -183,6 +183,81 @@ gf_status gf__mat_find(gf__mat *mat, const char *name, gf__mat_array *out) {
     if (strcmp(found, name) == 0) return GF_OK;
     at += TAG + (int64_t)size;
   }
+}
+
+static bool is_numeric(const gf__mat_array *array) {
+  enum { CLASS_DOUBLE = 6, CLASS_UINT32 = 13 };
+  return array->class >= CLASS_DOUBLE && array->class <= CLASS_UINT32 && !array->is_complex &&
+         gf__mat_number_size(array->type) > 0;
+}
+
+gf_status gf__mat_find_largest(gf__mat *mat, gf__mat_array *out) {
+  char name[LONGEST_NAME + 1];
+  int64_t largest_at = -1;
+  uint32_t size = 0, largest = 0;
+  for (int64_t at = HEADER;; at += TAG + (int64_t)size) {
+    bool is_last = false;
+    GF_TRY(begin_variable(mat, at, &size, &is_last));
+    if (is_last) break;
+    GF_TRY(read_array(mat, out, name));
+    if (!is_numeric(out) || out->size <= largest) continue;
+    largest_at = at;
+    largest = out->size;
+  }
+  if (largest_at < 0)
+    return gf__fail(GF_ERROR_DATA, "%s has no array of real numbers; fetch it again", mat->path);
+  bool is_last = false;
+  GF_TRY(begin_variable(mat, largest_at, &size, &is_last));
+  return read_array(mat, out, name);
+}
+
+/* ---- numbers ---- */
+
+static double of_int8(uint64_t bits) { return (int8_t)bits; }
+static double of_int16(uint64_t bits) { return (int16_t)bits; }
+static double of_int32(uint64_t bits) { return (int32_t)bits; }
+static double of_unsigned(uint64_t bits) { return (double)bits; }
+static double of_single(uint64_t bits) {
+  uint32_t low = (uint32_t)bits;
+  float number;
+  memcpy(&number, &low, sizeof number);
+  return (double)number;
+}
+static double of_double(uint64_t bits) {
+  double number;
+  memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+static const struct {
+  uint32_t size;
+  double (*read)(uint64_t bits);
+} numbers_[] = {
+    [GF__MAT_INT8] = {1, of_int8},     [GF__MAT_UINT8] = {1, of_unsigned},
+    [GF__MAT_INT16] = {2, of_int16},   [GF__MAT_UINT16] = {2, of_unsigned},
+    [GF__MAT_INT32] = {4, of_int32},   [GF__MAT_UINT32] = {4, of_unsigned},
+    [GF__MAT_SINGLE] = {4, of_single}, [GF__MAT_DOUBLE] = {8, of_double},
+};
+
+uint32_t gf__mat_number_size(gf__mat_type type) {
+  return (size_t)type < sizeof numbers_ / sizeof *numbers_ ? numbers_[type].size : 0;
+}
+
+gf_status gf__mat_read_numbers(gf__mat *mat, gf__mat_type type, double *out, uint32_t count) {
+  uint8_t bytes[4096];
+  uint32_t size = numbers_[type].size, most = (uint32_t)sizeof bytes / size;
+  for (uint32_t done = 0; done < count;) {
+    uint32_t some = count - done < most ? count - done : most;
+    GF_TRY(gf__mat_read(mat, bytes, some * size));
+    for (uint32_t i = 0; i < some; i++) {
+      uint64_t bits = 0;
+      /* All are set. NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+      for (uint32_t b = 0; b < size; b++) bits |= (uint64_t)bytes[i * size + b] << (8 * b);
+      out[done + i] = numbers_[type].read(bits);
+    }
+    done += some;
+  }
+  return GF_OK;
 }
 
 gf_status gf__mat_open(gf__mat **out, const char *path) {

@@ -13,7 +13,17 @@
 enum { GF__MAT_MOST_DIMS = 4 };
 
 /* As numbers are stored. Up to 4 bytes of them stand where they are not read. */
-typedef enum gf__mat_type { GF__MAT_NONE, GF__MAT_UINT8 = 2, GF__MAT_DOUBLE = 9 } gf__mat_type;
+typedef enum gf__mat_type {
+  GF__MAT_NONE,
+  GF__MAT_INT8,
+  GF__MAT_UINT8,
+  GF__MAT_INT16,
+  GF__MAT_UINT16,
+  GF__MAT_INT32,
+  GF__MAT_UINT32,
+  GF__MAT_SINGLE,
+  GF__MAT_DOUBLE = 9
+} gf__mat_type;
 
 /* An array, the first index running fastest. */
 typedef struct gf__mat_array {
@@ -33,6 +43,13 @@ void gf__mat_close(gf__mat **mat);
 /* Finds the variable of a name, wherever in the file it stands, and stops in front of its numbers.
  * GF_ERROR_DATA where there is none, or where the file is damaged on the way. */
 gf_status gf__mat_find(gf__mat *mat, const char *name, gf__mat_array *out) GF_MUST_USE;
+/* The same for the array of real numbers that has the most bytes, whatever its name. */
+gf_status gf__mat_find_largest(gf__mat *mat, gf__mat_array *out) GF_MUST_USE;
+/* Bytes of a number of a type; 0 for types that gf__mat_read_numbers cannot read. */
+uint32_t gf__mat_number_size(gf__mat_type type);
+/* The next count numbers of a type. */
+gf_status gf__mat_read_numbers(gf__mat *mat, gf__mat_type type, double *out,
+                               uint32_t count) GF_MUST_USE;
 /* The next bytes of the numbers. GF_ERROR_DATA where the file ends or is corrupt before. */
 gf_status gf__mat_read(gf__mat *mat, void *out, uint32_t size) GF_MUST_USE;
 /* After the last number: a compressed variable's checksum. */

@@ -32,14 +32,15 @@ static int weigh(const axis *a, int output, int *first, float *weights) {
   int begin = (int)floor(centre - a->radius), end = (int)ceil(centre + a->radius);
   if (begin < 0) begin = 0;
   if (end > a->input) end = a->input;
-  for (int i = begin; i < end; i++) {
-    double weight = 1 - fabs(i + 0.5 - centre) / a->radius;
-    weights[i - begin] = weight > 0 ? (float)weight : 0;
-    sum += weights[i - begin];
+  int count = end - begin;
+  for (int i = 0; i < count; i++) {
+    double weight = 1 - fabs(begin + i + 0.5 - centre) / a->radius;
+    weights[i] = weight > 0 ? (float)weight : 0;
+    sum += weights[i];
   }
-  for (int i = 0; i < end - begin; i++) weights[i] = (float)(weights[i] / sum);
+  for (int i = 0; i < count; i++) weights[i] = (float)(weights[i] / sum);
   *first = begin;
-  return end - begin;
+  return count;
 }
 
 /* The columns' taps are the same for all rows. */
@@ -99,6 +100,7 @@ gf_status gf__image_resample(const uint8_t *pixels, int height, int width, int r
       c->weights = w.shares + (size_t)x * taps;
       c->count = weigh(&horizontal, x, &c->first, c->weights);
     }
+    /* A side is at least 1. NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
     w.begin = w.columns[0].first;
     w.width = w.columns[side - 1].first + w.columns[side - 1].count - w.begin;
     for (int y = 0; y < side; y++, out += side * CHANNELS) {

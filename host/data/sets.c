@@ -24,8 +24,8 @@ static const char *const digits_[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8
 static const char *const clothes_[] = {"t-shirt/top", "trouser", "pullover", "dress", "coat",
                                        "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
 
-const char *const gf__data_set_names[] = {"cifar100", "cifar10",      "mnist", "fashion_mnist",
-                                          "svhn",     "image_folder", NULL};
+const char *const gf__data_set_names[] = {
+    "cifar100", "cifar10", "mnist", "fashion_mnist", "svhn", "image_folder", "hyperspectral", NULL};
 
 const gf__data_set gf__data_sets[] = {
     {.name = "cifar100",
@@ -98,6 +98,18 @@ const gf__data_set gf__data_sets[] = {
      .names = gf__image_folder_names,
      .measure = gf__image_folder_measure,
      .read = gf__image_folder_read},
+    {.name = "hyperspectral",
+     .help = "squares around the labelled pixels of a hyperspectral cube (MATLAB files)",
+     .files = "a cube and its ground truth, such as Indian_pines_corrected.mat and "
+              "Indian_pines_gt.mat (data.cube, data.ground_truth)",
+     .source = "get them from "
+               "https://www.ehu.eus/ccwintco/index.php/Hyperspectral_Remote_Sensing_Scenes",
+     .channels = 200,
+     .train = FILES("Indian_pines_corrected.mat", "Indian_pines_gt.mat"),
+     .test = FILES("Indian_pines_corrected.mat", "Indian_pines_gt.mat"),
+     .check = gf__cube_check,
+     .describe = gf__cube_describe,
+     .load = gf__cube_load},
 };
 const size_t gf__data_set_count = sizeof gf__data_sets / sizeof *gf__data_sets;
 

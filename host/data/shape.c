@@ -23,7 +23,9 @@ static gf_status read_shape(gf__data_settings *settings, gf_dataset_info *out,
   const gf__value *section = gf__value_get(gf__config_root(config), "data");
   GF_TRY(gf__keys_read(section, "data", gf__data_keys, gf__data_key_count, settings));
   const gf__data_set *set = &gf__data_sets[settings->name];
-  int side = larger(set->side ? set->side : settings->image_size, settings->pad_to);
+  if (set->check) GF_TRY(set->check(settings, section));
+  int side = set->check ? settings->patch
+                        : larger(set->side ? set->side : settings->image_size, settings->pad_to);
   *out = (gf_dataset_info){.name = set->name,
                            .height = side,
                            .width = side,
@@ -43,7 +45,13 @@ gf_status gf_dataset_shape(gf_dataset_info *out, const gf_config *config) {
   gf__data_settings settings;
   GF_TRY(read_shape(&settings, out, config));
   const gf__data_set *set = &gf__data_sets[settings.name];
-  gf_status status = set->classes ? GF_OK : count_classes(set, &settings, &out->classes);
+  gf_status status = GF_OK;
+  if (set->describe) {
+    gf__data_source source = {set, &settings, set->train};
+    status = set->describe(&source, out);
+  } else if (!set->classes) {
+    status = count_classes(set, &settings, &out->classes);
+  }
   gf__keys_free(gf__data_keys, gf__data_key_count, &settings);
   return status;
 }

@@ -15,7 +15,8 @@ static bool belongs(const gf__data_set *set, const char *name, const char *file)
   return set->has_folders ? name[0] == '/' && name[1] : !*name || !strcmp(name, ".gz");
 }
 
-static bool is_known(const gf__data_set *set, const char *name) {
+static bool is_known(const gf__data_set *set, const gf__data_settings *settings, const char *name) {
+  if (set->load) return !strcmp(name, settings->cube) || !strcmp(name, settings->ground_truth);
   for (int test = 0; test < 2; test++)
     for (const char *const *file = test ? set->test : set->train; *file; file++)
       if (belongs(set, name, *file)) return true;
@@ -39,7 +40,7 @@ gf_status gf__data_check_verify(const gf__data_set *set, gf__data_settings *sett
     return gf__value_fail(verify, "data.verify must be a mapping of files to SHA-256 digests");
   for (size_t i = 0; i < verify->count; i++) {
     const gf__value *entry = verify->items[i];
-    if (!is_known(set, entry->key))
+    if (!is_known(set, settings, entry->key))
       return gf__value_fail(entry,
                             "data.verify has '%s', which is no file of %s; it is read from %s",
                             entry->key, set->name, set->files);

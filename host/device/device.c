@@ -65,12 +65,24 @@ static bool consider(void *user, cl_device_id id, const gf_device_info *info) {
   return true;
 }
 
+/* "0:1": the index of a platform and of a device of it. */
+static bool read_indices(const char *selector, int *platform, int *index) {
+  enum { MOST = 1000 };
+  char *end;
+  long first = strtol(selector, &end, 10), second;
+  if (end == selector || *end != ':' || first < 0 || first > MOST) return false;
+  const char *rest = end + 1;
+  second = strtol(rest, &end, 10);
+  if (end == rest || *end || second < 0 || second > MOST) return false;
+  *platform = (int)first;
+  *index = (int)second;
+  return true;
+}
+
 static gf_status choose(choice *c, const char *selector) {
   if (selector && strcmp(selector, "auto") && *selector) c->selector = selector;
   c->index = -1;
-  char surplus;
-  if (c->selector && sscanf(selector, "%d:%d%c", &c->platform, &c->index, &surplus) != 2)
-    c->index = -1;
+  if (c->selector) (void)read_indices(c->selector, &c->platform, &c->index);
   for (gf_device_type t = GF_DEVICE_CPU; c->selector && t <= GF_DEVICE_OTHER; t++)
     if (!strcmp(c->selector, gf_device_type_name(t))) c->type = gf_device_type_name(t);
   int platforms;

@@ -30,8 +30,10 @@ typedef struct unpacking {
 static gf_status fail_entry(const unpacking *u, const char *entry, const char *what) {
   char shown[LONGEST_NAME];
   size_t length = 0;
-  for (; entry && entry[length] && length < sizeof shown - 1; length++)
-    shown[length] = entry[length] < ' ' || entry[length] > '~' ? '?' : entry[length];
+  for (; entry && entry[length] && length < sizeof shown - 1; length++) {
+    shown[length] = entry[length];
+    if (entry[length] < ' ' || entry[length] > '~') shown[length] = '?';
+  }
   shown[length] = 0;
   return gf__fail(GF_ERROR_DATA, "%s: its entry '%s' %s; " ADVICE, u->name, shown, what);
 }

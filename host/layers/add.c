@@ -5,7 +5,8 @@
 
 static gf_status setup(gf__node *node) {
   const gf__tensor *a = node->in[0], *b = node->in[1];
-  if (a->h != b->h || a->w != b->w || a->c != b->c) return gf__node_fail(node, "the shapes differ");
+  if (a->d != b->d || a->h != b->h || a->w != b->w || a->c != b->c)
+    return gf__node_fail(node, "the shapes differ");
   return gf__node_keep_shape(node);
 }
 

@@ -59,11 +59,15 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
 static gf_status backward(gf__node *node, const gf__pass *pass) {
   gf__batch_norm norm = gf__node_batch_norm(node);
   const gf__sink *sink = &node->sinks[0];
+  int rows = (int)gf__node_rows(node, pass);
   GF_TRY(gf__node_backward_addend(node, pass));
-  return gf__batch_norm_backward(pass->device, &norm, (int)gf__node_rows(node, pass),
-                                 node->in[0]->data, node->out.grad, node->parameters[GAMMA].grad,
-                                 node->parameters[BETA].grad, sink->grad, &sink->epilogue,
-                                 pass->workspace);
+  if (!pass->training && !sink->grad) return GF_OK;
+  if (!pass->training)
+    return gf__batch_norm_backward_running(pass->device, &norm, rows, node->out.grad, sink->grad,
+                                           &sink->epilogue);
+  return gf__batch_norm_backward(pass->device, &norm, rows, node->in[0]->data, node->out.grad,
+                                 node->parameters[GAMMA].grad, node->parameters[BETA].grad,
+                                 sink->grad, &sink->epilogue, pass->workspace);
 }
 
 const gf__layer gf__layer_batch_norm = {

@@ -17,7 +17,7 @@ static const gf__key keys[] = {
 
 static gf_status setup(gf__node *node) {
   const gf__tensor *x = node->in[0];
-  if (x->h != 1 || x->w != 1)
+  if (!gf__tensor_is_vector(x))
     return gf__node_fail(node, "it takes vectors; put a flatten or a global_avg_pool before it");
   node->out.h = node->out.w = node->out.c = 1;
   return GF_OK;

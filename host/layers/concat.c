@@ -4,10 +4,12 @@
 
 static gf_status setup(gf__node *node) {
   const gf__tensor *first = node->in[0];
+  node->out.d = first->d;
   node->out.h = first->h;
   node->out.w = first->w;
   for (int i = 0; i < node->in_count; i++) {
     const gf__tensor *x = node->in[i];
+    if (x->d != first->d) return gf__node_fail(node, "the depths differ");
     if (x->h != first->h || x->w != first->w)
       return gf__node_fail(node, "the heights or widths differ");
     node->out.c += x->c;

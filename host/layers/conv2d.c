@@ -36,9 +36,17 @@ static const gf__key linear_keys[] = {
      "add a trainable number to each output"},
 };
 
+/* Before products of ints are made of it. */
+static gf_status check_weight(const gf__node *node, double floats) {
+  if (floats <= GF__MOST_FLOATS) return GF_OK;
+  return gf__node_fail(node, "its weight would have %.0f elements; at most %d are possible", floats,
+                       GF__MOST_FLOATS);
+}
+
 static gf_status conv2d_setup(gf__node *node) {
   const conv2d_options *o = node->options;
   const gf__tensor *x = node->in[0];
+  GF_TRY(gf__node_check_image(node));
   gf__conv2d_shape shape = {.h = x->h, .w = x->w, .c = x->c, .filters = o->filters};
   for (int d = 0; d < 2; d++) {
     shape.kernel[d] = o->kernel[d];
@@ -51,6 +59,7 @@ static gf_status conv2d_setup(gf__node *node) {
   node->out.w = shape.out_w;
   node->out.c = o->filters;
   ((gf__conv2d *)node->state)->shape = shape;
+  GF_TRY(check_weight(node, (double)o->kernel[0] * o->kernel[1] * x->c * o->filters));
   int taps = o->kernel[0] * o->kernel[1], fan_in = taps * x->c, fan_out = taps * o->filters;
   gf__node_add_parameter(node, "weight", GF__FILL_RANDOM, 4,
                          (int[]){o->filters, x->c, o->kernel[0], o->kernel[1]}, fan_in, fan_out);
@@ -62,8 +71,9 @@ static gf_status conv2d_setup(gf__node *node) {
 static gf_status linear_setup(gf__node *node) {
   const linear_options *o = node->options;
   const gf__tensor *x = node->in[0];
-  if (x->h != 1 || x->w != 1)
+  if (!gf__tensor_is_vector(x))
     return gf__node_fail(node, "it takes vectors; put a flatten or a global_avg_pool before it");
+  GF_TRY(check_weight(node, (double)x->c * o->outputs));
   ((gf__conv2d *)node->state)->shape = (gf__conv2d_shape){.h = 1,
                                                           .w = 1,
                                                           .c = x->c,

@@ -29,7 +29,10 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
   const gf__sink *sink = &node->sinks[0];
-  return sink->grad ? draw(node, pass, node->out.grad, sink->grad, &sink->epilogue) : GF_OK;
+  if (!sink->grad) return GF_OK;
+  if (pass->training) return draw(node, pass, node->out.grad, sink->grad, &sink->epilogue);
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad, sink->grad,
+                   &sink->epilogue);
 }
 
 const gf__layer gf__layer_dropout = {

@@ -10,20 +10,20 @@ static gf_status setup(gf__node *node) {
 
 static gf_status forward(gf__node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
-  return gf__flatten(pass->device, pass->n, x->h, x->w, x->c, x->data, node->out.data);
+  return gf__flatten(pass->device, pass->n, x->d * x->h, x->w, x->c, x->data, node->out.data);
 }
 
 static gf_status backward(gf__node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   const gf__sink *sink = &node->sinks[0];
   if (!sink->grad) return GF_OK;
-  return gf__flatten_backward(pass->device, pass->n, x->h, x->w, x->c, node->out.grad, sink->grad,
-                              &sink->epilogue);
+  return gf__flatten_backward(pass->device, pass->n, x->d * x->h, x->w, x->c, node->out.grad,
+                              sink->grad, &sink->epilogue);
 }
 
 const gf__layer gf__layer_flatten = {
     .name = "flatten",
-    .help = "an image as a vector, in PyTorch's order",
+    .help = "an image or a volume as a vector, in PyTorch's order",
     .least_inputs = 1,
     .most_inputs = 1,
     .setup = setup,

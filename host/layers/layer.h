@@ -16,18 +16,25 @@ typedef struct gf__node gf__node;
 
 /* Inputs: eight, and the addend that fusion may add. */
 enum { GF__NAME_SIZE = 64, GF__MOST_INPUTS = 9, GF__MOST_PARAMETERS = 4 };
+/* Floats of an image's activation and of a parameter: the sum over eight inputs is an int, too. */
+enum { GF__MOST_FLOATS = (1 << 28) - 1 };
 
-/* An activation of the network, (batch, h, w, c), and its gradient. */
+/* An activation of the network, (batch, d, h, w, c), and its gradient. */
 typedef struct gf__tensor {
   char name[GF__NAME_SIZE]; /* of the node that makes it */
-  int h, w, c;
+  int d, h, w, c;           /* depth d is 1 for images */
   gf__buffer *data;
   gf__buffer *grad;         /* NULL where nothing needs it */
   int data_slot, grad_slot; /* of the memory plan; -1: none */
   int index;                /* among the graph's tensors; the graph's input is 0 */
 } gf__tensor;
 
-static inline size_t gf__tensor_pixels(const gf__tensor *t) { return (size_t)t->h * (size_t)t->w; }
+static inline size_t gf__tensor_pixels(const gf__tensor *t) {
+  return (size_t)t->d * (size_t)t->h * (size_t)t->w;
+}
+static inline bool gf__tensor_is_vector(const gf__tensor *t) {
+  return t->d == 1 && t->h == 1 && t->w == 1;
+}
 static inline size_t gf__tensor_size(const gf__tensor *t) {
   return gf__tensor_pixels(t) * (size_t)t->c; /* floats an image */
 }
@@ -43,8 +50,9 @@ typedef enum gf__fill {
 typedef struct gf__parameter {
   char name[GF__NAME_SIZE + 32]; /* "block_0_0_conv_0.weight" */
   const char *layer;             /* the node's name */
-  int dims[4], dim_count;        /* as PyTorch has them; on the device the dims stand in
-                                    the order 2, 3, 1, 0 (1, 0 for two of them) */
+  int dims[5], dim_count;        /* as PyTorch has them; on the device the dims stand in
+                                    the order 2, 3, 4, 1, 0 (2, 3, 1, 0 for four of them and
+                                    1, 0 for two) */
   size_t count;                  /* floats */
   size_t offset;                 /* in the flat buffer, floats */
   bool is_weight, trainable;
@@ -99,8 +107,8 @@ typedef struct gf__pass {
   gf__buffer *results;      /* (slots, 2): sums of losses and hits */
   int slot;
   uint32_t dropout_key[2];
-  int step;        /* of training, for random streams */
-  int first_image; /* of a part of a batch, in the batch */
+  int step;                /* of training, for random streams */
+  int first_image;         /* of a part of a batch, in the batch */
   double label_smoothing;  /* of the losses, in training */
   double companion_weight; /* what companion losses are multiplied by */
 } gf__pass;
@@ -149,15 +157,19 @@ gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias);
 gf__batch_norm gf__node_batch_norm(const gf__node *node);
 /* Gives the output's gradient to the fused addend's sink; for nodes with an epilogue. */
 gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) GF_MUST_USE;
-/* GF_ERROR_SHAPE: "conv2d 'name' with input 'x' (4x4x32): …". */
+/* The setup's check of layers that take images alone. */
+gf_status gf__node_check_image(const gf__node *node) GF_MUST_USE;
+/* GF_ERROR_SHAPE: "conv2d 'name' with input 'x' (4x4x32): …"; a volume's depth stands first. */
 gf_status gf__node_fail(const gf__node *node, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
 extern const gf__layer gf__layer_conv2d, gf__layer_linear, gf__layer_batch_norm,
     gf__layer_leaky_relu, gf__layer_relu, gf__layer_tanh, gf__layer_sigmoid, gf__layer_elu,
     gf__layer_gelu, gf__layer_silu, gf__layer_avg_pool, gf__layer_max_pool,
-    gf__layer_global_avg_pool, gf__layer_add, gf__layer_concat, gf__layer_pad_shortcut,
-    gf__layer_flatten, gf__layer_dropout, gf__layer_softmax_cross_entropy, gf__layer_companion_loss;
+    gf__layer_global_avg_pool, gf__layer_conv3d, gf__layer_avg_pool3d, gf__layer_max_pool3d,
+    gf__layer_to_volume, gf__layer_to_image, gf__layer_add, gf__layer_concat,
+    gf__layer_pad_shortcut, gf__layer_flatten, gf__layer_dropout, gf__layer_softmax_cross_entropy,
+    gf__layer_companion_loss;
 
 /* Words of companion_loss's key loss, ended by NULL. */
 extern const char *const gf__companion_losses[];

@@ -18,6 +18,11 @@ const gf__layer *const gf__layers[] = {&gf__layer_conv2d,
                                        &gf__layer_avg_pool,
                                        &gf__layer_max_pool,
                                        &gf__layer_global_avg_pool,
+                                       &gf__layer_conv3d,
+                                       &gf__layer_avg_pool3d,
+                                       &gf__layer_max_pool3d,
+                                       &gf__layer_to_volume,
+                                       &gf__layer_to_image,
                                        &gf__layer_add,
                                        &gf__layer_concat,
                                        &gf__layer_pad_shortcut,
@@ -54,6 +59,7 @@ gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fi
 
 gf_status gf__node_keep_shape(gf__node *node) {
   const gf__tensor *x = node->in[0];
+  node->out.d = x->d;
   node->out.h = x->h;
   node->out.w = x->w;
   node->out.c = x->c;
@@ -79,13 +85,21 @@ gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) {
                    &sink->epilogue);
 }
 
+gf_status gf__node_check_image(const gf__node *node) {
+  if (node->in[0]->d == 1) return GF_OK;
+  return gf__node_fail(node, "it takes images, not volumes; put a to_image before it, or take %s",
+                       strstr(node->layer->name, "pool") ? "the pool of volumes" : "conv3d");
+}
+
 gf_status gf__node_fail(const gf__node *node, const char *format, ...) {
   char text[512], inputs[512] = "";
   size_t used = 0;
   for (int i = 0; i < node->in_count && used < sizeof inputs; i++) {
     const gf__tensor *t = node->in[i];
-    used += (size_t)snprintf(inputs + used, sizeof inputs - used, "%s'%s' (%dx%dx%d)",
-                             i ? " and " : "", t->name, t->h, t->w, t->c);
+    char depth[16] = "";
+    if (t->d > 1) snprintf(depth, sizeof depth, "%dx", t->d);
+    used += (size_t)snprintf(inputs + used, sizeof inputs - used, "%s'%s' (%s%dx%dx%d)",
+                             i ? " and " : "", t->name, depth, t->h, t->w, t->c);
   }
   va_list args;
   va_start(args, format);

@@ -16,6 +16,7 @@ static const gf__key keys[] = {
 static gf_status setup(gf__node *node) {
   const pad_options *o = node->options;
   const gf__tensor *x = node->in[0];
+  GF_TRY(gf__node_check_image(node));
   if (o->channels < x->c)
     return gf__node_fail(node, "%d channels are fewer than the input's", o->channels);
   node->out.h = (x->h - 1) / o->stride + 1;

@@ -28,6 +28,7 @@ static gf_status finish_setup(gf__node *node, gf__pool_shape shape) {
 static gf_status setup(gf__node *node) {
   const pool_options *o = node->options;
   const gf__tensor *x = node->in[0];
+  GF_TRY(gf__node_check_image(node));
   gf__pool_shape shape = {.h = x->h, .w = x->w, .c = x->c};
   for (int d = 0; d < 2; d++) {
     shape.kernel[d] = o->kernel[d];
@@ -39,9 +40,10 @@ static gf_status setup(gf__node *node) {
 
 static gf_status global_setup(gf__node *node) {
   const gf__tensor *x = node->in[0];
+  int h = x->d * x->h; /* the planes of a volume one below the other */
   return finish_setup(
-      node, (gf__pool_shape){
-                .h = x->h, .w = x->w, .c = x->c, .kernel = {x->h, x->w}, .stride = {x->h, x->w}});
+      node,
+      (gf__pool_shape){.h = h, .w = x->w, .c = x->c, .kernel = {h, x->w}, .stride = {h, x->w}});
 }
 
 static gf_status avg_forward(gf__node *node, const gf__pass *pass) {

@@ -18,7 +18,7 @@ typedef struct gf__family {
 extern const gf__family *const gf__families[];
 
 extern const gf__family gf__family_vgg_stages, gf__family_resnet_cifar, gf__family_resnet_imagenet,
-    gf__family_multi_scale;
+    gf__family_multi_scale, gf__family_spectral_spatial;
 
 /* ---- what the families' graphs share: families.c ---- */
 

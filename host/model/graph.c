@@ -99,6 +99,7 @@ static gf_status node_new(const gf__layer *layer, const char *name, int number, 
   if (!node) return gf__fail_host_memory(sizeof *node);
   node->layer = layer;
   node->number = number;
+  node->out.d = 1;
   if (*name)
     snprintf(node->name, sizeof node->name, "%s", name);
   else
@@ -124,6 +125,18 @@ static gf_status add_node(gf__graph *graph, const gf__layer *layer, const char *
   return status;
 }
 
+static double floats_of(const gf__tensor *t) { return (double)t->d * t->h * t->w * t->c; }
+
+static gf_status set_up(gf__node *node) {
+  GF_TRY(node->layer->setup(node));
+  const gf__tensor *out = &node->out;
+  if (floats_of(out) <= GF__MOST_FLOATS) return GF_OK;
+  char depth[16] = ""; /* images have none */
+  if (out->d > 1) snprintf(depth, sizeof depth, "%dx", out->d);
+  return gf__node_fail(node, "its output of %s%dx%dx%d has more than %d values an image", depth,
+                       out->h, out->w, out->c, GF__MOST_FLOATS);
+}
+
 /* Reads the options, connects and sets up; the node is not in the graph yet. */
 static gf_status fill_node(gf__graph *graph, gf__node *node, const gf__value *item,
                            node_keys *common) {
@@ -134,7 +147,7 @@ static gf_status fill_node(gf__graph *graph, gf__node *node, const gf__value *it
     return gf__value_fail(item, "there are two nodes '%s'", node->name);
   GF_TRY(gf__keys_read_groups(item, node->name, groups, 2));
   GF_TRY(connect(graph, node, item, common->input));
-  if (layer->setup(node) != GF_OK)
+  if (set_up(node) != GF_OK)
     return gf__fail(GF_ERROR_SHAPE, "%s: %s", item->place, gf_error_message());
   return GF_OK;
 }
@@ -176,8 +189,12 @@ gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) {
 
 gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) {
   snprintf(graph->input.name, sizeof graph->input.name, "input");
+  graph->input.d = 1;
   if (list->kind != GF__SEQUENCE || list->count == 0)
     return gf__value_fail(list, "a graph is a list of nodes");
+  if (!(floats_of(&graph->input) <= GF__MOST_FLOATS))
+    return gf__fail(GF_ERROR_SHAPE, "images of %dx%dx%d have more than %d values", graph->input.h,
+                    graph->input.w, graph->input.c, GF__MOST_FLOATS);
   for (size_t i = 0; i < list->count; i++) GF_TRY(read_node(graph, list->items[i]));
   for (int i = 0; i + 1 < graph->count; i++)
     if (gf__graph_uses(graph, &graph->nodes[i]->out) == 0 && !gf__node_is_loss(graph->nodes[i]))
@@ -204,7 +221,7 @@ gf_status gf__graph_add_companions(gf__graph *graph, const gf__value *names, con
   gf__text_add(&text, "companions:\n");
   gf_status status = GF_OK;
   for (size_t i = 0; status == GF_OK && i < names->count; i++) {
-    gf__tensor *tensor;
+    gf__tensor *tensor = NULL;
     if (names->items[i]->kind == GF__SCALAR)
       status = find_input(graph, names->items[i], &tensor);
     else

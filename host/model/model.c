@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -72,16 +73,23 @@ size_t gf__memory_total(const gf_memory *memory) {
          memory->workspace;
 }
 
+/* Kernels count the floats of a piece in an int. */
+static size_t largest_piece(const gf_device_info *info) {
+  size_t countable = (size_t)INT_MAX * sizeof(float);
+  return info->max_allocation < countable ? info->max_allocation : countable;
+}
+
 /* In all, and in the largest piece. */
 static bool batch_fits(const gf_model *model, int batch) {
   const gf_device_info *info = gf_device_describe(model->device);
   gf_memory memory = gf__model_memory(model, batch);
-  size_t piece = memory.workspace;
+  size_t flat = model->flat_floats * sizeof(float);
+  size_t piece = memory.workspace > flat ? memory.workspace : flat;
   for (int s = 0; s < model->plan.count; s++) {
     size_t bytes = model->plan.slots[s].floats * (size_t)batch * sizeof(float);
     if (bytes > piece) piece = bytes;
   }
-  return gf__memory_total(&memory) <= info->memory && piece <= info->max_allocation;
+  return gf__memory_total(&memory) <= info->memory && piece <= largest_piece(info);
 }
 
 /* Fails before anything is allocated if the device cannot hold the network. */
@@ -102,7 +110,7 @@ static gf_status check_memory(const gf_model *model) {
                   "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB "
                   "in one piece; a batch of %d %s",
                   model->batch, (double)need / 0x1p20, info->name, (double)have / 0x1p20,
-                  (double)info->max_allocation / 0x1p20, fits ? fits : 1,
+                  (double)largest_piece(info) / 0x1p20, fits ? fits : 1,
                   fits ? "would fit" : "would not fit either");
 }
 

@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const gf__family *const gf__families[] = {&gf__family_vgg_stages, &gf__family_resnet_cifar,
-                                          &gf__family_resnet_imagenet, &gf__family_multi_scale,
-                                          NULL};
+const gf__family *const gf__families[] = {&gf__family_vgg_stages,       &gf__family_resnet_cifar,
+                                          &gf__family_resnet_imagenet,  &gf__family_multi_scale,
+                                          &gf__family_spectral_spatial, NULL};
 
 /* The rows of the tables, as words for a choice. */
-static const char *const families[] = {"vgg_stages",  "resnet_cifar", "resnet_imagenet",
-                                       "multi_scale", "none",         NULL};
-enum { FAMILY_NONE = 4 };
+static const char *const families[] = {"vgg_stages",  "resnet_cifar",     "resnet_imagenet",
+                                       "multi_scale", "spectral_spatial", "none",
+                                       NULL};
+enum { FAMILY_NONE = 5 };
 static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", "orthogonal", NULL};
 const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct", "tiled",
                                            "winograd2", "winograd4", NULL};

@@ -67,25 +67,28 @@ void gf__parameters_free(gf_model *model) {
   gf__buffer_free(&model->running);
 }
 
-static void dims4(const gf__parameter *p, size_t d[4]) {
-  for (int i = 0; i < 4; i++) d[i] = i < p->dim_count ? (size_t)p->dims[i] : 1;
+/* Filters, channels, and taps of the kernel. */
+static void sizes_of(const gf__parameter *p, size_t d[3]) {
+  d[0] = (size_t)p->dims[0];
+  d[1] = p->dim_count > 1 ? (size_t)p->dims[1] : 1;
+  d[2] = p->count / d[0] / d[1];
 }
 
 /* p->count floats from PyTorch's order of dims to the device's, and back. */
 static void to_device(const gf__parameter *p, const float *from, float *to) {
-  size_t d[4], at = 0;
-  dims4(p, d);
+  size_t d[3], at = 0;
+  sizes_of(p, d);
   for (size_t k = 0; k < d[0]; k++)
     for (size_t c = 0; c < d[1]; c++)
-      for (size_t rs = 0; rs < d[2] * d[3]; rs++) to[(rs * d[1] + c) * d[0] + k] = from[at++];
+      for (size_t rs = 0; rs < d[2]; rs++) to[(rs * d[1] + c) * d[0] + k] = from[at++];
 }
 
 static void from_device(const gf__parameter *p, const float *from, float *to) {
-  size_t d[4], at = 0;
-  dims4(p, d);
+  size_t d[3], at = 0;
+  sizes_of(p, d);
   for (size_t k = 0; k < d[0]; k++)
     for (size_t c = 0; c < d[1]; c++)
-      for (size_t rs = 0; rs < d[2] * d[3]; rs++) to[at++] = from[(rs * d[1] + c) * d[0] + k];
+      for (size_t rs = 0; rs < d[2]; rs++) to[at++] = from[(rs * d[1] + c) * d[0] + k];
 }
 
 int gf_model_parameter_count(const gf_model *model) { return model->parameter_count; }

@@ -10,10 +10,49 @@ static const char *const shortcuts[] = {"none", "option_a", "option_b", NULL};
 #define SHORTCUT_HELP \
   "none: a plain net; where shapes change, option_a: zeros, option_b: a 1x1 convolution"
 
+/* ---- names ---- */
+
+/* How the parts of a family are called: in a block behind its prefix, and convolutions, norms and
+ * activations with a number behind. */
+typedef struct naming {
+  const char *conv, *norm, *act;
+  int first; /* of the numbers */
+  const char *shortcut, *shortcut_conv, *shortcut_norm;
+  const char *stem_conv, *stem_norm, *stem_act;
+} naming;
+
+static const naming cifar_names = {
+    .conv = "conv_",
+    .norm = "norm_",
+    .act = "act_",
+    .first = 0,
+    .shortcut = "shortcut",
+    .shortcut_conv = "shortcut_conv",
+    .shortcut_norm = "shortcut_norm",
+    .stem_conv = "input_conv",
+    .stem_norm = "input_norm",
+    .stem_act = "input_act",
+};
+
+/* Layers with parameters have torchvision's names, so that weights go over without a map. */
+static const naming imagenet_names = {
+    .conv = "conv",
+    .norm = "bn",
+    .act = "act",
+    .first = 1,
+    .shortcut = "downsample",
+    .shortcut_conv = "downsample.0",
+    .shortcut_norm = "downsample.1",
+    .stem_conv = "conv1",
+    .stem_norm = "bn1",
+    .stem_act = "act1",
+};
+
 /* ---- blocks ---- */
 
 typedef struct block {
   gf__text *out;
+  const naming *names;
   gf__node_name prefix; /* of the names of its nodes */
   int shortcut;
   int filters;    /* of the block's output */
@@ -26,29 +65,34 @@ static gf__node_name name_of(const block *b, const char *part) {
   return gf__node_name_of("%s%s", b->prefix.text, part);
 }
 
-/* conv_I, norm_I, act_I, … */
 static gf__node_name numbered(const block *b, const char *part, int i) {
-  return gf__node_name_of("%s%s_%d", b->prefix.text, part, i);
+  return gf__node_name_of("%s%s%d", b->prefix.text, part, b->names->first + i);
 }
+
+static gf__node_name conv_of(const block *b, int i) { return numbered(b, b->names->conv, i); }
+static gf__node_name norm_of(const block *b, int i) { return numbered(b, b->names->norm, i); }
+static gf__node_name act_of(const block *b, int i) { return numbered(b, b->names->act, i); }
 
 /* A convolution and its norm, whose name it returns. */
 static gf__node_name write_conv_norm(const block *b, int i, gf__node_name input,
                                      gf__family_conv conv) {
-  gf__family_write_conv(b->out, numbered(b, "conv", i), &input, conv);
-  gf__family_write_node(b->out, numbered(b, "norm", i), "batch_norm", NULL);
-  return numbered(b, "norm", i);
+  gf__family_write_conv(b->out, conv_of(b, i), &input, conv);
+  gf__family_write_node(b->out, norm_of(b, i), "batch_norm", NULL);
+  return norm_of(b, i);
 }
 
 static gf__node_name write_relu(const block *b, int i) {
-  gf__family_write_node(b->out, numbered(b, "act", i), "relu", NULL);
-  return numbered(b, "act", i);
+  gf__family_write_node(b->out, act_of(b, i), "relu", NULL);
+  return act_of(b, i);
 }
 
 /* The shortcut of x, whose end it returns. Option B's convolution reads projected, and has
  * a norm where projected is x. */
 static gf__node_name write_shortcut(const block *b, gf__node_name x, gf__node_name projected,
                                     bool norm) {
-  gf__node_name shortcut = name_of(b, "shortcut"), conv = name_of(b, "shortcut_conv");
+  gf__node_name shortcut = name_of(b, b->names->shortcut);
+  gf__node_name conv = name_of(b, b->names->shortcut_conv);
+  gf__node_name after = name_of(b, b->names->shortcut_norm);
   if (b->shortcut == SHORTCUT_NONE || !b->changes) return x;
   if (b->shortcut == SHORTCUT_A) {
     gf__text_add(b->out, "- {name: %s, type: pad_shortcut, input: %s, channels: %d, stride: %d}\n",
@@ -58,8 +102,8 @@ static gf__node_name write_shortcut(const block *b, gf__node_name x, gf__node_na
   gf__family_write_conv(b->out, conv, &projected,
                         (gf__family_conv){b->filters, 1, b->stride, false});
   if (!norm) return conv;
-  gf__family_write_node(b->out, name_of(b, "shortcut_norm"), "batch_norm", NULL);
-  return name_of(b, "shortcut_norm");
+  gf__family_write_node(b->out, after, "batch_norm", NULL);
+  return after;
 }
 
 /* Returns relu(F(x) + shortcut(x)), with a norm after each convolution. */
@@ -84,14 +128,14 @@ static gf__node_name write_post(const block *b, gf__node_name x) {
 /* Returns F(x) + shortcut(x), with norm and ReLU before each convolution of F. The first
  * block of a network finds them done, and projections read what they have made. */
 static gf__node_name write_pre_activation(const block *b, bool is_first, gf__node_name x) {
-  gf__node_name active = x, last = numbered(b, "conv", 1);
+  gf__node_name active = x, last = conv_of(b, 1);
   if (!is_first) {
-    gf__family_write_node(b->out, numbered(b, "norm", 0), "batch_norm", &x);
+    gf__family_write_node(b->out, norm_of(b, 0), "batch_norm", &x);
     active = write_relu(b, 0);
   }
-  gf__family_write_conv(b->out, numbered(b, "conv", 0), &active,
+  gf__family_write_conv(b->out, conv_of(b, 0), &active,
                         (gf__family_conv){b->filters, 3, b->stride, false});
-  gf__family_write_node(b->out, numbered(b, "norm", 1), "batch_norm", NULL);
+  gf__family_write_node(b->out, norm_of(b, 1), "batch_norm", NULL);
   gf__node_name inner = write_relu(b, 1), shortcut = write_shortcut(b, x, active, false);
   gf__family_write_conv(b->out, last, &inner, (gf__family_conv){b->filters, 3, 1, false});
   if (b->shortcut == SHORTCUT_NONE) return last;
@@ -100,10 +144,10 @@ static gf__node_name write_pre_activation(const block *b, bool is_first, gf__nod
 }
 
 /* Convolution, norm and ReLU, whose name it returns. */
-static gf__node_name write_stem(gf__text *out, gf__family_conv conv) {
-  gf__node_name act = gf__node_name_of("input_act");
-  gf__family_write_conv(out, gf__node_name_of("input_conv"), NULL, conv);
-  gf__family_write_node(out, gf__node_name_of("input_norm"), "batch_norm", NULL);
+static gf__node_name write_stem(gf__text *out, const naming *names, gf__family_conv conv) {
+  gf__node_name act = gf__node_name_of("%s", names->stem_act);
+  gf__family_write_conv(out, gf__node_name_of("%s", names->stem_conv), NULL, conv);
+  gf__family_write_node(out, gf__node_name_of("%s", names->stem_norm), "batch_norm", NULL);
   gf__family_write_node(out, act, "relu", NULL);
   return act;
 }
@@ -137,11 +181,12 @@ static gf_status check_cifar(const gf__value *section, const void *options) {
 static void write_cifar(gf__text *out, const void *options, int classes) {
   const resnet_cifar *o = options;
   int count = (o->depth - 2) / (2 * CIFAR_STAGES);
-  gf__node_name x = write_stem(out, (gf__family_conv){o->filters, 3, 1, false});
+  gf__node_name x = write_stem(out, &cifar_names, (gf__family_conv){o->filters, 3, 1, false});
   for (int stage = 0; stage < CIFAR_STAGES; stage++)
     for (int i = 0; i < count; i++) {
       bool changes = stage > 0 && i == 0;
       block b = {.out = out,
+                 .names = &cifar_names,
                  .prefix = gf__node_name_of("stage_%d_block_%d_", stage, i),
                  .shortcut = o->shortcut,
                  .filters = o->filters << stage,
@@ -191,14 +236,15 @@ static const gf__key imagenet_keys[] = {
 static void write_imagenet(gf__text *out, const void *options, int classes) {
   const resnet_imagenet *o = options;
   int expansion = imagenets[o->depth].expansion;
-  gf__node_name x = gf__node_name_of("input_pool");
-  write_stem(out, (gf__family_conv){64, 7, 2, false});
-  gf__text_add(out, "- {name: input_pool, type: max_pool, kernel: 3, stride: 2, padding: 1}\n");
+  gf__node_name x = gf__node_name_of("maxpool");
+  write_stem(out, &imagenet_names, (gf__family_conv){64, 7, 2, false});
+  gf__text_add(out, "- {name: maxpool, type: max_pool, kernel: 3, stride: 2, padding: 1}\n");
   for (int stage = 0; stage < IMAGENET_STAGES; stage++)
     for (int i = 0; i < imagenets[o->depth].blocks[stage]; i++) {
       int inner = 64 << stage;
       block b = {.out = out,
-                 .prefix = gf__node_name_of("stage_%d_block_%d_", stage, i),
+                 .names = &imagenet_names,
+                 .prefix = gf__node_name_of("layer%d.%d.", stage + 1, i),
                  .shortcut = o->shortcut,
                  .filters = inner * expansion,
                  .stride = stage > 0 && i == 0 ? 2 : 1,
@@ -206,7 +252,10 @@ static void write_imagenet(gf__text *out, const void *options, int classes) {
                  .bottleneck = expansion > 1 ? inner : 0};
       x = write_post(&b, x);
     }
-  gf__family_write_logits(out, classes);
+  gf__text_add(out,
+               "- {name: avgpool, type: global_avg_pool}\n"
+               "- {name: fc, type: linear, outputs: %d}\n",
+               classes);
 }
 
 const gf__family gf__family_resnet_imagenet = {

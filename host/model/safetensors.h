@@ -7,7 +7,7 @@
 
 typedef struct gf__named_tensor {
   char name[128];
-  int dims[4], dim_count;
+  int dims[5], dim_count;
   size_t count; /* floats */
   float *values;
 } gf__named_tensor;

@@ -9,6 +9,7 @@
 static gf_layer row_of(const gf__node *node) {
   gf_layer row = {.type = node->layer->name,
                   .output = {node->out.h, node->out.w, node->out.c},
+                  .depth = node->out.d,
                   .flops = node->layer->flops ? node->layer->flops(node) : 0,
                   .bytes = gf__tensor_size(&node->out) * sizeof(float)};
   snprintf(row.name, sizeof row.name, "%s", node->name);

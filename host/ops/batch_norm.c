@@ -81,6 +81,18 @@ gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm,
                    GF_INT(rows), GF_INT(count), GF_EPILOGUE(epilogue));
 }
 
+gf_status gf__batch_norm_backward_running(gf_device *device, const gf__batch_norm *norm, int rows,
+                                          const gf__buffer *dy, gf__buffer *dx,
+                                          const gf__epilogue *epilogue) {
+  int count;
+  gf__kernel *kernel;
+  GF_TRY(get_kernel(device, norm->channels, "scale_rows_backward", &kernel));
+  gf__grid grid = values_grid(device, norm->channels, rows, 2, &count);
+  return GF_LAUNCH(kernel, grid, GF_BUFFER(dy), GF_BUFFER(norm->running_variance),
+                   GF_BUFFER(norm->gamma), GF_FLOAT(norm->eps), GF_BUFFER(dx), GF_INT(count),
+                   GF_EPILOGUE(epilogue));
+}
+
 gf_status gf__batch_norm_fold(gf_device *device, const gf__batch_norm *norm, size_t count,
                               const gf__buffer *weight, const gf__buffer *bias,
                               gf__buffer *folded_weight, gf__buffer *folded_bias) {

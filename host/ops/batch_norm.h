@@ -24,6 +24,11 @@ gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm,
                                   const gf__buffer *x, const gf__buffer *dy, gf__buffer *dgamma,
                                   gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
                                   gf__buffer *workspace) GF_MUST_USE;
+/* Writes dx alone, of a pass by the running statistics, which are constants. It reads nothing that
+ * the forward pass has left, so a norm whose work its convolution did may be asked, too. */
+gf_status gf__batch_norm_backward_running(gf_device *device, const gf__batch_norm *norm, int rows,
+                                          const gf__buffer *dy, gf__buffer *dx,
+                                          const gf__epilogue *epilogue) GF_MUST_USE;
 
 /* What lets a convolution of count weights and channels filters do the work of the norm behind it
  * in inference: weight gamma / deviation and beta + (bias - mean) gamma / deviation, by the

@@ -12,7 +12,7 @@ gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf__b
                           gf__buffer *out, gf__buffer *workspace) GF_MUST_USE;
 
 /* out (count) = the sum over parts of partial (parts, stride), stride >= count. */
-gf_status gf__sum_parts(gf_device *device, int count, int stride, int parts,
+gf_status gf__sum_parts(gf_device *device, int count, int stride, int part_count,
                         const gf__buffer *partial, gf__buffer *out) GF_MUST_USE;
 
 #endif

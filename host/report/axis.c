@@ -7,6 +7,8 @@
 
 /* Beyond these the differences between ticks overflow or vanish. */
 static const double LARGEST = 1e300, SMALLEST = 1e-290;
+/* Far beyond it, half of one is lost. */
+static const double LARGEST_WHOLE = 1e12;
 /* A smaller part of its size is noise of single precision: such a range counts as one value. */
 static const double LEAST_RANGE = 1e-7;
 
@@ -63,7 +65,8 @@ static gf__axis linear(double min, double max, int most, bool whole, bool snug) 
   axis.high = fmin(fmax(max, -LARGEST), LARGEST);
   double largest = fmax(fabs(axis.low), fabs(axis.high));
   if (!(axis.high - axis.low > LEAST_RANGE * largest) || largest < SMALLEST) {
-    double pad = whole ? 0.5 : largest < SMALLEST ? 1 : largest / 10;
+    double pad = largest < SMALLEST ? 1 : largest / 10;
+    if (whole && largest < LARGEST_WHOLE) pad = 0.5;
     axis.low -= pad;
     axis.high += pad;
   }
@@ -77,9 +80,9 @@ static gf__axis linear(double min, double max, int most, bool whole, bool snug) 
     axis.high = multiple(s, last);
   }
   largest = fmax(fabs(axis.low), fabs(axis.high));
-  for (double n = first; n <= last && axis.count < GF__MOST_TICKS; n++) {
+  for (int i = 0; first + i <= last && axis.count < GF__MOST_TICKS; i++) {
     gf__tick *tick = &axis.ticks[axis.count++];
-    double value = multiple(s, n);
+    double value = multiple(s, first + i);
     tick->at = gf__axis_place(&axis, value);
     label_linear(tick->label, value, s, largest);
   }

@@ -154,8 +154,8 @@ static void paint_coverage(gf__canvas *canvas, gf__box box, gf__color color) {
  * is inside is *from..*to. */
 static bool cut(gf__point a, gf__point b, gf__box box, double *from, double *to) {
   double dx = b.x - a.x, dy = b.y - a.y;
-  double step[] = {-dx, dx, -dy, dy};
-  double room[] = {a.x - box.left, box.right - a.x, a.y - box.top, box.bottom - a.y};
+  const double step[] = {-dx, dx, -dy, dy};
+  const double room[] = {a.x - box.left, box.right - a.x, a.y - box.top, box.bottom - a.y};
   *from = 0, *to = 1;
   for (int i = 0; i < 4; i++) {
     if (step[i] == 0 && room[i] < 0) return false;
@@ -169,6 +169,9 @@ static gf__point along(gf__point a, gf__point b, double t) {
   return (gf__point){a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)};
 }
 
+/* Of a segment: more than the longest side of a picture has pixels. */
+enum { MOST_DASHES = 1 << 16 };
+
 /* Covers the dashes of a..b, whose part from..to is visible; walked is the length of the line
  * before a. */
 static void cover_dashes(gf__canvas *canvas, gf__point a, gf__point b, double from, double to,
@@ -179,8 +182,10 @@ static void cover_dashes(gf__canvas *canvas, gf__point a, gf__point b, double fr
     return;
   }
   double start = from * length, end = to * length;
-  for (double at = start - fmod(walked + start, period); at < end; at += period) {
-    double first = fmax(at, start), last = fmin(at + pen.dash, end);
+  double begin = start - fmod(walked + start, period);
+  int dashes = (int)fmax(0, fmin(ceil((end - begin) / period), MOST_DASHES));
+  for (int i = 0; i < dashes; i++) {
+    double at = begin + i * period, first = fmax(at, start), last = fmin(at + pen.dash, end);
     if (first < last)
       cover_segment(canvas, along(a, b, first / length), along(a, b, last / length), radius, clip);
   }

@@ -237,6 +237,7 @@ static gf_status make_panel(depth_lines *d, const gf__run *runs, int count, int 
     d->matrices[i] = gf__activation_matrix(&runs[i], statistic(&runs[i], which));
     GF_TRY(keep_known(&d->matrices[i], &d->known[i]));
   }
+  /* The caller frees d. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   GF_TRY(gf__depth_lines_make(&d->lines, runs, d->matrices, count));
   *out = (gf_chart){.title = statistics[which].title,
                     .x_label = gf__depth_label,

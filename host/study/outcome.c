@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "report/runs.h"
 
 /* A network that guesses is right this often, times 1 / classes, at the most. */
 static const double CHANCE = 1.5;
@@ -21,6 +22,29 @@ static void take_epochs(gf__outcome *out) {
     out->values[GF__COLUMN_VALIDATION_LOSS] = best->validation_loss;
     out->values[GF__COLUMN_VALIDATION_ACCURACY] = 100 * best->validation_accuracy;
   }
+}
+
+/* ---- gradients.csv ---- */
+
+/* Those of companions stand behind the logits', and are nearer to the input all the same. */
+static bool is_companion(const char *layer) {
+  static const char prefix[] = "companion_";
+  return strncmp(layer, prefix, sizeof prefix - 1) == 0;
+}
+
+static gf_status load_gradients(gf__outcome *out, const char *folder) {
+  gf__run run;
+  GF_TRY(gf__run_load(&run, folder));
+  int last = run.layer_count - 1;
+  while (last > 0 && is_companion(run.layers[last])) last--;
+  if (last >= 0 && run.epoch_count > 0) {
+    const double *means =
+        run.mean_gradients + (size_t)(run.epoch_count - 1) * (size_t)run.layer_count;
+    out->values[GF__COLUMN_FIRST_GRADIENT] = means[0];
+    out->values[GF__COLUMN_LAST_GRADIENT] = means[last];
+  }
+  gf__run_free(&run);
+  return GF_OK;
 }
 
 /* ---- test.json ---- */
@@ -82,6 +106,7 @@ gf_status gf__outcome_load(gf__outcome *out, const char *folder) {
   GF_TRY(gf_run_look(folder, &out->state));
   take_epochs(out);
   if (out->state.status != GF_RUN_FINISHED) return GF_OK;
+  GF_TRY(load_gradients(out, folder));
   GF_TRY(load_test(out, folder));
   double accuracy = out->values[GF__COLUMN_TRAIN_ACCURACY];
   out->at_chance = out->classes > 0 && accuracy < 100 * CHANCE / out->classes;

@@ -8,7 +8,8 @@ typedef struct gf__outcome {
   gf_run_state state;
   /* By gf__column, accuracies in percent: of training those of the last epoch; of validation
    * those of the epoch with the best accuracy, the first of several; of the test those of its
-   * weights, by test.json. NaN where there is none. */
+   * weights, by test.json; gradients of finished runs, those of the last epoch. NaN where there
+   * is none. */
   double values[GF__COLUMN_COUNT];
   int classes;    /* by test.json; 0 unknown */
   bool at_chance; /* finished, with a training accuracy below 1.5 / classes */

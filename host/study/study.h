@@ -9,7 +9,8 @@
 
 enum { GF__STUDY_PATH = 4096 };
 
-/* What a table can show of a run. Accuracies are in percent. */
+/* What a table can show of a run. Accuracies are in percent; gradients are the mean |g| of a
+ * tensor of weights. */
 typedef enum gf__column {
   GF__COLUMN_TRAIN_ACCURACY,
   GF__COLUMN_VALIDATION_ACCURACY,
@@ -17,6 +18,8 @@ typedef enum gf__column {
   GF__COLUMN_TRAIN_LOSS,
   GF__COLUMN_VALIDATION_LOSS,
   GF__COLUMN_TEST_LOSS,
+  GF__COLUMN_FIRST_GRADIENT, /* of the tensor nearest to the input */
+  GF__COLUMN_LAST_GRADIENT,  /* of the tensor nearest to the logits */
   GF__COLUMN_COUNT
 } gf__column;
 
@@ -25,6 +28,7 @@ typedef struct gf__column_info {
   const char *header; /* in tables: "train %" */
   int digits;         /* behind the point */
   bool is_accuracy;
+  bool is_gradient; /* shown as 1.2e-05 */
 } gf__column_info;
 extern const gf__column_info gf__columns[GF__COLUMN_COUNT];
 

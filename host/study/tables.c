@@ -73,24 +73,34 @@ int gf__sheet_width(const gf__sheet *sheet) {
   return all;
 }
 
-static void add_spread(gf__table *table, double mean, double deviation, int digits,
-                       const char *more) {
+/* A number of a column as text; the largest has 309 digits before the point. */
+typedef struct number {
+  char text[320];
+} number;
+
+static number number_of(const gf__column_info *column, double value) {
+  number out;
+  snprintf(out.text, sizeof out.text, column->is_gradient ? "%.*e" : "%.*f", column->digits, value);
+  return out;
+}
+
+static void add_spread(gf__table *table, const gf__column_info *column, double mean,
+                       double deviation, const char *more) {
   if (isnan(mean))
     gf__table_add(table, "-");
   else if (isnan(deviation))
-    gf__table_add(table, "%.*f%s", digits, mean, more);
+    gf__table_add(table, "%s%s", number_of(column, mean).text, more);
   else
-    gf__table_add(table, "%.*f ± %.*f%s", digits, mean, digits, deviation, more);
+    gf__table_add(table, "%s ± %s%s", number_of(column, mean).text,
+                  number_of(column, deviation).text, more);
 }
 
-static void add_difference(gf__table *table, double difference, int digits) {
-  double unit = pow(10, digits), rounded = round(difference * unit) / unit;
+static void add_difference(gf__table *table, const gf__column_info *column, double difference) {
+  number size = number_of(column, fabs(difference));
   if (isnan(difference))
     gf__table_add(table, "-");
-  else if (rounded == 0) /* which has no sign */
-    gf__table_add(table, "%.*f", digits, 0.0);
-  else
-    gf__table_add(table, "%+.*f", digits, rounded);
+  else /* what is rounded to 0 has no sign */
+    gf__table_add(table, "%s%s", atof(size.text) == 0 ? "" : difference < 0 ? "-" : "+", size.text);
 }
 
 static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes outcomes,
@@ -103,16 +113,16 @@ static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes o
   gf__table_add(table, "%s%s", setting->label, at_chance ? " *" : "");
   gf__table_add(table, "%d", finished);
   for (int i = first; i < first + count; i++) {
-    int column = spec->columns[i], digits = gf__columns[column].digits;
-    const gf__published *published = &setting->published[column];
+    const gf__column_info *column = &gf__columns[spec->columns[i]];
+    const gf__published *published = &setting->published[spec->columns[i]];
     char more[32] = "";
     gf__aggregate a;
-    GF_TRY(aggregate(setting, own, column, &a));
+    GF_TRY(aggregate(setting, own, spec->columns[i], &a));
     if (a.n < finished) snprintf(more, sizeof more, " (n = %d)", a.n);
-    add_spread(table, a.mean, a.deviation, digits, more);
-    if (!is_published(study, spec, column)) continue;
-    add_spread(table, published->mean, published->deviation, digits, "");
-    add_difference(table, a.mean - published->mean, digits);
+    add_spread(table, column, a.mean, a.deviation, more);
+    if (!is_published(study, spec, spec->columns[i])) continue;
+    add_spread(table, column, published->mean, published->deviation, "");
+    add_difference(table, column, a.mean - published->mean);
   }
   return GF_OK;
 }
@@ -239,15 +249,22 @@ static void add_list(gf__text *out, const gf_study *study, gf__outcomes outcomes
 
 void gf__study_table_notes(gf__text *out, const gf_study *study, gf__outcomes outcomes,
                            const gf__study_table *spec) {
-  bool published = false;
-  for (int i = 0; i < spec->column_count; i++)
+  bool published = false, gradients = false;
+  for (int i = 0; i < spec->column_count; i++) {
     published |= is_published(study, spec, spec->columns[i]);
+    gradients |= gf__columns[spec->columns[i]].is_gradient;
+  }
   if (*spec->note) gf__text_add(out, "%s\n", spec->note);
   gf__text_add(out,
                "Mean ± sample standard deviation (divisor n - 1) over the seeds of the n finished "
                "runs; a single run has no deviation.\n"
                "Train: the last epoch, as the mean over its batches as they were trained. "
                "Validation and test: the epoch with the best validation accuracy.\n");
+  if (gradients)
+    gf__text_add(out,
+                 "First and last |g|: the mean of the gradient's absolute values over the "
+                 "weights of the first and of the last layer, for the last batch of the last "
+                 "epoch.\n");
   if (published) gf__text_add(out, "Diff: measured - published.\n");
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) add_list(out, study, outcomes, spec, i);
 }

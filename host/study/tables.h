@@ -5,7 +5,8 @@
 #include "report/table.h"
 #include "study/outcome.h"
 
-enum { GF__STUDY_TABLE_COLUMNS = 40 };
+/* Of the file for programs, which has the most: setting, label, n, and five of each column. */
+enum { GF__STUDY_TABLE_COLUMNS = 3 + 5 * GF__COLUMN_COUNT };
 
 /* Cells with the columns that they stand in. Free the table. */
 typedef struct gf__sheet {

@@ -7,21 +7,19 @@
 #include "study/spec.h"
 
 const gf__column_info gf__columns[GF__COLUMN_COUNT] = {
-    [GF__COLUMN_TRAIN_ACCURACY] = {"train_accuracy", "train %", 1, true},
-    [GF__COLUMN_VALIDATION_ACCURACY] = {"validation_accuracy", "validation %", 1, true},
-    [GF__COLUMN_TEST_ACCURACY] = {"test_accuracy", "test %", 1, true},
-    [GF__COLUMN_TRAIN_LOSS] = {"train_loss", "train loss", 3, false},
-    [GF__COLUMN_VALIDATION_LOSS] = {"validation_loss", "validation loss", 3, false},
-    [GF__COLUMN_TEST_LOSS] = {"test_loss", "test loss", 3, false},
+    [GF__COLUMN_TRAIN_ACCURACY] = {"train_accuracy", "train %", 1, true, false},
+    [GF__COLUMN_VALIDATION_ACCURACY] = {"validation_accuracy", "validation %", 1, true, false},
+    [GF__COLUMN_TEST_ACCURACY] = {"test_accuracy", "test %", 1, true, false},
+    [GF__COLUMN_TRAIN_LOSS] = {"train_loss", "train loss", 3, false, false},
+    [GF__COLUMN_VALIDATION_LOSS] = {"validation_loss", "validation loss", 3, false, false},
+    [GF__COLUMN_TEST_LOSS] = {"test_loss", "test loss", 3, false, false},
+    [GF__COLUMN_FIRST_GRADIENT] = {"first_gradient", "first |g|", 1, false, true},
+    [GF__COLUMN_LAST_GRADIENT] = {"last_gradient", "last |g|", 1, false, true},
 };
 
-static const char *const column_words[] = {"train_accuracy",
-                                           "validation_accuracy",
-                                           "test_accuracy",
-                                           "train_loss",
-                                           "validation_loss",
-                                           "test_loss",
-                                           NULL};
+static const char *const column_words[] = {"train_accuracy", "validation_accuracy", "test_accuracy",
+                                           "train_loss",     "validation_loss",     "test_loss",
+                                           "first_gradient", "last_gradient",       NULL};
 _Static_assert(sizeof column_words / sizeof *column_words == GF__COLUMN_COUNT + 1,
                "column_words follows gf__columns row by row");
 
@@ -45,7 +43,8 @@ static const gf__key table_keys[] = {
     {"rows", GF__KEY_ANY, offsetof(view, rows), "", 0, 0, NULL,
      "a list of names of settings; default all"},
     {"columns", GF__KEY_ANY, offsetof(view, columns), "", 0, 0, NULL,
-     "a list of train_, validation_ and test_ with accuracy or loss; default the accuracies"},
+     "a list of train_, validation_ and test_ with accuracy or loss, first_gradient and "
+     "last_gradient; default the accuracies"},
 };
 enum { TABLE_KEYS = sizeof table_keys / sizeof *table_keys };
 

@@ -27,7 +27,7 @@ static bool name_activation(const char *layer, const char *what, char *out, size
 }
 
 static double dead_behind(const gf__run *run, const char *layer) {
-  static const char *const kinds[] = {"conv", "norm"};
+  static const char *const kinds[] = {"conv", "norm", "bn"};
   const gf__run_activations *a = &run->activations;
   char name[256];
   if (a->epoch_count == 0) return NAN;

@@ -38,11 +38,11 @@ void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step
 gf_status gf__run_folder_flush(gf__run_folder *folder) GF_MUST_USE;
 
 /* Writes result.json: how the run ended; message may be NULL. */
-gf_status gf__run_folder_end(const char *path, gf_run_status status,
+gf_status gf__run_folder_end(const char *folder, gf_run_status how,
                              const char *message) GF_MUST_USE;
 /* How result.json says that the run ended, GF_RUN_STARTED without one; the caller frees
  * *message, which may become NULL. */
-gf_run_status gf__run_folder_result(const char *path, char **message);
+gf_run_status gf__run_folder_result(const char *folder, char **message);
 
 /* "FOLDER/name" of a run. */
 enum { GF__RUN_PATH_SIZE = 4096 };

@@ -1,4 +1,5 @@
 /* How far the run of a folder is. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -58,7 +59,8 @@ static gf_status read_epochs(const char *config_path, int *out) {
   GF_TRY(gf_config_load(&config, config_path));
   const gf__value *train = gf__value_get(gf__config_root(config), "train");
   const gf__value *epochs = gf__value_get(train, "epochs");
-  *out = epochs && epochs->kind == GF__SCALAR ? atoi(epochs->text) : 0;
+  long number = epochs && epochs->kind == GF__SCALAR ? strtol(epochs->text, NULL, 10) : 0;
+  *out = number > 0 && number <= INT_MAX ? (int)number : 0;
   gf_config_free(&config);
   return GF_OK;
 }

@@ -48,7 +48,8 @@ static double constant(const gf__schedule_config *s, double base, int epoch, int
 
 static double step(const gf__schedule_config *s, double base, int epoch, int epochs) {
   (void)epochs;
-  return base * pow(s->factor, epoch / s->every);
+  int steps = epoch / s->every;
+  return base * pow(s->factor, steps);
 }
 
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs) {

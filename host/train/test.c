@@ -119,9 +119,8 @@ gf_status gf_test(gf_device *device, const char *run_folder, gf_test_result *out
   test t = {0};
   *out = (gf_test_result){0};
   gf_status status = open_test(&t, device, run_folder);
-  gf_dataset_info info = {0};
   if (status == GF_OK) {
-    info = gf_dataset_describe(t.dataset);
+    gf_dataset_info info = gf_dataset_describe(t.dataset);
     status = make_result(&info, out);
   }
   if (status == GF_OK) status = run_test(&t, out);

@@ -257,16 +257,17 @@ gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int 
 }
 
 static gf_gradient describe(const gf__parameter *p, const gf__statistics_sums *s) {
-  double count = (double)p->count, weights = sqrt(s->weight_squares);
-  return (gf_gradient){.layer = p->layer,
-                       .parameter = p->name,
-                       .is_weight = p->is_weight,
-                       .mean_abs = s->absolute / count,
-                       .l2 = sqrt(s->squares + s->small_squares * 0x1p-120),
-                       .max_abs = s->maximum,
-                       .zeros = s->zeros / count,
-                       .update_ratio = weights > 0 ? sqrt(s->update_squares) / weights : NAN,
-                       .nonfinite = (long)s->nonfinite};
+  double count = (double)p->count, weights = sqrt((double)s->weight_squares);
+  return (gf_gradient){
+      .layer = p->layer,
+      .parameter = p->name,
+      .is_weight = p->is_weight,
+      .mean_abs = s->absolute / count,
+      .l2 = sqrt(s->squares + s->small_squares * 0x1p-120),
+      .max_abs = s->maximum,
+      .zeros = s->zeros / count,
+      .update_ratio = weights > 0 ? sqrt((double)s->update_squares) / weights : NAN,
+      .nonfinite = (long)s->nonfinite};
 }
 
 gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) {

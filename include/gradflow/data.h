@@ -5,7 +5,7 @@
 #include <gradflow/config.h>
 #include <gradflow/status.h>
 
-/* Images of one split in memory, as bytes. */
+/* Images of one split in memory, as bytes; of a hyperspectral cube, as the cube. */
 typedef struct gf_dataset gf_dataset;
 
 typedef enum gf_split { GF_SPLIT_TRAIN, GF_SPLIT_VALIDATION, GF_SPLIT_TEST } gf_split;
@@ -25,7 +25,8 @@ GF_API gf_status gf_dataset_open(gf_dataset **out, const gf_config *config,
 GF_API void gf_dataset_free(gf_dataset **dataset);
 GF_API gf_dataset_info gf_dataset_describe(const gf_dataset *dataset);
 /* What the config's data set would hold, without opening it: count is 0 and class_names
- * NULL. Needs no file, except where only the files tell the classes (image_folder). */
+ * NULL. Needs no file, except where only the files tell the classes (image_folder) and the
+ * bands (hyperspectral), which are the channels. */
 GF_API gf_status gf_dataset_shape(gf_dataset_info *out, const gf_config *config) GF_MUST_USE;
 
 /* One batch: images (count, height, width, channels) normalised floats, and

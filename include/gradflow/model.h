@@ -33,12 +33,13 @@ typedef struct gf_memory {
 } gf_memory;
 
 /* A trainable tensor. Values cross the API in the layouts of PyTorch: conv2d
- * weight (filters, channels, kernel height, kernel width), linear weight
- * (outputs, inputs), vectors (count). */
+ * weight (filters, channels, kernel height, kernel width), conv3d weight with
+ * the kernel's depth before its height, linear weight (outputs, inputs), vectors
+ * (count). */
 typedef struct gf_parameter {
   const char *name;  /* "block_0_0_conv_0.weight"; owned by the model */
   const char *layer; /* "block_0_0_conv_0" */
-  int dims[4], dim_count;
+  int dims[5], dim_count;
   size_t count;  /* elements */
   int is_weight; /* 0: a bias or a shift, which gradient-flow pictures leave out */
   int trainable; /* 0: a running statistic */
@@ -90,6 +91,7 @@ typedef struct gf_layer {
   char name[64];
   const char *type; /* "conv2d" */
   gf_image_shape output;
+  int depth;         /* of the output: 1 for images, more for volumes */
   size_t parameters; /* trainable elements */
   double flops;      /* of the convolutions and linear layers, of a forward pass of an image */
   size_t bytes;      /* of an image's output */

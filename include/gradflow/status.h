@@ -2,11 +2,16 @@
 #ifndef GRADFLOW_STATUS_H
 #define GRADFLOW_STATUS_H
 
+#ifdef __cplusplus
+#define GF_C extern "C"
+#else
+#define GF_C
+#endif
 #if defined(__GNUC__)
-#define GF_API __attribute__((visibility("default")))
+#define GF_API GF_C __attribute__((visibility("default")))
 #define GF_MUST_USE __attribute__((warn_unused_result))
 #else
-#define GF_API
+#define GF_API GF_C
 #define GF_MUST_USE
 #endif
 

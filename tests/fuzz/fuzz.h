@@ -39,14 +39,29 @@ static inline const char *fuzz_folder(void) {
   return fuzz_folder_;
 }
 
-/* The path of a file in the folder, with the bytes in it; valid until the next call. */
-static inline const char *fuzz_file(const char *name, const void *bytes, size_t size) {
+/* The path of a name in the folder; valid until the next call. */
+static inline const char *fuzz_path(const char *name) {
   static char path[512];
   snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
+  return path;
+}
+
+/* The path of a file in the folder, with the bytes in it; valid until the next call. */
+static inline const char *fuzz_file(const char *name, const void *bytes, size_t size) {
+  const char *path = fuzz_path(name);
   FILE *file = fopen(path, "wb"); /* without the sync of gf__file_write, for speed */
   if (!file || (size && fwrite(bytes, size, 1, file) != 1) || fclose(file) != 0)
     fuzz_fail("no file");
   return path;
+}
+
+/* The bytes as a text, which the caller frees. */
+static inline char *fuzz_text(const void *bytes, size_t size) {
+  char *text = malloc(size + 1);
+  if (!text) fuzz_fail("no memory");
+  if (size) memcpy(text, bytes, size);
+  text[size] = 0;
+  return text;
 }
 
 #endif

@@ -10,18 +10,23 @@ static gf_config *fuzz_config_;
 
 static inline void fuzz_free_config(void) { gf_config_free(&fuzz_config_); }
 
+/* The config of the first call. */
+static inline const gf_config *fuzz_parse(const char *yaml) {
+  if (fuzz_config_) return fuzz_config_;
+  if (gf_config_parse(&fuzz_config_, "fuzz", yaml) != GF_OK) fuzz_fail("no config");
+  atexit(fuzz_free_config);
+  return fuzz_config_;
+}
+
 /* Every key is given, since defaults are read as YAML, which takes longer than all else. */
 static inline const gf_config *fuzz_config(const char *name, const char *mean) {
   static const char format[] =
       "data: {name: %s, path: \"%s\", validation: 0, split_seed: 0, train_limit: 0, test_limit: 0, "
       "pad_to: 0, crop_padding: 0, flip: false, cutout: 0, jitter: 0, mixup: 0, mean: %s, "
       "std: %s, resize: 40, image_size: 32, bad_file: stop}\n";
-  if (fuzz_config_) return fuzz_config_;
   char yaml[1024];
   snprintf(yaml, sizeof yaml, format, name, fuzz_folder(), mean, mean);
-  if (gf_config_parse(&fuzz_config_, "fuzz", yaml) != GF_OK) fuzz_fail("no config");
-  atexit(fuzz_free_config);
-  return fuzz_config_;
+  return fuzz_parse(yaml);
 }
 
 /* Opens the split; what it holds after a success is in range. */

@@ -1,6 +1,7 @@
 /* Writes the corpora that the fuzz targets begin with: small valid files, FOLDER/TARGET/FILE. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <cmocka.h>
 
 #include "data_fixture.h"
+#include "device/kernel_cache.h"
 #include "image_files.h"
 #include "mat_files.h"
 #include "model/safetensors.h"
@@ -78,6 +82,24 @@ static void write_mat_seed(const char *name, const mat_flaw *kind) {
   save(name, &seed);
 }
 
+/* In the order of fuzz_cube.c: 2 x 3 pixels of 2 bands. */
+static void write_cube_seed(const char *name, int compressed) {
+  static const double numbers[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  static const uint8_t classes[6] = {1, 2, 0, 1, 2, 3};
+  const mat_flaw packing = {.compressed = compressed};
+  gf__text seed = {0}, truth = {0};
+  add_mat_header(&truth);
+  add_matrix(&truth, &packing, "truth", CLASS_UINT8, (int[]){2, 3}, 2, UINT8, classes,
+             sizeof classes);
+  gf__text_add_bytes(&seed, (uint8_t[]){(uint8_t)(truth.size >> 8), (uint8_t)truth.size}, 2);
+  gf__text_add_bytes(&seed, truth.data, truth.size);
+  gf__text_free(&truth);
+  add_mat_header(&seed);
+  add_matrix(&seed, &packing, "scene", CLASS_DOUBLE, (int[]){2, 3, 2}, 3, DOUBLE, numbers,
+             sizeof numbers);
+  save(name, &seed);
+}
+
 static void write_safetensors_seed(void) {
   float weight[6] = {1, 2, 3, 4, 5, 6}, bias[3] = {7, 8, 9};
   gf__named_tensor tensors[] = {{"a.weight", {3, 2}, 2, 6, weight}, {"a.bias", {3}, 1, 3, bias}};
@@ -88,18 +110,135 @@ static void write_safetensors_seed(void) {
         GF_OK);
 }
 
-static void write_text_seed(const char *name, const char *text, size_t size) {
-  write_bytes(name, text, size);
+/* A tar archive of a folder and a file, compressed or not. */
+static void write_archive_seed(const char *name, bool compressed) {
+  char bytes[1 << 14];
+  size_t size = 0;
+  struct archive *archive = archive_write_new();
+  assert_int_equal(archive_write_set_format_gnutar(archive), ARCHIVE_OK);
+  if (compressed) assert_int_equal(archive_write_add_filter_gzip(archive), ARCHIVE_OK);
+  assert_int_equal(archive_write_set_bytes_in_last_block(archive, 1), ARCHIVE_OK);
+  assert_int_equal(archive_write_open_memory(archive, bytes, sizeof bytes, &size), ARCHIVE_OK);
+  for (int i = 0; i < 2; i++) {
+    struct archive_entry *entry = archive_entry_new();
+    archive_entry_set_pathname(entry, i ? "a/b.bin" : "a/");
+    archive_entry_set_filetype(entry, i ? AE_IFREG : AE_IFDIR);
+    archive_entry_set_perm(entry, 0755);
+    archive_entry_set_size(entry, i ? 5 : 0);
+    assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+    assert_int_equal(archive_write_data(archive, "12345", i ? 5 : 0), i ? 5 : 0);
+    archive_entry_free(entry);
+  }
+  assert_int_equal(archive_write_free(archive), ARCHIVE_OK);
+  write_bytes(name, bytes, size);
 }
 
+/* A kernel cache's file as gf__kernel_cache_write makes it. */
+static void write_kernel_cache_seed(void) {
+  assert_int_equal(gf__kernel_cache_write(in_folder("fuzz_kernel_cache/whole"), "12345", 5), GF_OK);
+}
+
+/* In the order of fuzz_run_folder.c. */
+static void write_run_folder_seed(void) {
+  static const char *const files[] = {
+      "data: {name: mnist}\nmodel:\n  activation: sigmoid\n  graph:\n"
+      "    - {name: a, type: linear, outputs: 2}\ntrain: {epochs: 2}\noptimizer: {eps: 1e-8}\n",
+      "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
+      "1,0.1,2.3,0.1,2.3,0.1\n2,0.1,nan,0.1,nan,nan\n",
+      "epoch,seconds,images_per_second\n1,0.5,100\n2,0.5,100\n",
+      "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"
+      "1,5,a,a.weight,1e-9,1e-8,1e-7,0,0.001\n1,5,b,b.weight,0.1,1,2,0.5,0.01\n"
+      "2,10,a,a.weight,0,0,0,1,0\n2,10,b,b.weight,inf,nan,1,0,1\n",
+      "epoch,step,layer,mean,deviation,dead\n1,5,a,0,1,0\n2,10,a,0,1,0.9\n",
+      "{\"status\": \"diverged\", \"message\": \"the loss is not finite\"}",
+      "{\"device\": {\"name\": \"a\", \"driver\": \"1\"}, \"resumed\": []}"};
+  float weight[4] = {1, 2, 3, 4};
+  gf__named_tensor tensor = {"b.weight", {2, 2}, 2, 4, weight};
+  gf__text seed = {0};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) gf__text_add(&seed, "%s\xff", files[i]);
+  assert_int_equal(gf__safetensors_write(in_folder("weights"), &tensor, 1, NULL), GF_OK);
+  add_file(&seed, "weights");
+  assert_int_equal(remove(in_folder("weights")), 0);
+  save("fuzz_run_folder/run", &seed);
+}
+
+/* In the order of fuzz_chart.c. */
+static void write_chart_seeds(void) {
+  static const struct {
+    char flags;
+    double numbers[9];
+  } charts[] = {{0, {0, 0, 0, 1, 2.3, 2, 1.5, 3, 1.25}},
+                {1 | 2 | 16, {0, 0, 1e-8, 1, 1e-3, 2, 1e-12, 3, 1e-30}},
+                {2 | 8, {0, 100, 0, 1, -1e300, 2, 50, 3, 1e300}},
+                {4 | 32, {0, 0, 0, 0, NAN, 0, INFINITY, 0, -1}}};
+  for (size_t i = 0; i < sizeof charts / sizeof *charts; i++) {
+    char name[32];
+    gf__text seed = {0};
+    gf__text_add_bytes(&seed, &charts[i].flags, 1);
+    gf__text_add_bytes(&seed, charts[i].numbers, sizeof charts[i].numbers);
+    snprintf(name, sizeof name, "fuzz_chart/%zu", i);
+    save(name, &seed);
+  }
+}
+
+/* Texts, whose NULs are meant. */
+static const struct {
+  const char *name;
+  size_t size;
+  const char *text;
+} texts_[] = {
+#define TEXT(name, text) \
+  { name, sizeof text - 1, text }
+    TEXT("fuzz_csv/run", "epoch,layer,l2\n1,conv_0,0.5\n2,conv_1,nan\r\n"),
+    TEXT("fuzz_yaml/config",
+         "# of all kinds\ndata: {name: mnist, path: 'a b', mean: [0.1]}\n"
+         "model:\n  graph:\n    - {name: a, type: relu}\n  text: \"\\u00e9\\n\"\n"
+         "\0data.mean=[1, 2e3]"),
+    TEXT("fuzz_tuning/file",
+         "{\"n2 4x6x3 filters 5 kernel 3x3 stride 1x1 padding 1x1 dilation 1x1 forward\": "
+         "\"direct\"}"),
+    TEXT("fuzz_tuning/algorithms",
+         "{\"device\": \"fuzz\", \"driver\": \"1\", \"convolutions\": {\"n2 4x6x3 filters 5 kernel "
+         "3x3 stride 1x1 padding 1x1 dilation 1x1 backward_data\": \"winograd2\"}}"),
+    TEXT("fuzz_checkpoint/position",
+         "{\"format\":1,\"epoch\":2,\"batch\":3,\"steps\":9,\"seconds\":0.5,\"best_accuracy\":-1.0,"
+         "\"trained\":{\"steps\":3,\"images\":150,\"batch_losses\":7.5,\"batch_accuracies\":0.1,"
+         "\"losses\":345.0,\"correct\":5.0},\"logs\":[{\"size\":9,\"sha256\":\"00\"},{\"size\":9,"
+         "\"sha256\":\"00\"},{\"size\":9,\"sha256\":\"00\"},{\"size\":9,\"sha256\":\"00\"}]}"),
+    TEXT("fuzz_study/study",
+         "study: {name: a, title: t}\nseeds: [0, 7]\nset: {train.epochs: 1}\ninclude: "
+         "[other.yaml]\nsettings:\n  - {name: s, base: base.yaml, published: {train_accuracy: [1, "
+         "2]}}\nvary:\n  - {name: g, base: base.yaml, grid: {optimizer.learning_rate: [1e-2, "
+         "1e-3]}}\ntables:\n  - {name: t, columns: [train_loss]}\nfigures:\n  - {name: f, kind: "
+         "loss}\n\0train.batch_size=10"),
+    TEXT("fuzz_set/family",
+         "model.depth=56\nmodel.block=pre_activation\ntrain.seed=7\noptimizer.name=sgd\n"
+         "schedule={name: steps, epochs: [1]}\ndata.pad_to=40\n"),
+    TEXT("fuzz_set/vgg",
+         "model={family: vgg_stages, blocks_per_stage: 1, shortcut: identity, norm: every}\n"),
+    TEXT("fuzz_set/multi_scale", "model={family: multi_scale}\n"),
+    TEXT("fuzz_set/imagenet", "model={family: resnet_imagenet, depth: 18}\ndata.pad_to=64\n"),
+    TEXT(
+        "fuzz_network/graph",
+        "model:\n  graph:\n"
+        "    - {name: a, type: conv2d, filters: 4, kernel: [3, 1], stride: 2, padding: 1, "
+        "dilation: 1}\n"
+        "    - {type: batch_norm}\n    - {type: relu}\n    - {name: b, type: max_pool, kernel: 2}\n"
+        "    - {name: c, type: pad_shortcut, channels: 8, stride: 1}\n"
+        "    - {name: d, type: conv2d, input: b, filters: 8, kernel: 1}\n"
+        "    - {type: add, input: [c, d]}\n    - {type: dropout, p: 0.5}\n"
+        "    - {name: e, type: avg_pool, kernel: 1}\n    - {type: concat, input: [e, e]}\n"
+        "    - {type: global_avg_pool}\n    - {type: flatten}\n"
+        "    - {type: linear, outputs: 10}\n"),
+#undef TEXT
+};
+
 static void write_seeds(void) {
-  static const char *const targets[] = {"fuzz_idx",          "fuzz_cifar", "fuzz_mat",
-                                        "fuzz_image_folder", "fuzz_csv",   "fuzz_yaml",
-                                        "fuzz_safetensors"};
-  static const char csv[] = "epoch,layer,l2\n1,conv_0,0.5\n2,conv_1,nan\r\n";
-  static const char yaml[] =
-      "# of all kinds\ndata: {name: mnist, path: 'a b', mean: [0.1]}\n"
-      "model:\n  graph:\n    - {name: a, type: relu}\n  text: \"\\u00e9\\n\"\n\0data.mean=[1, 2e3]";
+  static const char *const targets[] = {
+      "fuzz_archive",      "fuzz_chart",        "fuzz_checkpoint", "fuzz_cifar",      "fuzz_cube",
+      "fuzz_csv",          "fuzz_idx",          "fuzz_mat",        "fuzz_network",    "fuzz_set",
+      "fuzz_image_folder", "fuzz_kernel_cache", "fuzz_study",      "fuzz_run_folder", "fuzz_yaml",
+      "fuzz_safetensors",  "fuzz_tuning"};
   for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
     assert_int_equal(gf__make_folder(in_folder(targets[i])), GF_OK);
   write_idx_seed(0);
@@ -108,10 +247,17 @@ static void write_seeds(void) {
   write_mat_seed("fuzz_mat/plain", &(mat_flaw){0});
   write_mat_seed("fuzz_mat/numbers", &(mat_flaw){.y_class = CLASS_DOUBLE});
   write_mat_seed("fuzz_mat/packed", &(mat_flaw){.compressed = 1});
+  write_cube_seed("fuzz_cube/plain", 0);
+  write_cube_seed("fuzz_cube/packed", 1);
   write_image_seeds();
-  write_text_seed("fuzz_csv/run", csv, sizeof csv - 1);
-  write_text_seed("fuzz_yaml/config", yaml, sizeof yaml - 1);
   write_safetensors_seed();
+  write_archive_seed("fuzz_archive/plain", false);
+  write_archive_seed("fuzz_archive/packed", true);
+  write_kernel_cache_seed();
+  write_chart_seeds();
+  write_run_folder_seed();
+  for (size_t i = 0; i < sizeof texts_ / sizeof *texts_; i++)
+    write_bytes(texts_[i].name, texts_[i].text, texts_[i].size);
 }
 
 int main(int argc, char **argv) {

@@ -17,6 +17,7 @@ ref_network *ref_network_new(const ref_network_options *options) {
   network->running = ref_allocate(network, REF_MOST_TENSORS, sizeof *network->running);
   /* The widest activation is that of multi_scale's second round. */
   size_t widest = (size_t)options->channels + 4 * (size_t)options->filters;
+  if (options->family == REF_SPECTRAL_SPATIAL) widest *= (size_t)options->channels;
   size_t largest = (size_t)options->batch * options->height * options->width * widest;
   for (int i = 0; i < 2; i++) network->scratch[i] = ref_allocate(network, largest, sizeof(double));
   if (!network->failed) ref_network_build(network);

@@ -19,7 +19,12 @@
  * 2x2 between them: act(conv 3x3) and act(conv 5x5) side by side, twice, then a 1x1 conv,
  * plus the block's input.
  *
- * Convolutions have stride 1 and padding of half their kernel. Batch norm has eps 1e-5 and
+ * spectral_spatial (Zhong et al., 2018): the channels as depth; conv 7x1x1 of stride 2 over it;
+ * blocks of two 7x1x1 convs and their input; a conv over all that is left of the depth, of
+ * bridge_filters; conv 3x3 without padding; blocks of two 3x3 convs and their input. Each conv
+ * has a bias, a norm and an activation.
+ *
+ * Other convolutions have stride 1 and padding of half their kernel. Batch norm has eps 1e-5 and
  * momentum 0.1; Adam has betas 0.9 and 0.999 and eps 1e-8. */
 #ifndef REF_NETWORK_H
 #define REF_NETWORK_H
@@ -27,7 +32,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum ref_family { REF_VGG_STAGES, REF_RESNET_CIFAR, REF_MULTI_SCALE } ref_family;
+typedef enum ref_family {
+  REF_VGG_STAGES,
+  REF_RESNET_CIFAR,
+  REF_MULTI_SCALE,
+  REF_SPECTRAL_SPATIAL
+} ref_family;
 
 /* REF_SHORTCUT_IDENTITY is vgg_stages', options A and B are resnet_cifar's. */
 enum { REF_SHORTCUT_NONE, REF_SHORTCUT_IDENTITY, REF_SHORTCUT_A, REF_SHORTCUT_B };
@@ -36,6 +46,7 @@ typedef struct ref_network_options {
   ref_family family;
   int height, width, channels; /* of an image; each stage halves, rounding down */
   int classes;
+  int bridge_filters;
   int stages, blocks_per_stage, filters; /* resnet_cifar always has three stages */
   int shortcut;
   bool norm_every, norm_after, pre_activation;
@@ -51,11 +62,11 @@ typedef struct ref_network ref_network;
 ref_network *ref_network_new(const ref_network_options *options);
 void ref_network_free(ref_network **network);
 
-/* Layouts of PyTorch: conv weight (filters, channels, 3, 3), linear weight
+/* Layouts of PyTorch: conv weight (filters, channels, kernel), linear weight
  * (outputs, inputs), vectors (count). value and gradient belong to the network. */
 typedef struct ref_tensor {
   char name[64]; /* "block_0_0_conv_0.weight" */
-  int dims[4], dim_count;
+  int dims[5], dim_count;
   size_t count;
   bool trainable; /* false: a running statistic, whose gradient is NULL */
   double *value, *gradient;

@@ -24,13 +24,17 @@ static label label_of(const char *format, ...) {
   return out;
 }
 
-static node *add_node(ref_network *network, const kind *of, node *x, int h, int w, int c) {
+static node *add_volume(ref_network *network, const kind *of, node *x, int d, int h, int w, int c) {
   node *self = &network->nodes[network->node_count++];
-  *self = (node){.kind = of, .inputs = {x}, .h = h, .w = w, .c = c};
-  size_t count = (size_t)network->options.batch * h * w * c;
+  *self = (node){.kind = of, .inputs = {x}, .d = d, .h = h, .w = w, .c = c};
+  size_t count = (size_t)network->options.batch * d * h * w * c;
   self->y = ref_allocate(network, count, sizeof(double));
   self->dy = ref_allocate(network, count, sizeof(double));
   return self;
+}
+
+static node *add_node(ref_network *network, const kind *of, node *x, int h, int w, int c) {
+  return add_volume(network, of, x, x ? x->d : 1, h, w, c);
 }
 
 static ref_tensor *add_tensor(ref_network *network, bool trainable, int dim_count, const int *dims,
@@ -237,10 +241,71 @@ static void build_multi_scale(ref_network *network, node *x) {
   add_logits(network, x);
 }
 
+/* ---- spectral_spatial ---- */
+
+static node *add_active_norm(ref_network *network, node *x, node *other, label prefix,
+                             const char *suffix) {
+  x = add_norm(network, x, label_of("%s_norm%s", prefix.text, suffix));
+  return add_activation(network, other ? add_sum(network, x, other) : x);
+}
+
+static node *add_depth_conv(ref_network *network, node *x, int filters, int kernel, int stride,
+                            int padding, label prefix, const char *suffix) {
+  int d = (x->d + 2 * padding - kernel) / stride + 1;
+  node *self = add_volume(network, &ref_conv3d_node, x, d, x->h, x->w, filters);
+  self->kernel_depth = kernel;
+  self->depth_stride = stride;
+  self->depth_padding = padding;
+  self->weight = add_tensor(network, true, 5, (int[]){filters, x->c, kernel, 1, 1}, 0,
+                            "%s_conv%s.weight", prefix.text, suffix);
+  self->bias = add_tensor(network, true, 1, &filters, 0, "%s_conv%s.bias", prefix.text, suffix);
+  return self;
+}
+
+static node *add_plane_conv(ref_network *network, node *x, label prefix, const char *suffix) {
+  return add_conv(network, x, network->options.filters, 3, 1, true,
+                  label_of("%s_conv%s", prefix.text, suffix));
+}
+
+static node *add_volume_block(ref_network *network, node *x, bool spectral, label prefix) {
+  static const char *const suffixes[] = {"_0", "_1"};
+  node *y = x;
+  for (int i = 0; i < 2; i++) {
+    y = spectral
+            ? add_depth_conv(network, y, network->options.filters, 7, 1, 3, prefix, suffixes[i])
+            : add_plane_conv(network, y, prefix, suffixes[i]);
+    y = add_active_norm(network, y, i ? x : NULL, prefix, suffixes[i]);
+  }
+  return y;
+}
+
+static void build_spectral_spatial(ref_network *network, node *x) {
+  const ref_network_options *o = &network->options;
+  label spectral = label_of("spectral"), bridge = label_of("bridge"), spatial = label_of("spatial");
+  x = add_volume(network, &ref_to_volume_node, x, x->c, x->h, x->w, 1);
+  x = add_depth_conv(network, x, o->filters, 7, 2, 0, spectral, "");
+  x = add_active_norm(network, x, NULL, spectral, "");
+  for (int i = 0; i < o->blocks_per_stage; i++)
+    x = add_volume_block(network, x, true, label_of("spectral_%d", i));
+  x = add_depth_conv(network, x, o->bridge_filters, x->d, 1, 0, bridge, "");
+  x = add_active_norm(network, x, NULL, bridge, "");
+  node *y = add_node(network, &ref_conv_node, x, x->h - 2, x->w - 2, o->filters);
+  y->kernel = 3;
+  y->stride = 1;
+  y->weight =
+      add_tensor(network, true, 4, (int[]){o->filters, x->c, 3, 3}, 0, "spatial_conv.weight");
+  y->bias = add_tensor(network, true, 1, &o->filters, 0, "spatial_conv.bias");
+  x = add_active_norm(network, y, NULL, spatial, "");
+  for (int i = 0; i < o->blocks_per_stage; i++)
+    x = add_volume_block(network, x, false, label_of("spatial_%d", i));
+  add_logits(network, x);
+}
+
 static void (*const builders[])(ref_network *, node *) = {
     [REF_VGG_STAGES] = build_vgg_stages,
     [REF_RESNET_CIFAR] = build_resnet_cifar,
     [REF_MULTI_SCALE] = build_multi_scale,
+    [REF_SPECTRAL_SPATIAL] = build_spectral_spatial,
 };
 
 void ref_network_build(ref_network *network) {

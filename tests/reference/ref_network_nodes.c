@@ -5,7 +5,7 @@
 static const double eps_ = 1e-5, momentum_ = 0.1;
 
 size_t ref_node_size(const ref_network *network, const node *at) {
-  return (size_t)network->n * at->h * at->w * at->c;
+  return (size_t)network->n * at->d * at->h * at->w * at->c;
 }
 
 static void add_gradient(ref_network *network, node *to) {
@@ -39,7 +39,7 @@ static void conv_backward(ref_network *network, node *self) {
 }
 
 static void norm_forward(ref_network *network, node *self) {
-  int rows = network->n * self->h * self->w;
+  int rows = network->n * self->d * self->h * self->w;
   const double *x = self->inputs[0]->y, *gamma = self->weight->value, *beta = self->bias->value;
   double *mean = self->running_mean->value, *variance = self->running_variance->value;
   if (network->training)
@@ -49,8 +49,8 @@ static void norm_forward(ref_network *network, node *self) {
 }
 
 static void norm_backward(ref_network *network, node *self) {
-  ref_batch_norm_backward(network->n * self->h * self->w, self->c, eps_, self->inputs[0]->y,
-                          self->weight->value, self->dy, network->scratch[0],
+  ref_batch_norm_backward(network->n * self->d * self->h * self->w, self->c, eps_,
+                          self->inputs[0]->y, self->weight->value, self->dy, network->scratch[0],
                           self->weight->gradient, self->bias->gradient);
   add_gradient(network, self->inputs[0]);
 }
@@ -158,6 +158,40 @@ static void linear_backward(ref_network *network, node *self) {
   add_gradient(network, self->inputs[0]);
 }
 
+static ref_conv3d conv3d_of(const ref_network *network, const node *self) {
+  const node *x = self->inputs[0];
+  return (ref_conv3d){.n = network->n,
+                      .size = {x->d, x->h, x->w},
+                      .c = x->c,
+                      .filters = self->c,
+                      .kernel = {self->kernel_depth, 1, 1},
+                      .stride = {self->depth_stride, 1, 1},
+                      .padding = {self->depth_padding, 0, 0}};
+}
+
+static void conv3d_forward(ref_network *network, node *self) {
+  ref_conv3d conv = conv3d_of(network, self);
+  ref_conv3d_forward(&conv, self->inputs[0]->y, self->weight->value, self->bias->value, self->y);
+}
+
+static void conv3d_backward(ref_network *network, node *self) {
+  ref_conv3d conv = conv3d_of(network, self);
+  ref_conv3d_backward(&conv, self->inputs[0]->y, self->weight->value, self->dy, network->scratch[0],
+                      self->weight->gradient, self->bias->gradient);
+  add_gradient(network, self->inputs[0]);
+}
+
+static void volume_forward(ref_network *network, node *self) {
+  ref_to_volume(network->n, self->h * self->w, self->d, 1, self->inputs[0]->y, self->y);
+}
+
+static void volume_backward(ref_network *network, node *self) {
+  ref_to_image(network->n, self->h * self->w, self->d, 1, self->dy, network->scratch[0]);
+  add_gradient(network, self->inputs[0]);
+}
+
+const kind ref_conv3d_node = {conv3d_forward, conv3d_backward};
+const kind ref_to_volume_node = {volume_forward, volume_backward};
 const kind ref_conv_node = {conv_forward, conv_backward};
 const kind ref_norm_node = {norm_forward, norm_backward};
 const kind ref_activation_node = {activation_forward, activation_backward};

@@ -15,9 +15,10 @@ typedef struct kind {
 struct node {
   const kind *kind; /* NULL: the images */
   node *inputs[2];
-  int h, w, c;
+  int d, h, w, c;                                              /* d is 1 but for volumes */
   int kernel, stride, padding;                                 /* of a convolution */
-  double *y, *dy;                                              /* (batch, h, w, c) */
+  int kernel_depth, depth_stride, depth_padding;               /* of one of volumes, 1 x 1 wide */
+  double *y, *dy;                                              /* (batch, d, h, w, c) */
   ref_tensor *weight, *bias, *running_mean, *running_variance; /* NULL where it has none */
 };
 
@@ -37,7 +38,7 @@ enum { REF_MOST_NODES = 1024, REF_MOST_TENSORS = 1024 };
 
 extern const kind ref_conv_node, ref_norm_node, ref_activation_node, ref_avg_pool_node,
     ref_max_pool_node, ref_sum_node, ref_concat_node, ref_pad_node, ref_global_pool_node,
-    ref_linear_node;
+    ref_linear_node, ref_conv3d_node, ref_to_volume_node;
 
 /* Elements of y in a pass. */
 size_t ref_node_size(const ref_network *network, const node *at);

@@ -208,4 +208,32 @@ ref_activation_statistics ref_activation_statistics_of(size_t rows, int c, const
 /* lr(epoch) = minimum + (lr0 - minimum) (1 + cos(pi epoch / epochs)) / 2, epoch = 0, 1, … */
 double ref_cosine(double lr0, double minimum, int epoch, int epochs);
 
+/* 3-D convolution: x (n, size, c), y (n, out, filters), weight (filters, c, kernel); triples are
+ * (depth, height, width), out by ref_output_size. As ref_conv2d with one more axis. */
+typedef struct ref_conv3d {
+  int n, size[3], c, filters;
+  int kernel[3], stride[3], padding[3];
+} ref_conv3d;
+
+void ref_conv3d_forward(const ref_conv3d *conv, const double *x, const double *weight,
+                        const double *bias, double *y);
+/* Each result may be NULL. */
+void ref_conv3d_backward(const ref_conv3d *conv, const double *x, const double *weight,
+                         const double *dy, double *dx, double *dweight, double *dbias);
+
+/* As ref_pool with one more axis; the first largest voxel in row-major order gets the gradient. */
+typedef struct ref_pool3d {
+  int n, size[3], c;
+  int kernel[3], stride[3], padding[3];
+} ref_pool3d;
+
+void ref_avg_pool3d_forward(const ref_pool3d *pool, const double *x, double *y);
+void ref_avg_pool3d_backward(const ref_pool3d *pool, const double *dy, double *dx);
+void ref_max_pool3d_forward(const ref_pool3d *pool, const double *x, double *y);
+void ref_max_pool3d_backward(const ref_pool3d *pool, const double *x, const double *dy, double *dx);
+
+/* volume[n,z,p,k] = image[n,p,k d + z] of (n, pixels, c d); each is the gradient of the other. */
+void ref_to_volume(int n, int pixels, int d, int c, const double *image, double *volume);
+void ref_to_image(int n, int pixels, int d, int c, const double *volume, double *image);
+
 #endif

@@ -86,6 +86,8 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, co
   return GF_OK;
 }
 
+const char *gf__tuning_path(const gf__tuning *tuning) { return tuning->path; }
+
 void gf__tuning_prefer(gf__tuning *tuning, const char *choices) {
   json_decref(tuning->preferred);
   tuning->preferred = json_loads(choices, JSON_REJECT_DUPLICATES, NULL);

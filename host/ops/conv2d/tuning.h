@@ -26,6 +26,8 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode,
 void gf__tuning_prefer(gf__tuning *tuning, const char *choices);
 /* What was chosen so far, as JSON; the caller frees *out. */
 gf_status gf__tuning_choices(const gf__tuning *tuning, char **out) GF_MUST_USE;
+/* The file; "" where there is no cache folder that can be used. */
+const char *gf__tuning_path(const gf__tuning *tuning);
 /* Writes the file if something was measured, and frees. */
 void gf__tuning_close(gf__tuning **tuning);
 /* Sets the algorithm of every pass of convolution->shape for batches of batch images. */

@@ -1,0 +1,91 @@
+/* 3-D convolution (cross-correlation) of (n, depth, height, width, channels) tensors. Options: FD
+ * FH FW, the source's size, and C, its channels; TD TH TW and F, those of what is written; KD KH KW
+ * SD SH SW PD PH PW, the convolution's; VEC values of F at once; TILE positions along the width a
+ * work-item, a divisor of TW; CHANNELS of C a work-item of the weight gradient; BACKWARD is 1 for
+ * the data gradient, whose source is dy. Weights are (KD, KH, KW, C, F). */
+#include "vector.clh"
+#include "epilogue.clh"
+
+#define FV (F / VEC)
+
+/* The place in the source, along one axis, that position t reads at a tap; -1: none. */
+inline int source_of(int t, int tap, int stride, int padding, int size) {
+#if BACKWARD
+  int at = t + padding - tap;
+  return at < 0 || at % stride || at / stride >= size ? -1 : at / stride;
+#else
+  int at = t * stride - padding + tap;
+  return at < 0 || at >= size ? -1 : at;
+#endif
+}
+
+/* Along the width no tap reads outside, which spares the check of each product. */
+#define INSIDE (PW == 0 && (!BACKWARD || (KW == 1 && SW == 1)))
+
+/* to (n, TD, TH, TW, F) = epilogue of the sum over taps and channels of from times weights. */
+__kernel void conv3d(__global const float *from, __global const float *weights, __global float *to,
+                     int count, EPILOGUE) {
+  int i = get_global_id(0);
+  if (i >= count) return;
+  int f = i % FV * VEC, tx = i / FV % (TW / TILE) * TILE, row = i / FV / (TW / TILE);
+  int ty = row % TH, tz = row / TH % TD, n = row / TH / TD;
+  V sum[TILE];
+  for (int t = 0; t < TILE; t++) sum[t] = 0;
+  for (int q = 0; q < KD; q++) {
+    int z = source_of(tz, q, SD, PD, FD);
+    if (z < 0) continue;
+    for (int r = 0; r < KH; r++) {
+      int y = source_of(ty, r, SH, PH, FH);
+      if (y < 0) continue;
+      __global const float *line = from + (((size_t)n * FD + z) * FH + y) * FW * C;
+      for (int s = 0; s < KW; s++) {
+        __global const float *w = weights + (size_t)((q * KH + r) * KW + s) * C * F + f;
+        int at[TILE];
+        for (int t = 0; t < TILE; t++) at[t] = source_of(tx + t, s, SW, PW, FW) * C;
+        for (int c = 0; c < C; c++) {
+          V factor = VLOAD(w + (size_t)c * F);
+          for (int t = 0; t < TILE; t++)
+            sum[t] += (INSIDE || at[t] >= 0 ? line[at[t] + c] : 0.0f) * factor;
+        }
+      }
+    }
+  }
+  for (int t = 0; t < TILE; t++) {
+    size_t at = ((size_t)row * TW + tx + t) * F + f;
+    VSTORE(epilogue(sum[t], at, f, EPILOGUE_ARGS), to + at);
+  }
+}
+
+/* Weights (taps, F, C) of the data gradient, whose source has F channels here called C. */
+__kernel void transpose_weights(__global const float *w, __global float *out, int count) {
+  int i = get_global_id(0);
+  if (i >= count) return;
+  int f = i % F, c = i / F % C, tap = i / F / C;
+  out[i] = w[((size_t)tap * F + f) * C + c];
+}
+
+/* Part p of partial (parts, KD, KH, KW, C, F): the weight gradient of its share of the n TD TH lines
+ * of dy. A work-item has CHANNELS x VEC weights of a tap. */
+__kernel void conv3d_weight(__global const float *x, __global const float *dy,
+                            __global float *partial, int count, int n, int parts) {
+  int i = get_global_id(0), p = get_global_id(1);
+  if (i >= count) return;
+  int f = i % FV * VEC, c = i / FV % (C / CHANNELS) * CHANNELS, tap = i / FV / (C / CHANNELS);
+  int s = tap % KW, r = tap / KW % KH, q = tap / KW / KH, lines = n * TD * TH;
+  int first = (int)((long)lines * p / parts), last = (int)((long)lines * (p + 1) / parts);
+  V sum[CHANNELS];
+  for (int k = 0; k < CHANNELS; k++) sum[k] = 0;
+  for (int row = first; row < last; row++) {
+    int y = source_of(row % TH, r, SH, PH, FH), z = source_of(row / TH % TD, q, SD, PD, FD);
+    if (y < 0 || z < 0) continue;
+    __global const float *line = x + (((size_t)(row / TH / TD) * FD + z) * FH + y) * FW * C + c;
+    for (int t = 0; t < TW; t++) {
+      int at = source_of(t, s, SW, PW, FW);
+      if (at < 0) continue;
+      V d = VLOAD(dy + ((size_t)row * TW + t) * F + f);
+      for (int k = 0; k < CHANNELS; k++) sum[k] += line[(size_t)at * C + k] * d;
+    }
+  }
+  __global float *out = partial + (((size_t)p * KD * KH * KW + tap) * C + c) * F + f;
+  for (int k = 0; k < CHANNELS; k++) VSTORE(sum[k], out + k * F);
+}

@@ -1,0 +1,12 @@
+# Lets PROGRAM write its man pages and its completions for shells into FOLDER.
+file(REMOVE_RECURSE ${FOLDER})
+file(MAKE_DIRECTORY ${FOLDER})
+function(run)
+  execute_process(COMMAND ${PROGRAM} help ${ARGN} RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${PROGRAM} help ${ARGN}: ${result}")
+  endif()
+endfunction()
+run(--man ${FOLDER}/man)
+run(--completion bash OUTPUT_FILE ${FOLDER}/gradflow.bash)
+run(--completion zsh OUTPUT_FILE ${FOLDER}/_gradflow)

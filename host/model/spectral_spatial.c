@@ -1,0 +1,83 @@
+/* The spectral-spatial residual network: Zhong et al., "Spectral-spatial residual network for
+ * hyperspectral image classification: a 3-D deep learning framework", 2018. Its volumes have the
+ * bands as depth; every convolution has a bias, and a norm and a ReLU behind it, the second one of
+ * a residual block after the sum. */
+#include "model/families.h"
+
+typedef struct spectral_spatial {
+  int filters, bridge_filters, spectral_blocks, spatial_blocks;
+  double dropout;
+} spectral_spatial;
+
+static const gf__key keys[] = {
+    {"filters", GF__KEY_INT, offsetof(spectral_spatial, filters), "24", 1, 1024, NULL,
+     "filters of every convolution but the bridge"},
+    {"bridge_filters", GF__KEY_INT, offsetof(spectral_spatial, bridge_filters), "128", 1, 4096,
+     NULL, "of the convolution over all bands between spectral and spatial blocks"},
+    {"spectral_blocks", GF__KEY_INT, offsetof(spectral_spatial, spectral_blocks), "2", 0, 100, NULL,
+     "residual blocks of two convolutions over 7 bands"},
+    {"spatial_blocks", GF__KEY_INT, offsetof(spectral_spatial, spatial_blocks), "2", 0, 100, NULL,
+     "residual blocks of two convolutions over 3x3 pixels"},
+    {"dropout", GF__KEY_FLOAT, offsetof(spectral_spatial, dropout), "0.5", 0, 0.99, NULL,
+     "share of the features that training drops before the linear layer; 0: none"},
+};
+
+/* What follows "type: " of a convolution, without its filters. */
+static const char *const entry_ = "conv3d, kernel: [7, 1, 1], stride: [2, 1, 1]";
+static const char *const spectral_ = "conv3d, kernel: [7, 1, 1], padding: [3, 0, 0]";
+static const char *const bridge_ = "conv3d, kernel: [0, 1, 1]";
+/* The bridge leaves one plane, an image of bridge_filters channels, over which the paper's 3x3x128
+ * kernels reach: from here on 2-D convolutions are the same. */
+static const char *const spatial_entry_ = "conv2d, kernel: 3";
+static const char *const spatial_ = "conv2d, kernel: 3, padding: 1";
+
+/* PREFIXconvSUFFIX and its norm; returns the norm. */
+static gf__node_name write_conv(gf__text *out, const char *prefix, const char *suffix,
+                                const char *type, int filters) {
+  gf__node_name norm = gf__node_name_of("%snorm%s", prefix, suffix);
+  gf__text_add(out, "- {name: %sconv%s, type: %s, filters: %d}\n", prefix, suffix, type, filters);
+  gf__family_write_node(out, norm, "batch_norm", NULL);
+  return norm;
+}
+
+static gf__node_name write_relu(gf__text *out, const char *prefix, const char *suffix) {
+  gf__node_name act = gf__node_name_of("%sact%s", prefix, suffix);
+  gf__family_write_node(out, act, "relu", NULL);
+  return act;
+}
+
+static gf__node_name write_block(gf__text *out, const char *prefix, const char *type, int filters,
+                                 gf__node_name x) {
+  write_conv(out, prefix, "_0", type, filters);
+  write_relu(out, prefix, "_0");
+  gf__node_name y = write_conv(out, prefix, "_1", type, filters);
+  gf__family_write_add(out, gf__node_name_of("%sadd", prefix), y, x);
+  return write_relu(out, prefix, "_1");
+}
+
+static void write(gf__text *out, const void *options, int classes) {
+  const spectral_spatial *o = options;
+  gf__text_add(out, "- {name: volume, type: to_volume}\n");
+  write_conv(out, "spectral_", "", entry_, o->filters);
+  gf__node_name x = write_relu(out, "spectral_", "");
+  for (int i = 0; i < o->spectral_blocks; i++)
+    x = write_block(out, gf__node_name_of("spectral_%d_", i).text, spectral_, o->filters, x);
+  write_conv(out, "bridge_", "", bridge_, o->bridge_filters);
+  write_relu(out, "bridge_", "");
+  write_conv(out, "spatial_", "", spatial_entry_, o->filters);
+  x = write_relu(out, "spatial_", "");
+  for (int i = 0; i < o->spatial_blocks; i++)
+    x = write_block(out, gf__node_name_of("spatial_%d_", i).text, spatial_, o->filters, x);
+  gf__text_add(out, "- {name: pool, type: global_avg_pool}\n");
+  if (o->dropout > 0) gf__text_add(out, "- {name: dropout, type: dropout, p: %.9g}\n", o->dropout);
+  gf__text_add(out, "- {name: logit_linear, type: linear, outputs: %d}\n", classes);
+}
+
+const gf__family gf__family_spectral_spatial = {
+    .name = "spectral_spatial",
+    .help = "hyperspectral cubes, Zhong et al., 2018",
+    .keys = keys,
+    .key_count = sizeof keys / sizeof *keys,
+    .options_size = sizeof(spectral_spatial),
+    .write = write,
+};

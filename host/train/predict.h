@@ -1,0 +1,47 @@
+/* What predictions are made of: image files as the network takes them, the names of its classes,
+ * and the gradient with respect to its input. */
+#ifndef GF_TRAIN_PREDICT_H
+#define GF_TRAIN_PREDICT_H
+
+#include "data/dataset.h"
+#include "model/model.h"
+
+/* predict_input.c: how a data set would have treated an image file. Needs none of its files. */
+typedef struct gf__predict_input {
+  gf__data_settings settings;
+  gf_dataset_info info; /* classes 0: only the data set's folders tell */
+  gf__transform transform;
+  int side; /* of the square that is read; the rest of the image is a black border */
+  uint8_t *rgb;
+} gf__predict_input;
+
+gf_status gf__predict_input_open(gf__predict_input *out, const gf_config *config) GF_MUST_USE;
+void gf__predict_input_free(gf__predict_input *input);
+/* pixels and floats are (height, width, channels); floats are normalised. */
+gf_status gf__predict_input_read(const gf__predict_input *input, const char *path, uint8_t *pixels,
+                                 float *floats) GF_MUST_USE;
+/* By its name: .jpg, .jpeg or .png in any case, and no dot in front. */
+bool gf__predict_is_image(const char *name);
+
+/* predict_classes.c */
+typedef struct gf__class_names {
+  int count;
+  const char **v; /* (count), or NULL where they are not known */
+  gf__text text;  /* that v points into */
+} gf__class_names;
+
+/* From the file, or else from the data set's files where they are there. GF_ERROR_DATA where their
+ * number is not input->info.classes. Where that is 0 the names tell the number, and without any
+ * it is GF_ERROR_CONFIG. Free *out, also after a failure. */
+gf_status gf__class_names_read(gf__class_names *out, const gf__predict_input *input,
+                               const char *file) GF_MUST_USE;
+void gf__class_names_free(gf__class_names *names);
+
+/* saliency.c: opens a network with the weights of trained that can give its input's gradient. */
+gf_status gf__saliency_open(gf_model **out, gf_model *trained, const gf_config *config) GF_MUST_USE;
+/* d logit / d image of one class for each of count images, (count, height, width, channels), in
+ * inference: the running statistics of norms are constants. classes: (count). */
+gf_status gf__saliency_gradient(gf_model *model, const float *images, const int *classes, int count,
+                                float *out) GF_MUST_USE;
+
+#endif

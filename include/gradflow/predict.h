@@ -1,0 +1,68 @@
+/* Predictions: what a run's network takes image files for. */
+#ifndef GRADFLOW_PREDICT_H
+#define GRADFLOW_PREDICT_H
+
+#include <gradflow/device.h>
+#include <gradflow/model.h>
+#include <gradflow/status.h>
+
+/* What is known of one file. All of it is the library's, and valid during the call. */
+typedef struct gf_prediction {
+  const char *path;
+  gf_status status;    /* GF_OK, or why there is no prediction: then only message follows */
+  const char *message; /* what failed, with the path; NULL after GF_OK */
+
+  int count;                   /* of the classes listed */
+  const int *classes;          /* (count), from 0; the most probable first */
+  const double *probabilities; /* (count), in [0, 1]: the softmax over all classes */
+  const char *const *names;    /* (count), or NULL where the names are not known */
+
+  gf_image_shape shape;
+  const unsigned char *pixels; /* (height, width, channels): what the network was shown */
+  /* (height, width): the saliency map of Simonyan, Vedaldi and Zisserman (2014): the largest over
+   * the channels of |d score / d pixel|, where score is the first class's logit and pixels are in
+   * [0, 1]. NULL unless asked for. */
+  const float *saliency;
+} gf_prediction;
+
+/* Each may be NULL. */
+typedef struct gf_predict_events {
+  void *user;
+  /* Each file in the order of the paths, also those that failed. */
+  void (*prediction)(void *user, const gf_prediction *prediction);
+  void (*written)(void *user, const char *path); /* a contact sheet */
+} gf_predict_events;
+
+typedef struct gf_predict_options {
+  int top;             /* classes to list; 0: 5; all where there are fewer */
+  const char *classes; /* a file with a class name a line; NULL: by the data set, where it is */
+  const char *out;     /* a folder for contact sheets, created where it is not; NULL: none */
+  int saliency;        /* maps are wanted */
+  gf_predict_events events;
+} gf_predict_options;
+
+typedef struct gf_predicted {
+  int images; /* that were predicted */
+  int failed; /* files and folders that were told as failures */
+} gf_predicted;
+
+/* Predicts the classes of PNG and JPEG files, and of those in folders (in bytewise order, not
+ * those of folders in them), by a run's best weights, or its last where there are no best. Images
+ * are treated as those of the data set's test split: resized so that their shorter side is that of
+ * its images, cut to the middle, padded and normalised; grey networks see them grey.
+ *
+ * Files are read and predicted in batches of the run's size, so that memory does not grow with
+ * their number. A file that is no image, or that cannot be read, and a folder without images is
+ * told as a failed prediction; the others go on, and the function succeeds. With out, up to 60
+ * images and their classes stand on a sheet OUT/predictions.png, and further ones on
+ * OUT/predictions-2.png, …; sheets that are there are replaced.
+ *
+ * GF_ERROR_FILE and GF_ERROR_CONFIG for a folder that is no run's, or without weights;
+ * GF_ERROR_DATA for weights that do not fit the config's network, with all tensors that are
+ * missing, extra or misshapen, and for a file of class names of another number. options may be
+ * NULL. */
+GF_API gf_status gf_predict(gf_device *device, const char *run_folder, const char *const *paths,
+                            int count, const gf_predict_options *options,
+                            gf_predicted *out) GF_MUST_USE;
+
+#endif

@@ -1,0 +1,234 @@
+/* Weights that are saved here give the same logits in PyTorch, and those that PyTorch has
+ * initialised and saved give PyTorch's here. The networks there (tests/pytorch) are written from
+ * their papers. GRADFLOW_PYTHON names the Python to run instead of python3; where it has no torch
+ * or safetensors, the tests are skipped, and so is torchvision's network where that is absent. */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <gradflow/model.h>
+
+#include "fixture.h"
+
+enum { IMAGES = 4, CLASSES = 10, CHANNELS = 3, LOGITS = IMAGES * CLASSES };
+
+/* Of the difference of two logits: that much, or that share of the largest where it is above 1. */
+static const double TOLERANCE = 1e-4;
+
+static const char *python(void) {
+  const char *path = getenv("GRADFLOW_PYTHON");
+  return path && *path ? path : "python3";
+}
+
+static bool python_has(const char *modules) {
+  char command[512];
+  snprintf(command, sizeof command, "'%s' -c 'import %s' 2>/dev/null", python(), modules);
+  return system(command) == 0;
+}
+
+static bool has_torch;
+
+static int open_all(void **state) {
+  has_torch = python_has("numpy, torch, safetensors.torch");
+  if (!has_torch)
+    print_message(
+        "skipped: %s has no numpy, torch or safetensors; GRADFLOW_PYTHON=PATH names "
+        "another Python\n",
+        python());
+  return fixture_open(state);
+}
+
+typedef struct network {
+  const char *name;  /* in networks.py */
+  const char *model; /* section of the config */
+  gf_image_shape image;
+} network;
+
+/* ---- files ---- */
+
+static void write_floats(const char *name, const float *values, size_t count) {
+  assert_ok(gf__file_write(in_folder(name), values, count * sizeof *values));
+}
+
+static void read_logits(const char *name, float out[LOGITS]) {
+  char *bytes;
+  size_t size;
+  assert_ok(gf__file_read(in_folder(name), &bytes, &size));
+  assert_int_equal(size, LOGITS * sizeof *out);
+  memcpy(out, bytes, size);
+  free(bytes);
+}
+
+/* Images in PyTorch's order: (images, channels, height, width). */
+static void write_images(const float *images, gf_image_shape shape) {
+  size_t pixels = (size_t)shape.height * (size_t)shape.width, count = IMAGES * CHANNELS * pixels;
+  float *planes = malloc(count * sizeof *planes);
+  assert_non_null(planes);
+  for (size_t n = 0; n < IMAGES; n++)
+    for (size_t p = 0; p < pixels; p++)
+      for (size_t c = 0; c < CHANNELS; c++)
+        planes[(n * CHANNELS + c) * pixels + p] = images[(n * pixels + p) * CHANNELS + c];
+  write_floats("images.f32", planes, count);
+  free(planes);
+}
+
+/* ---- here ---- */
+
+static gf_model *open_network(const network *net, unsigned long long seed) {
+  char yaml[256];
+  gf_model *model = NULL;
+  snprintf(yaml, sizeof yaml, "model: {%s, initialisation: he}", net->model);
+  gf_config *config = parse_config(yaml);
+  assert_ok(gf_model_open(&model, fixture_device, config, net->image, CLASSES, IMAGES, seed));
+  gf_config_free(&config);
+  return model;
+}
+
+/* Moves the parameter against its gradient. */
+static void descend(gf_model *model, int index, float rate) {
+  size_t count = gf_model_parameter(model, index).count;
+  float *values = malloc(2 * count * sizeof *values), *gradient = values + count;
+  assert_non_null(values);
+  assert_ok(gf_model_read_parameter(model, index, values));
+  assert_ok(gf_model_read_gradient(model, index, gradient));
+  for (size_t i = 0; i < count; i++) values[i] -= rate * gradient[i];
+  assert_ok(gf_model_write_parameter(model, index, values));
+  free(values);
+}
+
+/* Two steps, so that norms' parameters are not the initial ones, and further passes, which bring
+ * running statistics near those of the images. */
+static void train(gf_model *model, const float *images) {
+  enum { STEPS = 2, PASSES = 20 };
+  static const int labels[IMAGES] = {1, 7, 3, 8};
+  for (int pass = 0; pass < PASSES; pass++) {
+    gf_loss loss;
+    assert_ok(gf_model_forward(model, images, labels, IMAGES, 1, &loss));
+    if (pass >= STEPS) continue;
+    assert_ok(gf_model_backward(model));
+    for (int i = 0; i < gf_model_parameter_count(model); i++)
+      if (gf_model_parameter(model, i).trainable) descend(model, i, 1e-2f);
+  }
+}
+
+static void infer(gf_model *model, const float *images, float out[LOGITS]) {
+  assert_ok(gf_model_forward(model, images, NULL, IMAGES, 0, NULL));
+  assert_ok(gf_model_logits(model, out));
+}
+
+/* ---- there ---- */
+
+static void run_python(const network *net) {
+  char command[1024];
+  snprintf(command, sizeof command, "'%s' -B '%s/tests/pytorch/logits.py' %s %d %d %d %d %d '%s'",
+           python(), SOURCE_FOLDER, net->name, CLASSES, IMAGES, CHANNELS, net->image.height,
+           net->image.width, fixture_folder);
+  if (system(command) != 0) fail_msg("%s failed", command);
+}
+
+/* Of ours and PyTorch's, as shares of the largest of theirs if that is above 1. The images' logits
+ * must differ from each other far more, or they would say nothing of the layers before the last.
+ */
+static void compare(const char *name, const float *ours, const float *theirs) {
+  double scale = 1, off = 0, apart = INFINITY;
+  int nonfinite = 0;
+  for (int i = 0; i < LOGITS; i++) {
+    nonfinite += !isfinite(ours[i]) + !isfinite(theirs[i]);
+    scale = fmax(scale, fabs((double)theirs[i]));
+    off = fmax(off, fabs((double)ours[i] - (double)theirs[i]));
+  }
+  for (int n = 1; n < IMAGES; n++) {
+    double between = 0;
+    for (int k = 0; k < CLASSES; k++)
+      between = fmax(between, fabs((double)theirs[n * CLASSES + k] - (double)theirs[k]));
+    apart = fmin(apart, between);
+  }
+  print_message("%s: logits differ by %.2g, images by %.3g, of %.3g\n", name, off, apart, scale);
+  assert_int_equal(nonfinite, 0);
+  if (!(off <= TOLERANCE * scale)) fail_msg("%s: logits differ by %g, of %g", name, off, scale);
+  if (!(apart >= 100 * TOLERANCE * scale))
+    fail_msg("%s: images' logits differ by %g only, of %g", name, apart, scale);
+}
+
+static void check(const network *net) {
+  float ours[LOGITS], theirs[LOGITS];
+  gf_image_shape shape = net->image;
+  size_t count = (size_t)IMAGES * (size_t)shape.height * (size_t)shape.width * CHANNELS;
+  float *images = malloc(count * sizeof *images);
+  uint32_t random = 11;
+  assert_non_null(images);
+  for (size_t i = 0; i < count; i++) /* of four contrasts, which depth does not wash out */
+    images[i] = (float)(i / (count / IMAGES) + 1) * next_float(&random);
+  write_images(images, shape);
+
+  gf_model *model = open_network(net, 1);
+  train(model, images);
+  assert_ok(gf_model_save(model, in_folder("ours.safetensors")));
+  infer(model, images, ours);
+  gf_model_free(&model);
+  run_python(net);
+  read_logits("ours.f32", theirs);
+  compare("saved here", ours, theirs);
+
+  model = open_network(net, 2);
+  assert_ok(gf_model_load(model, in_folder("theirs.safetensors")));
+  infer(model, images, ours);
+  gf_model_free(&model);
+  read_logits("theirs.f32", theirs);
+  compare("saved by PyTorch", ours, theirs);
+  free(images);
+}
+
+static void plain37_agrees(void **state) {
+  (void)state;
+  if (!has_torch) skip();
+  check(&(network){"plain37", "family: vgg_stages", {32, 32, CHANNELS}});
+}
+
+static void residual37_batch_norm_agrees(void **state) {
+  (void)state;
+  if (!has_torch) skip();
+  check(&(network){"residual37_batch_norm",
+                   "family: vgg_stages, shortcut: identity, norm: every",
+                   {32, 32, CHANNELS}});
+}
+
+static void resnet20_agrees(void **state) {
+  (void)state;
+  if (!has_torch) skip();
+  check(&(network){"resnet20", "family: resnet_cifar, depth: 20", {32, 32, CHANNELS}});
+}
+
+/* Smaller images than ImageNet's; 48 pixels become an odd number on the way. */
+static void resnet18_agrees(void **state) {
+  (void)state;
+  if (!has_torch) skip();
+  check(&(network){"resnet18", "family: resnet_imagenet, depth: 18", {64, 48, CHANNELS}});
+}
+
+static void torchvisions_resnet18_agrees(void **state) {
+  (void)state;
+  if (!has_torch || !python_has("torchvision")) {
+    print_message("skipped: %s has no torchvision\n", python());
+    skip();
+  }
+  check(
+      &(network){"torchvision_resnet18", "family: resnet_imagenet, depth: 18", {64, 48, CHANNELS}});
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(plain37_agrees),
+      cmocka_unit_test(residual37_batch_norm_agrees),
+      cmocka_unit_test(resnet20_agrees),
+      cmocka_unit_test(resnet18_agrees),
+      cmocka_unit_test(torchvisions_resnet18_agrees),
+  };
+  return cmocka_run_group_tests_name("pytorch", tests, open_all, fixture_close);
+}
