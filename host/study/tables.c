@@ -100,7 +100,11 @@ static void add_difference(gf__table *table, const gf__column_info *column, doub
   if (isnan(difference))
     gf__table_add(table, "-");
   else /* what is rounded to 0 has no sign */
-    gf__table_add(table, "%s%s", atof(size.text) == 0 ? "" : difference < 0 ? "-" : "+", size.text);
+    gf__table_add(table, "%s%s",
+                  strtod(size.text, NULL) == 0 ? ""
+                  : difference < 0             ? "-"
+                                               : "+",
+                  size.text);
 }
 
 static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes outcomes,
