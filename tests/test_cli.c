@@ -637,7 +637,8 @@ static void stop_run(int number, int code) {
   assert_fails(RUN("train", "--resume", "runs/stopped/", "--quiet", "--set", "train.epochs=1"), 2,
                "gradflow: the config is not that of the run in runs/stopped:\n"
                "  train.epochs: 1, was 100000\n"
-               "To go on with it all the same, add --force\n");
+               "To go on with it all the same, train --resume with --force; else choose another "
+               "folder, --out\n");
   result r =
       RUN("train", "--resume", "runs/stopped", "--quiet", "--force", "--set", "train.epochs=1");
   if (r.code != 0) fail_msg("%s", r.err);

@@ -250,6 +250,23 @@ static void logs_that_were_changed_are_found(void **state) {
 
 /* ---- changes ---- */
 
+/* Where the images lie, and how algorithms are found, is not what is computed. */
+static void another_path_to_the_images_goes_on(void **state) {
+  (void)state;
+  char assignment[256];
+  stop_in_second("elsewhere");
+  assert_int_equal(symlink(fixture_folder, in_folder("images")), 0);
+  snprintf(assignment, sizeof assignment, "data.path=%s", in_folder("images"));
+  gf_config *config = stateful("");
+  assert_ok(gf_config_set(config, assignment));
+  assert_ok(gf_config_set(config, "model.tune=off"));
+  char path[256];
+  snprintf(path, sizeof path, "%s", in_folder("elsewhere"));
+  assert_ok(gf_train(fixture_device, config, &(gf_train_options){.out = path, .resume = 1}));
+  gf_config_free(&config);
+  assert_true(is_same("elsewhere", "whole", "last.safetensors"));
+}
+
 static void another_config_is_refused(void **state) {
   (void)state;
   char message[512];
@@ -257,7 +274,8 @@ static void another_config_is_refused(void **state) {
   snprintf(message, sizeof message,
            "the config is not that of the run in %s:\n"
            "  optimizer.learning_rate: 0.5, was 0.001\n"
-           "To go on with it all the same, add --force",
+           "To go on with it all the same, train --resume with --force; else choose another "
+           "folder, --out",
            in_folder("changed"));
   assert_fails(GF_ERROR_CONFIG, message,
                run_part("optimizer: {learning_rate: 0.5}\n", "changed", (part){.resume = 1}));
@@ -416,6 +434,7 @@ int main(void) {
       cmocka_unit_test(the_checkpoint_before_a_damaged_one_is_taken),
       cmocka_unit_test(without_a_whole_checkpoint_nothing_is_touched),
       cmocka_unit_test(logs_that_were_changed_are_found),
+      cmocka_unit_test(another_path_to_the_images_goes_on),
       cmocka_unit_test(another_config_is_refused),
       cmocka_unit_test(a_finished_run_is_left_as_it_is),
       cmocka_unit_test(how_far_a_run_is_can_be_asked),

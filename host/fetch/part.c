@@ -24,7 +24,7 @@ static void read_tag(gf__part *part) {
   char *text = NULL;
   size_t size = 0;
   if (!gf__path_exists(part->tag_path)) return;
-  if (gf__file_read(part->tag_path, &text, &size) == GF_OK && size < sizeof part->tag)
+  if (gf__file_read_within(part->tag_path, sizeof part->tag - 1, &text, &size) == GF_OK)
     memcpy(part->tag, text, size + 1);
   part->tag[strcspn(part->tag, "\r\n")] = 0;
   free(text);

@@ -5,9 +5,6 @@
 
 #include "base/file.h"
 
-/* Bytes: what the numbers of it take is about as much again. */
-static const size_t LARGEST = (size_t)2 << 30;
-
 typedef struct reader {
   const char *path;
   size_t line; /* from 1 */
@@ -117,7 +114,7 @@ gf_status gf__csv_read(gf__csv *out, const char *path, const gf__csv_column *col
     return gf__fail(GF_ERROR_ARGUMENT, "%d columns were asked of %s: must be 1 to %d", count, path,
                     GF__CSV_MOST_COLUMNS);
   size_t size;
-  GF_TRY(gf__file_read_within(path, LARGEST, &out->content, &size));
+  GF_TRY(gf__file_read_within(path, GF__CSV_LARGEST, &out->content, &size));
   while (size && out->content[size - 1] != '\n') size--;
   reader r = {.path = path, .next = out->content, .end = out->content + size};
   gf_status status = read_rows(out, &r, columns, count);

@@ -9,6 +9,8 @@
 #include "base/error.h"
 
 enum { GF__CSV_MOST_COLUMNS = 64 };
+/* Bytes of a file; its numbers take about as much again. */
+static const size_t GF__CSV_LARGEST = (size_t)2 << 30;
 
 /* A column to read; the file may have others, in any order. */
 typedef struct gf__csv_column {

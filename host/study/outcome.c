@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "report/runs.h"
 
@@ -50,14 +51,10 @@ static gf_status load_gradients(gf__outcome *out, const char *folder) {
 /* ---- test.json ---- */
 
 static gf_status load_test(gf__outcome *out, const char *folder) {
-  char path[GF__STUDY_PATH], *text;
-  size_t size;
+  char path[GF__STUDY_PATH];
   GF_TRY(gf__path_join(path, sizeof path, folder, "test.json"));
   if (!gf__path_exists(path)) return GF_OK;
-  GF_TRY(gf__file_read(path, &text, &size));
-  json_error_t error;
-  json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  free(text);
+  json_t *json = gf__json_read(path);
   json_t *loss = json_object_get(json, "loss"), *accuracy = json_object_get(json, "accuracy"),
          *classes = json_object_get(json, "classes");
   bool good = json_is_number(accuracy) && json_is_integer(classes);

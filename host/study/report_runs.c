@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "report/html.h"
 #include "study/report.h"
@@ -51,7 +52,7 @@ static void add_environment(gf__table *table, const json_t *environment) {
 static json_t *load_environment(const char *folder) {
   char path[GF__STUDY_PATH];
   if (gf__path_join(path, sizeof path, folder, "environment.json") != GF_OK) return NULL;
-  return json_load_file(path, 0, NULL);
+  return gf__json_read(path);
 }
 
 /* ---- config.yaml ---- */

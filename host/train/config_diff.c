@@ -1,5 +1,6 @@
 #include "train/config_diff.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,11 +12,20 @@ static const char *text_of(const gf__value *value) {
 
 static void compare(const char *path, const gf__value *now, const gf__value *before, gf__text *out);
 
+/* How a run is computed, and where its images lie: not what it computes. */
+static const char *const free_keys_[] = {"model.tune", "data.path"};
+
+static bool is_free(const char *path) {
+  for (size_t i = 0; i < sizeof free_keys_ / sizeof *free_keys_; i++)
+    if (!strcmp(path, free_keys_[i])) return true;
+  return false;
+}
+
 static void compare_item(const char *path, const char *key, const gf__value *now,
                          const gf__value *before, gf__text *out) {
   char below[512];
   snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", key);
-  if (strcmp(below, "model.tune") != 0) compare(below, now, before, out);
+  if (!is_free(below)) compare(below, now, before, out);
 }
 
 static void compare_items(const char *path, const gf__value *now, const gf__value *before,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/csv.h"
 
 static gf_status begin_at(gf__csv_log *log, const char *bytes, size_t size) {
   GF_TRY(gf__file_write(log->path, bytes, size));
@@ -38,7 +39,7 @@ gf_status gf__csv_log_resume(gf__csv_log *log, const char *folder, const char *n
   size_t size;
   *log = (gf__csv_log){0};
   GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
-  GF_TRY(gf__file_read(log->path, &bytes, &size));
+  GF_TRY(gf__file_read_within(log->path, GF__CSV_LARGEST, &bytes, &size));
   gf_status status = cut(log, bytes, size, mark);
   free(bytes);
   return status;

@@ -136,7 +136,7 @@ static gf_status check_config(const gf__training *r, const gf__text *config) {
   if (status == GF_OK && differences.size)
     status = gf__fail(GF_ERROR_CONFIG,
                       "the config is not that of the run in %s:%s\nTo go on with it all the same, "
-                      "add --force",
+                      "train --resume with --force; else choose another folder, --out",
                       r->options.out, differences.data);
   gf__text_free(&differences);
   gf_config_free(&before);
