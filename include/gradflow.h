@@ -8,6 +8,7 @@
 #ifndef GRADFLOW_H
 #define GRADFLOW_H
 
+#include <gradflow/cluster.h>
 #include <gradflow/config.h>
 #include <gradflow/data.h>
 #include <gradflow/device.h>

@@ -54,12 +54,12 @@ static void assert_message(const char *format, ...) {
 
 static void test_status_names(void **state) {
   (void)state;
-  for (int i = GF_OK; i <= GF_ERROR_INTERRUPTED; i++) {
+  for (int i = GF_OK; i <= GF_ERROR_RANK; i++) {
     assert_string_not_equal(gf_status_name((gf_status)i), "unknown");
     for (int j = GF_OK; j < i; j++)
       assert_string_not_equal(gf_status_name((gf_status)i), gf_status_name((gf_status)j));
   }
-  assert_string_equal(gf_status_name((gf_status)(GF_ERROR_INTERRUPTED + 1)), "unknown");
+  assert_string_equal(gf_status_name((gf_status)(GF_ERROR_RANK + 1)), "unknown");
   assert_string_equal(gf_status_name((gf_status)-1), "unknown");
 }
 

@@ -24,21 +24,23 @@
  * A public header counts for the folder that implements it. */
 typedef struct direction {
   const char *folder;
-  const char *allowed[24];
+  const char *allowed[26];
 } direction;
 
 #define BASE "base/", "gradflow/status.h", "gradflow/config.h"
 #define DEVICE BASE, "device/", "gradflow/device.h"
+#define CLUSTER "cluster/", "gradflow/cluster.h"
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define TRAIN                                                                  \
-  MODEL, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/", \
+#define TRAIN                                                                           \
+  MODEL, CLUSTER, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/", \
       "gradflow/diagnosis.h", "gradflow/predict.h", "gradflow/train.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},
     {"host/device/", {DEVICE, "version.h"}}, /* by the build */
+    {"host/cluster/", {DEVICE, CLUSTER}},
     {"host/ops/", {OPS}},
     {"host/layers/", {LAYERS}},
     {"host/model/", {MODEL}},
@@ -72,6 +74,7 @@ static const library libraries[] = {
     {"zlib.h", {"host/data/"}},
     {"Random123/", {"host/base/random.c"}},
     {"popt.h", {"host/cli/"}},
+    {"mpi.h", {"host/cluster/mpi.c", "host/cluster/beats.c"}},
     {"", {"host/base/os.c"}},
 };
 

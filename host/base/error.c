@@ -20,6 +20,7 @@ static const char *const names_[] = {
     [GF_ERROR_MEMORY] = "memory",
     [GF_ERROR_NONFINITE] = "nonfinite",
     [GF_ERROR_INTERRUPTED] = "interrupted",
+    [GF_ERROR_RANK] = "rank",
 };
 
 const char *gf_status_name(gf_status status) {

@@ -81,12 +81,26 @@ void gf__lock_free(gf__lock **lock) {
 void gf__lock_take(gf__lock *lock) { pthread_mutex_lock(&lock->mutex); }
 void gf__lock_release(gf__lock *lock) { pthread_mutex_unlock(&lock->mutex); }
 void gf__lock_wait(gf__lock *lock) { pthread_cond_wait(&lock->changed, &lock->mutex); }
+
+void gf__lock_wait_for(gf__lock *lock, double seconds) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until); /* the condition's clock */
+  long nanoseconds = until.tv_nsec + (long)(1e9 * seconds);
+  until.tv_sec += nanoseconds / 1000000000;
+  until.tv_nsec = nanoseconds % 1000000000;
+  pthread_cond_timedwait(&lock->changed, &lock->mutex, &until);
+}
+
 void gf__lock_wake_all(gf__lock *lock) { pthread_cond_broadcast(&lock->changed); }
 
 double gf__seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void gf__sleep(double seconds) {
+  nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * seconds)}, NULL);
 }
 
 void gf__utc_now(char out[21]) {
@@ -262,6 +276,11 @@ void gf__names_free(gf__names *names) {
 }
 
 int gf__process_id(void) { return (int)getpid(); }
+
+void gf__host_name(char *out, size_t size) {
+  if (gethostname(out, size) != 0) snprintf(out, size, "localhost");
+  out[size - 1] = 0;
+}
 
 struct gf__file_lock {
   int fd;

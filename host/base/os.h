@@ -19,10 +19,12 @@ gf_status gf__lock_new(gf__lock **out) GF_MUST_USE;
 void gf__lock_free(gf__lock **lock);
 void gf__lock_take(gf__lock *lock);
 void gf__lock_release(gf__lock *lock);
-void gf__lock_wait(gf__lock *lock); /* holding the lock: until someone wakes */
+void gf__lock_wait(gf__lock *lock);                     /* holding the lock: until someone wakes */
+void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, at most so long */
 void gf__lock_wake_all(gf__lock *lock);
 
 double gf__seconds(void);       /* monotonic */
+void gf__sleep(double seconds); /* less than 1 */
 void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
 int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
 size_t gf__peak_memory(void);   /* bytes resident at the most so far; 0 if unknown */
@@ -39,6 +41,7 @@ gf_status gf__remove_folder(const char *path) GF_MUST_USE; /* with all files and
 gf_status gf__rename(const char *from, const char *to) GF_MUST_USE; /* replaces; syncs the folder */
 gf_status gf__sync_file(FILE *file, const char *path) GF_MUST_USE;
 int gf__process_id(void);
+void gf__host_name(char *out, size_t size); /* "localhost" if unknown */
 /* The names in a folder without "." and "..", sorted bytewise. Free *out with gf__names_free. */
 typedef struct gf__names {
   char **v;

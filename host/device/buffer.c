@@ -76,6 +76,39 @@ gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void 
                              : gf__fail_cl(device, error, "cannot download %zu bytes", bytes);
 }
 
+struct gf__reading {
+  gf_device *device;
+  cl_event done;
+};
+
+gf_status gf__reading_start(gf__reading **out, gf__buffer *buffer, size_t offset, size_t bytes,
+                            void *to) {
+  gf_device *device = buffer->device;
+  gf__reading *reading = malloc(sizeof *reading);
+  *out = NULL;
+  if (!reading) return gf__fail_host_memory(sizeof *reading);
+  reading->device = device;
+  cl_int error = clEnqueueReadBuffer(device->queue, buffer->memory, CL_FALSE, offset, bytes, to, 0,
+                                     NULL, &reading->done);
+  if (error != CL_SUCCESS) {
+    free(reading);
+    return gf__fail_cl(device, error, "cannot download %zu bytes", bytes);
+  }
+  clFlush(device->queue);
+  *out = reading;
+  return GF_OK;
+}
+
+gf_status gf__reading_wait(gf__reading **reading) {
+  if (!*reading) return GF_OK;
+  gf_device *device = (*reading)->device;
+  cl_int error = clWaitForEvents(1, &(*reading)->done);
+  clReleaseEvent((*reading)->done);
+  free(*reading);
+  *reading = NULL;
+  return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "a download failed");
+}
+
 gf_status gf__buffer_copy(gf__buffer *from, gf__buffer *to, size_t bytes) {
   gf_device *device = from->device;
   cl_int error = clEnqueueCopyBuffer(device->queue, from->memory, to->memory, 0, 0, bytes, 0, NULL,

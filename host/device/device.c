@@ -33,6 +33,7 @@ typedef struct choice {
   cl_device_id id;
   gf_device_info info;
   int matches, seen;
+  int of_kind, nth;      /* devices of the kind that was chosen, and how many to pass over */
   gf__text matched, all; /* a line a device */
 } choice;
 
@@ -114,17 +115,73 @@ gf_status gf__queue_open(gf_device *device, bool profiling) {
   return GF_OK;
 }
 
-gf_status gf_device_open(gf_device **out, const char *selector) {
+/* The first of the best is what c has; another one is looked for where a kind was asked for. */
+static bool consider_nth(void *user, cl_device_id id, const gf_device_info *info) {
+  choice *c = user;
+  if (info->type != c->info.type) return true;
+  if (c->nth-- > 0) return true;
+  c->id = id;
+  c->info = *info;
+  return false;
+}
+
+static bool count_kind(void *user, cl_device_id id, const gf_device_info *info) {
+  (void)id;
+  choice *c = user;
+  c->of_kind += info->type == c->info.type;
+  return true;
+}
+
+static gf_status choose_nth(choice *c, const char *selector, int nth) {
+  int platforms;
+  GF_TRY(choose(c, selector));
+  if (c->selector && !c->type) return GF_OK;
+  GF_TRY(gf__devices_visit(count_kind, c, &platforms));
+  c->nth = nth % c->of_kind;
+  return gf__devices_visit(consider_nth, c, &platforms);
+}
+
+static gf_status choose_and_free(choice *c, const char *selector, int nth) {
+  gf_status status = choose_nth(c, selector, nth);
+  gf__text_free(&c->all);
+  gf__text_free(&c->matched);
+  return status;
+}
+
+gf_status gf__device_find(const char *selector, int nth, gf_device_info *out) {
+  choice c = {0};
+  GF_TRY(choose_and_free(&c, selector, nth));
+  *out = c.info;
+  return GF_OK;
+}
+
+/* Makes one of so many parts of the device, if it can be divided. */
+static void take_part(gf_device *device, int part, int parts) {
+  enum { MOST = 1024 };
+  cl_device_id ids[MOST];
+  cl_uint count = 0, units = (cl_uint)device->info.compute_units;
+  cl_uint each = units / (cl_uint)parts ? units / (cl_uint)parts : 1;
+  const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, each, 0};
+  if (device->info.type != GF_DEVICE_CPU || units < 2 || units / each > MOST) return;
+  if (clCreateSubDevices(device->id, equally, MOST, ids, &count) != CL_SUCCESS || count == 0)
+    return;
+  for (cl_uint i = 0; i < count; i++)
+    if (i != (cl_uint)part % count) clReleaseDevice(ids[i]);
+  device->id = ids[(cl_uint)part % count];
+  device->is_part = true;
+  device->info.compute_units = (int)each;
+}
+
+gf_status gf__device_open_part(gf_device **out, const char *selector, int part, int parts) {
   *out = NULL;
   choice c = {0};
-  gf_status status = choose(&c, selector);
-  gf__text_free(&c.all);
-  gf__text_free(&c.matched);
-  if (status != GF_OK) return status;
+  GF_TRY(choose_and_free(&c, selector, 0));
   gf_device *device = calloc(1, sizeof *device);
   if (!device) return gf__fail_host_memory(sizeof *device);
   device->info = c.info;
   device->id = c.id;
+  if (parts > 1) take_part(device, part, parts);
+  gf_status status = GF_OK;
   cl_int error;
   device->context = clCreateContext(NULL, 1, &device->id, NULL, NULL, &error);
   if (error != CL_SUCCESS) {
@@ -136,6 +193,10 @@ gf_status gf_device_open(gf_device **out, const char *selector) {
   if (status != GF_OK) gf_device_free(&device);
   *out = device;
   return status;
+}
+
+gf_status gf_device_open(gf_device **out, const char *selector) {
+  return gf__device_open_part(out, selector, 0, 1);
 }
 
 void gf_device_free(gf_device **device_pointer) {
@@ -159,6 +220,7 @@ void gf_device_free(gf_device **device_pointer) {
   }
   if (device->queue) clReleaseCommandQueue(device->queue);
   if (device->context) clReleaseContext(device->context);
+  if (device->is_part) clReleaseDevice(device->id);
   free(device);
   *device_pointer = NULL;
 }

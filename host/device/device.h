@@ -13,6 +13,13 @@
 typedef struct gf__buffer gf__buffer;
 typedef struct gf__kernel gf__kernel;
 
+/* What gf_device_open would open; of several of one kind, number nth modulo their count. */
+gf_status gf__device_find(const char *selector, int nth, gf_device_info *out) GF_MUST_USE;
+/* Opens one of so many equal parts of a device: of a CPU that can be divided, cores of its own;
+ * otherwise the whole, as is the only part of one. */
+gf_status gf__device_open_part(gf_device **out, const char *selector, int part,
+                               int parts) GF_MUST_USE;
+
 /* Device memory of bytes > 0; what names it in messages. */
 gf_status gf__buffer_new(gf__buffer **out, gf_device *device, size_t bytes,
                          const char *what) GF_MUST_USE;
@@ -27,6 +34,11 @@ size_t gf__buffer_size(const gf__buffer *buffer); /* bytes */
 gf_status gf__buffer_write(gf__buffer *buffer, size_t offset, size_t bytes,
                            const void *from) GF_MUST_USE;
 gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void *to) GF_MUST_USE;
+/* A read that does not wait, begun at once; to is the device's until gf__reading_wait. */
+typedef struct gf__reading gf__reading;
+gf_status gf__reading_start(gf__reading **out, gf__buffer *buffer, size_t offset, size_t bytes,
+                            void *to) GF_MUST_USE;
+gf_status gf__reading_wait(gf__reading **reading) GF_MUST_USE; /* frees, clears; NULL is fine */
 gf_status gf__buffer_copy(gf__buffer *from, gf__buffer *to, size_t bytes) GF_MUST_USE;
 gf_status gf__buffer_zero(gf__buffer *buffer) GF_MUST_USE;
 

@@ -55,6 +55,7 @@ typedef struct gf__profile {
 struct gf_device {
   gf_device_info info;
   cl_device_id id;
+  bool is_part; /* id is a sub-device, which is ours to release */
   cl_context context;
   cl_command_queue queue;
   gf__program *programs;

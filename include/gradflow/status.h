@@ -26,7 +26,8 @@ typedef enum gf_status {
   GF_ERROR_BUILD,      /* a kernel does not compile; the message has the build log */
   GF_ERROR_MEMORY,     /* host or device memory */
   GF_ERROR_NONFINITE,  /* training produced an infinity or a NaN */
-  GF_ERROR_INTERRUPTED /* the caller asked to stop; everything was saved */
+  GF_ERROR_INTERRUPTED, /* the caller asked to stop; everything was saved */
+  GF_ERROR_RANK         /* a rank of a cluster is gone, or does what the others do not */
 } gf_status;
 
 /* A short name such as "config"; never NULL. */

@@ -1,0 +1,65 @@
+/* Which device a rank takes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cluster/cluster.h"
+#include "device/device.h"
+
+/* A device of a machine; where a rank is on none, platform is -1. */
+typedef struct claim {
+  char host[128];
+  int platform, index;
+} claim;
+
+/* Item number of a list with commas. */
+static void add_item(gf__text *out, const char *list, int number) {
+  int count = 1;
+  for (const char *c = list; *c; c++) count += *c == ',';
+  for (number %= count; number > 0; number--) list = strchr(list, ',') + 1;
+  gf__text_add(out, "%.*s", (int)strcspn(list, ","), list);
+}
+
+/* Which of the ranks that claim the same device this one is, and how many there are. */
+static void find_part(const claim *all, int rank, int ranks, int *part, int *parts) {
+  *part = *parts = 0;
+  for (int r = 0; r < ranks; r++) {
+    bool same = !strcmp(all[r].host, all[rank].host) && all[r].platform == all[rank].platform &&
+                all[r].index == all[rank].index;
+    *part += same && r < rank;
+    *parts += same;
+  }
+}
+
+static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_device_info *info) {
+  gf_rank self = gf_cluster_describe(cluster);
+  claim mine = {.platform = info->platform, .index = info->index};
+  claim *all = calloc((size_t)self.ranks, sizeof *all);
+  int part, parts;
+  char selector[32];
+  if (!all) return gf__fail_host_memory((size_t)self.ranks * sizeof *all);
+  snprintf(mine.host, sizeof mine.host, "%s", self.host);
+  gf_status status = gf__cluster_gather(cluster, &mine, sizeof mine, all);
+  if (status == GF_OK) {
+    find_part(all, self.rank, self.ranks, &part, &parts);
+    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->index);
+    status = gf__device_open_part(out, selector, part, parts);
+  }
+  free(all);
+  return status;
+}
+
+gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const char *selector) {
+  gf_rank self = gf_cluster_describe(cluster);
+  gf_device_info info;
+  gf__text item = {0};
+  *out = NULL;
+  if (!cluster && !(selector && strchr(selector, ','))) return gf_device_open(out, selector);
+  if (selector) add_item(&item, selector, self.rank);
+  gf_status status = gf__text_status(&item);
+  if (status == GF_OK) status = gf__device_find(item.data, self.local_rank, &info);
+  gf__text_free(&item);
+  GF_TRY(gf__cluster_agree(cluster, status));
+  return gf__cluster_agree(cluster, open_claimed(out, cluster, &info));
+}
