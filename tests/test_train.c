@@ -332,7 +332,7 @@ static void a_wrong_config_replaces_nothing(void **state) {
   config = config_of(family_, "trian: {epochs: 3}\n");
   assert_fails(GF_ERROR_CONFIG,
                "net:4:1: unknown key 'trian'; did you mean 'train'? known keys: data, model, "
-               "train, optimizer, schedule",
+               "train, optimizer, schedule, logging",
                train(config, "never", NULL));
   assert_false(gf__path_exists(in_folder("never")));
 }
@@ -351,8 +351,9 @@ typedef struct witness {
   int stops_at, asked;                   /* the question that is answered with yes; 0: none */
   int prepared, trained, validated, bad; /* ends of phases; reports that make no sense */
   gf_epoch epochs[2];
-  int epoch_count;
-  gf__text written; /* the pictures' names, a line each */
+  int epoch_count, step_count;
+  double step_losses; /* of the epoch */
+  gf__text written;   /* the pictures' names, a line each */
 } witness;
 
 static int stop(void *user) {
@@ -379,7 +380,19 @@ static void see_progress(void *user, const gf_progress *p) {
 static void see_epoch(void *user, const gf_epoch *e) {
   witness *w = user;
   if (w->epoch_count < 2) w->epochs[w->epoch_count] = *e;
+  if (w->step_count) w->bad += !(fabs(w->step_losses / BATCHES - e->train_loss) <= 1e-12);
+  w->step_losses = 0;
   w->epoch_count++;
+}
+
+/* In order, and before the end of their epoch. */
+static void see_step(void *user, const gf_step *s) {
+  witness *w = user;
+  w->step_count++;
+  w->bad += s->step != w->step_count || s->epoch != (w->step_count - 1) / BATCHES + 1;
+  w->bad += s->epoch != w->epoch_count + 1 || !(s->accuracy >= 0 && s->accuracy <= 1);
+  w->bad += !(s->learning_rate > 0 && s->learning_rate <= 1e-3);
+  w->step_losses += s->loss;
 }
 
 static void see_written(void *user, const char *path) {
@@ -394,7 +407,8 @@ static void events_tell_what_the_files_say(void **state) {
                             .progress = see_progress,
                             .epoch = see_epoch,
                             .stop = stop,
-                            .written = see_written};
+                            .written = see_written,
+                            .step = see_step};
   assert_ok(train(config_of(family_, ""), "events", &events));
   assert_int_equal(w.asked, 2 * (BATCHES + 1)); /* one batch validates */
   assert_int_equal(w.prepared, 1);
@@ -402,6 +416,7 @@ static void events_tell_what_the_files_say(void **state) {
   assert_int_equal(w.validated, 2);
   assert_int_equal(w.bad, 0);
   assert_int_equal(w.epoch_count, 2);
+  assert_int_equal(w.step_count, 2 * BATCHES);
   assert_string_equal(w.written.data,
                       "loss.png\naccuracy.png\ngradient_flow.png\n"
                       "gradient_flow_linear.png\nupdate_ratio.png\ngradient_heat_map.png\n"

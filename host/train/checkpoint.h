@@ -19,7 +19,7 @@ typedef struct gf__position {
   gf__results trained; /* the sums over those batches */
   double seconds;      /* spent on this epoch */
   double best_accuracy;
-  gf__csv_mark marks[GF__LOGS];
+  gf__record_mark marks[GF__LOGS];
 } gf__position;
 
 /* Writes into the slot of the folder: the file appears whole or not at all. */

@@ -12,8 +12,9 @@ static const char *text_of(const gf__value *value) {
 
 static void compare(const char *path, const gf__value *now, const gf__value *before, gf__text *out);
 
-/* How a run is computed, and where its images lie: not what it computes. */
-static const char *const free_keys_[] = {"model.tune", "data.path"};
+/* How a run is computed, where its images lie, and what is recorded besides: not what it computes.
+ */
+static const char *const free_keys_[] = {"model.tune", "data.path", "logging"};
 
 static bool is_free(const char *path) {
   for (size_t i = 0; i < sizeof free_keys_ / sizeof *free_keys_; i++)

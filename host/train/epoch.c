@@ -17,7 +17,7 @@ gf_status gf__training_save(gf__training *r, const char *name) {
 gf_status gf__training_checkpoint(gf__training *r) {
   int kept = r->options.keep_checkpoints ? r->options.keep_checkpoints : 2;
   GF_TRY(gf__run_folder_flush(&r->folder));
-  for (int i = 0; i < GF__LOGS; i++) r->position.marks[i] = gf__csv_log_mark(&r->folder.logs[i]);
+  for (int i = 0; i < GF__LOGS; i++) r->position.marks[i] = gf__record_log_mark(&r->folder.logs[i]);
   r->position.seconds = gf__seconds() - r->epoch_begun;
   GF_TRY(gf__checkpoint_write(r->folder.path, r->slot % kept, r->trainer, &r->position));
   r->slot = (r->slot + 1) % kept;
@@ -44,7 +44,7 @@ static const char *first_nonfinite(gf_model *model) {
   return found;
 }
 
-static gf_status check_finite(gf__training *r, const gf__results *results, double rate) {
+static gf_status check_finite(gf__training *r, const gf__results *results) {
   if (results->first_nonfinite < 0) return GF_OK;
   const char *where = first_nonfinite(r->model);
   int epoch = r->position.epoch;
@@ -52,7 +52,7 @@ static gf_status check_finite(gf__training *r, const gf__results *results, doubl
                   "the loss is not finite in epoch %d at step %d of it (learning rate %g); the "
                   "first gradient from the input that is not finite now: %s. %s%s%s. Try a lower "
                   "optimizer.learning_rate",
-                  epoch, results->first_nonfinite + 1, rate, where ? where : "none",
+                  epoch, results->first_nonfinite + 1, r->rate, where ? where : "none",
                   epoch > 1 ? "The weights of the epoch before are in " : "No epoch was finished",
                   epoch > 1 ? r->folder.path : "", epoch > 1 ? "/last.safetensors" : "");
 }
@@ -61,9 +61,9 @@ static bool wants_stop(const gf__training *r) {
   return r->options.events.stop && r->options.events.stop(r->options.events.user);
 }
 
-static gf_status fail_interrupted(gf__training *r, double rate) {
+static gf_status fail_interrupted(gf__training *r) {
   GF_TRY(gf__results_read(&r->position.trained));
-  GF_TRY(check_finite(r, &r->position.trained, rate));
+  GF_TRY(check_finite(r, &r->position.trained));
   GF_TRY(gf__training_save(r, "last.safetensors"));
   GF_TRY(gf__training_checkpoint(r));
   return gf__fail(GF_ERROR_INTERRUPTED,
@@ -92,7 +92,8 @@ static gf_status report(gf__training *r, gf__results *results, const char *phase
                         int batches, double share) {
   double now = gf__seconds();
   const gf_train_events *events = &r->options.events;
-  if (!events->progress || (now - r->reported < report_seconds && batch != batches)) return GF_OK;
+  bool is_heard = events->progress || events->step;
+  if (!is_heard || (now - r->reported < report_seconds && batch != batches)) return GF_OK;
   GF_TRY(gf__results_read(results));
   r->reported = now = gf__seconds();
   double done = share - r->done_before;
@@ -106,11 +107,24 @@ static gf_status report(gf__training *r, gf__results *results, const char *phase
       .accuracy = results->steps ? results->batch_accuracies / results->steps : NAN,
       .images_per_second = (double)results->images / (now - results->started),
       .seconds_left = done > 0 ? (now - r->started) * (1 - share) / done : NAN};
-  events->progress(events->user, &progress);
+  if (events->progress) events->progress(events->user, &progress);
   return GF_OK;
 }
 
 /* ---- training ---- */
+
+/* later: steps that were made since. */
+static void add_step(void *training, int later, double loss, double accuracy) {
+  gf__training *r = training;
+  const gf_train_events *events = &r->options.events;
+  gf_step step = {.epoch = r->position.epoch,
+                  .step = r->position.steps - later,
+                  .loss = loss,
+                  .accuracy = accuracy,
+                  .learning_rate = r->rate};
+  gf__run_events_add_step(&r->folder, &step);
+  if (events->step) events->step(events->user, &step);
+}
 
 /* Statistics of this step that belong into the records, or that someone watches. */
 static bool is_recorded(const gf__training *r, int batches) {
@@ -130,6 +144,8 @@ static gf_status record(gf__training *r, bool recorded) {
   if (events->gradients) events->gradients(events->user, epoch, step, r->gradients, count);
   r->watched = gf__seconds();
   if (!recorded) return GF_OK;
+  GF_TRY(gf__results_read(&r->position.trained)); /* so that events stand in the order of steps */
+  GF_TRY(gf__run_events_add_gradients(&r->folder, step, r->trainer, r->gradients));
   GF_TRY(gf__model_read_activations(r->model, r->activations));
   gf__run_folder_add_gradients(&r->folder, epoch, step, r->gradients, count);
   gf__run_folder_add_activations(&r->folder, epoch, step, r->activations,
@@ -137,7 +153,7 @@ static gf_status record(gf__training *r, bool recorded) {
   return GF_OK;
 }
 
-static gf_status train_batch(gf__training *r, double rate, int batches) {
+static gf_status train_batch(gf__training *r, int batches) {
   gf_batch batch;
   int slot;
   GF_TRY(gf_loader_next(r->train_loader, &batch));
@@ -146,7 +162,7 @@ static gf_status train_batch(gf__training *r, double rate, int batches) {
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
                         : watched ? GF__MEASURE_GRADIENTS
                                   : GF__MEASURE_NOTHING;
-  GF_TRY(gf__trainer_queue_step(r->trainer, &batch, rate, slot, measure));
+  GF_TRY(gf__trainer_queue_step(r->trainer, &batch, r->rate, slot, measure));
   r->position.steps++;
   r->position.batch++;
   return recorded || watched ? record(r, recorded) : GF_OK;
@@ -160,33 +176,33 @@ static bool is_checkpoint_due(const gf__training *r, int batches) {
          (minutes > 0 && gf__seconds() - r->checkpointed >= 60 * minutes);
 }
 
-static gf_status train_batches(gf__training *r, double rate) {
+static gf_status train_batches(gf__training *r) {
   int batches = gf_loader_batches(r->train_loader);
   gf__results *results = &r->position.trained;
   GF_TRY(gf_loader_start(r->train_loader, r->position.epoch - 1, r->position.batch));
   while (r->position.batch < batches) {
-    if (wants_stop(r)) return fail_interrupted(r, rate);
-    GF_TRY(train_batch(r, rate, batches));
+    if (wants_stop(r)) return fail_interrupted(r);
+    GF_TRY(train_batch(r, batches));
     GF_TRY(report(r, results, "train", r->position.batch, batches, gf__training_share(r)));
     if (is_checkpoint_due(r, batches)) {
       GF_TRY(gf__results_read(results));
-      GF_TRY(check_finite(r, results, rate));
+      GF_TRY(check_finite(r, results));
       GF_TRY(gf__training_checkpoint(r));
     }
-    GF_TRY(check_finite(r, results, rate));
+    GF_TRY(check_finite(r, results));
   }
   GF_TRY(gf__results_read(results));
-  return check_finite(r, results, rate);
+  return check_finite(r, results);
 }
 
-static gf_status validate(gf__training *r, gf__results *results, double rate) {
+static gf_status validate(gf__training *r, gf__results *results) {
   int batches = gf_loader_batches(r->validation_loader);
   gf__results_begin(results, r->model);
   GF_TRY(gf_loader_start(r->validation_loader, 0, 0));
   for (int b = 1; b <= batches; b++) {
     gf_batch batch;
     int slot;
-    if (wants_stop(r)) return fail_interrupted(r, rate);
+    if (wants_stop(r)) return fail_interrupted(r);
     GF_TRY(gf_loader_next(r->validation_loader, &batch));
     GF_TRY(gf__model_upload(r->model, batch.images, batch.labels, batch.count));
     GF_TRY(gf__results_slot(results, batch.count, &slot));
@@ -198,12 +214,11 @@ static gf_status validate(gf__training *r, gf__results *results, double rate) {
 
 /* ---- the epoch ---- */
 
-static gf_epoch row_of(const gf__training *r, double rate, double train_seconds,
-                       const gf__results *validated) {
+static gf_epoch row_of(const gf__training *r, double train_seconds, const gf__results *validated) {
   const gf__results *trained = &r->position.trained;
   gf_epoch row = {.epoch = r->position.epoch,
                   .epochs = r->config.epochs,
-                  .learning_rate = rate,
+                  .learning_rate = r->rate,
                   .train_loss = trained->batch_losses / trained->steps,
                   .train_accuracy = trained->batch_accuracies / trained->steps,
                   .validation_loss = NAN,
@@ -220,28 +235,30 @@ static gf_epoch row_of(const gf__training *r, double rate, double train_seconds,
 gf_status gf__training_epoch(gf__training *r) {
   gf__position *p = &r->position;
   gf__results validated;
-  double rate =
-      gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
-                        p->epoch - 1, r->config.epochs);
+  r->rate = gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
+                              p->epoch - 1, r->config.epochs);
   gf__model_weigh_companions(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
   p->trained.model = r->model;
+  p->trained.step = add_step;
+  p->trained.user = r;
   p->trained.skips = r->config.on_nonfinite == GF__SKIP_NONFINITE;
   long skipped = gf__trainer_skipped(r->trainer);
   r->epoch_begun = p->trained.started = gf__seconds() - p->seconds;
-  GF_TRY(train_batches(r, rate));
+  GF_TRY(train_batches(r));
   skipped = gf__trainer_skipped(r->trainer) - skipped;
   if (skipped)
     gf__log(GF_LOG_WARNING, "epoch %d: %ld steps were not finite and have been skipped", p->epoch,
             skipped);
   double train_seconds = gf__seconds() - r->epoch_begun;
-  GF_TRY(validate(r, &validated, rate));
-  gf_epoch row = row_of(r, rate, train_seconds, &validated);
+  GF_TRY(validate(r, &validated));
+  gf_epoch row = row_of(r, train_seconds, &validated);
   GF_TRY(gf__training_save(r, "last.safetensors"));
   if (row.validation_accuracy > p->best_accuracy) {
     p->best_accuracy = row.validation_accuracy;
     GF_TRY(gf__training_save(r, "best.safetensors"));
   }
   gf__run_folder_add_epoch(&r->folder, &row);
+  gf__run_events_add_epoch(&r->folder, p->steps, &row);
   p->epoch++;
   p->batch = 0;
   p->trained = (gf__results){.first_nonfinite = -1};

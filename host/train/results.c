@@ -15,6 +15,8 @@ gf_status gf__results_read(gf__results *results) {
   for (int i = 0; i < results->pending; i++) {
     double loss = sums[2 * i], correct = sums[2 * i + 1], count = results->counts[i];
     bool finite = isfinite(loss);
+    if (results->step)
+      results->step(results->user, results->pending - 1 - i, loss / count, correct / count);
     if (!finite && results->skips) continue;
     results->batch_losses += loss / count;
     results->batch_accuracies += correct / count;

@@ -16,6 +16,10 @@ typedef struct gf__results {
   double losses, correct;                /* sums over images */
   int first_nonfinite;                   /* the step, counted from 0, or -1 */
   bool skips;                            /* steps whose loss is not finite: they do not count */
+  /* Told of each step as it is read, in order, with the number of those queued after it; or NULL.
+   */
+  void (*step)(void *user, int later, double loss, double accuracy);
+  void *user;
 } gf__results;
 
 void gf__results_begin(gf__results *results, gf_model *model);

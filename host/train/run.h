@@ -6,6 +6,7 @@
 
 #include "train/checkpoint.h"
 #include "train/run_config.h"
+#include "train/run_events.h"
 
 typedef struct gf__training {
   gf__run_config config;
@@ -19,7 +20,8 @@ typedef struct gf__training {
   gf_activation *activations; /* a row a layer */
   gf__run_folder folder;
   gf__position position;
-  int slot; /* of the next checkpoint */
+  double rate; /* of learning, in this epoch */
+  int slot;    /* of the next checkpoint */
   /* Seconds on the clock. */
   double started;      /* this process's part of the run */
   double epoch_begun;  /* or would have without a stop */

@@ -8,7 +8,7 @@
 
 /* What a config consists of; each section is read by what it is for. */
 typedef struct sections {
-  const gf__value *data, *model, *train, *optimizer, *schedule;
+  const gf__value *data, *model, *train, *optimizer, *schedule, *logging;
 } sections;
 
 static const gf__key section_keys[] = {
@@ -17,6 +17,7 @@ static const gf__key section_keys[] = {
     {"train", GF__KEY_ANY, offsetof(sections, train), "", 0, 0, NULL, "the run"},
     {"optimizer", GF__KEY_ANY, offsetof(sections, optimizer), "", 0, 0, NULL, "the steps"},
     {"schedule", GF__KEY_ANY, offsetof(sections, schedule), "", 0, 0, NULL, "the learning rate"},
+    {"logging", GF__KEY_ANY, offsetof(sections, logging), "", 0, 0, NULL, "further records"},
 };
 
 static const char *const at_nonfinite[] = {"stop", "skip", NULL};
@@ -33,13 +34,21 @@ static const gf__key keys[] = {
     {"on_nonfinite", GF__KEY_CHOICE, offsetof(gf__run_config, on_nonfinite), "stop", 0, 0,
      at_nonfinite, "stop the run, or skip the step, at the cost of a wait in each"},
 };
-enum { KEYS = sizeof keys / sizeof *keys };
+static const gf__key logging_keys[] = {
+    {"tensorboard", GF__KEY_BOOL, offsetof(gf__run_config, tensorboard), "false", 0, 0, NULL,
+     "event files for TensorBoard in the run folder's tensorboard/"},
+};
+enum {
+  KEYS = sizeof keys / sizeof *keys,
+  LOGGING_KEYS = sizeof logging_keys / sizeof *logging_keys
+};
 
 gf_status gf__run_config_read(gf__run_config *out, const gf_config *config) {
   const gf__value *root = gf__config_root(config);
   sections all;
   GF_TRY(gf__keys_read(root, "", section_keys, sizeof section_keys / sizeof *section_keys, &all));
   GF_TRY(gf__keys_read(all.train, "train", keys, KEYS, out));
+  GF_TRY(gf__keys_read(all.logging, "logging", logging_keys, LOGGING_KEYS, out));
   return gf__schedule_config_read(&out->schedule, config);
 }
 
@@ -47,6 +56,8 @@ void gf__run_config_write(gf__text *out, const gf__run_config *run) {
   gf__text_add(out, "train:\n");
   gf__keys_write(out, 2, keys, KEYS, run);
   gf__schedule_config_write(out, &run->schedule);
+  gf__text_add(out, "logging:\n");
+  gf__keys_write(out, 2, logging_keys, LOGGING_KEYS, run);
 }
 
 gf_status gf_config_help(char **out) {
@@ -61,6 +72,8 @@ gf_status gf_config_help(char **out) {
   gf__optimizer_config_help(&text);
   gf__text_add(&text, "\n");
   gf__schedule_config_help(&text);
+  gf__text_add(&text, "\nlogging:\n");
+  gf__keys_help(&text, logging_keys, LOGGING_KEYS);
   gf_status status = gf__text_status(&text);
   if (status != GF_OK) gf__text_free(&text);
   *out = text.data;

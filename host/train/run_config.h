@@ -1,4 +1,4 @@
-/* The "train" section of a config, and a config as a whole. */
+/* The sections "train" and "logging" of a config, and a config as a whole. */
 #ifndef GF_TRAIN_RUN_CONFIG_H
 #define GF_TRAIN_RUN_CONFIG_H
 
@@ -15,6 +15,7 @@ typedef struct gf__run_config {
   int gradients_every; /* steps; 0: the last batch of an epoch only */
   int on_nonfinite;    /* a loss or gradient */
   gf__schedule_config schedule;
+  bool tensorboard; /* event files are written */
 } gf__run_config;
 
 /* Checks the names of all sections, and reads those that are the trainer's. */

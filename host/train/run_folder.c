@@ -39,7 +39,7 @@ gf_status gf__run_folder_check(const char *path, int overwrite) {
 
 static const struct {
   const char *name, *header;
-} logs_[GF__LOGS] = {
+} logs_[] = {
     [GF__LOG_METRICS] = {"metrics.csv",
                          "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
                          "validation_accuracy\n"},
@@ -70,8 +70,7 @@ static gf_status remove_old(const char *path) {
   return status;
 }
 
-/* What a write that was killed has left. */
-static gf_status remove_torn(const char *folder) {
+gf_status gf__run_folder_remove_torn(const char *folder) {
   gf__names names;
   GF_TRY(gf__list_folder(folder, &names));
   for (size_t i = 0; i < names.count; i++) {
@@ -94,21 +93,21 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
   GF_TRY(write_config(path, config));
   GF_TRY(gf__run_path(environment, path, "environment.json"));
   GF_TRY(gf__environment_write(environment, device));
-  GF_TRY(remove_torn(path));
-  for (int i = 0; i < GF__LOGS; i++)
-    GF_TRY(gf__csv_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));
+  GF_TRY(gf__run_folder_remove_torn(path));
+  for (int i = 0; i < GF__LOG_EVENTS; i++)
+    GF_TRY(gf__record_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));
   return GF_OK;
 }
 
 gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
-                                const gf__csv_mark marks[GF__LOGS], int epoch,
+                                const gf__record_mark marks[GF__LOGS], int epoch,
                                 const gf__text *config, const gf_device_info *device) {
   char file[GF__RUN_PATH_SIZE];
   *out = (gf__run_folder){.path = path};
   GF_TRY(take_lock(out));
-  GF_TRY(remove_torn(path));
-  for (int i = 0; i < GF__LOGS; i++)
-    GF_TRY(gf__csv_log_resume(&out->logs[i], path, logs_[i].name, &marks[i]));
+  GF_TRY(gf__run_folder_remove_torn(path));
+  for (int i = 0; i < GF__LOG_EVENTS; i++)
+    GF_TRY(gf__record_log_resume(&out->logs[i], path, logs_[i].name, &marks[i]));
   GF_TRY(gf__run_path(file, path, "environment.json"));
   GF_TRY(gf__environment_resume(file, epoch, device));
   GF_TRY(gf__run_path(file, path, "result.json"));
@@ -117,7 +116,7 @@ gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
 }
 
 void gf__run_folder_free(gf__run_folder *folder) {
-  for (int i = 0; i < GF__LOGS; i++) gf__csv_log_free(&folder->logs[i]);
+  for (int i = 0; i < GF__LOGS; i++) gf__record_log_free(&folder->logs[i]);
   gf__file_lock_release(&folder->lock);
 }
 
@@ -151,7 +150,7 @@ void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step
 
 /* metrics.csv comes last: an epoch that stands there has its other rows, too. */
 gf_status gf__run_folder_flush(gf__run_folder *folder) {
-  for (int i = GF__LOGS - 1; i >= 0; i--) GF_TRY(gf__csv_log_flush(&folder->logs[i]));
+  for (int i = GF__LOGS - 1; i >= 0; i--) GF_TRY(gf__record_log_flush(&folder->logs[i]));
   return GF_OK;
 }
 

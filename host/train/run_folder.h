@@ -5,13 +5,20 @@
 #include <gradflow/train.h>
 
 #include "base/os.h"
-#include "train/csv_log.h"
+#include "train/record_log.h"
 
-enum { GF__LOG_METRICS, GF__LOG_TIMING, GF__LOG_GRADIENTS, GF__LOG_ACTIVATIONS, GF__LOGS };
+enum {
+  GF__LOG_METRICS,
+  GF__LOG_TIMING,
+  GF__LOG_GRADIENTS,
+  GF__LOG_ACTIVATIONS,
+  GF__LOG_EVENTS, /* run_events.h: without a file where the run does not want them */
+  GF__LOGS
+};
 
 typedef struct gf__run_folder {
   const char *path; /* the caller's */
-  gf__csv_log logs[GF__LOGS];
+  gf__record_log logs[GF__LOGS];
   gf__file_lock *lock; /* one process at a time writes into a run */
 } gf__run_folder;
 
@@ -24,9 +31,12 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
 /* Opens the folder of a run that goes on at epoch, its logs cut back to the marks; config
  * replaces config.yaml. Another device, driver or version than before is told. */
 gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
-                                const gf__csv_mark marks[GF__LOGS], int epoch,
+                                const gf__record_mark marks[GF__LOGS], int epoch,
                                 const gf__text *config, const gf_device_info *device) GF_MUST_USE;
 void gf__run_folder_free(gf__run_folder *folder);
+
+/* Removes what writes into a folder that were killed have left. */
+gf_status gf__run_folder_remove_torn(const char *folder) GF_MUST_USE;
 
 /* Rows of the logs; they are in the files after gf__run_folder_flush. step counts from 1 over
  * the run. */

@@ -204,6 +204,8 @@ static gf_status open_parts(gf__training *r, const gf_config *config, const gf__
   GF_TRY(status);
   GF_TRY(open_loop(r));
   GF_TRY(open_folder(r, resolved, resumes));
+  if (r->config.tensorboard)
+    GF_TRY(gf__run_events_open(&r->folder, &r->position.marks[GF__LOG_EVENTS]));
   return gf__algorithms_write(path, r->model->algorithms, device);
 }
 
@@ -227,15 +229,37 @@ static gf_status open_run(gf__training *r, const gf_config *config, bool *has_en
   return status;
 }
 
+/* ---- the pictures ---- */
+
+typedef struct gallery {
+  gf__training *training;
+  bool tells; /* the caller */
+  gf_status status;
+} gallery;
+
+static void add_picture(void *user, const char *path) {
+  gallery *g = user;
+  const gf_train_events *events = &g->training->options.events;
+  if (g->status == GF_OK)
+    g->status = gf__run_events_add_picture(&g->training->folder, g->training->position.steps, path);
+  if (g->tells && events->written) events->written(events->user, path);
+}
+
+static gf_status draw(gf__training *r, bool tells) {
+  gallery g = {.training = r, .tells = tells};
+  GF_TRY(gf_plot_runs(&r->options.out, 1, NULL, add_picture, &g));
+  GF_TRY(g.status);
+  return gf__record_log_flush(&r->folder.logs[GF__LOG_EVENTS]);
+}
+
 /* What there is of a run that has ended before its time; the message stays that of the end. */
-static void draw_ended(const gf_train_options *options, gf_status status) {
+static void draw_ended(gf__training *r, gf_status status) {
   gf__text message = {0};
   gf__text_add(&message, "%s", gf_error_message());
   if (status == GF_ERROR_NONFINITE &&
-      gf__run_folder_end(options->out, GF_RUN_DIVERGED, message.data) != GF_OK)
+      gf__run_folder_end(r->options.out, GF_RUN_DIVERGED, message.data) != GF_OK)
     gf__log(GF_LOG_WARNING, "%s", gf_error_message());
-  if (gf_plot_runs(&options->out, 1, NULL, NULL, NULL) != GF_OK)
-    gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
+  if (draw(r, false) != GF_OK) gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
   (void)gf__fail(status, "%s", message.data ? message.data : "");
   gf__text_free(&message);
 }
@@ -251,9 +275,8 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
     status = gf__training_epoch(&r);
   /* The lock is held until the pictures are drawn and the end is written. */
   if (is_open && (status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE))
-    draw_ended(options, status);
-  if (is_open && status == GF_OK)
-    status = gf_plot_runs(&options->out, 1, NULL, options->events.written, options->events.user);
+    draw_ended(&r, status);
+  if (is_open && status == GF_OK) status = draw(&r, true);
   if (is_open && status == GF_OK) status = gf__run_folder_end(options->out, GF_RUN_FINISHED, NULL);
   close_run(&r);
   return status;

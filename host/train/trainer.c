@@ -105,6 +105,10 @@ const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer) {
 
 gf_model *gf__trainer_model(const gf_trainer *trainer) { return trainer->model; }
 
+gf__buffer *gf__trainer_gradient(const gf_trainer *trainer) {
+  return trainer->sum ? trainer->sum : trainer->model->gradients;
+}
+
 gf__buffer *gf__trainer_state(const gf_trainer *trainer, int index) {
   return trainer->state[index];
 }
@@ -226,11 +230,11 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, dou
   bool activations = measure == GF__MEASURE_ACTIVATIONS, gradients = measure != GF__MEASURE_NOTHING;
   if (trainer->sum) {
     GF_TRY(queue_parts(trainer, batch, slot, activations));
-    return queue_update(trainer, trainer->sum, learning_rate, gradients);
+  } else {
+    GF_TRY(upload_part(model, batch, 0, batch->count));
+    GF_TRY(queue_pass(trainer, slot, activations));
   }
-  GF_TRY(upload_part(model, batch, 0, batch->count));
-  GF_TRY(queue_pass(trainer, slot, activations));
-  return queue_update(trainer, model->gradients, learning_rate, gradients);
+  return queue_update(trainer, gf__trainer_gradient(trainer), learning_rate, gradients);
 }
 
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {

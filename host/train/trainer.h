@@ -37,6 +37,8 @@ long gf__trainer_skipped(const gf_trainer *trainer); /* steps */
 gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) GF_MUST_USE;
 const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer);
 gf_model *gf__trainer_model(const gf_trainer *trainer);
+/* The gradient of the last step, before it is clipped; a flat buffer like the parameters. */
+gf__buffer *gf__trainer_gradient(const gf_trainer *trainer);
 /* The optimizer's state 0 or 1, a flat buffer like the parameters, or NULL where it has none. */
 gf__buffer *gf__trainer_state(const gf_trainer *trainer, int index);
 /* As if so many steps had been made: random numbers and Adam's corrections depend on it. */

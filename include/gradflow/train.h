@@ -43,6 +43,14 @@ typedef struct gf_progress {
   double seconds_left; /* of the whole run, estimated; NaN at first */
 } gf_progress;
 
+/* One training step. */
+typedef struct gf_step {
+  int epoch;             /* from 1 */
+  long step;             /* of the run, from 1 */
+  double loss, accuracy; /* means over the batch as it was trained */
+  double learning_rate;
+} gf_step;
+
 /* A row of metrics.csv. */
 typedef struct gf_epoch {
   int epoch, epochs; /* from 1 */
@@ -62,6 +70,8 @@ typedef struct gf_train_events {
   /* The gradients of a step, about twice a second and at the end of each epoch:
    * count rows from the input to the output. */
   void (*gradients)(void *user, int epoch, long step, const gf_gradient *gradients, int count);
+  /* Every step, in order; told about five times a second, since the device is not waited for. */
+  void (*step)(void *user, const gf_step *step);
 } gf_train_events;
 
 typedef struct gf_train_options {
@@ -79,7 +89,8 @@ typedef struct gf_train_options {
 
 /* Trains the config's network on its data and leaves a run folder: config.yaml
  * (resolved), environment.json, metrics.csv, gradients.csv, last.safetensors,
- * best.safetensors (of the best validation accuracy) and the pictures.
+ * best.safetensors (of the best validation accuracy) and the pictures; with
+ * logging.tensorboard, event files in tensorboard/.
  * GF_ERROR_INTERRUPTED after a stop, with the weights saved. */
 GF_API gf_status gf_train(gf_device *device, const gf_config *config,
                           const gf_train_options *options) GF_MUST_USE;

@@ -1,4 +1,4 @@
-#include "train/csv_log.h"
+#include "train/record_log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "report/csv.h"
 
-static gf_status begin_at(gf__csv_log *log, const char *bytes, size_t size) {
+static gf_status begin_at(gf__record_log *log, const char *bytes, size_t size) {
   GF_TRY(gf__file_write(log->path, bytes, size));
   log->size = size;
   SHA256Init(&log->hash);
@@ -14,14 +14,15 @@ static gf_status begin_at(gf__csv_log *log, const char *bytes, size_t size) {
   return GF_OK;
 }
 
-gf_status gf__csv_log_begin(gf__csv_log *log, const char *folder, const char *name,
-                            const char *header) {
-  *log = (gf__csv_log){0};
+gf_status gf__record_log_begin(gf__record_log *log, const char *folder, const char *name,
+                               const char *header) {
+  *log = (gf__record_log){0};
   GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
   return begin_at(log, header, strlen(header));
 }
 
-static gf_status cut(gf__csv_log *log, const char *bytes, size_t size, const gf__csv_mark *mark) {
+static gf_status cut(gf__record_log *log, const char *bytes, size_t size,
+                     const gf__record_mark *mark) {
   char digest[SHA256_DIGEST_STRING_LENGTH];
   if (size < mark->size)
     return gf__fail(GF_ERROR_DATA, "%s has %zu bytes, and had %zu at the checkpoint", log->path,
@@ -33,11 +34,11 @@ static gf_status cut(gf__csv_log *log, const char *bytes, size_t size, const gf_
   return begin_at(log, bytes, mark->size);
 }
 
-gf_status gf__csv_log_resume(gf__csv_log *log, const char *folder, const char *name,
-                             const gf__csv_mark *mark) {
+gf_status gf__record_log_resume(gf__record_log *log, const char *folder, const char *name,
+                                const gf__record_mark *mark) {
   char *bytes;
   size_t size;
-  *log = (gf__csv_log){0};
+  *log = (gf__record_log){0};
   GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
   GF_TRY(gf__file_read_within(log->path, GF__CSV_LARGEST, &bytes, &size));
   gf_status status = cut(log, bytes, size, mark);
@@ -45,22 +46,23 @@ gf_status gf__csv_log_resume(gf__csv_log *log, const char *folder, const char *n
   return status;
 }
 
-gf_status gf__csv_log_flush(gf__csv_log *log) {
-  gf__text *rows = &log->pending;
-  GF_TRY(gf__text_status(rows));
-  if (rows->size == 0) return GF_OK;
-  GF_TRY(gf__file_append(log->path, rows->data, rows->size));
-  SHA256Update(&log->hash, (const uint8_t *)rows->data, rows->size);
-  log->size += rows->size;
-  gf__text_free(rows);
+gf_status gf__record_log_flush(gf__record_log *log) {
+  gf__text *records = &log->pending;
+  GF_TRY(gf__text_status(records));
+  if (records->size == 0) return GF_OK;
+  GF_TRY(gf__file_append(log->path, records->data, records->size));
+  SHA256Update(&log->hash, (const uint8_t *)records->data, records->size);
+  log->size += records->size;
+  gf__text_free(records);
   return GF_OK;
 }
 
-gf__csv_mark gf__csv_log_mark(const gf__csv_log *log) {
-  gf__csv_mark mark = {.size = log->size};
+gf__record_mark gf__record_log_mark(const gf__record_log *log) {
+  gf__record_mark mark = {.size = log->size};
+  if (!*log->path) return mark;
   SHA2_CTX copy = log->hash;
   SHA256End(&copy, mark.sha256);
   return mark;
 }
 
-void gf__csv_log_free(gf__csv_log *log) { gf__text_free(&log->pending); }
+void gf__record_log_free(gf__record_log *log) { gf__text_free(&log->pending); }
