@@ -3,6 +3,8 @@
 #ifndef GF_TRAIN_PREDICT_H
 #define GF_TRAIN_PREDICT_H
 
+#include <gradflow/predict.h>
+
 #include "data/dataset.h"
 #include "model/model.h"
 
@@ -36,6 +38,24 @@ typedef struct gf__class_names {
 gf_status gf__class_names_read(gf__class_names *out, const gf__predict_input *input,
                                const char *file) GF_MUST_USE;
 void gf__class_names_free(gf__class_names *names);
+
+/* predictor.c */
+struct gf_predictor {
+  gf_config *config;
+  gf__predict_input input;
+  gf__class_names names;
+  gf_model *model, *saliency; /* saliency is NULL where no maps are wanted */
+  int batch;
+  size_t size;            /* values of an image */
+  float *images, *logits; /* (batch, size), (batch, classes) */
+};
+
+gf_status gf__predictor_open(gf_predictor **out, gf_device *device, const char *folder,
+                             const char *classes, bool saliency) GF_MUST_USE;
+/* The logits of the first count images. */
+gf_status gf__predictor_run(gf_predictor *predictor, int count) GF_MUST_USE;
+/* False, and out anything, where a logit is not finite. out: (classes). */
+bool gf__softmax(const float *logits, int classes, double *out);
 
 /* saliency.c: opens a network with the weights of trained that can give its input's gradient. */
 gf_status gf__saliency_open(gf_model **out, gf_model *trained, const gf_config *config) GF_MUST_USE;

@@ -1,4 +1,4 @@
-/* Predictions: what a run's network takes image files for. */
+/* Predictions: what a run's network takes images for, in files and in memory. */
 #ifndef GRADFLOW_PREDICT_H
 #define GRADFLOW_PREDICT_H
 
@@ -64,5 +64,36 @@ typedef struct gf_predicted {
 GF_API gf_status gf_predict(gf_device *device, const char *run_folder, const char *const *paths,
                             int count, const gf_predict_options *options,
                             gf_predicted *out) GF_MUST_USE;
+
+/* A run's network for images in memory. */
+typedef struct gf_predictor gf_predictor;
+
+typedef struct gf_predictor_info {
+  gf_image_shape shape; /* of the images that the network takes */
+  int classes;
+  const char *const *class_names; /* (classes), or NULL where unknown; owned by the predictor */
+} gf_predictor_info;
+
+/* Opens a run as gf_predict does, with its errors; classes is gf_predict_options.classes. The
+ * device must outlive the predictor. The caller frees *out. */
+GF_API gf_status gf_predictor_open(gf_predictor **out, gf_device *device, const char *run_folder,
+                                   const char *classes) GF_MUST_USE;
+GF_API void gf_predictor_free(gf_predictor **predictor);
+GF_API gf_predictor_info gf_predictor_describe(const gf_predictor *predictor);
+
+/* Fills probabilities (count, classes), each row the softmax over the classes, for images (count,
+ * height, width, channels) of one shape: bytes from 0 to 255, or floats from 0 to 1. They are
+ * normalised as those of the data set. An image that is smaller than the network's stands in the
+ * middle of a black one; none is resized. Images go through the network in batches of the run's
+ * size.
+ *
+ * GF_ERROR_SHAPE for images that are larger, or of other channels; GF_ERROR_ARGUMENT for floats
+ * that are not in [0, 1]; GF_ERROR_NONFINITE for the weights of a run that diverged. */
+GF_API gf_status gf_predictor_run_bytes(gf_predictor *predictor, const unsigned char *images,
+                                        gf_image_shape shape, int count,
+                                        double *probabilities) GF_MUST_USE;
+GF_API gf_status gf_predictor_run_floats(gf_predictor *predictor, const float *images,
+                                         gf_image_shape shape, int count,
+                                         double *probabilities) GF_MUST_USE;
 
 #endif
