@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "bench_json.h"
 #include "ops/conv2d/conv2d.h"
 
-enum { BATCH = 100, REPEATS = 9, WARM_UP = 2 };
+enum { BATCH = 100 };
+static const gf__bench_effort effort = {.least = 9, .most = 9};
 
 static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d_run *run,
                               gf__buffer **x, gf__buffer **w) {
@@ -27,6 +27,17 @@ static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d
   return GF_OK;
 }
 
+typedef struct product {
+  gf_device *device;
+  const gf__conv2d *c;
+  const gf__conv2d_run *run;
+} product;
+
+static gf_status run_product(void *user) {
+  const product *p = user;
+  return gf__conv2d_run_pass(p->c, p->device, GF__CONV2D_FORWARD, p->run);
+}
+
 static gf_status measure(gf_device *device, const char *name, json_t *results, double *median) {
   gf__conv2d c = {.shape = {.h = 32,
                             .w = 32,
@@ -38,19 +49,15 @@ static gf_status measure(gf_device *device, const char *name, json_t *results, d
                             .dilation = {1, 1}}};
   gf__conv2d_run run = {0};
   gf__buffer *x = NULL, *w = NULL;
-  double times[REPEATS];
+  gf__bench_timing timing;
   GF_TRY(gf__conv2d_infer(&c.shape));
   gf__conv2d_choose(&c, device, "im2col");
   gf_status status = new_operands(device, &c, &run, &x, &w);
-  for (int i = -WARM_UP; i < REPEATS && status == GF_OK; i++) {
-    double begun = gf__seconds();
-    status = gf__conv2d_run_pass(&c, device, GF__CONV2D_FORWARD, &run);
-    if (status == GF_OK) status = gf_device_finish(device);
-    if (i >= 0) times[i] = gf__seconds() - begun;
-  }
+  if (status == GF_OK)
+    status = gf__bench_time(device, run_product, &(product){device, &c, &run}, &effort, &timing);
   if (status == GF_OK) {
-    bench_add(results, name, times, REPEATS, BATCH);
-    *median = times[REPEATS / 2];
+    bench_add(results, name, &timing, BATCH);
+    *median = timing.seconds;
   }
   gf__buffer_free(&x);
   gf__buffer_free(&w);

@@ -1,7 +1,6 @@
 #include "bench_json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/os.h"
 
@@ -15,18 +14,12 @@ json_t *bench_open(const char *executable, const gf_device_info *device) {
                    v.commit, "clblast", v.clblast, "opencl_loader", v.opencl_loader, "benchmarks");
 }
 
-static int by_size(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-json_t *bench_add(json_t *results, const char *name, double *seconds, int count, double items) {
-  qsort(seconds, (size_t)count, sizeof *seconds, by_size);
-  double median = seconds[count / 2];
+json_t *bench_add(json_t *results, const char *name, const gf__bench_timing *timing, double items) {
   json_t *row =
       json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:s, s:f}", "name", name, "run_type", "iteration",
-                "iterations", count, "real_time", 1e3 * median, "cpu_time", 1e3 * median, "fastest",
-                1e3 * seconds[0], "time_unit", "ms", "items_per_second", items / median);
+                "iterations", timing->samples * timing->repeats, "real_time", 1e3 * timing->seconds,
+                "cpu_time", 1e3 * timing->seconds, "fastest", 1e3 * timing->fastest, "time_unit",
+                "ms", "items_per_second", items / timing->seconds);
   json_array_append_new(json_object_get(results, "benchmarks"), row);
   return row;
 }

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/os.h"
+#include "bench/case.h"
+#include "bench/limits.h"
 #include "bench_json.h"
 #include "cases.h"
-#include "model/model.h"
-#include "ops/conv2d/conv2d.h"
-#include "peaks.h"
 
-enum { REPEATS = 15, WARM_UP = 2 };
+static const gf__bench_effort effort = {.least = 15, .most = 15};
 
 static char *only = NULL, *algorithm = NULL, *selector = NULL, *out = NULL;
 static int batch = 0;
@@ -27,7 +25,7 @@ static const struct poptOption options[] = {
 
 typedef struct bench {
   gf_device *device;
-  peaks peaks;
+  double peak_flops, peak_bytes; /* a second */
   json_t *results;
 } bench;
 
@@ -40,116 +38,68 @@ static void add_keys(gf__text *text, const gf__layer *layer, const cases *list) 
                      list->values[i]);
 }
 
-/* A network of the case's layer alone; *n is the batch. */
+/* A network of the case's layer alone. */
 static gf_status open_case(const bench *b, const gf__layer *layer, cases *list, const char *by,
-                           gf_model **model, int *n) {
-  gf__text text = {0};
-  gf_config *config = NULL;
+                           gf_model **model) {
+  gf__text keys = {0};
   int channels = cases_int(list, "c", 1);
   if (cases_has(list, "inputs")) channels = cases_int(list, "inputs", 1);
   if (cases_has(list, "classes")) channels = cases_int(list, "classes", 1);
-  gf_image_shape image = {cases_int(list, "h", 1), cases_int(list, "w", 1), channels};
-  *n = batch > 0 ? batch : cases_int(list, "n", 1);
-  gf__text_add(&text, "model:\n  algorithm: %s\n  graph:\n  - {type: %s", by, layer->name);
-  if (layer->least_inputs == 2) gf__text_add(&text, ", input: [input, input]");
-  add_keys(&text, layer, list);
-  gf__text_add(&text, "}\n");
-  gf_status status = gf__text_status(&text);
-  if (status == GF_OK) status = gf_config_parse(&config, "a case", text.data);
+  add_keys(&keys, layer, list);
+  gf__bench_case of = {layer,
+                       keys.data ? keys.data : "",
+                       {cases_int(list, "h", 1), cases_int(list, "w", 1), channels}};
+  gf_status status = gf__text_status(&keys);
   if (status == GF_OK)
-    status = gf__model_open(model, b->device, config, image, 1, *n, 0,
-                            &(gf__model_options){.no_loss = true, .input_gradient = true});
-  gf_config_free(&config);
-  gf__text_free(&text);
+    status = gf__bench_case_open(model, b->device, &of, batch > 0 ? batch : cases_int(list, "n", 1),
+                                 by, "off");
+  gf__text_free(&keys);
   return status;
 }
 
-typedef gf_status pass_function(gf__node *node, const gf__pass *pass);
+typedef struct layer_pass {
+  gf_model *model;
+  const gf__bench_pass *pass;
+} layer_pass;
 
-static gf_status measure(bench *b, gf_model *model, const char *name, pass_function *function,
-                         double flops) {
-  gf__node *node = model->graph.nodes[0];
-  double times[REPEATS];
-  double bytes = sizeof(float) * (double)model->pass.n *
-                 (double)(gf__tensor_size(node->in[0]) + gf__tensor_size(&node->out));
-  for (int i = -WARM_UP; i < REPEATS; i++) {
-    double begun = gf__seconds();
-    GF_TRY(function(node, &model->pass));
-    GF_TRY(gf_device_finish(b->device));
-    if (i >= 0) times[i] = gf__seconds() - begun;
-  }
-  json_t *row = bench_add(b->results, name, times, REPEATS, model->pass.n);
-  double median = times[REPEATS / 2];
-  json_object_set_new(row, "bytes_per_second", json_real(bytes / median));
-  json_object_set_new(row, "share_of_bandwidth", json_real(bytes / median / b->peaks.bytes));
+static gf_status run_pass(void *user) {
+  const layer_pass *p = user;
+  return p->pass->run(p->model->graph.nodes[0], &p->model->pass);
+}
+
+static gf_status measure(bench *b, gf_model *model, const char *name, int p) {
+  gf__bench_timing timing;
+  const gf__layer *layer = model->graph.nodes[0]->layer;
+  double flops = gf__bench_flops(model, p), bytes = gf__bench_bytes(model, p);
+  GF_TRY(gf__bench_time(b->device, run_pass, &(layer_pass){model, &gf__bench_passes(layer)[p]},
+                        &effort, &timing));
+  json_t *row = bench_add(b->results, name, &timing, model->pass.n);
+  double rate = bytes / timing.seconds;
+  json_object_set_new(row, "bytes_per_second", json_real(rate));
+  json_object_set_new(row, "share_of_bandwidth", json_real(rate / b->peak_bytes));
   if (flops > 0) {
-    json_object_set_new(row, "flops_per_second", json_real(flops / median));
-    json_object_set_new(row, "share_of_fma", json_real(flops / median / b->peaks.flops));
+    json_object_set_new(row, "flops_per_second", json_real(flops / timing.seconds));
+    json_object_set_new(row, "share_of_fma", json_real(flops / timing.seconds / b->peak_flops));
   }
-  fprintf(stderr, "%9.3f ms %7.1f GFLOP/s %5.1f%% %6.1f GB/s %5.1f%%  %s\n", 1e3 * median,
-          1e-9 * flops / median, 100 * flops / median / b->peaks.flops, 1e-9 * bytes / median,
-          100 * bytes / median / b->peaks.bytes, name);
+  fprintf(stderr, "%9.3f ms %7.1f GFLOP/s %5.1f%% %6.1f GB/s %5.1f%%  %s\n", 1e3 * timing.seconds,
+          1e-9 * flops / timing.seconds, 100 * flops / timing.seconds / b->peak_flops, 1e-9 * rate,
+          100 * rate / b->peak_bytes, name);
   return GF_OK;
 }
 
-/* The two halves of a convolution's backward. */
-static gf_status backward_data(gf__node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .w = node->parameters[0].data,
-                        .dy = node->out.grad,
-                        .out = node->sinks[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
-}
-
-static gf_status backward_weight(gf__node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .x = node->in[0]->data,
-                        .dy = node->out.grad,
-                        .out = node->parameters[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_WEIGHT, &run);
-}
-
-/* By one algorithm, where it takes the shape. */
-static gf_status run_convolution(bench *b, cases *list, const char *name_of) {
-  static const struct {
-    const char *name;
-    pass_function *run;
-  } passes[GF__CONV2D_PASSES] = {
-      {"forward", NULL}, {"backward_data", backward_data}, {"backward_weight", backward_weight}};
+/* by: an algorithm of a convolution, whose passes that take another one are left out; or "auto". */
+static gf_status run_case(bench *b, const gf__layer *layer, cases *list, const char *by) {
   gf_model *model = NULL;
-  int n;
+  bool is_convolution = layer == &gf__layer_conv2d;
   char name[CASES_LINE + 128];
-  gf_status status = open_case(b, &gf__layer_conv2d, list, name_of, &model, &n);
-  for (int p = 0; p < GF__CONV2D_PASSES && status == GF_OK; p++) {
-    gf__node *node = model->graph.nodes[0];
-    const gf__conv2d *convolution = node->state;
-    if (strcmp(convolution->algorithm[p]->name, name_of)) continue;
-    model->pass.n = n;
-    snprintf(name, sizeof name, "conv2d/%s/%s/%s", name_of, passes[p].name, list->text);
-    status = measure(b, model, name, passes[p].run ? passes[p].run : node->layer->forward,
-                     n * node->layer->flops(node));
-  }
-  gf_model_free(&model);
-  return status;
-}
-
-static gf_status run_case(bench *b, const gf__layer *layer, cases *list) {
-  gf_model *model = NULL;
-  int n;
-  char name[CASES_LINE + 128];
-  gf_status status = open_case(b, layer, list, "auto", &model, &n);
-  if (status == GF_OK) status = gf__buffer_zero(model->labels);
-  for (int backward = 0; backward < 2 && status == GF_OK; backward++) {
-    gf__node *node = model->graph.nodes[0];
-    double flops = layer->flops ? n * layer->flops(node) : 0;
-    model->pass.n = n;
-    model->pass.training = true;
-    snprintf(name, sizeof name, "%s/%s/%s", layer->name, backward ? "backward" : "forward",
-             list->text);
-    status = measure(b, model, name, backward ? layer->backward : layer->forward,
-                     (1 + backward) * flops);
+  gf_status status = open_case(b, layer, list, by, &model);
+  const gf__bench_pass *passes = gf__bench_passes(layer);
+  for (int p = 0; passes[p].name && status == GF_OK; p++) {
+    const gf__conv2d *convolution = model->graph.nodes[0]->state;
+    if (is_convolution && strcmp(convolution->algorithm[p]->name, by) != 0) continue;
+    snprintf(name, sizeof name, "%s/%s%s%s/%s", layer->name, is_convolution ? by : "",
+             is_convolution ? "/" : "", passes[p].name, list->text);
+    status = measure(b, model, name, p);
   }
   gf_model_free(&model);
   return status;
@@ -160,12 +110,13 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
   gf_status status = GF_OK;
   cases_open(&list, SOURCE_FOLDER "/tests/cases", layer->name);
   while (status == GF_OK && cases_next(&list)) {
+    if (cases_has(&list, "d")) continue; /* a volume, which a layer before it would have to make */
     if (layer != &gf__layer_conv2d)
-      status = run_case(b, layer, &list);
+      status = run_case(b, layer, &list, "auto");
     else
       for (int i = 0; status == GF_OK && gf__conv2d_algorithms[i]; i++)
         if (!algorithm || !strcmp(algorithm, gf__conv2d_algorithms[i]->name))
-          status = run_convolution(b, &list, gf__conv2d_algorithms[i]->name);
+          status = run_case(b, layer, &list, gf__conv2d_algorithms[i]->name);
   }
   cases_close(&list);
   if (status == GF_OK && list.error[0]) status = gf__fail(GF_ERROR_DATA, "%s", list.error);
@@ -174,12 +125,12 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
 
 static gf_status run(bench *b) {
   GF_TRY(gf_device_open(&b->device, selector));
-  GF_TRY(peaks_measure(b->device, &b->peaks));
+  GF_TRY(gf__bench_peaks(b->device, &b->peak_flops, &b->peak_bytes));
   b->results = bench_open("bench_ops", gf_device_describe(b->device));
   json_t *context = json_object_get(b->results, "context");
-  json_object_set_new(context, "peak_flops_per_second", json_real(b->peaks.flops));
-  json_object_set_new(context, "peak_bytes_per_second", json_real(b->peaks.bytes));
-  fprintf(stderr, "peaks: %.1f GFLOP/s, %.1f GB/s\n", 1e-9 * b->peaks.flops, 1e-9 * b->peaks.bytes);
+  json_object_set_new(context, "peak_flops_per_second", json_real(b->peak_flops));
+  json_object_set_new(context, "peak_bytes_per_second", json_real(b->peak_bytes));
+  fprintf(stderr, "peaks: %.1f GFLOP/s, %.1f GB/s\n", 1e-9 * b->peak_flops, 1e-9 * b->peak_bytes);
   for (const gf__layer *const *layer = gf__layers; *layer; layer++)
     if (!only || !strcmp(only, (*layer)->name)) GF_TRY(run_layer(b, *layer));
   return GF_OK;

@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "bench/step.h"
 #include "bench_json.h"
-#include "device/device.h"
-
-enum { SIDE = 32, CHANNELS = 3, CLASSES = 100, MOST_TIMES = 4096 };
 
 static char *networks = "plain7,plain37,residual37,plain37_batch_norm", *selector = NULL,
             *out = NULL, *settings = NULL, *data = NULL;
@@ -33,10 +31,7 @@ static const struct poptOption options[] = {
 typedef struct subject {
   gf_device *device;
   gf_config *config;
-  gf_model *model;
-  gf_trainer *trainer;
-  float *images;
-  int *labels;
+  gf__bench_step step;
   gf_gradient *gradients; /* NULL: no statistics */
   gf_dataset *dataset;    /* NULL: the constant batch */
   gf_loader *loader;
@@ -45,7 +40,7 @@ typedef struct subject {
 
 /* The next whole batch of the loader, or the constant one. */
 static gf_status next_batch(subject *s, gf_batch *next) {
-  *next = (gf_batch){s->images, s->labels, batch, 1};
+  *next = s->step.batch;
   if (!s->loader) return GF_OK;
   GF_TRY(gf_loader_next(s->loader, next));
   if (next->count == batch) return GF_OK;
@@ -53,37 +48,33 @@ static gf_status next_batch(subject *s, gf_batch *next) {
   return gf_loader_next(s->loader, next);
 }
 
-static gf_status training_step(subject *s) {
+static gf_status training_step(void *user) {
+  subject *s = user;
   gf_batch next;
   GF_TRY(next_batch(s, &next));
-  return gf_trainer_step(s->trainer, next.images, next.labels, batch, 1e-3, NULL, s->gradients);
+  return gf_trainer_step(s->step.trainer, next.images, next.labels, batch, 1e-3, NULL,
+                         s->gradients);
 }
 
-static gf_status inference_step(subject *s) {
-  return gf_model_forward(s->model, s->images, s->labels, batch, 0, NULL);
+static gf_status inference_step(void *user) {
+  subject *s = user;
+  return gf_model_forward(s->step.model, s->step.images, s->step.labels, batch, 0, NULL);
 }
 
-/* Warms up, then repeats for a while. first_step: seconds, or 0 if that was not this mode. */
-static gf_status measure(subject *s, gf_status (*step)(subject *), const char *mode,
-                         const char *network, double first_step, json_t *results) {
-  static double times[MOST_TIMES];
+/* first_step: seconds, or 0 if that was not this mode. */
+static gf_status measure(subject *s, gf__bench_work *step, const char *mode, const char *network,
+                         double first_step, json_t *results) {
+  gf__bench_effort effort = {.least = 5, .most = GF__BENCH_MOST_SAMPLES, .seconds = seconds};
+  gf__bench_timing timing;
   char name[128];
-  int count = 0;
-  for (int i = 0; i < 3; i++) GF_TRY(step(s));
-  double begun = gf__seconds(), last = begun;
-  while (count < 5 || (last - begun < seconds && count < MOST_TIMES)) {
-    GF_TRY(step(s));
-    double now = gf__seconds();
-    times[count++] = now - last;
-    last = now;
-  }
+  GF_TRY(gf__bench_time(s->device, step, s, &effort, &timing));
   snprintf(name, sizeof name, "%s/%s/batch:%d", mode, network, batch);
-  json_t *row = bench_add(results, name, times, count, batch);
+  json_t *row = bench_add(results, name, &timing, batch);
   json_object_set_new(row, "host_bytes", json_integer((json_int_t)gf__peak_memory()));
   json_object_set_new(row, "device_bytes",
                       json_integer((json_int_t)gf__device_allocated_peak(s->device)));
   if (first_step > 0) json_object_set_new(row, "first_step_seconds", json_real(first_step));
-  fprintf(stderr, "%-40s %8.1f images/s\n", name, batch / times[count / 2]);
+  fprintf(stderr, "%-40s %8.1f images/s\n", name, batch / timing.seconds);
   return GF_OK;
 }
 
@@ -104,17 +95,10 @@ static gf_status prepare(subject *s, const char *network, double *first_step) {
   GF_TRY(gf_config_load(&s->config, path));
   if (settings) GF_TRY(gf_config_set(s->config, settings));
   GF_TRY(gf_device_open(&s->device, selector));
-  gf_image_shape image = {SIDE, SIDE, CHANNELS};
-  GF_TRY(gf_model_open(&s->model, s->device, s->config, image, CLASSES, batch, 0));
-  GF_TRY(gf_trainer_open(&s->trainer, s->model, s->config));
-  size_t pixels = (size_t)batch * SIDE * SIDE * CHANNELS;
-  s->images = malloc(pixels * sizeof *s->images);
-  s->labels = malloc((size_t)batch * sizeof *s->labels);
-  if (statistics)
-    s->gradients = calloc((size_t)gf_trainer_gradient_count(s->trainer), sizeof *s->gradients);
-  if (!s->images || !s->labels) return gf__fail_host_memory(pixels * sizeof *s->images);
-  for (size_t i = 0; i < pixels; i++) s->images[i] = (float)(i * 7919 % 1000) / 250.0f - 2.0f;
-  for (int i = 0; i < batch; i++) s->labels[i] = i % CLASSES;
+  GF_TRY(gf__bench_step_open(&s->step, s->device, s->config, batch));
+  size_t tensors = (size_t)gf_trainer_gradient_count(s->step.trainer);
+  if (statistics && !(s->gradients = calloc(tensors, sizeof *s->gradients)))
+    return gf__fail_host_memory(tensors * sizeof *s->gradients);
   if (data) GF_TRY(open_loader(s));
   GF_TRY(training_step(s));
   *first_step = gf__seconds() - begun;
@@ -130,13 +114,10 @@ static gf_status run_network(const char *network, json_t **results) {
   if (status == GF_OK)
     status = measure(&s, training_step, "training", network, first_step, *results);
   if (status == GF_OK) status = measure(&s, inference_step, "inference", network, 0, *results);
-  free(s.images);
-  free(s.labels);
   free(s.gradients);
   gf_loader_free(&s.loader);
   gf_dataset_free(&s.dataset);
-  gf_trainer_free(&s.trainer);
-  gf_model_free(&s.model);
+  gf__bench_step_free(&s.step);
   gf_device_free(&s.device);
   gf_config_free(&s.config);
   return status;

@@ -9,6 +9,7 @@
 #define GRADFLOW_H
 
 #include <gradflow/cluster.h>
+#include <gradflow/bench.h>
 #include <gradflow/config.h>
 #include <gradflow/data.h>
 #include <gradflow/device.h>

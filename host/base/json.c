@@ -12,3 +12,14 @@ json_t *gf__json_read(const char *path) {
   free(text);
   return json;
 }
+
+json_t *gf__json_text(const char *text, size_t length) {
+  json_t *json = json_stringn(text, length);
+  char *ascii = json ? NULL : malloc(length + 1);
+  if (!ascii) return json;
+  for (size_t i = 0; i < length; i++)
+    ascii[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+  json = json_stringn(ascii, length);
+  free(ascii);
+  return json;
+}

@@ -12,4 +12,8 @@ enum { GF__JSON_LARGEST = 4 << 20 };
  * caller frees it with json_decref. */
 json_t *gf__json_read(const char *path);
 
+/* A JSON string of length bytes. Drivers name their devices in any encoding; what is not UTF-8 has
+ * "?" for each byte outside ASCII. NULL where memory is out. */
+json_t *gf__json_text(const char *text, size_t length);
+
 #endif

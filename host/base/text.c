@@ -86,3 +86,14 @@ const char *gf__did_you_mean(const char *word, const void *candidates, size_t co
   }
   return best;
 }
+
+gf__short_text gf__bytes_text(unsigned long long bytes) {
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  double value = (double)bytes;
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++) value /= 1024;
+  gf__short_text out;
+  snprintf(out.text, sizeof out.text, "%.*f %s", value < 10 && unit > 0 ? 1 : 0, value,
+           units[unit]);
+  return out;
+}

@@ -19,6 +19,12 @@ void gf__text_add_bytes(gf__text *text, const void *bytes, size_t size);
 gf_status gf__text_status(const gf__text *text) GF_MUST_USE;
 void gf__text_free(gf__text *text);
 
+/* "512 KiB", "7.5 GiB". */
+typedef struct gf__short_text {
+  char text[32];
+} gf__short_text;
+gf__short_text gf__bytes_text(unsigned long long bytes);
+
 /* The candidate closest to word by edit distance when it is close enough to be
  * a misspelling, else NULL. The stride lets it walk an array of structs whose
  * first member is the name. */

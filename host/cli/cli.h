@@ -21,9 +21,10 @@ typedef struct gf__cli {
   char *mirror;                                                      /* or NULL */
   char *man, *completion;                                            /* or NULL */
   char *top, *classes;                                               /* or NULL */
+  char *fail_below;                                                  /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
-  int csv, saliency;
+  int csv, saliency, quick, full;
   const char *const *arguments;
   int argument_count;
 } gf__cli;
@@ -56,7 +57,7 @@ typedef struct gf__command {
 extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune, gf__cmd_plot;
 extern const gf__command gf__cmd_summary;
 extern const gf__command gf__cmd_study, gf__cmd_diagnose;
-extern const gf__command gf__cmd_fetch, gf__cmd_predict;
+extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench;
 
 #define GF__OPTION_DEVICE                                                \
   {                                                                      \

@@ -3,6 +3,7 @@
 #include <popt.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 
 /* Those that decide which kernels a device can run, without their "cl_khr_". */
@@ -26,21 +27,6 @@ static bool has_extension(const char *extensions, const char *name) {
 }
 
 /* ---- for people ---- */
-
-typedef struct size_text {
-  char text[32];
-} size_text;
-
-static size_text format_bytes(unsigned long long bytes) {
-  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-  double value = (double)bytes;
-  size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++) value /= 1024;
-  size_text out;
-  snprintf(out.text, sizeof out.text, "%.*f %s", value < 10 && unit > 0 ? 1 : 0, value,
-           units[unit]);
-  return out;
-}
 
 /* A line that ends at the 80th column; driver texts can be longer. */
 static void print_field(const char *label, const char *text) {
@@ -72,9 +58,9 @@ static void print_device(const gf_device_info *d, bool is_auto) {
   print_field("version", d->version);
   print_field("type", gf_device_type_name(d->type));
   printf("     compute units  %d at %d MHz\n", d->compute_units, d->clock_mhz);
-  printf("     memory         %s, at most %s in one allocation\n", format_bytes(d->memory).text,
-         format_bytes(d->max_allocation).text);
-  printf("     local memory   %s, %s\n", format_bytes(d->local_memory).text,
+  printf("     memory         %s, at most %s in one allocation\n", gf__bytes_text(d->memory).text,
+         gf__bytes_text(d->max_allocation).text);
+  printf("     local memory   %s, %s\n", gf__bytes_text(d->local_memory).text,
          d->local_memory_is_dedicated ? "its own" : "a part of global memory");
   printf("     work-group     at most %zu work-items\n", d->work_group_size);
   print_extensions(d->extensions);
@@ -92,30 +78,18 @@ static int print_none(int platforms) {
 
 /* ---- for programs ---- */
 
-/* Drivers name their devices in any encoding; JSON takes UTF-8 only. */
-static json_t *json_text(const char *text, size_t length) {
-  char ascii[sizeof((gf_device_info *)0)->extensions];
-  json_t *json = json_stringn(text, length);
-  if (json || length > sizeof ascii) return json;
-  for (size_t i = 0; i < length; i++) {
-    ascii[i] = text[i];
-    if ((unsigned char)text[i] >= 0x80) ascii[i] = '?';
-  }
-  return json_stringn(ascii, length);
-}
-
 static json_t *list_words(const char *text) {
   json_t *list = json_array();
   size_t length;
   for (const char *word = text; list && (word = next_word(word, &length)); word += length)
-    if (json_array_append_new(list, json_text(word, length)) != 0) {
+    if (json_array_append_new(list, gf__json_text(word, length)) != 0) {
       json_decref(list);
       list = NULL;
     }
   return list;
 }
 
-#define TEXT(member) json_text(d->member, strlen(d->member))
+#define TEXT(member) gf__json_text(d->member, strlen(d->member))
 #define COUNT(member) (json_int_t) d->member
 
 static json_t *describe(const gf_device_info *d, bool is_auto) {

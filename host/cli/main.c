@@ -34,7 +34,7 @@ static const gf__command cmd_help = {
 static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train,    &gf__cmd_test,
                                                &gf__cmd_tune,    &gf__cmd_summary,  &gf__cmd_plot,
                                                &gf__cmd_study,   &gf__cmd_diagnose, &gf__cmd_fetch,
-                                               &gf__cmd_predict, &cmd_help};
+                                               &gf__cmd_predict, &gf__cmd_bench,    &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */
@@ -262,6 +262,7 @@ static void free_command_line(gf__cli *cli) {
   free(cli->man);
   free(cli->completion);
   free(cli->top);
+  free(cli->fail_below);
   free(cli->classes);
   free(cli->resume);
   free(cli->checkpoint_every);

@@ -235,6 +235,8 @@ gf_status gf_device_finish(gf_device *device) {
 size_t gf__device_allocated(const gf_device *device) { return device->allocated; }
 size_t gf__device_allocated_peak(const gf_device *device) { return device->allocated_peak; }
 
+const gf__builds *gf__device_builds(const gf_device *device) { return &device->builds; }
+
 long gf__device_launches(const gf_device *device) { return device->launches; }
 
 int gf__device_parallelism(const gf_device *device) {

@@ -56,6 +56,15 @@ size_t gf__device_allocated(const gf_device *device);
 size_t gf__device_allocated_peak(const gf_device *device);
 /* Kernels and products queued so far. */
 long gf__device_launches(const gf_device *device);
+/* Programs built so far, and the seconds that took. */
+typedef struct gf__builds {
+  int compiled, loaded; /* the latter from the disk cache */
+  double compile_seconds, load_seconds;
+} gf__builds;
+const gf__builds *gf__device_builds(const gf_device *device);
+/* From here on programs are compiled as if no one had ever kept one, neither this library nor the
+ * driver, and are not kept. */
+void gf__device_build_afresh(gf_device *device);
 /* Work-items that run at once: the number of parts to cut long loops into. */
 int gf__device_parallelism(const gf_device *device);
 

@@ -62,6 +62,8 @@ struct gf_device {
   gf__kernel *kernels;
   size_t allocated, allocated_peak;
   long launches;
+  gf__builds builds;
+  char fresh[48]; /* a build option that no program had before, or "" */
   gf__profile profile;
   bool blas_is_ready;
   bool is_told_of_cache; /* that it cannot be used */

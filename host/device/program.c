@@ -5,6 +5,7 @@
 
 #include "base/embedded.h"
 #include "base/file.h"
+#include "base/os.h"
 #include "device/internal.h"
 #include "device/kernel_cache.h"
 
@@ -128,19 +129,36 @@ static void warn_once(gf_device *device) {
   device->is_told_of_cache = true;
 }
 
+/* Drivers keep what they have compiled by source and options, too. */
+void gf__device_build_afresh(gf_device *device) {
+  snprintf(device->fresh, sizeof device->fresh, "-DGF_FRESH=%d_%.0f", gf__process_id(),
+           1e6 * gf__seconds());
+}
+
+static void count_build(gf_device *device, bool is_loaded, double seconds) {
+  gf__builds *b = &device->builds;
+  *(is_loaded ? &b->loaded : &b->compiled) += 1;
+  *(is_loaded ? &b->load_seconds : &b->compile_seconds) += seconds;
+}
+
 static gf_status build(gf_device *device, const char *file, const char *options, cl_program *out) {
   char path[4096];
   gf__text source = {0};
+  double begun = gf__seconds();
   gf_status status = add_source(&source, file, 0);
   if (status == GF_OK) status = gf__text_status(&source);
   if (status == GF_OK) {
-    bool cached = gf__kernel_cache_path(device, &source, options, path, sizeof path) == GF_OK;
-    if (!cached) warn_once(device);
+    bool fresh = *device->fresh, cached = false;
+    if (!fresh)
+      cached = gf__kernel_cache_path(device, &source, options, path, sizeof path) == GF_OK;
+    if (!cached && !fresh) warn_once(device);
     *out = cached ? load_binary(device, path, options) : NULL;
+    bool is_loaded = *out;
     if (!*out) {
       status = compile(device, &source, file, options, out);
       if (status == GF_OK && cached) save_binary(*out, path);
     }
+    if (status == GF_OK) count_build(device, is_loaded, gf__seconds() - begun);
   }
   gf__text_free(&source);
   return status;
@@ -182,7 +200,8 @@ gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, 
   char all[1200];
   *out = NULL;
   /* Denormals are kept: vanishing gradients are the subject. */
-  int n = snprintf(all, sizeof all, "-cl-std=CL1.2 %s", options);
+  int n = snprintf(all, sizeof all, "-cl-std=CL1.2 %s%s%s", options, *device->fresh ? " " : "",
+                   device->fresh);
   if (n < 0 || (size_t)n >= sizeof all)
     return gf__fail(GF_ERROR_BUILD, "the build options of %s are too long", file);
   gf__program *program = NULL;

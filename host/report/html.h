@@ -22,6 +22,8 @@ gf_status gf__html_table(gf__text *out, const char *caption, const gf__table *ta
 void gf__html_chart(gf__text *out, const gf_chart *chart);
 /* What gf__heat_map_write draws, to hover. */
 void gf__html_heat_map(gf__text *out, const gf__heat_map *map);
+/* The PNG at path, as a part of the page. */
+gf_status gf__html_picture(gf__text *out, const char *title, const char *path) GF_MUST_USE;
 /* What stands between is folded away under the summary until it is opened. */
 void gf__html_fold_begin(gf__text *out, const char *summary);
 void gf__html_fold_end(gf__text *out);

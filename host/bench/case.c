@@ -1,0 +1,104 @@
+#include "bench/case.h"
+
+#include <stdlib.h>
+
+/* ---- opening ---- */
+
+/* No number is denormal, and no two neighbours are equal. */
+static gf_status fill(gf__buffer *buffer, size_t floats) {
+  float *values = malloc(floats * sizeof *values);
+  if (!values) return gf__fail_host_memory(floats * sizeof *values);
+  for (size_t i = 0; i < floats; i++) values[i] = (float)(i * 7919 % 1000) / 250.0F - 1.998F;
+  gf_status status = gf__buffer_write(buffer, 0, floats * sizeof *values, values);
+  free(values);
+  return status;
+}
+
+static gf_status prepare(gf_model *model, int batch) {
+  gf__node *node = model->graph.nodes[0];
+  model->pass.n = batch;
+  model->pass.training = true;
+  GF_TRY(gf__buffer_zero(model->labels));
+  GF_TRY(fill(node->in[0]->data, (size_t)batch * gf__tensor_size(node->in[0])));
+  if (!node->out.grad) return GF_OK;
+  return fill(node->out.grad, (size_t)batch * gf__tensor_size(&node->out));
+}
+
+gf_status gf__bench_case_open(gf_model **out, gf_device *device, const gf__bench_case *of,
+                              int batch, const char *algorithm, const char *tune) {
+  gf__text text = {0};
+  gf_config *config = NULL;
+  *out = NULL;
+  gf__text_add(&text, "model:\n  algorithm: %s\n  tune: %s\n  graph:\n  - {type: %s", algorithm,
+               tune, of->layer->name);
+  if (of->layer->least_inputs == 2) gf__text_add(&text, ", input: [input, input]");
+  gf__text_add(&text, "%s}\n", of->keys);
+  gf_status status = gf__text_status(&text);
+  if (status == GF_OK) status = gf_config_parse(&config, of->layer->name, text.data);
+  if (status == GF_OK)
+    status = gf__model_open(out, device, config, of->image, 1, batch, 0,
+                            &(gf__model_options){.no_loss = true, .input_gradient = true});
+  if (status == GF_OK) status = prepare(*out, batch);
+  if (status != GF_OK) gf_model_free(out);
+  gf_config_free(&config);
+  gf__text_free(&text);
+  return status;
+}
+
+/* ---- passes ---- */
+
+static gf_status forward(gf__node *node, const gf__pass *pass) {
+  return node->layer->forward(node, pass);
+}
+
+static gf_status backward(gf__node *node, const gf__pass *pass) {
+  return node->layer->backward(node, pass);
+}
+
+/* The two halves of a convolution's backward. */
+static gf_status backward_data(gf__node *node, const gf__pass *pass) {
+  gf__conv2d_run run = {.n = pass->n,
+                        .w = node->parameters[0].data,
+                        .dy = node->out.grad,
+                        .out = node->sinks[0].grad,
+                        .workspace = pass->workspace};
+  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
+}
+
+static gf_status backward_weight(gf__node *node, const gf__pass *pass) {
+  gf__conv2d_run run = {.n = pass->n,
+                        .x = node->in[0]->data,
+                        .dy = node->out.grad,
+                        .out = node->parameters[0].grad,
+                        .workspace = pass->workspace};
+  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_WEIGHT, &run);
+}
+
+const gf__bench_pass *gf__bench_passes(const gf__layer *layer) {
+  static const gf__bench_pass all[] = {{"forward", forward}, {"backward", backward}, {NULL, NULL}};
+  static const gf__bench_pass convolution[] = {{"forward", forward},
+                                               {"backward_data", backward_data},
+                                               {"backward_weight", backward_weight},
+                                               {NULL, NULL}};
+  return layer == &gf__layer_conv2d ? convolution : all;
+}
+
+static bool is_convolution(const gf__node *node) { return node->layer == &gf__layer_conv2d; }
+
+double gf__bench_flops(const gf_model *model, int p) {
+  const gf__node *node = model->graph.nodes[0];
+  double forward_flops = node->layer->flops ? model->pass.n * node->layer->flops(node) : 0;
+  return p == 0 || is_convolution(node) ? forward_flops : 2 * forward_flops;
+}
+
+double gf__bench_bytes(const gf_model *model, int p) {
+  const gf__node *node = model->graph.nodes[0];
+  double n = model->pass.n, x = 0, y = n * (double)gf__tensor_size(&node->out), parameters = 0;
+  for (int i = 0; i < node->in_count; i++) x += n * (double)gf__tensor_size(node->in[i]);
+  for (int i = 0; i < node->parameter_count; i++) parameters += (double)node->parameters[i].count;
+  double floats = x + y + parameters; /* each is read or written once */
+  if (p > 0 && !is_convolution(node))
+    floats +=
+        (node->layer->backward_reads_input ? x : 0) + (node->layer->backward_reads_output ? y : 0);
+  return sizeof(float) * floats;
+}

@@ -1,0 +1,161 @@
+/* The operations of the standard networks in the shapes that those have. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/case.h"
+#include "ops/optimizer.h"
+#include "ops/statistics.h"
+
+/* ---- layers ---- */
+
+#define CONVOLUTION ", filters: 32, padding: 1, bias: false"
+
+/* From the input of a network to its loss. The first convolution needs no data gradient. */
+static const gf__bench_case cases[] = {
+    {&gf__layer_conv2d, CONVOLUTION, {32, 32, 3}},
+    {&gf__layer_conv2d, CONVOLUTION, {32, 32, 32}},
+    {&gf__layer_conv2d, CONVOLUTION, {16, 16, 32}},
+    {&gf__layer_conv2d, CONVOLUTION, {8, 8, 32}},
+    {&gf__layer_conv2d, CONVOLUTION, {4, 4, 32}},
+    {&gf__layer_batch_norm, "", {32, 32, 32}},
+    {&gf__layer_leaky_relu, "", {32, 32, 32}},
+    {&gf__layer_avg_pool, ", kernel: 2", {32, 32, 32}},
+    {&gf__layer_max_pool, ", kernel: 2", {32, 32, 32}},
+    {&gf__layer_global_avg_pool, "", {4, 4, 32}},
+    {&gf__layer_softmax_cross_entropy, "", {1, 1, 100}},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static bool is_wanted(const gf__bench_case *c, int pass) {
+  bool is_input = c->layer == &gf__layer_conv2d && c->image.channels == 3;
+  return !(is_input && pass == GF__CONV2D_BACKWARD_DATA);
+}
+
+typedef struct layer_work {
+  gf_model *model;
+  const gf__bench_pass *pass;
+} layer_work;
+
+static gf_status run_pass(void *user) {
+  layer_work *work = user;
+  return work->pass->run(work->model->graph.nodes[0], &work->model->pass);
+}
+
+static gf_status measure_pass(gf__bench_run *run, const gf__bench_case *c, gf_model *model, int p) {
+  gf__bench_timing timing;
+  gf_bench_row row = {.batch = model->pass.n,
+                      .flops = gf__bench_flops(model, p),
+                      .bytes = gf__bench_bytes(model, p)};
+  layer_work work = {model, &gf__bench_passes(c->layer)[p]};
+  int n = snprintf(row.name, sizeof row.name, "%s %s", c->layer->name, work.pass->name);
+  if (c->image.height > 1)
+    snprintf(row.name + n, sizeof row.name - (size_t)n, " %dx%dx%d", c->image.height,
+             c->image.width, c->image.channels);
+  if (c->layer == &gf__layer_conv2d) {
+    const gf__conv2d *convolution = model->graph.nodes[0]->state;
+    snprintf(row.algorithm, sizeof row.algorithm, "%s", convolution->algorithm[p]->name);
+  }
+  GF_TRY(gf__bench_begin(run, row.name));
+  GF_TRY(gf__bench_time(run->device, run_pass, &work, &run->effort, &timing));
+  return gf__bench_add(run, &row, &timing);
+}
+
+static gf_status measure_case(gf__bench_run *run, const gf__bench_case *c) {
+  gf_model *model = NULL;
+  gf_status status = gf__bench_case_open(&model, run->device, c, run->batch, "auto", run->tune);
+  for (int p = 0; status == GF_OK && gf__bench_passes(c->layer)[p].name; p++)
+    if (is_wanted(c, p)) status = measure_pass(run, c, model, p);
+  gf_model_free(&model);
+  return status;
+}
+
+/* ---- what works on all parameters ---- */
+
+/* As many as plain37 has in as many tensors: 37 convolutions of 3 x 3, the first with 3 channels,
+ * a linear layer, the biases and a norm. */
+enum { TENSORS = 47, FLOATS = 9 * 32 * (3 + 36 * 32) + 6 * 32 + 2 * 32 + 33 * 100, STATES = 4 };
+
+typedef struct flat_work {
+  gf_device *device;
+  gf__buffer *states[STATES]; /* weights, gradient, the optimizer's two */
+  gf__buffer *ranges, *workspace, *sums;
+  int t;
+} flat_work;
+
+static gf_status run_adam(void *user) {
+  flat_work *w = user;
+  gf__optimizer_step step = {.count = FLOATS,
+                             .w = w->states[0],
+                             .gradient = w->states[1],
+                             .first = w->states[2],
+                             .second = w->states[3],
+                             .learning_rate = 1e-3};
+  return gf__adam_step(w->device, &step, ++w->t, 0.9, 0.999, 1e-8, false);
+}
+
+static gf_status run_statistics(void *user) {
+  flat_work *w = user;
+  return gf__statistics(w->device, TENSORS, w->states[1], w->states[0], w->states[2], w->ranges,
+                        w->workspace, w->sums);
+}
+
+static const struct {
+  const char *name;
+  gf__bench_work *work;
+  int moved; /* floats for each parameter, read and written */
+} flat_operations[] = {{"adam step", run_adam, 7}, {"gradient statistics", run_statistics, 3}};
+enum { FLAT_OPERATIONS = sizeof flat_operations / sizeof *flat_operations };
+
+static gf_status open_flat(flat_work *w) {
+  size_t bytes = FLOATS * sizeof(float);
+  int ranges[TENSORS][2];
+  for (int i = 0; i < STATES; i++) {
+    GF_TRY(gf__buffer_new(&w->states[i], w->device, bytes, "parameters"));
+    GF_TRY(gf__buffer_zero(w->states[i]));
+  }
+  for (int i = 0; i < TENSORS; i++) {
+    ranges[i][0] = (int)((long)FLOATS * i / TENSORS);
+    ranges[i][1] = (int)((long)FLOATS * (i + 1) / TENSORS) - ranges[i][0];
+  }
+  GF_TRY(gf__buffer_new(&w->ranges, w->device, sizeof ranges, "the places of tensors"));
+  GF_TRY(gf__buffer_write(w->ranges, 0, sizeof ranges, ranges));
+  GF_TRY(gf__buffer_new(&w->workspace, w->device, gf__statistics_workspace(TENSORS),
+                        "parts of gradient statistics"));
+  return gf__buffer_new(&w->sums, w->device, TENSORS * sizeof(gf__statistics_sums),
+                        "gradient statistics");
+}
+
+static void free_flat(flat_work *w) {
+  for (int i = 0; i < STATES; i++) gf__buffer_free(&w->states[i]);
+  gf__buffer_free(&w->ranges);
+  gf__buffer_free(&w->workspace);
+  gf__buffer_free(&w->sums);
+}
+
+static gf_status measure_flat(gf__bench_run *run, flat_work *w, int i) {
+  gf__bench_timing timing;
+  gf_bench_row row = {.bytes = (double)sizeof(float) * FLOATS * flat_operations[i].moved};
+  snprintf(row.name, sizeof row.name, "%s", flat_operations[i].name);
+  GF_TRY(gf__bench_begin(run, row.name));
+  GF_TRY(gf__bench_time(run->device, flat_operations[i].work, w, &run->effort, &timing));
+  return gf__bench_add(run, &row, &timing);
+}
+
+/* ---- all ---- */
+
+int gf__bench_count_operations(void) {
+  int count = FLAT_OPERATIONS;
+  for (int i = 0; i < CASES; i++)
+    for (int p = 0; gf__bench_passes(cases[i].layer)[p].name; p++) count += is_wanted(&cases[i], p);
+  return count;
+}
+
+gf_status gf__bench_operations(gf__bench_run *run) {
+  for (int i = 0; i < CASES; i++) GF_TRY(measure_case(run, &cases[i]));
+  flat_work flat = {.device = run->device};
+  gf_status status = open_flat(&flat);
+  for (int i = 0; status == GF_OK && i < FLAT_OPERATIONS; i++) status = measure_flat(run, &flat, i);
+  free_flat(&flat);
+  return status;
+}

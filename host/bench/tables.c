@@ -1,0 +1,171 @@
+#include "bench/tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+gf__short_text gf__bench_number(double value) {
+  gf__short_text out;
+  int digits = value > 0 && isfinite(value) ? 2 - (int)floor(log10(value)) : 0;
+  digits = digits < 0 ? 0 : digits > 9 ? 9 : digits;
+  snprintf(out.text, sizeof out.text, "%.*f", digits, value);
+  return out;
+}
+
+void gf__bench_sheet_begin(gf__bench_sheet *out, const gf__table_column *columns) {
+  *out = (gf__bench_sheet){0};
+  int count = 0;
+  for (; columns[count].header; count++) out->columns[count] = columns[count];
+  out->table = (gf__table){.columns = out->columns, .column_count = count};
+}
+
+gf_status gf__bench_sheet_end(gf__bench_sheet *sheet, gf__text *out) {
+  gf__text_add(out, "\n");
+  gf_status status = gf__table_text(&sheet->table, GF__BENCH_WIDTH, out);
+  gf__table_free(&sheet->table);
+  return status;
+}
+
+/* ---- the device ---- */
+
+static void add_limits(gf__table *t, const gf_bench_limits *l) {
+  gf__table_add(t, "multiply-adds");
+  gf__table_add(t, "%s GFLOP/s", gf__bench_number(1e-9 * l->flops).text);
+  gf__table_add(t, "copy on the device");
+  gf__table_add(t, "%s GB/s, read and written", gf__bench_number(1e-9 * l->bytes).text);
+  gf__table_add(t, "launch of a kernel");
+  gf__table_add(t, "%s us in a full queue, %s us until the host knows",
+                gf__bench_number(1e6 * l->launch_seconds).text,
+                gf__bench_number(1e6 * l->round_trip_seconds).text);
+  gf__table_add(t, "transfer");
+  gf__table_add(t, "%s GB/s to the device, %s GB/s from it",
+                gf__bench_number(1e-9 * l->upload).text, gf__bench_number(1e-9 * l->download).text);
+}
+
+static void add_builds(gf__table *t, const gf_bench_builds *b) {
+  gf__table_add(t, "compiled");
+  gf__table_add(t, "%d programs in %s s; %d from the cache in %s s", b->compiled,
+                gf__bench_number(b->compile_seconds).text, b->loaded,
+                gf__bench_number(b->load_seconds).text);
+  if (!(b->fresh_seconds > 0)) return;
+  gf__table_add(t, "first step ever");
+  gf__table_add(t, "%s s, of plain7 with no kernel kept", gf__bench_number(b->fresh_seconds).text);
+}
+
+static void add_text(gf__table *t, const char *name, const char *text) {
+  gf__table_add(t, "%s", name);
+  gf__table_add(t, "%s", text);
+}
+
+void gf__bench_card(gf__bench_sheet *out, const gf_bench_device *d) {
+  const gf_device_info *c = &d->card;
+  gf__bench_sheet_begin(out, (const gf__table_column[]){{"", false}, {"", false}, {NULL, false}});
+  snprintf(out->headers[0], sizeof out->headers[0], "device %d:%d", c->platform, c->index);
+  snprintf(out->headers[1], sizeof out->headers[1], "%s", c->name);
+  out->columns[0].header = out->headers[0];
+  out->columns[1].header = out->headers[1];
+  gf__table *t = &out->table;
+  add_text(t, "platform", c->platform_name);
+  add_text(t, "vendor", c->vendor);
+  add_text(t, "driver", c->driver);
+  add_text(t, "version", c->version);
+  add_text(t, "type", gf_device_type_name(c->type));
+  gf__table_add(t, "compute units");
+  gf__table_add(t, "%d at %d MHz", c->compute_units, c->clock_mhz);
+  gf__table_add(t, "memory");
+  gf__table_add(t, "%s, at most %s in one piece; local %s", gf__bytes_text(c->memory).text,
+                gf__bytes_text(c->max_allocation).text, gf__bytes_text(c->local_memory).text);
+  if (d->limits.upload > 0) add_limits(t, &d->limits);
+  if (d->row_count > 0) add_builds(t, &d->builds);
+}
+
+/* ---- rows ---- */
+
+static void add_times(gf__table *t, const gf_bench_row *row) {
+  gf__table_add(t, "%s", gf__bench_number(1e3 * row->seconds).text);
+  gf__table_add(t, "%.0f%%", 100 * (row->high - row->low) / row->seconds);
+}
+
+static void add_limit(gf__table *t, const gf_bench_row *row) {
+  gf__table_add(t, "%.0f%%", 100 * row->share);
+  gf__table_add(t, "%s", gf_bound_name(row->bound));
+}
+
+void gf__bench_operation_rows(gf__bench_sheet *out, const gf_bench_device *d) {
+  gf__bench_sheet_begin(out, (const gf__table_column[]){{"operation", false},
+                                                        {"ms", true},
+                                                        {"spread", true},
+                                                        {"rate", true},
+                                                        {"share", true},
+                                                        {"bound by", false},
+                                                        {NULL, false}});
+  for (int i = 0; i < d->row_count; i++) {
+    const gf_bench_row *row = &d->rows[i];
+    if (row->is_step) continue;
+    double work = row->flops > 0 ? row->flops : row->bytes;
+    gf__table_add(&out->table, "%s", row->name);
+    add_times(&out->table, row);
+    gf__table_add(&out->table, "%s %s", gf__bench_number(1e-9 * work / row->seconds).text,
+                  row->flops > 0 ? "GFLOP/s" : "GB/s   ");
+    add_limit(&out->table, row);
+  }
+}
+
+void gf__bench_step_rows(gf__bench_sheet *out, const gf_bench_device *d) {
+  gf__bench_sheet_begin(out, (const gf__table_column[]){{"training step", false},
+                                                        {"ms", true},
+                                                        {"spread", true},
+                                                        {"images/s", true},
+                                                        {"GFLOP/s", true},
+                                                        {"share", true},
+                                                        {"bound by", false},
+                                                        {NULL, false}});
+  for (int i = 0; i < d->row_count; i++) {
+    const gf_bench_row *row = &d->rows[i];
+    if (!row->is_step) continue;
+    gf__table_add(&out->table, "%s, batch %d", row->name, row->batch);
+    add_times(&out->table, row);
+    gf__table_add(&out->table, "%s", gf__bench_number(row->batch / row->seconds).text);
+    gf__table_add(&out->table, "%s", gf__bench_number(1e-9 * row->flops / row->seconds).text);
+    add_limit(&out->table, row);
+  }
+}
+
+/* ---- text ---- */
+
+static gf_status add_device(gf__text *out, const gf_bench_device *d) {
+  gf__bench_sheet sheet;
+  gf__bench_card(&sheet, d);
+  GF_TRY(gf__bench_sheet_end(&sheet, out));
+  if (d->failure) gf__text_add(out, "\nNot measured to the end: %s\n", d->failure);
+  if (d->row_count == 0) return GF_OK;
+  gf__bench_operation_rows(&sheet, d);
+  GF_TRY(gf__bench_sheet_end(&sheet, out));
+  gf__bench_step_rows(&sheet, d);
+  if (sheet.table.cell_count > 0) return gf__bench_sheet_end(&sheet, out);
+  return GF_OK;
+}
+
+static const char notes[] =
+    "\nms: the median; spread: between the quartiles, of the median. share: of the\n"
+    "device's limit that binds; above 100% where an algorithm does with fewer flops\n"
+    "than direct convolution, or a cache answers instead of the memory.\n";
+
+gf_status gf_bench_text(const gf_bench *bench, char **out) {
+  static const char *const forms[] = {"quick", "full"};
+  gf__text text = {0};
+  gf_status status = GF_OK;
+  *out = NULL;
+  gf__text_add(&text, "gradflow %s, commit %s, %s\nCLBlast %s, %s; the %s form\n", bench->program,
+               bench->commit, bench->date, bench->clblast, bench->opencl_loader,
+               forms[bench->form]);
+  for (int i = 0; status == GF_OK && i < bench->device_count; i++)
+    status = add_device(&text, &bench->devices[i]);
+  gf__text_add(&text, "%s", notes);
+  if (status == GF_OK) status = gf__text_status(&text);
+  if (status == GF_OK)
+    *out = text.data;
+  else
+    gf__text_free(&text);
+  return status;
+}
