@@ -226,11 +226,30 @@ static void pip_installs_the_package(void **state) {
   assert_int_equal(system(command), 0);
 }
 
+/* With few images, and from where it may leave its runs. */
+static void the_example_runs(void **state) {
+  (void)state;
+  char command[2048];
+  skip_without("numpy");
+  snprintf(command, sizeof command,
+           "TMPDIR='%s' PYTHONDONTWRITEBYTECODE=1 PYTHONPATH='%s/bindings/python' "
+           "GRADFLOW_LIBRARY='%s' MPLBACKEND=agg '%s' -c 'import pathlib\n"
+           "code = pathlib.Path(\"%s/examples/python/gradient_flow.py\").read_text()\n"
+           "short = code.replace(\"EPOCHS, IMAGES = 3, 2500\", \"EPOCHS, IMAGES = 1, 200\")\n"
+           "assert short != code\n"
+           "exec(compile(short, \"gradient_flow.py\", \"exec\"))\n"
+           "assert len(losses[\"residual\"]) == 4\n"
+           "assert flows[\"plain\"].mean_abs.shape == (1, 39)' 2>&1",
+           folder_, SOURCE_FOLDER, LIBRARY, python(), SOURCE_FOLDER);
+  assert_int_equal(system(command), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(statuses_and_verdicts_are_as_many),
       cmocka_unit_test(the_package_passes_its_tests),
       cmocka_unit_test(pip_installs_the_package),
+      cmocka_unit_test(the_example_runs),
   };
   return cmocka_run_group_tests_name("python", tests, open_folder, close_folder);
 }
