@@ -19,12 +19,8 @@ __kernel void moments(__global const float *x, __global float *partial, int rows
   VSTORE(squares, partial + (size_t)(2 * p + 1) * C + c);
 }
 
-/* Joins the parts (Chan, Golub and LeVeque, 1979) into saved, and moves running
- * (2, C: mean, unbiased variance) by momentum. */
-__kernel void join_moments(__global const float *partial, __global float *saved,
-                           __global float *running_mean, __global float *running_variance,
-                           int rows, int parts, float eps, float momentum) {
-  int c = get_global_id(0);
+/* Joins the parts (Chan, Golub and LeVeque, 1979): the mean, and the sum of squared distances. */
+inline float2 join(__global const float *partial, int rows, int parts, int c) {
   float mean = 0, squares = 0;
   for (int p = 0; p < parts; p++) {
     long first = (long)rows * p / parts, last = (long)rows * (p + 1) / parts;
@@ -34,6 +30,25 @@ __kernel void join_moments(__global const float *partial, __global float *saved,
     mean += d * share;
     squares += partial[(size_t)(2 * p + 1) * C + c] + d * d * (float)first * share;
   }
+  return (float2)(mean, squares);
+}
+
+/* The parts as one, moments (2, C). */
+__kernel void join_parts(__global const float *partial, __global float *moments, int rows,
+                         int parts) {
+  int c = get_global_id(0);
+  float2 all = join(partial, rows, parts, c);
+  moments[c] = all.x;
+  moments[C + c] = all.y;
+}
+
+/* Joins the parts into saved, and moves running (2, C: mean, unbiased variance) by momentum. */
+__kernel void join_moments(__global const float *partial, __global float *saved,
+                           __global float *running_mean, __global float *running_variance,
+                           int rows, int parts, float eps, float momentum) {
+  int c = get_global_id(0);
+  float2 all = join(partial, rows, parts, c);
+  float mean = all.x, squares = all.y;
   saved[c] = mean;
   saved[C + c] = 1.0f / sqrt(squares / (float)rows + eps);
   running_mean[c] += momentum * (mean - running_mean[c]);

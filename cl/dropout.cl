@@ -5,16 +5,16 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-/* y = epilogue(x where kept, scaled by 1 / (1 - p)); four values a work-item, of which the first
- * one is the batch's first one. */
+/* y = epilogue(x where kept, scaled by 1 / (1 - p)); four values a work-item, which are one draw.
+ * x begins behind skip values of the draw first. */
 __kernel void dropout(__global const float *x, __global float *y, int count, float p, uint key0,
-                      uint key1, int step, int node, int first, EPILOGUE) {
-  int i = get_global_id(0);
-  if (4 * i >= count) return;
+                      uint key1, int step, int node, int first, int skip, EPILOGUE) {
+  int i = get_global_id(0), begin = 4 * i - skip;
+  if (begin >= count) return;
   float4 u = uniform4(philox((uint4)(step, first + i, node, 0), (uint2)(key0, key1)));
   float draws[4] = {u.x, u.y, u.z, u.w};
-  for (int k = 0; k < 4 && 4 * i + k < count; k++) {
-    float v = draws[k] < p ? 0.0f : x[4 * i + k] * (1.0f / (1.0f - p));
-    y[4 * i + k] = epilogue1(v, 4 * i + k, 0, EPILOGUE_ARGS);
+  for (int k = max(0, -begin); k < 4 && begin + k < count; k++) {
+    float v = draws[k] < p ? 0.0f : x[begin + k] * (1.0f / (1.0f - p));
+    y[begin + k] = epilogue1(v, begin + k, 0, EPILOGUE_ARGS);
   }
 }

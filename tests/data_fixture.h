@@ -175,7 +175,8 @@ static inline gf_dataset *open_split(gf_split split, const char *name, const cha
 static inline gf_loader *open_loader(const gf_dataset *dataset, int batch, int threads,
                                      unsigned long long seed, int training) {
   gf_loader *loader = NULL;
-  gf_loader_options options = {batch, threads, seed, training};
+  gf_loader_options options = {
+      .batch_size = batch, .threads = threads, .seed = seed, .training = training};
   assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_OK);
   return loader;
 }

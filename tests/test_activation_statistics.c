@@ -286,7 +286,7 @@ static int compute(gf_model *model, const float *images, int n, bool training, e
 static void compare(gf_model *model, bool fused, const expected *rows, int count) {
   gf_activation got[MOST_ROWS];
   assert_in_range(gf__model_activation_count(model), 1, MOST_ROWS);
-  assert_ok(gf__model_read_activations(model, got));
+  assert_ok(gf__model_read_activations(model, NULL, got));
   int k = 0;
   for (int i = 0; i < count; i++) {
     const ref_activation_statistics *s = &rows[i].statistics;
@@ -338,7 +338,7 @@ static void test_only_when_asked_for(void **unused) {
   gf_loss losses[3];
   gf_model *model = open_network(true);
   int count = gf__model_activation_count(model);
-  assert_int_equal(gf__model_read_activations(model, first), GF_ERROR_ARGUMENT);
+  assert_int_equal(gf__model_read_activations(model, NULL, first), GF_ERROR_ARGUMENT);
   assert_string_equal(gf_error_message(),
                       "statistics of activations need a forward pass that takes them");
   long start = gf__device_launches(device_test_device());
@@ -348,19 +348,19 @@ static void test_only_when_asked_for(void **unused) {
   assert_ok(gf_model_forward(model, images_[0], labels_, BATCH, 1, &losses[1]));
   long launches = gf__device_launches(device_test_device()) - start - plain;
   assert_int_equal(launches, plain + 2 * count);
-  assert_ok(gf__model_read_activations(model, first));
+  assert_ok(gf__model_read_activations(model, NULL, first));
   model->takes_activation_statistics = false;
   assert_ok(gf_model_forward(model, images_[1], labels_, BATCH, 1, &losses[2]));
-  assert_ok(gf__model_read_activations(model, second));
+  assert_ok(gf__model_read_activations(model, NULL, second));
   assert_memory_equal(first, second, (size_t)count * sizeof *first);
   assert_true(losses[0].loss == losses[1].loss);
   assert_true(losses[0].loss != losses[2].loss);
   model->takes_activation_statistics = true;
   assert_ok(gf_model_forward(model, images_[1], labels_, BATCH, 1, NULL));
-  assert_ok(gf__model_read_activations(model, second));
+  assert_ok(gf__model_read_activations(model, NULL, second));
   assert_true(first[0].mean != second[0].mean);
   assert_ok(gf_model_forward(model, images_[0], labels_, BATCH, 1, NULL));
-  assert_ok(gf__model_read_activations(model, second));
+  assert_ok(gf__model_read_activations(model, NULL, second));
   assert_memory_equal(first, second, (size_t)count * sizeof *first);
   gf_model_free(&model);
 }
@@ -383,7 +383,7 @@ static void check_small(const char *graph, int count) {
   if (count)
     assert_true(gf__buffer_size(model->workspace) >=
                 gf__activation_statistics_workspace(device_test_device(), 1));
-  assert_ok(gf__model_read_activations(model, &row));
+  assert_ok(gf__model_read_activations(model, NULL, &row));
   assert_true(count == (row.layer != NULL));
   gf_model_free(&model);
   gf_config_free(&config);
@@ -417,7 +417,7 @@ static void check_layer(const char *options, const char *function, double alpha)
   model->takes_activation_statistics = true;
   assert_ok(gf_model_forward(model, x, NULL, 1, 0, NULL));
   assert_int_equal(gf__model_activation_count(model), 1);
-  assert_ok(gf__model_read_activations(model, &row));
+  assert_ok(gf__model_read_activations(model, NULL, &row));
   ref_activation_statistics s = ref_activation_statistics_of(1, CHANNELS, y, slopes);
   expect(options, "mean", row.mean, s.mean, 2e-6 * s.deviation);
   expect(options, "deviation", row.deviation, s.deviation, 2e-6 * s.deviation);

@@ -137,6 +137,8 @@ static const struct {
     FIELD(gf_train_options, checkpoint_steps),
     FIELD(gf_train_options, checkpoint_minutes),
     FIELD(gf_train_options, keep_checkpoints),
+    FIELD(gf_train_options, cluster),
+    FIELD(gf_train_options, balance),
     FIELD(gf_train_options, events),
     SIZE(gf_predictor_info),
     FIELD(gf_predictor_info, shape),

@@ -23,6 +23,7 @@ typedef struct gf__cli {
   char *top, *classes;                                               /* or NULL */
   char *fail_below;                                                  /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
+  char *balance, *rank_timeout;                                      /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
   int csv, saliency, quick, full;
   const char *const *arguments;
@@ -89,6 +90,7 @@ gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *command,
                                     gf__text *out) GF_MUST_USE;
 /* Prints the message of the failure on stderr and returns the exit code for it. */
 int gf__cli_fail(gf_status status);
+int gf__cli_exit_code(gf_status status);
 /* A note of the library on stderr; user is not used. */
 void gf__cli_log(void *user, gf_log_level level, const char *message);
 /* Whether escape codes may go there: a terminal that is not a dumb one. */

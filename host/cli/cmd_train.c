@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/ranks.h"
 #include "cli/watch.h"
 #include "report/table.h"
 
@@ -150,18 +151,21 @@ static void add_network(gf__text *out, const gf_config *config) {
 }
 
 static void print_start(const gf__cli *cli, const gf_device *device, const gf_config *config,
-                        const char *out) {
+                        const gf_train_options *options) {
   const gf_device_info *d = gf_device_describe(device);
   gf__text network = {0};
+  char others[48] = "";
+  int ranks = gf_cluster_describe(options->cluster).ranks;
+  if (ranks > 1) snprintf(others, sizeof others, " of the first of %d ranks", ranks);
   add_network(&network, config);
   fprintf(stderr,
-          "device   %d:%d %s (%s)\n"
+          "device   %d:%d %s (%s)%s\n"
           "config   %s\n"
           "network  %s\n"
           "out      %s\n",
-          d->platform, d->index, d->name, gf_device_type_name(d->type),
+          d->platform, d->index, d->name, gf_device_type_name(d->type), others,
           cli->argument_count ? cli->arguments[0] : "that of the run",
-          network.data ? network.data : "", out);
+          network.data ? network.data : "", options->out);
   gf__text_free(&network);
 }
 
@@ -273,17 +277,18 @@ static gf_status read_options(const gf__cli *cli, gf_train_options *options) {
 static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
                        gf_train_options *options) {
   bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
-  screen s = {.bar = {.file = stderr, .enabled = !cli->quiet && draws, .colours = colours},
-              .watches = cli->watch && !cli->quiet,
+  bool is_first = gf__cli_is_first(options->cluster), quiet = cli->quiet || !is_first;
+  screen s = {.bar = {.file = stderr, .enabled = !quiet && draws, .colours = colours},
+              .watches = cli->watch && !quiet,
               .watch = {.file = stderr, .draws = draws, .colours = colours},
-              .quiet = cli->quiet};
+              .quiet = quiet};
   options->events = (gf_train_events){.user = &s,
                                       .progress = on_progress,
                                       .epoch = on_epoch,
                                       .stop = on_stop,
                                       .written = on_written,
                                       .gradients = s.watches ? on_gradients : NULL};
-  if (!cli->quiet) print_start(cli, device, config, options->out);
+  if (!quiet) print_start(cli, device, config, options);
   gf_log_to(on_log, &s);
   gf__on_interrupt(on_signal);
   gf__bar_say(&s.bar, "reading the images and building the network...");
@@ -291,8 +296,8 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
   if (status == GF_OK) status = gf_train(device, config, options);
   clear(&s);
   gf_log_to(gf__cli_log, NULL);
-  if (status == GF_OK) status = print_results(&s, options->out);
-  if (status == GF_OK && cli->profile) status = print_profile(device, options->out);
+  if (status == GF_OK && is_first) status = print_results(&s, options->out);
+  if (status == GF_OK && is_first && cli->profile) status = print_profile(device, options->out);
   gf__text_free(&s.pictures);
   return status;
 }
@@ -321,12 +326,21 @@ static gf_status dry_run(gf_device *device, const gf_config *config) {
   return GF_OK;
 }
 
+static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *options) {
+  gf_device *device = NULL;
+  GF_TRY(gf_cluster_open_device(&device, options->cluster, cli->device));
+  gf_status status = cli->dry_run ? dry_run(device, config) : train(cli, device, config, options);
+  gf_device_free(&device);
+  return status;
+}
+
 static int run(const gf__cli *cli) {
   gf_config *config = NULL;
-  gf_device *device = NULL;
   gf__text out = {0};
-  gf_train_options options = {
-      .overwrite = cli->overwrite, .resume = cli->resume != NULL, .force = cli->force};
+  gf_train_options options = {.overwrite = cli->overwrite,
+                              .resume = cli->resume != NULL,
+                              .force = cli->force,
+                              .balance = cli->balance};
   if (!cli->argument_count && !cli->resume)
     return gf__cli_fail(
         gf__fail(GF_ERROR_ARGUMENT, "a config is missing; see gradflow train --help"));
@@ -334,16 +348,17 @@ static int run(const gf__cli *cli) {
     gf__text_add(&out, "%s", cli->resume ? cli->resume : cli->out);
   else
     add_default_out(&out, cli->arguments[0]);
-  gf_status status = gf__text_status(&out);
   options.out = out.data;
-  if (status == GF_OK) status = read_options(cli, &options);
-  if (status == GF_OK) status = load_config(&config, cli);
-  if (status == GF_OK) status = gf_device_open(&device, cli->device);
-  if (status == GF_OK)
-    status = cli->dry_run ? dry_run(device, config) : train(cli, device, config, &options);
-  int code = status == GF_OK ? 0 : gf__cli_fail(status);
-  if (status == GF_ERROR_INTERRUPTED && signal_) code = EXIT_BY_SIGNAL + signal_;
-  gf_device_free(&device);
+  gf_status status = gf__cli_join(cli, &options.cluster);
+  if (status == GF_OK) {
+    status = gf__text_status(&out);
+    if (status == GF_OK) status = read_options(cli, &options);
+    if (status == GF_OK) status = load_config(&config, cli);
+    status = gf_cluster_agree(options.cluster, status);
+  }
+  if (status == GF_OK) status = run_with(cli, config, &options);
+  bool by_signal = status == GF_ERROR_INTERRUPTED && signal_;
+  int code = gf__cli_leave(&options.cluster, status, by_signal ? EXIT_BY_SIGNAL + signal_ : 0);
   gf_config_free(&config);
   gf__text_free(&out);
   return code;
@@ -366,7 +381,8 @@ const gf__command gf__cmd_train = {
         "    --set train.epochs=10 --out runs/shortcuts\n"
         "  gradflow train configs/plain37.yaml --device gpu --overwrite --watch\n"
         "  gradflow train --resume runs/plain37\n"
-        "  gradflow train --resume runs/plain37 --set train.epochs=200 --force\n",
+        "  gradflow train --resume runs/plain37 --set train.epochs=200 --force\n"
+        "  mpirun -n 2 gradflow train configs/plain37.yaml --device auto\n",
     .least = 0,
     .most = 1,
     .options = {GF__OPTION_DEVICE,
@@ -396,6 +412,11 @@ const gf__command gf__cmd_train = {
                 {"profile", 'p', POPT_ARG_NONE, offsetof(gf__cli, profile), NULL,
                  "print the time by kernel, and leave trace.json for\n"
                  "chrome://tracing"},
+                {"balance", 'b', POPT_ARG_STRING, offsetof(gf__cli, balance), "HOW",
+                 "under mpirun, the ranks' parts of a batch: equal, auto\n"
+                 "(by speed, measured when the run begins), again (now),\n"
+                 "or a number a rank, as 3,1; default equal"},
+                GF__OPTION_RANK_TIMEOUT,
                 {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
                  "nothing but warnings, errors and the results"},
                 GF__OPTION_HELP},

@@ -46,12 +46,16 @@ static const int exit_codes_[] = {
     [GF_ERROR_INTERRUPTED] = 130, /* 128 + SIGINT, as shells have it */
 };
 
+int gf__cli_exit_code(gf_status status) {
+  int code = (size_t)status < sizeof exit_codes_ / sizeof *exit_codes_ ? exit_codes_[status] : 0;
+  return code || status == GF_OK ? code : 1;
+}
+
 int gf__cli_fail(gf_status status) {
   bool colours = gf__cli_has_colours(stderr);
   fprintf(stderr, "%sgradflow:%s %s\n", colours ? "\033[1;31m" : "", colours ? "\033[0m" : "",
           gf_error_message());
-  int code = (size_t)status < sizeof exit_codes_ / sizeof *exit_codes_ ? exit_codes_[status] : 0;
-  return code ? code : 1;
+  return gf__cli_exit_code(status);
 }
 
 gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *file) {
@@ -269,6 +273,8 @@ static void free_command_line(gf__cli *cli) {
   free(cli->keep_checkpoints);
   free(cli->shard);
   free(cli->jobs);
+  free(cli->balance);
+  free(cli->rank_timeout);
   for (char **set = cli->sets; set && *set; set++) free(*set);
   free(cli->sets);
 }

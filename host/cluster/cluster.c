@@ -109,7 +109,7 @@ static gf_status adopt(gf_cluster *cluster, const outcome *all) {
                   o->message);
 }
 
-gf_status gf__cluster_agree(gf_cluster *cluster, gf_status status) {
+gf_status gf_cluster_agree(gf_cluster *cluster, gf_status status) {
   if (!cluster) return status;
   size_t bytes = (size_t)cluster->place.ranks * sizeof(outcome);
   outcome mine = {.status = (int)status}, *all = malloc(bytes);

@@ -21,8 +21,6 @@ gf_status gf__cluster_gather(gf_cluster *cluster, const void *mine, size_t bytes
 gf_status gf__cluster_broadcast(gf_cluster *cluster, void *data, size_t bytes) GF_MUST_USE;
 /* values (count) becomes the sum over all ranks. */
 gf_status gf__cluster_sum(gf_cluster *cluster, double *values, size_t count) GF_MUST_USE;
-/* The status of the first rank that failed, with its message, on all ranks; GF_OK if none did. */
-gf_status gf__cluster_agree(gf_cluster *cluster, gf_status status) GF_MUST_USE;
 /* Says that what failed is the same on all ranks. */
 void gf__cluster_set_agreed(gf_cluster *cluster);
 

@@ -60,6 +60,6 @@ gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const cha
   gf_status status = gf__text_status(&item);
   if (status == GF_OK) status = gf__device_find(item.data, self.local_rank, &info);
   gf__text_free(&item);
-  GF_TRY(gf__cluster_agree(cluster, status));
-  return gf__cluster_agree(cluster, open_claimed(out, cluster, &info));
+  GF_TRY(gf_cluster_agree(cluster, status));
+  return gf_cluster_agree(cluster, open_claimed(out, cluster, &info));
 }

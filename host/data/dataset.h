@@ -202,6 +202,9 @@ gf__augmentation gf__augmentation_draw(const gf_dataset *dataset, uint64_t seed,
 void gf__transform_apply(const gf__transform *transform, const gf__augmentation *augmentation,
                          const uint8_t *image, float *out);
 
+/* loader.c: the image of count where the part of them begins that begins at a share of all. */
+int gf__part_begin(double at, int count);
+
 /* mixup.c: Zhang et al., 2018. The first images' share of a batch of an epoch, in [0, 1]. */
 float gf__mixup_share(double alpha, uint64_t seed, int epoch, int batch);
 

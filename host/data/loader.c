@@ -1,6 +1,7 @@
 /* A ring of batches. Workers claim batches in order and fill them without the
  * lock; the consumer takes them in order. A slot is free again when the
  * consumer asks for the batch after it. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/os.h"
@@ -10,8 +11,8 @@
 enum { MOST_DEFAULT_THREADS = 2, MOST_THREADS = 256, READY_AHEAD = 2 };
 
 typedef struct slot {
-  float *images; /* (batch size, height, width, channels) */
-  int *labels;   /* (batch size), or (2, images of the batch) with mixup */
+  float *images; /* (images of the batch, height, width, channels) */
+  int *labels;   /* (images of the batch), or (2, images of the batch) with mixup */
   float share;   /* of the first images and labels */
   int batch;     /* that is ready in it, or -1 */
   /* For mixup, else NULL: a permutation of the batch, and an image of it. */
@@ -24,6 +25,7 @@ struct gf_loader {
   gf_loader_options options;
   gf__transform transform;
   size_t image_floats;
+  int first, count; /* of the images of the split that are loaded */
   int batches;
   uint32_t *order; /* (count): the epoch's images, indices in the split */
   int epoch;
@@ -39,9 +41,19 @@ struct gf_loader {
   int busy;     /* workers that fill a batch */
 };
 
-static int batch_count(const gf_loader *loader, int batch) {
-  int rest = loader->dataset->info.count - batch * loader->options.batch_size;
+int gf__part_begin(double at, int count) { return (int)lround(at * count); }
+
+/* Images of a whole batch. */
+static int whole_count(const gf_loader *loader, int batch) {
+  int rest = loader->count - batch * loader->options.batch_size;
   return rest < loader->options.batch_size ? rest : loader->options.batch_size;
+}
+
+/* Those of it that are wanted. */
+static int part_of(const gf_loader *loader, int whole, int *first) {
+  const gf_loader_options *o = &loader->options;
+  *first = o->training ? gf__part_begin(o->from, whole) : 0;
+  return (o->training ? gf__part_begin(o->to, whole) : whole) - *first;
 }
 
 static void render(const gf_loader *loader, uint32_t index, float *out) {
@@ -58,28 +70,31 @@ static void render(const gf_loader *loader, uint32_t index, float *out) {
 }
 
 /* The batch's images and labels with those of its permutation. */
-static void mix(const gf_loader *loader, int batch, int count, const uint32_t *order, slot *out) {
+static void mix(const gf_loader *loader, int batch, const uint32_t *order, slot *out) {
+  int whole = whole_count(loader, batch), first, count = part_of(loader, whole, &first);
   uint64_t seed = loader->options.seed;
   uint32_t number = (uint32_t)loader->epoch * (uint32_t)loader->batches + (uint32_t)batch;
   out->share = gf__mixup_share(loader->dataset->settings.mixup, seed, loader->epoch, batch);
-  gf__random_permutation(seed, GF__STREAM_MIXUP_PAIRS, number, out->partners, (uint32_t)count);
+  gf__random_permutation(seed, GF__STREAM_MIXUP_PAIRS, number, out->partners, (uint32_t)whole);
   for (int i = 0; i < count; i++) {
     float *image = out->images + (size_t)i * loader->image_floats;
-    render(loader, order[out->partners[i]], out->partner);
+    uint32_t partner = order[out->partners[first + i]];
+    render(loader, partner, out->partner);
     for (size_t k = 0; k < loader->image_floats; k++)
       image[k] = out->share * image[k] + (1 - out->share) * out->partner[k];
-    out->labels[count + i] = out->labels[out->partners[i]];
+    out->labels[count + i] = loader->dataset->labels[partner];
   }
 }
 
 static void fill(const gf_loader *loader, int batch, slot *out) {
   const uint32_t *order = loader->order + (size_t)batch * (size_t)loader->options.batch_size;
-  int count = batch_count(loader, batch);
+  int first, count = part_of(loader, whole_count(loader, batch), &first);
   for (int i = 0; i < count; i++) {
-    render(loader, order[i], out->images + (size_t)i * loader->image_floats);
-    out->labels[i] = loader->dataset->labels[order[i]];
+    uint32_t index = order[first + i];
+    render(loader, index, out->images + (size_t)i * loader->image_floats);
+    out->labels[i] = loader->dataset->labels[index];
   }
-  if (out->partners) mix(loader, batch, count, order, out);
+  if (out->partners) mix(loader, batch, order, out);
 }
 
 static void work(void *argument) {
@@ -112,17 +127,29 @@ static gf_status check(const gf_loader_options *options) {
   if (options->threads < 0 || options->threads > MOST_THREADS)
     return gf__fail(GF_ERROR_ARGUMENT, "a loader has 0 to %d threads, not %d", MOST_THREADS,
                     options->threads);
+  if (!(options->from >= 0 && options->from <= options->to && options->to <= 1))
+    return gf__fail(GF_ERROR_ARGUMENT, "a loader's part is within 0 and 1, not from %g to %g",
+                    options->from, options->to);
   return GF_OK;
 }
 
+/* Of a part of a batch; one of a smaller batch may be the larger one. */
+static size_t most_images(const gf_loader *loader) {
+  int first, all = part_of(loader, loader->options.batch_size, &first);
+  int last =
+      loader->batches ? part_of(loader, whole_count(loader, loader->batches - 1), &first) : 0;
+  int most = all > last ? all : last;
+  return most > 0 ? (size_t)most : 1;
+}
+
 static gf_status allocate(gf_loader *loader) {
-  size_t batch = (size_t)loader->options.batch_size, images = (size_t)loader->dataset->info.count;
+  size_t batch = most_images(loader), images = (size_t)loader->count;
   loader->order = calloc(images ? images : 1, sizeof *loader->order);
   loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
   loader->threads = calloc((size_t)loader->options.threads, sizeof *loader->threads);
   if (!loader->order || !loader->slots || !loader->threads)
     return gf__fail_host_memory((images ? images : 1) * sizeof *loader->order);
-  for (uint32_t i = 0; i < images; i++) loader->order[i] = i;
+  for (uint32_t i = 0; i < images; i++) loader->order[i] = (uint32_t)loader->first + i;
   for (int i = 0; i < loader->slot_count; i++) {
     slot *s = &loader->slots[i];
     s->batch = -1;
@@ -130,7 +157,7 @@ static gf_status allocate(gf_loader *loader) {
     s->labels = calloc(2 * batch, sizeof *s->labels);
     s->share = 1;
     if (loader->options.training && loader->dataset->settings.mixup > 0) {
-      s->partners = calloc(batch, sizeof *s->partners);
+      s->partners = calloc((size_t)loader->options.batch_size, sizeof *s->partners);
       s->partner = calloc(loader->image_floats, sizeof *s->partner);
       if (!s->partners || !s->partner)
         return gf__fail_host_memory(loader->image_floats * sizeof *s->partner);
@@ -149,11 +176,16 @@ static gf_status open_loader(gf_loader *loader, const gf_dataset *dataset,
   int cpus = gf__cpu_count();
   if (!options->threads)
     loader->options.threads = cpus < MOST_DEFAULT_THREADS ? cpus : MOST_DEFAULT_THREADS;
-  /* No batch is larger than the split. */
-  if (options->batch_size > info->count)
-    loader->options.batch_size = info->count > 0 ? info->count : 1;
-  loader->batches =
-      info->count / loader->options.batch_size + (info->count % loader->options.batch_size != 0);
+  if (options->to == 0) loader->options.to = 1;
+  loader->count = info->count;
+  if (!options->training) {
+    loader->first = gf__part_begin(options->from, info->count);
+    loader->count = gf__part_begin(loader->options.to, info->count) - loader->first;
+  }
+  /* No batch is larger than what there is. */
+  int count = loader->count;
+  if (options->batch_size > count) loader->options.batch_size = count > 0 ? count : 1;
+  loader->batches = count / loader->options.batch_size + (count % loader->options.batch_size != 0);
   loader->claim = loader->batches;
   loader->slot_count = loader->options.threads + READY_AHEAD;
   loader->image_floats = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
@@ -220,7 +252,7 @@ gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) {
   loader->epoch = epoch;
   if (loader->options.training)
     gf__random_permutation(loader->options.seed, GF__STREAM_SHUFFLE, (uint32_t)epoch, loader->order,
-                           (uint32_t)loader->dataset->info.count);
+                           (uint32_t)loader->count);
   for (int i = 0; i < loader->slot_count; i++) loader->slots[i].batch = -1;
   loader->started = true;
   loader->claim = loader->next = loader->released = first_batch;
@@ -241,8 +273,11 @@ gf_status gf_loader_next(gf_loader *loader, gf_batch *out) {
   if (loader->next < loader->batches) {
     const slot *ready = &loader->slots[loader->next % loader->slot_count];
     while (ready->batch != loader->next) gf__lock_wait(loader->lock);
-    *out =
-        (gf_batch){ready->images, ready->labels, batch_count(loader, loader->next), ready->share};
+    *out = (gf_batch){.images = ready->images,
+                      .labels = ready->labels,
+                      .share = ready->share,
+                      .whole = whole_count(loader, loader->next)};
+    out->count = part_of(loader, out->whole, &out->first);
     loader->next++;
   }
   gf__lock_release(loader->lock);

@@ -15,9 +15,9 @@ static const gf__key keys[] = {
 static gf_status draw(gf__node *node, const gf__pass *pass, const gf__buffer *from, gf__buffer *to,
                       const gf__epilogue *epilogue) {
   const dropout_options *o = node->options;
-  size_t size = gf__tensor_size(&node->out), first = (size_t)pass->first_image * size / 4;
+  size_t size = gf__tensor_size(&node->out), first = (size_t)pass->first_image * size;
   return gf__dropout(pass->device, pass->n * (int)size, (float)o->p, pass->dropout_key, pass->step,
-                     node->number, (int)first, from, to, epilogue);
+                     node->number, first, from, to, epilogue);
 }
 
 static gf_status forward(gf__node *node, const gf__pass *pass) {

@@ -93,10 +93,19 @@ struct gf__node {
   gf__sink sinks[GF__MOST_INPUTS];
 };
 
+/* Others that work on the same batch, for layers that are to compute over the whole of it. */
+typedef struct gf__peers {
+  int ranks;
+  const int *images; /* (ranks) of this batch */
+  void *user;
+  /* all (ranks, count) = the count numbers of every rank. */
+  gf_status (*gather)(void *user, const float *mine, size_t count, float *all);
+} gf__peers;
+
 /* What one pass over the network hands to its nodes. */
 typedef struct gf__pass {
   gf_device *device;
-  int n; /* images in this batch */
+  int n; /* images in this batch; 0: there are some for other ranks only */
   bool training;
   gf__buffer *workspace; /* of the largest need of any node */
   /* A weight and a bias for a convolution that does the work of its norm; NULL: none does,
@@ -109,6 +118,7 @@ typedef struct gf__pass {
   uint32_t dropout_key[2];
   int step;                /* of training, for random streams */
   int first_image;         /* of a part of a batch, in the batch */
+  const gf__peers *peers;  /* NULL: these images are a batch of their own */
   double label_smoothing;  /* of the losses, in training */
   double companion_weight; /* what companion losses are multiplied by */
 } gf__pass;
@@ -120,6 +130,8 @@ struct gf__layer {
   int least_inputs, most_inputs;
   /* What backward reads besides the output's gradient. */
   bool backward_reads_input, backward_reads_output;
+  /* Talks to the peers of a pass, if it has any, even where it has no images of its own. */
+  bool joins_ranks;
   /* Forward ends in an epilogue, so that an add and an activation can be fused into it. */
   bool has_epilogue;
   /* Fills out's shape, adds parameters; GF_ERROR_SHAPE if the inputs do not fit. */

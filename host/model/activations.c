@@ -46,24 +46,43 @@ int gf__model_activation_count(const gf_model *model) {
   return count;
 }
 
-gf_status gf__model_read_activations(gf_model *model, gf_activation *out) {
+/* The moments of all peers' images; those that have none do not count. */
+static gf_status join_peers(const gf__peers *peers, gf__activation_moments *moments, size_t bytes) {
+  size_t ranks = (size_t)peers->ranks, channels = bytes / sizeof *moments;
+  gf__activation_moments *all = malloc(ranks * bytes);
+  if (!all) return gf__fail_host_memory(ranks * bytes);
+  gf_status status =
+      peers->gather(peers->user, (const float *)moments, bytes / sizeof(float), (float *)all);
+  for (size_t c = 0; status == GF_OK && c < channels; c++)
+    moments[c] = gf__activation_join(all + c, channels, peers->images, peers->ranks);
+  free(all);
+  return status;
+}
+
+static void describe(const gf_model *model, const gf__activation_moments *moments,
+                     gf_activation *out) {
+  for (int i = 0; i < model->graph.count; i++) {
+    const gf__node *node = model->graph.nodes[i];
+    if (!is_measured(node)) continue;
+    gf__interval alive;
+    gf__activation_summary s = gf__activation_summarize(moments, node->out.c);
+    double dead = find_activation(node, &alive) ? s.dead : (double)NAN;
+    *out++ = (gf_activation){node->out.name, s.mean, s.deviation, dead};
+    moments += node->out.c;
+  }
+}
+
+gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers, gf_activation *out) {
   size_t bytes = gf__activations_bytes(model);
   if (bytes == 0) return GF_OK;
   if (!model->has_activation_statistics)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "statistics of activations need a forward pass that takes them");
-  gf__activation_moments *moments = malloc(bytes), *next = moments;
+  gf__activation_moments *moments = malloc(bytes);
   if (!moments) return gf__fail_host_memory(bytes);
   gf_status status = gf__buffer_read(model->activation_moments, 0, bytes, moments);
-  for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
-    if (!is_measured(node)) continue;
-    gf__interval alive;
-    gf__activation_summary s = gf__activation_summarize(next, node->out.c);
-    double dead = find_activation(node, &alive) ? s.dead : (double)NAN;
-    *out++ = (gf_activation){node->out.name, s.mean, s.deviation, dead};
-    next += node->out.c;
-  }
+  if (status == GF_OK && peers) status = join_peers(peers, moments, bytes);
+  if (status == GF_OK) describe(model, moments, out);
   free(moments);
   return status;
 }

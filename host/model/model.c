@@ -175,6 +175,7 @@ static gf_status open_model(gf_model *model, const gf_config *config,
                            .label_smoothing = network.label_smoothing,
                            .companion_weight = network.companion_weight};
   model->companion_weight = network.companion_weight;
+  model->joins_batch_norms = network.batch_norm == GF__BATCH_NORM_SYNC;
   gf__random_key(seed, GF__STREAM_DROPOUT, model->pass.dropout_key);
   return gf__model_initialise(model, seed);
 }
@@ -240,6 +241,11 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
   return gf__upload_send(model->label_upload, model->labels, label_bytes, labels);
 }
 
+/* Without images a node has nothing to do, unless other ranks wait for it. */
+static bool takes_part(const gf__node *node, const gf__pass *pass) {
+  return pass->n || (pass->peers && node->layer->joins_ranks);
+}
+
 gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
   model->pass.training = training;
   model->pass.slot = slot;
@@ -250,20 +256,28 @@ gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
   for (int i = 0; i < model->graph.count; i++) {
     gf__node *node = model->graph.nodes[i];
     if (inference && node->trains_only) continue;
+    if (!takes_part(node, &model->pass)) continue;
     GF_TRY(node->layer->forward(node, &model->pass));
-    if (model->takes_activation_statistics) GF_TRY(gf__activations_queue(model, node, &channel));
+    if (model->takes_activation_statistics && model->pass.n)
+      GF_TRY(gf__activations_queue(model, node, &channel));
   }
   model->has_activation_statistics |= model->takes_activation_statistics;
   return GF_OK;
 }
 
-gf_status gf__model_queue_backward(gf_model *model) {
-  for (int i = model->graph.count - 1; i >= 0; i--) {
+gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) {
+  for (int i = end - 1; i >= begin; i--) {
     gf__node *node = model->graph.nodes[i];
-    if (gf__node_is_loss(node) || node->out.grad) GF_TRY(node->layer->backward(node, &model->pass));
+    bool is_wanted = gf__node_is_loss(node) || node->out.grad;
+    if (is_wanted && takes_part(node, &model->pass))
+      GF_TRY(node->layer->backward(node, &model->pass));
   }
-  model->pass.step++;
+  if (begin == 0) model->pass.step++;
   return GF_OK;
+}
+
+gf_status gf__model_queue_backward(gf_model *model) {
+  return gf__model_queue_backward_nodes(model, 0, model->graph.count);
 }
 
 void gf__model_weigh_companions(gf_model *model, double share) {

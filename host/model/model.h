@@ -35,6 +35,7 @@ struct gf_model {
   gf__initialisation initialisation;
   char *algorithms; /* that convolutions take, as JSON */
   double orthogonal_gain, companion_weight;
+  bool joins_batch_norms; /* those of several ranks are to be over the whole batch */
   gf__pass pass;
   /* Statistics of activations: forward passes take them while this is set. */
   bool takes_activation_statistics, has_activation_statistics;
@@ -69,6 +70,8 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
 /* The sums of the losses and of the hits go to slot of model->results. */
 gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) GF_MUST_USE;
 gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
+/* The same in parts: of nodes end - 1 to begin alone. The pass ends with the part of node 0. */
+gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) GF_MUST_USE;
 /* From here on companion losses have a share of model.companion_weight; 1 at first. */
 void gf__model_weigh_companions(gf_model *model, double share);
 /* Reads slots first to first + count - 1: sums of losses and numbers of hits, in turn. Waits. */
@@ -77,8 +80,9 @@ gf_status gf__model_read_results(gf_model *model, int first, int count, float *o
 /* Layers whose activations are measured, from the input to the output: whatever is stored by a
  * convolution, a linear layer, a norm or an activation. */
 int gf__model_activation_count(const gf_model *model);
-/* Their statistics in the last forward pass with model->takes_activation_statistics, a row each.
- * Waits. */
-gf_status gf__model_read_activations(gf_model *model, gf_activation *out) GF_MUST_USE;
+/* Their statistics in the last forward pass with model->takes_activation_statistics, a row each; of
+ * the peers' images, too, unless those are NULL. Waits. */
+gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
+                                     gf_activation *out) GF_MUST_USE;
 
 #endif

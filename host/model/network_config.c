@@ -16,6 +16,7 @@ static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", 
 const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct", "tiled",
                                            "winograd2", "winograd4", NULL};
 static const char *const tunes[] = {"off", "fast", "full", NULL}; /* as gf__tune */
+static const char *const norms[] = {"local", "sync", NULL};
 static const char *const switches[] = {"on", "off", NULL};
 
 static const gf__key keys[] = {
@@ -35,6 +36,8 @@ static const gf__key keys[] = {
      "softmax_cross_entropy", 0, 0, gf__companion_losses, "of the companions"},
     {"companion_weight", GF__KEY_FLOAT, offsetof(gf__network_config, companion_weight), "0.3", 0,
      1e3, NULL, "of their losses in the first epoch; it falls to 0 in equal steps"},
+    {"batch_norm", GF__KEY_CHOICE, offsetof(gf__network_config, batch_norm), "local", 0, 0, norms,
+     "with several ranks, over what each has of a batch, or over all of it"},
     {"algorithm", GF__KEY_CHOICE, offsetof(gf__network_config, algorithm), "auto", 0, 0,
      gf__algorithm_words, "of convolutions, where it takes their shape"},
     {"tune", GF__KEY_CHOICE, offsetof(gf__network_config, tune), "off", 0, 0, tunes,

@@ -5,6 +5,8 @@
 #include "model/families.h"
 #include "model/graph.h"
 
+enum { GF__BATCH_NORM_LOCAL, GF__BATCH_NORM_SYNC };
+
 typedef struct gf__network_config {
   int family;             /* index in gf__families, or behind its end for a graph */
   const gf__value *graph; /* of the config, or NULL */
@@ -12,6 +14,7 @@ typedef struct gf__network_config {
   double orthogonal_gain, label_smoothing;
   const gf__value *companions; /* of the config, or NULL */
   int companion_loss;          /* index in gf__companion_losses */
+  int batch_norm;              /* GF__BATCH_NORM_LOCAL or _SYNC */
   double companion_weight;
   void *family_options; /* of the family, or NULL */
 } gf__network_config;

@@ -45,6 +45,26 @@ gf_status gf__activation_statistics(gf_device *device, int rows, int channels, c
                    GF_INT(rows), GF_INT(channels), GF_INT(parts), GF_INT(first_channel));
 }
 
+gf__activation_moments gf__activation_join(const gf__activation_moments *moments, size_t stride,
+                                           const int *images, int places) {
+  double total = 0, mean = 0, variance = 0, alive = 0;
+  for (int p = 0; p < places; p++) total += images[p];
+  for (int p = 0; p < places; p++) {
+    const gf__activation_moments *m = &moments[(size_t)p * stride];
+    if (images[p] == 0) continue;
+    mean += images[p] / total * ((double)m->shift + (double)m->mean);
+    alive += (double)m->alive;
+  }
+  for (int p = 0; p < places; p++) {
+    const gf__activation_moments *m = &moments[(size_t)p * stride];
+    double d = (double)m->shift + (double)m->mean - mean;
+    if (images[p]) variance += images[p] / total * ((double)m->variance + d * d);
+  }
+  float shift = (float)mean;
+  return (gf__activation_moments){shift, (float)(mean - (double)shift), (float)variance,
+                                  (float)alive};
+}
+
 /* All channels have as many values, so the layer's variance is the mean of theirs and the
  * variance of their means. */
 gf__activation_summary gf__activation_summarize(const gf__activation_moments *moments,

@@ -34,6 +34,10 @@ size_t gf__activation_statistics_workspace(const gf_device *device, int channels
 gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf__buffer *x,
                                     gf__interval alive, gf__buffer *workspace, gf__buffer *out,
                                     int first_channel) GF_MUST_USE;
+/* A channel's over the images of several places: those of place p, which has images[p], are
+ * moments[p * stride]. */
+gf__activation_moments gf__activation_join(const gf__activation_moments *moments, size_t stride,
+                                           const int *images, int places);
 gf__activation_summary gf__activation_summarize(const gf__activation_moments *moments,
                                                 int channels);
 

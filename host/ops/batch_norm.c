@@ -32,53 +32,124 @@ static gf__grid values_grid(const gf_device *device, int channels, int rows, int
   return grid;
 }
 
+/* From moments in the first parts of partial to the norm's saved and running ones. */
+static gf_status join_moments(gf_device *device, const gf__batch_norm *norm,
+                              const gf__buffer *partial, long rows, int parts) {
+  gf__kernel *join;
+  gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
+  GF_TRY(get_kernel(device, norm->channels, "join_moments", &join));
+  return GF_LAUNCH(join, each_channel, GF_BUFFER(partial), GF_BUFFER(norm->saved),
+                   GF_BUFFER(norm->running_mean), GF_BUFFER(norm->running_variance),
+                   GF_INT((int)rows), GF_INT(parts), GF_FLOAT(norm->eps), GF_FLOAT(norm->momentum));
+}
+
+static gf_status find_moments(gf_device *device, const gf__batch_norm *norm, int rows,
+                              const gf__buffer *x, gf__buffer *partial) {
+  gf__kernel *moments;
+  GF_TRY(get_kernel(device, norm->channels, "moments", &moments));
+  return GF_LAUNCH(moments, parts_grid(device, norm->channels, rows, 1), GF_BUFFER(x),
+                   GF_BUFFER(partial), GF_INT(rows), GF_INT(gf__reduce_parts(device)));
+}
+
+static gf_status normalize(gf_device *device, const gf__batch_norm *norm, int rows,
+                           const gf__buffer *x, gf__buffer *y, const gf__epilogue *epilogue) {
+  int count;
+  gf__kernel *kernel;
+  GF_TRY(get_kernel(device, norm->channels, "normalize_rows", &kernel));
+  gf__grid grid = values_grid(device, norm->channels, rows, 2 + !!epilogue->addend, &count);
+  return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(norm->saved), GF_BUFFER(norm->gamma),
+                   GF_BUFFER(norm->beta), GF_BUFFER(y), GF_INT(count), GF_EPILOGUE(epilogue));
+}
+
 gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, int rows,
                                  const gf__buffer *x, gf__buffer *y, bool training,
                                  const gf__epilogue *epilogue, gf__buffer *workspace) {
-  int channels = norm->channels, count;
-  gf__kernel *moments, *join, *running, *normalize;
-  gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
+  gf__kernel *running;
+  gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   if (training) {
-    GF_TRY(get_kernel(device, channels, "moments", &moments));
-    GF_TRY(get_kernel(device, channels, "join_moments", &join));
-    GF_TRY(GF_LAUNCH(moments, parts_grid(device, channels, rows, 1), GF_BUFFER(x),
-                     GF_BUFFER(workspace), GF_INT(rows), GF_INT(gf__reduce_parts(device))));
-    GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(norm->saved),
-                     GF_BUFFER(norm->running_mean), GF_BUFFER(norm->running_variance), GF_INT(rows),
-                     GF_INT(gf__reduce_parts(device)), GF_FLOAT(norm->eps),
-                     GF_FLOAT(norm->momentum)));
+    GF_TRY(find_moments(device, norm, rows, x, workspace));
+    GF_TRY(join_moments(device, norm, workspace, rows, gf__reduce_parts(device)));
   } else {
-    GF_TRY(get_kernel(device, channels, "use_running", &running));
+    GF_TRY(get_kernel(device, norm->channels, "use_running", &running));
     GF_TRY(GF_LAUNCH(running, each_channel, GF_BUFFER(norm->running_mean),
                      GF_BUFFER(norm->running_variance), GF_BUFFER(norm->saved),
                      GF_FLOAT(norm->eps)));
   }
-  GF_TRY(get_kernel(device, channels, "normalize_rows", &normalize));
-  gf__grid grid = values_grid(device, channels, rows, 2 + !!epilogue->addend, &count);
-  return GF_LAUNCH(normalize, grid, GF_BUFFER(x), GF_BUFFER(norm->saved), GF_BUFFER(norm->gamma),
-                   GF_BUFFER(norm->beta), GF_BUFFER(y), GF_INT(count), GF_EPILOGUE(epilogue));
+  return normalize(device, norm, rows, x, y, epilogue);
 }
 
-gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm, int rows,
-                                  const gf__buffer *x, const gf__buffer *dy, gf__buffer *dgamma,
-                                  gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
-                                  gf__buffer *workspace) {
-  int channels = norm->channels, count;
-  gf__kernel *sums, *join, *normalize;
+gf_status gf__batch_norm_moments(gf_device *device, const gf__batch_norm *norm, int rows,
+                                 const gf__buffer *x, gf__buffer *moments, gf__buffer *workspace) {
+  gf__kernel *join;
+  gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
+  GF_TRY(find_moments(device, norm, rows, x, workspace));
+  GF_TRY(get_kernel(device, norm->channels, "join_parts", &join));
+  return GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(moments), GF_INT(rows),
+                   GF_INT(gf__reduce_parts(device)));
+}
+
+long gf__batch_norm_join(int channels, int places, const long *rows, const float *all, float *out) {
+  long total = 0;
+  for (int p = 0; p < places; p++) total += rows[p];
+  for (int c = 0; c < channels; c++) {
+    double mean = 0, squares = 0, seen = 0;
+    for (int p = 0; p < places; p++) {
+      const float *moments = all + (size_t)p * 2 * (size_t)channels;
+      if (rows[p] == 0) continue;
+      double d = (double)moments[c] - mean, share = (double)rows[p] / (seen + (double)rows[p]);
+      squares += (double)moments[channels + c] + d * d * seen * share;
+      mean += d * share;
+      seen += (double)rows[p];
+    }
+    out[c] = (float)mean;
+    out[channels + c] = (float)squares;
+  }
+  return total;
+}
+
+gf_status gf__batch_norm_forward_by(gf_device *device, const gf__batch_norm *norm, int rows,
+                                    const gf__buffer *x, gf__buffer *y, const gf__buffer *moments,
+                                    long all_rows, const gf__epilogue *epilogue) {
+  GF_TRY(join_moments(device, norm, moments, all_rows, 1));
+  return rows ? normalize(device, norm, rows, x, y, epilogue) : GF_OK;
+}
+
+gf_status gf__batch_norm_backward_sums(gf_device *device, const gf__batch_norm *norm, int rows,
+                                       const gf__buffer *x, const gf__buffer *dy,
+                                       gf__buffer *dgamma, gf__buffer *dbeta,
+                                       gf__buffer *workspace) {
+  int channels = norm->channels;
+  gf__kernel *sums, *join;
   gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
   GF_TRY(get_kernel(device, channels, "gradient_sums", &sums));
   GF_TRY(get_kernel(device, channels, "join_gradient_sums", &join));
   GF_TRY(GF_LAUNCH(sums, parts_grid(device, channels, rows, 2), GF_BUFFER(x), GF_BUFFER(dy),
                    GF_BUFFER(norm->saved), GF_BUFFER(workspace), GF_INT(rows),
                    GF_INT(gf__reduce_parts(device))));
-  GF_TRY(GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(dgamma), GF_BUFFER(dbeta),
-                   GF_INT(gf__reduce_parts(device))));
-  if (!dx) return GF_OK;
-  GF_TRY(get_kernel(device, channels, "normalize_rows_backward", &normalize));
-  gf__grid grid = values_grid(device, channels, rows, 3, &count);
-  return GF_LAUNCH(normalize, grid, GF_BUFFER(x), GF_BUFFER(dy), GF_BUFFER(norm->saved),
+  return GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(dgamma), GF_BUFFER(dbeta),
+                   GF_INT(gf__reduce_parts(device)));
+}
+
+gf_status gf__batch_norm_backward_by(gf_device *device, const gf__batch_norm *norm, int rows,
+                                     const gf__buffer *x, const gf__buffer *dy,
+                                     const gf__buffer *dgamma, const gf__buffer *dbeta,
+                                     gf__buffer *dx, const gf__epilogue *epilogue) {
+  int count;
+  gf__kernel *kernel;
+  GF_TRY(get_kernel(device, norm->channels, "normalize_rows_backward", &kernel));
+  gf__grid grid = values_grid(device, norm->channels, rows, 3, &count);
+  return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(dy), GF_BUFFER(norm->saved),
                    GF_BUFFER(norm->gamma), GF_BUFFER(dgamma), GF_BUFFER(dbeta), GF_BUFFER(dx),
                    GF_INT(rows), GF_INT(count), GF_EPILOGUE(epilogue));
+}
+
+gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm, int rows,
+                                  const gf__buffer *x, const gf__buffer *dy, gf__buffer *dgamma,
+                                  gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
+                                  gf__buffer *workspace) {
+  GF_TRY(gf__batch_norm_backward_sums(device, norm, rows, x, dy, dgamma, dbeta, workspace));
+  if (!dx) return GF_OK;
+  return gf__batch_norm_backward_by(device, norm, rows, x, dy, dgamma, dbeta, dx, epilogue);
 }
 
 gf_status gf__batch_norm_backward_running(gf_device *device, const gf__batch_norm *norm, int rows,

@@ -6,10 +6,10 @@
 #include "ops/epilogue.h"
 
 /* y = epilogue(x where it is kept, scaled by 1 / (1 - p)) for count values, which in the batch
- * stand behind 4 * first others. Forward and backward are the same call: key, step, node and
+ * stand behind first others. Forward and backward are the same call: key, step, node and
  * place draw the same values. */
 gf_status gf__dropout(gf_device *device, int count, float p, const uint32_t key[2], int step,
-                      int node, int first, const gf__buffer *x, gf__buffer *y,
+                      int node, size_t first, const gf__buffer *x, gf__buffer *y,
                       const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

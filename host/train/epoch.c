@@ -10,12 +10,14 @@ static const double report_seconds = 0.2, watch_seconds = 0.5;
 
 gf_status gf__training_save(gf__training *r, const char *name) {
   char path[GF__RUN_PATH_SIZE];
+  if (!r->writes) return GF_OK;
   GF_TRY(gf__run_path(path, r->folder.path, name));
   return gf_model_save(r->model, path);
 }
 
 gf_status gf__training_checkpoint(gf__training *r) {
   int kept = r->options.keep_checkpoints ? r->options.keep_checkpoints : 2;
+  if (!r->writes) return GF_OK;
   GF_TRY(gf__run_folder_flush(&r->folder));
   for (int i = 0; i < GF__LOGS; i++) r->position.marks[i] = gf__record_log_mark(&r->folder.logs[i]);
   r->position.seconds = gf__seconds() - r->epoch_begun;
@@ -57,8 +59,12 @@ static gf_status check_finite(gf__training *r, const gf__results *results) {
                   epoch > 1 ? r->folder.path : "", epoch > 1 ? "/last.safetensors" : "");
 }
 
-static bool wants_stop(const gf__training *r) {
-  return r->options.events.stop && r->options.events.stop(r->options.events.user);
+/* With other ranks it is agreed upon in a step, and all of them stop after it. */
+static bool wants_stop(gf__training *r) {
+  bool wants = r->options.events.stop && r->options.events.stop(r->options.events.user);
+  if (!r->cluster) return wants;
+  if (wants) gf__trainer_want_stop(r->trainer);
+  return r->stops;
 }
 
 static gf_status fail_interrupted(gf__training *r) {
@@ -140,13 +146,15 @@ static gf_status record(gf__training *r, bool recorded) {
   const gf_train_events *events = &r->options.events;
   int count = gf_trainer_gradient_count(r->trainer), epoch = r->position.epoch;
   long step = r->position.steps;
+  const gf__peers *peers = r->exchange ? gf__exchange_peers(r->exchange) : NULL;
+  if (recorded) GF_TRY(gf__model_read_activations(r->model, peers, r->activations));
+  if (!r->writes) return GF_OK;
   GF_TRY(gf__trainer_read_gradients(r->trainer, r->gradients));
   if (events->gradients) events->gradients(events->user, epoch, step, r->gradients, count);
   r->watched = gf__seconds();
   if (!recorded) return GF_OK;
   GF_TRY(gf__results_read(&r->position.trained)); /* so that events stand in the order of steps */
   GF_TRY(gf__run_events_add_gradients(&r->folder, step, r->trainer, r->gradients));
-  GF_TRY(gf__model_read_activations(r->model, r->activations));
   gf__run_folder_add_gradients(&r->folder, epoch, step, r->gradients, count);
   gf__run_folder_add_activations(&r->folder, epoch, step, r->activations,
                                  gf__model_activation_count(r->model));
@@ -157,7 +165,10 @@ static gf_status train_batch(gf__training *r, int batches) {
   gf_batch batch;
   int slot;
   GF_TRY(gf_loader_next(r->train_loader, &batch));
-  GF_TRY(gf__results_slot(&r->position.trained, batch.count, &slot));
+  if (r->cluster)
+    slot = 0;
+  else
+    GF_TRY(gf__results_slot(&r->position.trained, batch.count, &slot));
   bool recorded = is_recorded(r, batches), watched = is_watched(r);
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
                         : watched ? GF__MEASURE_GRADIENTS
@@ -165,6 +176,11 @@ static gf_status train_batch(gf__training *r, int batches) {
   GF_TRY(gf__trainer_queue_step(r->trainer, &batch, r->rate, slot, measure));
   r->position.steps++;
   r->position.batch++;
+  if (r->cluster) {
+    gf__step all = gf__trainer_step_of_all(r->trainer);
+    gf__results_add(&r->position.trained, all.losses, all.hits, batch.whole, 0);
+    r->stops |= all.stops;
+  }
   return recorded || watched ? record(r, recorded) : GF_OK;
 }
 
@@ -199,17 +215,20 @@ static gf_status validate(gf__training *r, gf__results *results) {
   int batches = gf_loader_batches(r->validation_loader);
   gf__results_begin(results, r->model);
   GF_TRY(gf_loader_start(r->validation_loader, 0, 0));
+  if (r->cluster && wants_stop(r)) return fail_interrupted(r);
   for (int b = 1; b <= batches; b++) {
     gf_batch batch;
     int slot;
-    if (wants_stop(r)) return fail_interrupted(r);
+    if (!r->cluster && wants_stop(r)) return fail_interrupted(r);
     GF_TRY(gf_loader_next(r->validation_loader, &batch));
     GF_TRY(gf__model_upload(r->model, batch.images, batch.labels, batch.count));
     GF_TRY(gf__results_slot(results, batch.count, &slot));
     GF_TRY(gf__model_queue_forward(r->model, false, slot));
     GF_TRY(report(r, results, "validate", b, batches, share_of(r, 1, (double)b / batches)));
   }
-  return gf__results_read(results);
+  GF_TRY(gf__results_read(results));
+  GF_TRY(gf__ranks_sum_results(r, results));
+  return r->stops ? fail_interrupted(r) : GF_OK;
 }
 
 /* ---- the epoch ---- */
@@ -238,6 +257,7 @@ gf_status gf__training_epoch(gf__training *r) {
   r->rate = gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
                               p->epoch - 1, r->config.epochs);
   gf__model_weigh_companions(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
+  GF_TRY(gf__ranks_align(r));
   p->trained.model = r->model;
   p->trained.step = add_step;
   p->trained.user = r;
@@ -257,7 +277,7 @@ gf_status gf__training_epoch(gf__training *r) {
     p->best_accuracy = row.validation_accuracy;
     GF_TRY(gf__training_save(r, "best.safetensors"));
   }
-  gf__run_folder_add_epoch(&r->folder, &row);
+  if (r->writes) gf__run_folder_add_epoch(&r->folder, &row);
   gf__run_events_add_epoch(&r->folder, p->steps, &row);
   p->epoch++;
   p->batch = 0;

@@ -8,24 +8,26 @@ void gf__results_begin(gf__results *results, gf_model *model) {
   *results = (gf__results){.model = model, .started = gf__seconds(), .first_nonfinite = -1};
 }
 
+void gf__results_add(gf__results *results, double losses, double correct, int count, int later) {
+  bool finite = isfinite(losses);
+  if (results->step) results->step(results->user, later, losses / count, correct / count);
+  if (!finite && results->skips) return;
+  results->batch_losses += losses / count;
+  results->batch_accuracies += correct / count;
+  results->losses += losses;
+  results->correct += correct;
+  results->images += count;
+  if (!finite && results->first_nonfinite < 0) results->first_nonfinite = results->steps;
+  results->steps++;
+}
+
 gf_status gf__results_read(gf__results *results) {
   float sums[2 * GF__RESULT_SLOTS];
   if (results->pending == 0) return GF_OK;
   GF_TRY(gf__model_read_results(results->model, 0, results->pending, sums));
-  for (int i = 0; i < results->pending; i++) {
-    double loss = sums[2 * i], correct = sums[2 * i + 1], count = results->counts[i];
-    bool finite = isfinite(loss);
-    if (results->step)
-      results->step(results->user, results->pending - 1 - i, loss / count, correct / count);
-    if (!finite && results->skips) continue;
-    results->batch_losses += loss / count;
-    results->batch_accuracies += correct / count;
-    results->losses += loss;
-    results->correct += correct;
-    results->images += results->counts[i];
-    if (!finite && results->first_nonfinite < 0) results->first_nonfinite = results->steps;
-    results->steps++;
-  }
+  for (int i = 0; i < results->pending; i++)
+    gf__results_add(results, (double)sums[2 * i], (double)sums[2 * i + 1], results->counts[i],
+                    results->pending - 1 - i);
   results->pending = 0;
   return GF_OK;
 }

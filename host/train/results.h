@@ -25,6 +25,9 @@ typedef struct gf__results {
 void gf__results_begin(gf__results *results, gf_model *model);
 /* The slot for the next step of count images; reads those that are full first. */
 gf_status gf__results_slot(gf__results *results, int count, int *slot) GF_MUST_USE;
+/* Counts a step of so many images whose sums are known already; later: steps that were made since.
+ */
+void gf__results_add(gf__results *results, double losses, double correct, int count, int later);
 /* Reads what is not read yet. Waits. */
 gf_status gf__results_read(gf__results *results) GF_MUST_USE;
 

@@ -18,6 +18,11 @@ typedef struct gf__training {
   gf_trainer *trainer;
   gf_gradient *gradients;     /* a row a trainable tensor */
   gf_activation *activations; /* a row a layer */
+  gf_cluster *cluster;        /* the options' */
+  bool writes;                /* this rank is the one that does */
+  double *edges;              /* (ranks + 1) of the parts of a batch, 0 to 1 */
+  gf__exchange *exchange;     /* NULL: there are no other ranks */
+  bool stops;                 /* some rank has asked to */
   gf__run_folder folder;
   gf__position position;
   double rate; /* of learning, in this epoch */
@@ -37,6 +42,31 @@ gf_status gf__training_epoch(gf__training *r) GF_MUST_USE;
 gf_status gf__training_save(gf__training *r, const char *name) GF_MUST_USE;
 /* Everything that is needed to go on from here. */
 gf_status gf__training_checkpoint(gf__training *r) GF_MUST_USE;
+/* The network for this rank's part of batches, and its trainer. */
+gf_status gf__training_open_network(gf__training *r, const gf_config *config,
+                                    const char *algorithms) GF_MUST_USE;
+void gf__training_close_network(gf__training *r);
+
+/* ---- ranks.c ---- */
+
+/* GF_ERROR_CONFIG where a rank has another config or other images than the first one. */
+gf_status gf__ranks_compare(gf__training *r, const gf__text *config) GF_MUST_USE;
+/* Chooses the edges and opens the network of this rank's part. config: the run's. */
+gf_status gf__ranks_open_network(gf__training *r, const gf_config *config,
+                                 const char *algorithms) GF_MUST_USE;
+/* After preparation: all ranks stand where the first one stands, and take steps together. */
+gf_status gf__ranks_join(gf__training *r) GF_MUST_USE;
+/* Weights, statistics and the optimizer's state become those of the first rank. */
+gf_status gf__ranks_align(gf__training *r) GF_MUST_USE;
+/* Sums what each rank has of a split. */
+gf_status gf__ranks_sum_results(gf__training *r, gf__results *results) GF_MUST_USE;
+/* The part of batches, and of splits, that this rank takes. */
+void gf__ranks_part(const gf__training *r, double *from, double *to);
+/* The most images that it takes of a batch. */
+int gf__ranks_batch(const gf__training *r, int batch);
+/* ranks.json: who took part, with which share. */
+gf_status gf__ranks_write(const gf__training *r) GF_MUST_USE;
+
 /* The share of the run's work that is done, by the images of each part. */
 double gf__training_share(const gf__training *r);
 

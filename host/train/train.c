@@ -15,6 +15,7 @@ static gf_status open_loader(gf_loader **out, const gf__training *r, const gf_da
   gf_loader_options options = {.batch_size = training ? r->config.batch_size : r->model->batch,
                                .seed = r->config.seed,
                                .training = training};
+  gf__ranks_part(r, &options.from, &options.to);
   return gf_loader_open(out, dataset, &options);
 }
 
@@ -73,11 +74,12 @@ static int batch_size(const gf__training *r) {
   return r->config.batch_size < count ? r->config.batch_size : count;
 }
 
-static gf_status open_network(gf__training *r, const gf_config *config, const char *algorithms) {
+gf_status gf__training_open_network(gf__training *r, const gf_config *config,
+                                    const char *algorithms) {
   gf_dataset_info info = gf_dataset_describe(r->train);
   gf_image_shape image = {info.height, info.width, info.channels};
   gf__model_options options = {.algorithms = algorithms};
-  int batch = batch_size(r), part = batch;
+  int batch = gf__ranks_batch(r, batch_size(r)), part = batch;
   gf_status status;
   /* Half the batch, a quarter, …: parts of whole fours, as the draws of dropout come in fours. */
   while ((status = gf__model_open(&r->model, r->device, config, image, info.classes, part,
@@ -92,7 +94,18 @@ static gf_status open_network(gf__training *r, const gf_config *config, const ch
           "the device has no memory for a batch of %d: its gradient is added up over parts of %d "
           "images; batch norm sees a part at a time",
           batch, part);
+  /* Ranks of other devices might have other parts, and would wait for each other in vain. */
+  if (r->cluster && r->model->joins_batch_norms)
+    return gf__fail(GF_ERROR_MEMORY,
+                    "model.batch_norm sync needs memory for all %d images that this rank has of a "
+                    "batch; use more ranks or a smaller train.batch_size",
+                    batch);
   return gf__trainer_split_batches(r->trainer);
+}
+
+void gf__training_close_network(gf__training *r) {
+  gf_trainer_free(&r->trainer);
+  gf_model_free(&r->model);
 }
 
 static gf_status open_loop(gf__training *r) {
@@ -109,13 +122,14 @@ static gf_status open_loop(gf__training *r) {
 static void close_run(gf__training *r) {
   gf_loader_free(&r->train_loader);
   gf_loader_free(&r->validation_loader);
-  gf_trainer_free(&r->trainer);
-  gf_model_free(&r->model);
+  gf__exchange_free(&r->exchange);
+  gf__training_close_network(r);
   gf_dataset_free(&r->train);
   gf_dataset_free(&r->validation);
   gf__run_folder_free(&r->folder);
   free(r->gradients);
   free(r->activations);
+  free(r->edges);
 }
 
 /* ---- a run that is there already ---- */
@@ -199,33 +213,59 @@ static gf_status open_parts(gf__training *r, const gf_config *config, const gf__
   const gf_device_info *device = gf_device_describe(r->device);
   GF_TRY(gf__run_path(path, r->options.out, "algorithms.json"));
   char *algorithms = resumes ? gf__algorithms_read(path, device) : NULL;
-  gf_status status = open_network(r, config, algorithms);
+  gf_status status = gf__ranks_open_network(r, config, algorithms);
   free(algorithms);
   GF_TRY(status);
-  GF_TRY(open_loop(r));
-  GF_TRY(open_folder(r, resolved, resumes));
-  if (r->config.tensorboard)
-    GF_TRY(gf__run_events_open(&r->folder, &r->position.marks[GF__LOG_EVENTS]));
-  return gf__algorithms_write(path, r->model->algorithms, device);
+  GF_TRY(gf_cluster_agree(r->cluster, open_loop(r)));
+  if (r->writes) status = open_folder(r, resolved, resumes);
+  if (r->writes && status == GF_OK && r->config.tensorboard)
+    status = gf__run_events_open(&r->folder, &r->position.marks[GF__LOG_EVENTS]);
+  if (r->writes && status == GF_OK)
+    status = gf__algorithms_write(path, r->model->algorithms, device);
+  GF_TRY(gf_cluster_agree(r->cluster, status));
+  GF_TRY(gf__ranks_write(r));
+  return gf__ranks_join(r);
+}
+
+/* What the first rank finds in the folder. */
+typedef struct finding {
+  bool resumes, has_ended;
+} finding;
+
+static gf_status look_for_folder(gf__training *r, finding *out) {
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_path(path, r->options.out, "config.yaml"));
+  out->resumes = r->options.resume && gf__path_exists(path);
+  return gf__run_folder_check(r->options.out, out->resumes || r->options.overwrite);
+}
+
+static gf_status look_into_folder(gf__training *r, const gf__text *config, finding *out) {
+  if (!out->resumes || r->options.force) return GF_OK;
+  GF_TRY(check_config(r, config));
+  return look_for_end(r, &out->has_ended);
 }
 
 /* Everything that can be wrong is found before a folder is made or changed. */
+static gf_status open_checked(gf__training *r, const gf_config *config, gf__text *resolved,
+                              bool *has_ended) {
+  finding found = {0};
+  gf_status status = gf__run_config_read(&r->config, config);
+  if (status == GF_OK && r->writes) status = look_for_folder(r, &found);
+  if (status == GF_OK) status = open_data(r, config);
+  if (status == GF_OK) status = write_config(resolved, r, config);
+  if (status == GF_OK && r->writes) status = look_into_folder(r, resolved, &found);
+  GF_TRY(gf_cluster_agree(r->cluster, status));
+  GF_TRY(gf__cluster_broadcast(r->cluster, &found, sizeof found));
+  *has_ended = found.has_ended;
+  if (found.has_ended) return GF_OK;
+  GF_TRY(gf__ranks_compare(r, resolved));
+  return open_parts(r, config, resolved, found.resumes);
+}
+
 static gf_status open_run(gf__training *r, const gf_config *config, bool *has_ended) {
-  const char *out = r->options.out;
-  char path[GF__RUN_PATH_SIZE];
-  GF_TRY(gf__run_config_read(&r->config, config));
-  GF_TRY(gf__run_path(path, out, "config.yaml"));
-  bool resumes = r->options.resume && gf__path_exists(path);
-  GF_TRY(gf__run_folder_check(out, resumes || r->options.overwrite));
-  GF_TRY(open_data(r, config));
-  gf__text text = {0};
-  gf_status status = write_config(&text, r, config);
-  if (status == GF_OK && resumes && !r->options.force) {
-    status = check_config(r, &text);
-    if (status == GF_OK) status = look_for_end(r, has_ended);
-  }
-  if (status == GF_OK && !*has_ended) status = open_parts(r, config, &text, resumes);
-  gf__text_free(&text);
+  gf__text resolved = {0};
+  gf_status status = open_checked(r, config, &resolved, has_ended);
+  gf__text_free(&resolved);
   return status;
 }
 
@@ -265,7 +305,10 @@ static void draw_ended(gf__training *r, gf_status status) {
 }
 
 gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_options *options) {
-  gf__training r = {.device = device, .options = *options};
+  gf__training r = {.device = device,
+                    .options = *options,
+                    .cluster = options->cluster,
+                    .writes = gf__cluster_rank(options->cluster) == 0};
   bool has_ended = false;
   gf_status status = open_run(&r, config, &has_ended);
   r.started = r.checkpointed = gf__seconds();
@@ -273,9 +316,11 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
   bool is_open = status == GF_OK && !has_ended;
   while (is_open && status == GF_OK && r.position.epoch <= r.config.epochs)
     status = gf__training_epoch(&r);
+  bool is_ended = is_open && (status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE);
+  if (is_ended) gf__cluster_set_agreed(r.cluster);
   /* The lock is held until the pictures are drawn and the end is written. */
-  if (is_open && (status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE))
-    draw_ended(&r, status);
+  if (is_ended && r.writes) draw_ended(&r, status);
+  is_open = is_open && r.writes;
   if (is_open && status == GF_OK) status = draw(&r, true);
   if (is_open && status == GF_OK) status = gf__run_folder_end(options->out, GF_RUN_FINISHED, NULL);
   close_run(&r);
@@ -283,10 +328,10 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
 }
 
 gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_run *out) {
-  gf__training r = {.device = device};
+  gf__training r = {.device = device, .writes = true};
   size_t before = gf__device_allocated(device);
   gf_status status = open_data(&r, config);
-  if (status == GF_OK) status = open_network(&r, config, NULL);
+  if (status == GF_OK) status = gf__ranks_open_network(&r, config, NULL);
   if (status == GF_OK) {
     gf_memory memory = planned_memory(&r);
     *out = (gf_dry_run){.memory = memory,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/os.h"
 #include "ops/accumulate.h"
 #include "ops/clip.h"
 #include "ops/statistics.h"
@@ -19,6 +20,9 @@ struct gf_trainer {
   gf__buffer *sum; /* of the gradients of a batch's parts; NULL where batches are not split */
   bool skips;      /* steps whose gradient is not finite */
   long skipped;
+  gf__exchange *exchange; /* with the other ranks; NULL: there are none */
+  gf__step step;          /* of all ranks, the last */
+  bool wants_stop;
 };
 
 static gf_status allocate(gf_trainer *trainer) {
@@ -129,15 +133,28 @@ void gf__trainer_skip_nonfinite(gf_trainer *trainer) { trainer->skips = true; }
 
 long gf__trainer_skipped(const gf_trainer *trainer) { return trainer->skipped; }
 
+void gf__trainer_share(gf_trainer *trainer, gf__exchange *exchange) {
+  trainer->exchange = exchange;
+}
+
+gf__step gf__trainer_step_of_all(const gf_trainer *trainer) { return trainer->step; }
+
+void gf__trainer_want_stop(gf_trainer *trainer) { trainer->wants_stop = true; }
+
 /* ---- one step ---- */
 
-/* Forward and backward of what was uploaded. */
-static gf_status queue_pass(gf_trainer *trainer, int slot, bool activations) {
+static gf_status queue_forward(gf_trainer *trainer, int slot, bool activations) {
   gf_model *model = trainer->model;
   model->takes_activation_statistics = activations;
   gf_status status = gf__model_queue_forward(model, true, slot);
   model->takes_activation_statistics = false;
-  return status == GF_OK ? gf__model_queue_backward(model) : status;
+  return status;
+}
+
+/* Forward and backward of what was uploaded. */
+static gf_status queue_pass(gf_trainer *trainer, int slot, bool activations) {
+  GF_TRY(queue_forward(trainer, slot, activations));
+  return gf__model_queue_backward(trainer->model);
 }
 
 static gf_status queue_statistics(gf_trainer *trainer, gf__buffer *gradient, gf__buffer *old) {
@@ -192,7 +209,7 @@ static gf_status queue_update(gf_trainer *trainer, gf__buffer *gradient, double 
 static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, int count) {
   const float *images = batch->images + (size_t)first * gf__tensor_size(&model->graph.input);
   const int *labels = batch->labels + first;
-  model->pass.first_image = first;
+  model->pass.first_image = batch->first + first;
   bool is_mixed = batch->share < 1, is_whole = count == batch->count;
   if (!is_mixed || is_whole)
     return gf__model_upload_mixed(model, images, labels, count, (double)batch->share);
@@ -224,10 +241,34 @@ static gf_status queue_parts(gf_trainer *trainer, const gf_batch *batch, int slo
   return GF_OK;
 }
 
+/* This rank's part of the batch, which may be none of it, and the exchange with the others. */
+static gf_status queue_shared(gf_trainer *trainer, const gf_batch *batch, int slot,
+                              bool activations) {
+  gf_model *model = trainer->model;
+  gf__exchange *exchange = trainer->exchange;
+  gf__exchange_begin(exchange, batch->whole);
+  if (trainer->sum && batch->count) {
+    GF_TRY(queue_parts(trainer, batch, slot, activations));
+    model->pass.step++;
+    return gf__exchange_send(exchange, trainer->sum);
+  }
+  model->pass.n = 0;
+  if (batch->count) GF_TRY(upload_part(model, batch, 0, batch->count));
+  GF_TRY(queue_forward(trainer, slot, activations));
+  return gf__exchange_backward(exchange);
+}
+
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
                                  int slot, gf__measure measure) {
   gf_model *model = trainer->model;
   bool activations = measure == GF__MEASURE_ACTIVATIONS, gradients = measure != GF__MEASURE_NOTHING;
+  if (trainer->exchange) {
+    gf__buffer *gradient = trainer->sum ? trainer->sum : model->gradients;
+    GF_TRY(queue_shared(trainer, batch, slot, activations));
+    GF_TRY(gf__exchange_finish(trainer->exchange, gradient, slot, trainer->wants_stop,
+                               &trainer->step));
+    return queue_update(trainer, gradient, learning_rate, gradients);
+  }
   if (trainer->sum) {
     GF_TRY(queue_parts(trainer, batch, slot, activations));
   } else {
@@ -237,20 +278,33 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, dou
   return queue_update(trainer, gf__trainer_gradient(trainer), learning_rate, gradients);
 }
 
-gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {
-  gf_model *model = trainer->model;
+/* A batch of zeros as large as the model's. */
+static gf_status make_zeros(const gf_model *model, gf_batch *out) {
   size_t pixels = (size_t)model->batch * gf__tensor_size(&model->graph.input);
   float *images = calloc(pixels, sizeof *images);
   int *labels = calloc(2 * (size_t)model->batch, sizeof *labels);
-  gf_batch zeros = {.images = images, .labels = labels, .count = model->batch, .share = 1};
-  gf_status status = images && labels ? GF_OK : gf__fail_host_memory(pixels * sizeof *images);
+  *out = (gf_batch){.images = images, .labels = labels, .count = model->batch, .share = 1};
+  if (images && labels) return GF_OK;
+  free(images);
+  free(labels);
+  return gf__fail_host_memory(pixels * sizeof *images);
+}
+
+static void free_zeros(gf_batch *zeros) {
+  free((float *)zeros->images);
+  free((int *)zeros->labels);
+}
+
+gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {
+  gf_model *model = trainer->model;
+  gf_batch zeros;
+  GF_TRY(make_zeros(model, &zeros));
   long before = gf__device_launches(model->device);
-  if (status == GF_OK) status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
+  gf_status status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
   *launches = (int)(gf__device_launches(model->device) - before);
   if (status == GF_OK)
     status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_ACTIVATIONS);
-  free(images);
-  free(labels);
+  free_zeros(&zeros);
   GF_TRY(status);
   GF_TRY(gf__model_queue_forward(model, false, 0));
   GF_TRY(gf_device_finish(model->device));
@@ -258,6 +312,30 @@ gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int 
     if (trainer->state[i]) GF_TRY(gf__buffer_zero(trainer->state[i]));
   gf__trainer_set_steps(trainer, 0);
   return gf__model_initialise(model, seed);
+}
+
+static gf_status measure_steps(gf_trainer *trainer, const gf_batch *zeros, double *seconds) {
+  static const double enough = 0.5; /* seconds */
+  enum { LEAST = 3, MOST = 200 };
+  int steps = 0;
+  double begin = gf__seconds();
+  do {
+    GF_TRY(upload_part(trainer->model, zeros, 0, zeros->count));
+    GF_TRY(queue_pass(trainer, 0, false));
+    GF_TRY(gf_device_finish(trainer->model->device));
+    *seconds = (gf__seconds() - begin) / ++steps;
+  } while (steps < LEAST || (steps < MOST && *seconds * steps < enough));
+  return GF_OK;
+}
+
+gf_status gf__trainer_measure(gf_trainer *trainer, double *seconds) {
+  gf_batch zeros;
+  int steps = trainer->steps;
+  GF_TRY(make_zeros(trainer->model, &zeros));
+  gf_status status = measure_steps(trainer, &zeros, seconds);
+  free_zeros(&zeros);
+  gf__trainer_set_steps(trainer, steps);
+  return status;
 }
 
 static gf_gradient describe(const gf__parameter *p, const gf__statistics_sums *s) {

@@ -6,6 +6,7 @@
 #include <gradflow/train.h>
 
 #include "model/model.h"
+#include "train/exchange.h"
 #include "train/optimizers.h"
 
 /* Bytes of the optimizer's state and of the statistics. */
@@ -33,6 +34,16 @@ gf_status gf__trainer_split_batches(gf_trainer *trainer) GF_MUST_USE;
 /* From now on a step whose gradient is not finite leaves the weights as they are. */
 void gf__trainer_skip_nonfinite(gf_trainer *trainer);
 long gf__trainer_skipped(const gf_trainer *trainer); /* steps */
+/* From now on steps are those of all ranks: each takes its part of the batch, and the gradient, its
+ * statistics and the new weights are those of the whole. Waits for the other ranks in each step.
+ * The exchange must outlive the trainer. */
+void gf__trainer_share(gf_trainer *trainer, gf__exchange *exchange);
+/* Of the last step of all ranks. */
+gf__step gf__trainer_step_of_all(const gf_trainer *trainer);
+/* Tells the others in the next steps. */
+void gf__trainer_want_stop(gf_trainer *trainer);
+/* Seconds that a step on a batch of zeros takes without the optimizer, on the average of some. */
+gf_status gf__trainer_measure(gf_trainer *trainer, double *seconds) GF_MUST_USE;
 /* Reads the statistics that were queued last. Waits. */
 gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) GF_MUST_USE;
 const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer);

@@ -28,6 +28,8 @@ GF_API void gf_cluster_close(gf_cluster **cluster);
  * the others go on. Returns only where the cluster is NULL. */
 GF_API void gf_cluster_abort(gf_cluster *cluster, int code);
 GF_API gf_rank gf_cluster_describe(const gf_cluster *cluster);
+/* The status of the first rank that failed, with its message, on all ranks; GF_OK if none did. */
+GF_API gf_status gf_cluster_agree(gf_cluster *cluster, gf_status status) GF_MUST_USE;
 /* Whether the failure that came last is one that all ranks know of, so that one of them may tell
  * it and all may go on, or close. */
 GF_API int gf_cluster_agreed(const gf_cluster *cluster);

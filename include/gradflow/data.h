@@ -38,6 +38,7 @@ typedef struct gf_batch {
   const int *labels;
   int count;
   float share;
+  int first, whole; /* where the images stand in the whole batch, and its size */
 } gf_batch;
 
 typedef struct gf_loader gf_loader;
@@ -47,6 +48,8 @@ typedef struct gf_loader_options {
   int threads; /* 0: chosen from the number of CPUs */
   unsigned long long seed;
   int training; /* shuffle and augment; otherwise in order and normalised only */
+  /* The part that is wanted, 0 to 1: of each batch in training, else of the split; both 0: all. */
+  double from, to;
 } gf_loader_options;
 
 /* The data set must outlive the loader. */
@@ -57,7 +60,8 @@ GF_API int gf_loader_batches(const gf_loader *loader); /* an epoch, the last one
 /* Begins an epoch at a batch (0 for the first); order and augmentation depend on
  * seed and epoch only, never on the threads. */
 GF_API gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) GF_MUST_USE;
-/* The next batch; count 0 after the last. Waits only if it is not ready yet. */
+/* The next batch; whole is 0 after the last, and so is count, which may be 0 before where a part
+ * of the batches is wanted. Waits only if it is not ready yet. */
 GF_API gf_status gf_loader_next(gf_loader *loader, gf_batch *out) GF_MUST_USE;
 
 #endif

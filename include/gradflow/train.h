@@ -2,6 +2,7 @@
 #ifndef GRADFLOW_TRAIN_H
 #define GRADFLOW_TRAIN_H
 
+#include <gradflow/cluster.h>
 #include <gradflow/config.h>
 #include <gradflow/device.h>
 #include <gradflow/model.h>
@@ -84,6 +85,12 @@ typedef struct gf_train_options {
   long checkpoint_steps;     /* a checkpoint every so many steps; 0: at the end of each epoch */
   double checkpoint_minutes; /* or every so many minutes; 0: not by time */
   int keep_checkpoints;      /* the newest ones; 0: 2 */
+  /* The ranks that train together, each on the device that it hands over; the first one writes the
+   * folder and has the events. NULL: this process alone. */
+  gf_cluster *cluster;
+  /* The parts of each batch that they take: "equal" or NULL; "auto" by their speeds, which are
+   * measured once in a run; "again" by their speeds now; or a number a rank, "3,1". */
+  const char *balance;
   gf_train_events events;
 } gf_train_options;
 

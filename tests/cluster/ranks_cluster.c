@@ -141,11 +141,11 @@ static void test_means_travel_together(void **state) {
 
 static void test_the_first_failure_is_that_of_all(void **state) {
   (void)state;
-  assert_ok(gf__cluster_agree(cluster_, GF_OK));
+  assert_ok(gf_cluster_agree(cluster_, GF_OK));
   int who = ranks_ - 1;
   gf_status mine = GF_OK;
   if (rank_ == who) mine = gf__fail(GF_ERROR_DATA, "labels.bin ends early");
-  assert_int_equal(gf__cluster_agree(cluster_, mine), GF_ERROR_DATA);
+  assert_int_equal(gf_cluster_agree(cluster_, mine), GF_ERROR_DATA);
   assert_true(gf_cluster_agreed(cluster_));
   char expected[256];
   if (who == 0)
@@ -154,8 +154,8 @@ static void test_the_first_failure_is_that_of_all(void **state) {
     snprintf(expected, sizeof expected, "rank %d of %d on %s: labels.bin ends early", who, ranks_,
              gf_cluster_describe(cluster_).host);
   assert_string_equal(gf_error_message(), expected);
-  assert_ok(gf__cluster_agree(cluster_, GF_OK));
-  assert_int_equal(gf__cluster_agree(NULL, GF_ERROR_FILE), GF_ERROR_FILE);
+  assert_ok(gf_cluster_agree(cluster_, GF_OK));
+  assert_int_equal(gf_cluster_agree(NULL, GF_ERROR_FILE), GF_ERROR_FILE);
 }
 
 /* Ranks that share a CPU have cores of their own, as far as there are. */
