@@ -15,8 +15,8 @@ packages=(
   dataset-fashion-mnist pocl-opencl-icd
 )
 optional=()
-# A browser for the HTML page, Python for its readers of our files.
-[[ ${1-} != --tests ]] || optional=(chromium python3-venv)
+# A browser for the HTML page, MPI for ranks, Python for its readers of our files.
+[[ ${1-} != --tests ]] || optional=(chromium libopenmpi-dev openmpi-bin python3-venv)
 
 fail() {
   printf 'setup: %s\n' "$@" >&2

@@ -7,8 +7,6 @@
 
 #include "base/os.h"
 
-static const double interval = 1; /* seconds */
-
 typedef struct beat {
   long jobs;
   int is_last;
@@ -35,7 +33,8 @@ struct gf__beats {
   identity *identities;
   beat in;
   MPI_Request received;
-  double sent, looked; /* last, seconds on the clock */
+  double timeout, interval; /* seconds */
+  double sent, looked;      /* last, seconds on the clock */
 };
 
 static bool listens_to(const gf__beats *b, int rank) {
@@ -53,11 +52,13 @@ static void free_beats(gf__beats **beats) {
   *beats = NULL;
 }
 
-gf__beats *gf__beats_open(const gf__place *place) {
+gf__beats *gf__beats_open(const gf__place *place, double timeout) {
   gf__beats *b = calloc(1, sizeof *b);
   if (!b) return NULL;
   b->rank = place->rank;
   b->ranks = place->ranks;
+  b->timeout = timeout;
+  b->interval = timeout / 10 < 1 ? timeout / 10 : 1;
   b->peers = calloc((size_t)b->ranks, sizeof *b->peers);
   b->identities = calloc((size_t)b->ranks, sizeof *b->identities);
   if (!b->peers || !b->identities || MPI_Comm_dup(MPI_COMM_WORLD, &b->comm) != MPI_SUCCESS) {
@@ -114,10 +115,10 @@ void gf__beats_exchange(gf__beats *b, long jobs) {
   double now = gf__seconds();
   receive(b, now);
   /* Whoever was stopped itself has heard nobody meanwhile. */
-  if (now - b->looked > 5 * interval)
+  if (now - b->looked > 5 * b->interval)
     for (int r = 0; r < b->ranks; r++) b->peers[r].heard = now;
   b->looked = now;
-  if (now - b->sent < interval) return;
+  if (now - b->sent < b->interval) return;
   b->sent = now;
   send(b, jobs, 0);
 }
@@ -135,9 +136,9 @@ void gf__beats_close(gf__beats **beats) {
   free_beats(beats);
 }
 
-int gf__beats_silent(const gf__beats *b, double seconds) {
+int gf__beats_silent(const gf__beats *b) {
   /* What rank 0 finds out, the others need not find out as well. */
-  double limit = b->rank > 1 ? 1.5 * seconds : seconds;
+  double limit = b->rank > 1 ? 1.5 * b->timeout : b->timeout;
   for (int r = 0; r < b->ranks; r++)
     if (listens_to(b, r) && !b->peers[r].has_left && b->looked - b->peers[r].heard > limit)
       return r;

@@ -168,7 +168,7 @@ static void take_added(gf__wire *wire) {
 
 static void look_for_silent(gf__wire *wire) {
   char name[GF__BEATS_NAME];
-  int rank = gf__beats_silent(wire->beats, wire->timeout);
+  int rank = gf__beats_silent(wire->beats);
   if (rank < 0) return;
   gf__beats_name(wire->beats, rank, name);
   fail(wire,
@@ -213,7 +213,7 @@ static bool open_mpi(gf__wire *wire) {
   MPI_Comm_rank(local, &p->local_rank);
   MPI_Comm_size(local, &p->local_ranks);
   MPI_Comm_free(&local);
-  wire->beats = gf__beats_open(p);
+  wire->beats = gf__beats_open(p, wire->timeout);
   if (!wire->beats) fail(wire, "out of host memory for %d ranks", p->ranks);
   return wire->beats != NULL;
 }
