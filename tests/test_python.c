@@ -55,13 +55,13 @@ static void skip_without(const char *modules) {
 /* ---- the layout of the structs ---- */
 
 #define SIZE(type) \
-  { #type, sizeof(type) }
+  { #type, 0, sizeof(type) }
 #define FIELD(type, field) \
-  { #type "." #field, offsetof(type, field) }
+  { #type "." #field, offsetof(type, field), sizeof(((type *)NULL)->field) }
 
 static const struct {
   const char *name;
-  size_t number;
+  size_t offset, size;
 } layout_[] = {
     SIZE(gf_image_shape),
     FIELD(gf_image_shape, height),
@@ -179,7 +179,7 @@ static const struct {
 static void write_layout(const char *path) {
   gf__text text = {0};
   for (size_t i = 0; i < sizeof layout_ / sizeof *layout_; i++)
-    gf__text_add(&text, "%s %zu\n", layout_[i].name, layout_[i].number);
+    gf__text_add(&text, "%s %zu %zu\n", layout_[i].name, layout_[i].offset, layout_[i].size);
   assert_int_equal(gf__text_status(&text), GF_OK);
   assert_int_equal(gf__file_write(path, text.data, text.size), GF_OK);
   gf__text_free(&text);

@@ -127,11 +127,11 @@ void gf__events_add(gf__text *file, double time, long step, gf__text *summary) {
 
 /* ---- values ---- */
 
-void gf__summary_add_scalar(gf__text *summary, const char *tag, double number) {
-  gf__text value = {0};
-  add_bytes(&value, VALUE_TAG, tag, strlen(tag));
-  add_float(&value, VALUE_SCALAR, (float)number);
-  add_message(summary, SUMMARY_VALUE, &value);
+void gf__summary_add_scalar(gf__text *summary, const char *tag, double value) {
+  gf__text message = {0};
+  add_bytes(&message, VALUE_TAG, tag, strlen(tag));
+  add_float(&message, VALUE_SCALAR, (float)value);
+  add_message(summary, SUMMARY_VALUE, &message);
 }
 
 /* Frees the message. */
