@@ -75,7 +75,7 @@ static const library libraries[] = {
     {"zlib.h", {"host/data/"}},
     {"Random123/", {"host/base/random.c"}},
     {"popt.h", {"host/cli/"}},
-    {"mpi.h", {"host/cluster/mpi.c", "host/cluster/beats.c"}},
+    {"mpi.h", {"host/cluster/mpi.c", "host/cluster/beats.c", "host/cluster/tickets.c"}},
     {"", {"host/base/os.c"}},
 };
 

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/duration.h"
 #include "cli/progress.h"
+#include "cli/ranks.h"
 #include "report/table.h"
 
 enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
@@ -186,25 +187,30 @@ static gf_status dry_run(const gf_study *study, const gf_study_options *options)
   return status;
 }
 
-/* The report is that of the runs there are, even if others failed. */
-static int train(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
-  screen s = {.bar = {.file = stderr,
-                      .enabled = !cli->quiet && gf__cli_can_draw(stderr),
-                      .colours = gf__cli_has_colours(stderr)},
+static gf_status run_all(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
+  bool draws = !cli->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(options->cluster);
+  screen s = {.bar = {.file = stderr, .enabled = draws, .colours = gf__cli_has_colours(stderr)},
               .quiet = cli->quiet};
-  gf_status status = gf__lock_new(&s.lock);
-  if (status != GF_OK) return gf__cli_fail(status);
+  GF_TRY(gf__lock_new(&s.lock));
   options->events =
       (gf_study_events){.user = &s, .progress = on_progress, .run = on_run, .stop = on_stop};
   gf_log_to(on_log, &s);
   gf__on_interrupt(on_signal);
-  status = gf_study_run(study, options);
+  gf_status status = gf_study_run(study, options);
   gf__bar_clear(&s.bar);
   gf_log_to(gf__cli_log, NULL);
   gf__lock_free(&s.lock);
-  if (status != GF_OK) gf__cli_fail(status);
-  if (status == GF_ERROR_INTERRUPTED) return EXIT_BY_SIGNAL + signal_;
-  gf_status reported = GF_OK;
+  return status;
+}
+
+/* The report is that of the runs there are, even if others failed. */
+static int train(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
+  gf_status status = run_all(cli, study, options), reported = GF_OK;
+  bool is_common = status == GF_OK || gf_cluster_agreed(options->cluster);
+  bool reports = gf__cli_is_first(options->cluster) && is_common;
+  bool stopped = status == GF_ERROR_INTERRUPTED;
+  int code = gf__cli_leave(&options->cluster, status, stopped ? EXIT_BY_SIGNAL + signal_ : 0);
+  if (stopped || !reports) return code;
   if (options->shards > 1)
     printf("shard %d of %d is done; after all of them: gradflow study report %s\n", options->shard,
            options->shards, cli->arguments[1]);
@@ -215,11 +221,14 @@ static int train(const gf__cli *cli, const gf_study *study, gf_study_options *op
 }
 
 static int run_runs(const gf__cli *cli, const gf_study *study) {
-  gf_study_options options;
-  gf_status status = read_options(cli, &options);
+  gf_study_options options = {0};
+  gf_cluster *cluster;
+  gf_status status = gf__cli_join(cli, &cluster);
+  if (status == GF_OK) status = gf_cluster_agree(cluster, read_options(cli, &options));
+  options.cluster = cluster;
   if (status == GF_OK && !cli->dry_run) return train(cli, study, &options);
-  if (status == GF_OK) status = dry_run(study, &options);
-  return status == GF_OK ? 0 : gf__cli_fail(status);
+  if (status == GF_OK && gf__cli_is_first(cluster)) status = dry_run(study, &options);
+  return gf__cli_leave(&cluster, status, 0);
 }
 
 static int run_report(const gf__cli *cli, const gf_study *study) {
@@ -268,6 +277,7 @@ const gf__command gf__cmd_study = {
         "  gradflow study run configs/study/quick_remedies.yaml\n"
         "  gradflow study run configs/study/all.yaml --dry-run\n"
         "  gradflow study run configs/study/table1.yaml --shard 1/2\n"
+        "  mpirun -n 4 gradflow study run configs/study/table1.yaml --device auto\n"
         "  gradflow study report configs/study/table1.yaml\n",
     .least = 2,
     .most = 2,
@@ -284,6 +294,7 @@ const gf__command gf__cmd_study = {
                  "list the runs and how long they take, train nothing"},
                 {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
                  "replace the runs that are there"},
+                GF__OPTION_RANK_TIMEOUT,
                 {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
                  "nothing but warnings, errors and the tables"},
                 GF__OPTION_HELP},

@@ -90,6 +90,10 @@ gf_status gf__cluster_sum(gf_cluster *cluster, double *values, size_t count) {
   return status;
 }
 
+gf_status gf__cluster_take(gf_cluster *cluster, gf__roll roll, long *out) {
+  return gf__wire_take(cluster->wire, (int)roll, out);
+}
+
 /* ---- agreement ---- */
 
 typedef struct outcome {

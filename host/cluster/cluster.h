@@ -21,6 +21,11 @@ gf_status gf__cluster_gather(gf_cluster *cluster, const void *mine, size_t bytes
 gf_status gf__cluster_broadcast(gf_cluster *cluster, void *data, size_t bytes) GF_MUST_USE;
 /* values (count) becomes the sum over all ranks. */
 gf_status gf__cluster_sum(gf_cluster *cluster, double *values, size_t count) GF_MUST_USE;
+/* The next number of a roll, from 0, each of which one rank gets: for work that is handed out to
+ * whoever is free. Other than the rest, a rank calls it whenever it likes, but in one thread at a
+ * time. */
+typedef enum gf__roll { GF__ROLL_RUNS, GF__ROLL_DONE } gf__roll;
+gf_status gf__cluster_take(gf_cluster *cluster, gf__roll roll, long *out) GF_MUST_USE;
 /* Says that what failed is the same on all ranks. */
 void gf__cluster_set_agreed(gf_cluster *cluster);
 

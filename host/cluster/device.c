@@ -32,7 +32,8 @@ static void find_part(const claim *all, int rank, int ranks, int *part, int *par
   }
 }
 
-static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_device_info *info) {
+static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_device_info *info,
+                              bool whole) {
   gf_rank self = gf_cluster_describe(cluster);
   claim mine = {.platform = info->platform, .index = info->index};
   claim *all = calloc((size_t)self.ranks, sizeof *all);
@@ -44,13 +45,14 @@ static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_dev
   if (status == GF_OK) {
     find_part(all, self.rank, self.ranks, &part, &parts);
     snprintf(selector, sizeof selector, "%d:%d", info->platform, info->index);
-    status = gf__device_open_part(out, selector, part, parts);
+    status = gf__device_open_part(out, selector, part, whole ? 1 : parts);
   }
   free(all);
   return status;
 }
 
-gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const char *selector) {
+gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const char *selector,
+                                 int whole) {
   gf_rank self = gf_cluster_describe(cluster);
   gf_device_info info;
   gf__text item = {0};
@@ -61,5 +63,5 @@ gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const cha
   if (status == GF_OK) status = gf__device_find(item.data, self.local_rank, &info);
   gf__text_free(&item);
   GF_TRY(gf_cluster_agree(cluster, status));
-  return gf_cluster_agree(cluster, open_claimed(out, cluster, &info));
+  return gf_cluster_agree(cluster, open_claimed(out, cluster, &info, whole));
 }

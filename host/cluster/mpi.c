@@ -15,6 +15,7 @@
 
 #include "base/os.h"
 #include "cluster/beats.h"
+#include "cluster/tickets.h"
 #include "cluster/wire.h"
 
 enum { LATE_FACTOR = 10 };                /* for a rank that lives and does not arrive */
@@ -39,6 +40,9 @@ struct gf__wire {
   /* Under the lock: */
   task *added; /* by the caller, newest first */
   long submitted;
+  int roll; /* of which a number is wanted, or -1 */
+  bool has_number;
+  long number;
   bool is_open, is_closing, is_aborting;
   int code;
   bool has_failed;
@@ -46,6 +50,7 @@ struct gf__wire {
   /* The thread's: */
   MPI_Comm first, second;
   gf__beats *beats;
+  gf__tickets *tickets;
   task *tasks; /* oldest first */
 };
 
@@ -214,15 +219,30 @@ static bool open_mpi(gf__wire *wire) {
   MPI_Comm_size(local, &p->local_ranks);
   MPI_Comm_free(&local);
   wire->beats = gf__beats_open(p, wire->timeout);
-  if (!wire->beats) fail(wire, "out of host memory for %d ranks", p->ranks);
-  return wire->beats != NULL;
+  wire->tickets = gf__tickets_open(p);
+  bool opened = wire->beats && wire->tickets;
+  if (!opened) fail(wire, "out of host memory for %d ranks", p->ranks);
+  return opened;
 }
 
 static void close_mpi(gf__wire *wire) {
   gf__beats_close(&wire->beats);
+  gf__tickets_close(&wire->tickets);
   MPI_Comm_free(&wire->first);
   MPI_Comm_free(&wire->second);
   MPI_Finalize();
+}
+
+/* roll: that the caller has just asked for, or -1. */
+static void exchange_tickets(gf__wire *wire, int roll) {
+  long number;
+  if (roll >= 0) gf__tickets_ask(wire->tickets, roll);
+  if (!gf__tickets_exchange(wire->tickets, &number)) return;
+  gf__lock_take(wire->lock);
+  wire->number = number;
+  wire->has_number = true;
+  gf__lock_wake_all(wire->lock);
+  gf__lock_release(wire->lock);
 }
 
 static void work(void *argument) {
@@ -235,14 +255,18 @@ static void work(void *argument) {
     take_added(wire);
     bool is_idle = !wire->tasks || wire->has_failed, is_closing = wire->is_closing && is_idle;
     long submitted = wire->submitted;
-    if (is_idle && !is_closing && !wire->is_aborting) gf__lock_wait_for(wire->lock, pause_idle);
+    if (is_idle && !is_closing && !wire->is_aborting && wire->roll < 0)
+      gf__lock_wait_for(wire->lock, pause_idle);
     if (is_closing || wire->is_aborting) break;
+    int roll = wire->roll;
+    wire->roll = -1;
     gf__lock_release(wire->lock);
     if (!is_idle) {
       advance_all(wire);
       gf__sleep(pause_active);
     }
     if (opened && !wire->has_failed) {
+      exchange_tickets(wire, roll);
       gf__beats_exchange(wire->beats, submitted);
       look_for_silent(wire);
       look_for_late(wire);
@@ -289,6 +313,7 @@ gf_status gf__wire_open(gf__wire **out, double timeout, gf__place *place) {
   *out = NULL;
   if (!wire) return gf__fail_host_memory(sizeof *wire);
   wire->timeout = timeout;
+  wire->roll = -1;
   gf_status status = gf__lock_new(&wire->lock);
   if (status == GF_OK) status = gf__thread_start(&wire->thread, work, wire);
   if (status == GF_OK) {
@@ -337,6 +362,18 @@ gf_status gf__wire_wait(gf__wire *wire, gf__job *job) {
   gf__lock_take(wire->lock);
   while (!job->is_done && !wire->has_failed) gf__lock_wait(wire->lock);
   gf_status status = job->is_done ? GF_OK : status_of(wire);
+  gf__lock_release(wire->lock);
+  return status;
+}
+
+gf_status gf__wire_take(gf__wire *wire, int roll, long *out) {
+  gf__lock_take(wire->lock);
+  wire->has_number = false;
+  wire->roll = roll;
+  gf__lock_wake_all(wire->lock);
+  while (!wire->has_number && !wire->has_failed) gf__lock_wait(wire->lock);
+  *out = wire->number;
+  gf_status status = wire->has_number ? GF_OK : status_of(wire);
   gf__lock_release(wire->lock);
   return status;
 }

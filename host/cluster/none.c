@@ -18,4 +18,9 @@ gf_status gf__wire_start(gf__wire *wire, gf__job *job) {
   return gf__fail(GF_ERROR_RANK, "this is a build without MPI");
 }
 
+gf_status gf__wire_take(gf__wire *wire, int roll, long *out) {
+  (void)roll, (void)out;
+  return gf__wire_start(wire, NULL);
+}
+
 gf_status gf__wire_wait(gf__wire *wire, gf__job *job) { return gf__wire_start(wire, job); }

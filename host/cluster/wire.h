@@ -39,5 +39,9 @@ void gf__wire_abort(gf__wire *wire, int code);
 /* Begins the job, which must stay until it is waited for. */
 gf_status gf__wire_start(gf__wire *wire, gf__job *job) GF_MUST_USE;
 gf_status gf__wire_wait(gf__wire *wire, gf__job *job) GF_MUST_USE;
+/* The next number of one of several rolls, from 0, which no other rank gets. Not several at a time
+ * on a rank. */
+enum { GF__TICKET_ROLLS = 4 };
+gf_status gf__wire_take(gf__wire *wire, int roll, long *out) GF_MUST_USE;
 
 #endif

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "cluster/cluster.h"
 #include "study/outcome.h"
 #include "study/plan.h"
+#include "study/spread.h"
 
 /* What the jobs share, under the lock. */
 typedef struct queue {
@@ -14,10 +16,10 @@ typedef struct queue {
   gf__lock *lock;
   gf_study_item *items;
   double *epoch_seconds; /* of each setting; NaN unknown */
-  int count, next, done, failed;
-  bool stopped;
-  gf_status status; /* of the first that failed */
-  gf__text failures;
+  int *order;            /* in which the items are taken */
+  int count, next;
+  int done;        /* of all ranks, as far as this one knows */
+  gf__tally tally; /* of this one */
 } queue;
 
 /* One thread, and the run that it is at. */
@@ -88,8 +90,8 @@ static int on_stop(void *user) {
   queue *q = ((job *)user)->queue;
   const gf_study_events *events = &q->options->events;
   gf__lock_take(q->lock);
-  if (events->stop && events->stop(events->user)) q->stopped = true;
-  bool stopped = q->stopped;
+  if (events->stop && events->stop(events->user)) q->tally.stopped = true;
+  bool stopped = q->tally.stopped;
   gf__lock_release(q->lock);
   return stopped;
 }
@@ -111,6 +113,14 @@ static gf_status train(job *j) {
   return status;
 }
 
+/* A rank that cannot ask knows of its own runs. */
+static void count_done(queue *q) {
+  long before = q->done;
+  if (q->options->cluster && gf__cluster_take(q->options->cluster, GF__ROLL_DONE, &before) != GF_OK)
+    before = q->done;
+  q->done = (int)before + 1;
+}
+
 /* Counts the run and tells of it; the lock is held. */
 static void end_run(job *j, gf_status status, const gf__outcome *outcome) {
   queue *q = j->queue;
@@ -119,11 +129,12 @@ static void end_run(job *j, gf_status status, const gf__outcome *outcome) {
   gf_run_status end = status == GF_OK ? GF_RUN_FINISHED : GF_RUN_DIVERGED;
   j->item->state.status = failed ? GF_RUN_STARTED : end;
   if (failed) {
-    if (q->failed++ == 0) q->status = status;
-    gf__text_add(&q->failures, "\n  %s: %s", j->name, gf_error_message());
+    if (q->tally.failed++ == 0) q->tally.status = status;
+    gf__text_add(&q->tally.failures, "\n  %s: %s", j->name, gf_error_message());
     j->item->state.epochs_done = j->item->state.epochs; /* nothing of it is waited for */
   } else {
-    q->done++;
+    q->tally.done++;
+    count_done(q);
   }
   gf_study_event event = {.done = q->done,
                           .runs = q->count,
@@ -149,7 +160,7 @@ static void do_run(job *j) {
   }
   gf__lock_take(q->lock);
   if (status == GF_ERROR_INTERRUPTED)
-    q->stopped = true;
+    q->tally.stopped = true;
   else
     end_run(j, status, &outcome);
   gf__lock_release(q->lock);
@@ -161,8 +172,11 @@ static bool take_run(job *j) {
   queue *q = j->queue;
   if (on_stop(j)) return false;
   gf__lock_take(q->lock);
-  bool found = q->next < q->count;
-  if (found) j->item = &q->items[q->next++];
+  long next = q->next++;
+  gf_cluster *cluster = q->options->cluster;
+  bool found = !cluster || gf__cluster_take(cluster, GF__ROLL_RUNS, &next) == GF_OK;
+  found = found && next < q->count;
+  if (found) j->item = &q->items[q->order[next]];
   gf__lock_release(q->lock);
   return found;
 }
@@ -174,15 +188,16 @@ static void work(void *argument) {
 
 static void stop(queue *q) {
   gf__lock_take(q->lock);
-  q->stopped = true;
+  q->tally.stopped = true;
   gf__lock_release(q->lock);
 }
 
 /* The first job is the calling thread's. */
 static gf_status work_all(job *jobs, int count) {
+  const gf_study_options *options = jobs[0].queue->options;
   gf_status status = GF_OK;
   for (int i = 0; i < count && status == GF_OK; i++)
-    status = gf_device_open(&jobs[i].device, jobs[i].queue->options->device);
+    status = gf_cluster_open_device(&jobs[i].device, options->cluster, options->device, 1);
   for (int i = 1; i < count && status == GF_OK; i++)
     status = gf__thread_start(&jobs[i].thread, work, &jobs[i]);
   if (status == GF_OK)
@@ -202,29 +217,47 @@ static gf_status run_jobs(queue *q) {
   for (int i = 0; i < count; i++) jobs[i].queue = q;
   gf_status status = work_all(jobs, count);
   free(jobs);
-  GF_TRY(status);
-  if (q->stopped)
+  return status;
+}
+
+static gf_status tell_end(const queue *q) {
+  const gf__tally *t = &q->tally;
+  const char *failures = t->failures.data ? t->failures.data : "";
+  if (t->stopped)
     return gf__fail(
         GF_ERROR_INTERRUPTED,
-        "stopped; %d of %d runs are at their end. The same command goes on from here%s%s", q->done,
-        q->count, q->failed ? ", and tries again what failed:" : "",
-        q->failures.data ? q->failures.data : "");
-  if (q->failed == 0) return GF_OK;
-  return gf__fail(q->status, "%d of %d runs failed:%s", q->failed, q->count,
-                  q->failures.data ? q->failures.data : "");
+        "stopped; %d of %d runs are at their end. The same command goes on from here%s%s", t->done,
+        q->count, t->failed ? ", and tries again what failed:" : "", failures);
+  if (t->failed == 0) return GF_OK;
+  return gf__fail(t->status, "%d of %d runs failed:%s", t->failed, q->count, failures);
+}
+
+static gf_status open_queue(queue *q) {
+  const gf_study_options *options = q->options;
+  if (options->cluster && options->jobs > 1)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "%d jobs: with several ranks each of them is a job; start more ranks",
+                    options->jobs);
+  GF_TRY(gf_study_plan(q->study, options, 0, &q->items, &q->count));
+  for (int i = 0; options->overwrite && i < q->count; i++)
+    q->items[i].state = (gf_run_state){.epochs = q->items[i].state.epochs};
+  q->order = calloc((size_t)q->count + 1, sizeof *q->order);
+  if (!q->order) return gf__fail_host_memory((size_t)q->count * sizeof *q->order);
+  GF_TRY(gf__study_epoch_seconds(q->study, q->items, q->count, &q->epoch_seconds));
+  return gf__lock_new(&q->lock);
 }
 
 gf_status gf_study_run(const gf_study *study, const gf_study_options *options) {
   queue q = {.study = study, .options = options};
-  GF_TRY(gf_study_plan(study, options, 0, &q.items, &q.count));
-  for (int i = 0; options->overwrite && i < q.count; i++)
-    q.items[i].state = (gf_run_state){.epochs = q.items[i].state.epochs};
-  gf_status status = gf__study_epoch_seconds(study, q.items, q.count, &q.epoch_seconds);
-  if (status == GF_OK) status = gf__lock_new(&q.lock);
+  gf_status status = gf_cluster_agree(options->cluster, open_queue(&q));
+  if (status == GF_OK) status = gf__spread_order(study, options, q.count, q.order);
   if (status == GF_OK) status = run_jobs(&q);
+  if (status == GF_OK) status = gf__spread_join(options->cluster, &q.tally);
+  if (status == GF_OK) status = tell_end(&q);
   gf__lock_free(&q.lock);
   gf_study_items_free(&q.items, q.count);
-  gf__text_free(&q.failures);
+  gf__text_free(&q.tally.failures);
   free(q.epoch_seconds);
+  free(q.order);
   return status;
 }

@@ -37,8 +37,9 @@ GF_API int gf_cluster_agreed(const gf_cluster *cluster);
 /* Opens this rank's device. selector is as gf_device_open takes it, or several with commas
  * between them, of which rank r takes number r modulo their count. Without one, or with "auto",
  * the ranks of a machine take the devices of the fastest kind in turns. Ranks that share a CPU get
- * cores of their own of it. All ranks call it; a failure of one is that of all. */
-GF_API gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster,
-                                        const char *selector) GF_MUST_USE;
+ * cores of their own of it, unless whole: the last bits of results depend on their number. All
+ * ranks call it; a failure of one is that of all. */
+GF_API gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const char *selector,
+                                        int whole) GF_MUST_USE;
 
 #endif

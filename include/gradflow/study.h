@@ -7,6 +7,7 @@
 #ifndef GRADFLOW_STUDY_H
 #define GRADFLOW_STUDY_H
 
+#include <gradflow/cluster.h>
 #include <gradflow/device.h>
 #include <gradflow/status.h>
 #include <gradflow/train.h>
@@ -65,6 +66,10 @@ typedef struct gf_study_options {
   int shard, shards;  /* runs whose index, modulo shards, is shard - 1; both 0: all runs */
   int jobs;           /* runs at a time, each with a device of its own; 0: 1 */
   int overwrite;      /* runs that are there are replaced */
+  /* Ranks that take the runs from one queue, the longest first, each on a whole device and with its
+   * own events, of which done is of all ranks; they share OUT, and jobs is 1. NULL: this process
+   * alone. */
+  gf_cluster *cluster;
   gf_study_events events;
 } gf_study_options;
 

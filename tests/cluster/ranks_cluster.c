@@ -139,6 +139,27 @@ static void test_means_travel_together(void **state) {
   }
 }
 
+/* Each number once, all of them, and in order on each rank; rolls do not mix. */
+static void test_numbers_are_handed_out_once(void **state) {
+  (void)state;
+  enum { NUMBERS = 60 };
+  double taken[NUMBERS] = {0}, other = 0;
+  long number, last = -1;
+  for (;;) {
+    assert_ok(gf__cluster_take(cluster_, GF__ROLL_RUNS, &number));
+    assert_true(number > last);
+    last = number;
+    if (number >= NUMBERS) break;
+    taken[number]++;
+    assert_ok(gf__cluster_take(cluster_, GF__ROLL_DONE, &number));
+    other += (double)number;
+  }
+  assert_ok(gf__cluster_sum(cluster_, taken, NUMBERS));
+  assert_ok(gf__cluster_sum(cluster_, &other, 1));
+  for (int i = 0; i < NUMBERS; i++) assert_true(taken[i] == 1);
+  assert_true(other == NUMBERS * (NUMBERS - 1) / 2);
+}
+
 static void test_the_first_failure_is_that_of_all(void **state) {
   (void)state;
   assert_ok(gf_cluster_agree(cluster_, GF_OK));
@@ -163,7 +184,11 @@ static void test_ranks_share_a_device(void **state) {
   (void)state;
   gf_device *device, *whole;
   assert_ok(gf_device_open(&whole, "cpu"));
-  assert_ok(gf_cluster_open_device(&device, cluster_, "cpu"));
+  assert_ok(gf_cluster_open_device(&device, cluster_, "cpu", 1));
+  assert_int_equal(gf_device_describe(device)->compute_units,
+                   gf_device_describe(whole)->compute_units);
+  gf_device_free(&device);
+  assert_ok(gf_cluster_open_device(&device, cluster_, "cpu", 0));
   int units = gf_device_describe(whole)->compute_units, each = units / ranks_;
   assert_int_equal(gf_device_describe(device)->compute_units, each ? each : 1);
   gf_device_free(&device);
@@ -174,7 +199,7 @@ static void test_a_list_assigns_devices_by_rank(void **state) {
   (void)state;
   gf_device *device;
   char list[64] = "cpu,nothing like it";
-  gf_status status = gf_cluster_open_device(&device, cluster_, list);
+  gf_status status = gf_cluster_open_device(&device, cluster_, list, 0);
   assert_int_equal(status, ranks_ > 1 ? GF_ERROR_DEVICE : GF_OK);
   if (ranks_ > 1) {
     assert_non_null(strstr(gf_error_message(), "rank 1 of "));
@@ -198,6 +223,7 @@ int main(void) {
       cmocka_unit_test(test_means_are_those_of_the_definition),
       cmocka_unit_test(test_means_leave_out_ranks_without_weight),
       cmocka_unit_test(test_means_travel_together),
+      cmocka_unit_test(test_numbers_are_handed_out_once),
       cmocka_unit_test(test_the_first_failure_is_that_of_all),
       cmocka_unit_test(test_ranks_share_a_device),
       cmocka_unit_test(test_a_list_assigns_devices_by_rank),
