@@ -127,6 +127,10 @@ static void print_option(FILE *file, const gf__option *option, int help_column) 
   letter[1] = option->letter;
   snprintf(name, sizeof name, "  %s--%s%s%s", option->letter ? letter : "    ", option->name,
            option->argument ? " " : "", option->argument ? option->argument : "");
+  if ((int)strlen(name) >= help_column) {
+    fprintf(file, "%s\n", name);
+    name[0] = 0;
+  }
   for (const char *line = option->help; *line;) {
     int length = (int)strcspn(line, "\n");
     fprintf(file, "%-*s%.*s\n", help_column, line == option->help ? name : "", length, line);

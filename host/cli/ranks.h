@@ -4,11 +4,11 @@
 
 #include "cli/cli.h"
 
-#define GF__OPTION_RANK_TIMEOUT                                                     \
-  {                                                                                 \
-    "rank-timeout", 0, POPT_ARG_STRING, offsetof(gf__cli, rank_timeout), "SECONDS", \
-        "under mpirun: end the job when a rank is silent for\n"                     \
-        "so long, or late for ten times as long; default 60"                        \
+#define GF__OPTION_RANK_TIMEOUT                                               \
+  {                                                                           \
+    "rank-timeout", 0, POPT_ARG_STRING, offsetof(gf__cli, rank_timeout), "S", \
+        "under mpirun, end the job when a rank is silent for S\n"             \
+        "seconds, or late for ten times as long; default 60"                  \
   }
 
 /* Joins the ranks of mpirun, if this is one of them. */
