@@ -18,6 +18,7 @@
 #include <gradflow/model.h>
 #include <gradflow/predict.h>
 #include <gradflow/report.h>
+#include <gradflow/scale.h>
 #include <gradflow/status.h>
 #include <gradflow/study.h>
 #include <gradflow/train.h>

@@ -35,7 +35,7 @@ typedef struct direction {
 #define MODEL LAYERS, "model/", "gradflow/model.h"
 #define TRAIN                                                                           \
   MODEL, CLUSTER, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/", \
-      "gradflow/diagnosis.h", "gradflow/predict.h", "gradflow/train.h"
+      "gradflow/diagnosis.h", "gradflow/predict.h", "gradflow/scale.h", "gradflow/train.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},

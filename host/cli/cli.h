@@ -23,7 +23,7 @@ typedef struct gf__cli {
   char *top, *classes;                                               /* or NULL */
   char *fail_below;                                                  /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
-  char *balance, *rank_timeout;                                      /* or NULL */
+  char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
   int csv, saliency, quick, full;
   const char *const *arguments;
@@ -58,6 +58,7 @@ typedef struct gf__command {
 extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune, gf__cmd_plot;
 extern const gf__command gf__cmd_summary;
 extern const gf__command gf__cmd_study, gf__cmd_diagnose;
+extern const gf__command gf__cmd_scale;
 extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench;
 
 #define GF__OPTION_DEVICE                                                \

@@ -31,10 +31,10 @@ static const gf__command cmd_help = {
     .run = run_help,
 };
 
-static const gf__command *const commands_[] = {&gf__cmd_devices, &gf__cmd_train,    &gf__cmd_test,
-                                               &gf__cmd_tune,    &gf__cmd_summary,  &gf__cmd_plot,
-                                               &gf__cmd_study,   &gf__cmd_diagnose, &gf__cmd_fetch,
-                                               &gf__cmd_predict, &gf__cmd_bench,    &cmd_help};
+static const gf__command *const commands_[] = {
+    &gf__cmd_devices, &gf__cmd_train, &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
+    &gf__cmd_plot,    &gf__cmd_study, &gf__cmd_diagnose, &gf__cmd_fetch, &gf__cmd_predict,
+    &gf__cmd_scale,   &gf__cmd_bench, &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */
@@ -279,6 +279,9 @@ static void free_command_line(gf__cli *cli) {
   free(cli->jobs);
   free(cli->balance);
   free(cli->rank_timeout);
+  free(cli->ranks);
+  free(cli->latency);
+  free(cli->bandwidth);
   for (char **set = cli->sets; set && *set; set++) free(*set);
   free(cli->sets);
 }

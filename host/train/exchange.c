@@ -126,6 +126,14 @@ static bool is_running(const gf__exchange *x, const bucket *b) {
   return b->first >= x->model->trainable_count;
 }
 
+int gf__exchange_bucket_count(const gf__exchange *x) { return x->count; }
+
+double gf__exchange_bucket(const gf__exchange *x, int index, int *begin) {
+  const bucket *b = &x->buckets[index];
+  *begin = is_running(x, b) ? 0 : b->begin;
+  return (double)b->floats * sizeof(float);
+}
+
 const gf__peers *gf__exchange_peers(const gf__exchange *x) { return &x->peers; }
 
 void gf__exchange_begin(gf__exchange *x, int whole) {

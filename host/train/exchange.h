@@ -21,6 +21,10 @@ gf_status gf__exchange_new(gf__exchange **out, gf_cluster *cluster, gf_model *mo
 void gf__exchange_free(gf__exchange **exchange);
 size_t gf__exchange_memory(const gf__exchange *exchange); /* bytes of the host */
 
+int gf__exchange_bucket_count(const gf__exchange *exchange);
+/* Bytes of a bucket, in the order in which they travel; begin: the first node of those that have to
+ * be done before. */
+double gf__exchange_bucket(const gf__exchange *exchange, int index, int *begin);
 /* For what is computed over all parts of the last batch. */
 const gf__peers *gf__exchange_peers(const gf__exchange *exchange);
 /* Before the forward pass of a batch of so many images in all. */

@@ -278,8 +278,8 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, dou
   return queue_update(trainer, gf__trainer_gradient(trainer), learning_rate, gradients);
 }
 
-/* A batch of zeros as large as the model's. */
-static gf_status make_zeros(const gf_model *model, gf_batch *out) {
+gf_status gf__trainer_zeros(const gf_trainer *trainer, gf_batch *out) {
+  const gf_model *model = trainer->model;
   size_t pixels = (size_t)model->batch * gf__tensor_size(&model->graph.input);
   float *images = calloc(pixels, sizeof *images);
   int *labels = calloc(2 * (size_t)model->batch, sizeof *labels);
@@ -290,7 +290,7 @@ static gf_status make_zeros(const gf_model *model, gf_batch *out) {
   return gf__fail_host_memory(pixels * sizeof *images);
 }
 
-static void free_zeros(gf_batch *zeros) {
+void gf__trainer_zeros_free(gf_batch *zeros) {
   free((float *)zeros->images);
   free((int *)zeros->labels);
 }
@@ -298,13 +298,13 @@ static void free_zeros(gf_batch *zeros) {
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int *launches) {
   gf_model *model = trainer->model;
   gf_batch zeros;
-  GF_TRY(make_zeros(model, &zeros));
+  GF_TRY(gf__trainer_zeros(trainer, &zeros));
   long before = gf__device_launches(model->device);
   gf_status status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
   *launches = (int)(gf__device_launches(model->device) - before);
   if (status == GF_OK)
     status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_ACTIVATIONS);
-  free_zeros(&zeros);
+  gf__trainer_zeros_free(&zeros);
   GF_TRY(status);
   GF_TRY(gf__model_queue_forward(model, false, 0));
   GF_TRY(gf_device_finish(model->device));
@@ -331,11 +331,25 @@ static gf_status measure_steps(gf_trainer *trainer, const gf_batch *zeros, doubl
 gf_status gf__trainer_measure(gf_trainer *trainer, double *seconds) {
   gf_batch zeros;
   int steps = trainer->steps;
-  GF_TRY(make_zeros(trainer->model, &zeros));
+  GF_TRY(gf__trainer_zeros(trainer, &zeros));
   gf_status status = measure_steps(trainer, &zeros, seconds);
-  free_zeros(&zeros);
+  gf__trainer_zeros_free(&zeros);
   gf__trainer_set_steps(trainer, steps);
   return status;
+}
+
+gf_status gf__trainer_measure_update(gf_trainer *trainer, double *seconds) {
+  enum { TIMES = 5 };
+  int steps = trainer->steps;
+  *seconds = INFINITY;
+  for (int i = 0; i < TIMES; i++) {
+    double begin = gf__seconds();
+    GF_TRY(queue_update(trainer, trainer->model->gradients, 0, false));
+    GF_TRY(gf_device_finish(trainer->model->device));
+    *seconds = fmin(*seconds, gf__seconds() - begin);
+  }
+  gf__trainer_set_steps(trainer, steps);
+  return GF_OK;
 }
 
 static gf_gradient describe(const gf__parameter *p, const gf__statistics_sums *s) {

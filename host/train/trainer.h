@@ -44,6 +44,11 @@ gf__step gf__trainer_step_of_all(const gf_trainer *trainer);
 void gf__trainer_want_stop(gf_trainer *trainer);
 /* Seconds that a step on a batch of zeros takes without the optimizer, on the average of some. */
 gf_status gf__trainer_measure(gf_trainer *trainer, double *seconds) GF_MUST_USE;
+/* Seconds of the optimizer's part of a step. */
+gf_status gf__trainer_measure_update(gf_trainer *trainer, double *seconds) GF_MUST_USE;
+/* A batch of zeros as large as the model's; free it. */
+gf_status gf__trainer_zeros(const gf_trainer *trainer, gf_batch *out) GF_MUST_USE;
+void gf__trainer_zeros_free(gf_batch *zeros);
 /* Reads the statistics that were queued last. Waits. */
 gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) GF_MUST_USE;
 const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer);

@@ -300,6 +300,31 @@ static void test_what_is_wrong_is_said_once(void **state) {
   assert_false(gf__path_exists(in_folder("wrong")));
 }
 
+/* ---- scale ---- */
+
+static void test_measured_steps_stand_beside_the_model(void **state) {
+  (void)state;
+  char line[1024];
+  write_config("net.yaml", augmented_, net_, steps_);
+  for (int ranks = 2; ranks <= 4; ranks += 2) {
+    snprintf(line, sizeof line,
+             "timeout 100 %s -n %d %s scale %s/net.yaml --out %s/scale --ranks 1..8 >%s 2>&1",
+             MPIRUN, ranks, PROGRAM, fixture_folder, fixture_folder, in_folder("said"));
+    if (system(line) != 0) fail_msg("%s", said());
+  }
+  char *text = said();
+  assert_int_equal(count_of(text, "(measured between these ranks)"), 1);
+  free(text);
+  size_t size;
+  text = read_text("scale", "measured.csv", &size);
+  double step[2];
+  assert_int_equal(
+      sscanf(text, "ranks,images_a_rank,step_seconds\n4,60,%lf\n2,60,%lf\n", &step[0], &step[1]),
+      2);
+  assert_true(step[0] > 0 && step[1] > 0);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ranks_train_as_one_device),
@@ -310,6 +335,7 @@ int main(void) {
       cmocka_unit_test(test_local_batch_norm_is_over_each_part),
       cmocka_unit_test(test_a_run_goes_on_with_any_number_of_ranks),
       cmocka_unit_test(test_what_is_wrong_is_said_once),
+      cmocka_unit_test(test_measured_steps_stand_beside_the_model),
   };
   return cmocka_run_group_tests(tests, open_small, fixture_close);
 }

@@ -1,0 +1,203 @@
+/* What the model of a step of many ranks is made of. */
+#include <gradflow/scale.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/os.h"
+#include "data/dataset.h"
+#include "train/run_config.h"
+#include "train/trainer.h"
+
+enum { IMAGENET_CLASSES = 1000 };
+/* Of forward and backward together: the data's and the weights' gradients are a product each. */
+static const double backward_share = 2.0 / 3;
+
+/* A network and its trainer, on a batch of zeros. */
+typedef struct subject {
+  gf_model *model;
+  gf_trainer *trainer;
+} subject;
+
+static void close_subject(subject *s) {
+  gf_trainer_free(&s->trainer);
+  gf_model_free(&s->model);
+}
+
+static gf_status open_subject(subject *s, gf_device *device, const gf_config *config, int batch,
+                              unsigned long long seed) {
+  gf_dataset_info info;
+  int launches;
+  *s = (subject){NULL, NULL};
+  GF_TRY(gf__data_expect(&info, config));
+  if (info.height == 0) GF_TRY(gf_dataset_shape(&info, config));
+  gf_image_shape image = {info.height, info.width, info.channels};
+  gf_status status = gf_model_open(&s->model, device, config, image,
+                                   info.classes ? info.classes : IMAGENET_CLASSES, batch, seed);
+  if (status == GF_OK) status = gf_trainer_open(&s->trainer, s->model, config);
+  if (status == GF_OK) status = gf__trainer_prepare(s->trainer, seed, &launches);
+  if (status != GF_OK) close_subject(s);
+  return status;
+}
+
+/* ---- a rank ---- */
+
+static double flops_of(const gf__node *node) {
+  return node->layer->flops ? node->layer->flops(node) : 0;
+}
+
+/* The buckets as they will travel, with the share of the operations before each. */
+static gf_status find_buckets(gf_scale_costs *out, gf_model *model) {
+  static const double edges[] = {0, 1};
+  gf__exchange *exchange;
+  double all = 0, done = 0;
+  GF_TRY(gf__exchange_new(&exchange, NULL, model, edges));
+  out->bucket_count = gf__exchange_bucket_count(exchange);
+  out->buckets = calloc((size_t)out->bucket_count, sizeof *out->buckets);
+  for (int i = 0; i < model->graph.count; i++) all += flops_of(model->graph.nodes[i]);
+  int node = model->graph.count;
+  for (int i = 0; out->buckets && i < out->bucket_count; i++) {
+    int begin;
+    out->buckets[i].bytes = gf__exchange_bucket(exchange, i, &begin);
+    while (node > begin) done += flops_of(model->graph.nodes[--node]);
+    out->buckets[i].ready = all > 0 ? done / all : 1;
+  }
+  gf__exchange_free(&exchange);
+  return out->buckets ? GF_OK : gf__fail_host_memory(sizeof *out->buckets);
+}
+
+/* All gradients to the host and back, the better of some times. */
+static gf_status measure_transfer(gf_model *model, double *seconds) {
+  enum { TIMES = 5 };
+  size_t bytes = model->flat_floats * sizeof(float);
+  float *values = malloc(bytes);
+  gf_status status = values ? GF_OK : gf__fail_host_memory(bytes);
+  *seconds = INFINITY;
+  for (int i = 0; i < TIMES && status == GF_OK; i++) {
+    double begin = gf__seconds();
+    status = gf__buffer_read(model->gradients, 0, bytes, values);
+    if (status == GF_OK) status = gf__buffer_write(model->gradients, 0, bytes, values);
+    *seconds = fmin(*seconds, gf__seconds() - begin);
+  }
+  free(values);
+  return status;
+}
+
+static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_config *config,
+                            int batch, unsigned long long seed, double *seconds, bool all) {
+  subject s;
+  GF_TRY(open_subject(&s, device, config, batch, seed));
+  gf_status status = gf__trainer_measure(s.trainer, seconds);
+  if (all) {
+    out->memory = gf__model_memory(s.model, batch);
+    out->memory.optimizer = gf__trainer_memory(s.trainer);
+    out->parameters = gf_model_parameter_total(s.model);
+    if (status == GF_OK) status = gf__trainer_measure_update(s.trainer, &out->update);
+    if (status == GF_OK) status = measure_transfer(s.model, &out->transfer);
+    if (status == GF_OK) status = find_buckets(out, s.model);
+  }
+  close_subject(&s);
+  return status;
+}
+
+gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_config *config) {
+  gf__run_config run;
+  double whole, part;
+  *out = (gf_scale_costs){.backward = backward_share};
+  GF_TRY(gf__run_config_read(&run, config));
+  int batch = out->batch = run.batch_size, less = (batch + 3) / 4;
+  gf_status status = measure_at(out, device, config, batch, run.seed, &whole, true);
+  if (status == GF_OK) status = measure_at(out, device, config, less, run.seed, &part, false);
+  if (status != GF_OK) {
+    gf_scale_costs_free(out);
+    return status;
+  }
+  /* A line through both, which falls nowhere. */
+  out->image = batch > less ? fmin(whole / batch, (whole - part) / (batch - less)) : whole / batch;
+  out->image = fmax(out->image, 0);
+  out->fixed = fmax(whole - batch * out->image, 0);
+  return GF_OK;
+}
+
+/* ---- between ranks ---- */
+
+/* Seconds of a mean of so many floats, of the slowest rank; the best of some times. */
+static gf_status time_mean(gf_cluster *cluster, size_t count, double *seconds) {
+  enum { TIMES = 20 };
+  int ranks = gf__cluster_ranks(cluster);
+  float *values = calloc(count, sizeof *values);
+  int *weights = malloc((size_t)ranks * sizeof *weights);
+  gf__mean *mean = NULL;
+  gf_status status = values && weights ? gf__mean_new(&mean, cluster, count)
+                                       : gf__fail_host_memory(count * sizeof *values);
+  for (int r = 0; r < ranks && weights; r++) weights[r] = 1;
+  *seconds = INFINITY;
+  for (int i = 0; i < TIMES && status == GF_OK; i++) {
+    double one = 1;
+    status = gf__cluster_sum(cluster, &one, 1); /* all begin together */
+    double begin = gf__seconds();
+    if (status == GF_OK) status = gf__mean_start(mean, values, weights);
+    if (status == GF_OK) status = gf__mean_wait(mean);
+    *seconds = fmin(*seconds, gf__seconds() - begin);
+  }
+  gf__mean_free(&mean);
+  free(values);
+  free(weights);
+  if (status == GF_OK) status = gf__cluster_sum(cluster, seconds, 1);
+  *seconds /= ranks;
+  return status;
+}
+
+gf_status gf_scale_measure_network(gf_scale_network *out, gf_cluster *cluster) {
+  const size_t few = 1, many = (size_t)1 << 20;
+  double ranks = gf__cluster_ranks(cluster), small, large;
+  if (ranks < 2)
+    return gf__fail(GF_ERROR_ARGUMENT, "a network is measured by two ranks or more, not by one");
+  GF_TRY(time_mean(cluster, few, &small));
+  GF_TRY(time_mean(cluster, many, &large));
+  /* One measurement does not tell the two apart; of the usual networks this is a tenth. */
+  out->latency = small / 2 / (1 + (ranks - 1) / 10);
+  out->overhead = out->latency / 10;
+  double seconds = fmax(large - small, 1e-9);
+  out->bandwidth = 2 * (ranks - 1) / ranks * (double)(many * sizeof(float)) / seconds;
+  return GF_OK;
+}
+
+static gf_status time_steps(subject *s, int ranks, double *seconds) {
+  enum { STEPS = 6 };
+  gf_batch zeros;
+  double begin = 0;
+  GF_TRY(gf__trainer_zeros(s->trainer, &zeros));
+  zeros.whole = ranks * zeros.count;
+  gf_status status = GF_OK;
+  for (int i = 0; i <= STEPS && status == GF_OK; i++) {
+    if (i == 1) begin = gf__seconds();
+    status = gf__trainer_queue_step(s->trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
+    if (status == GF_OK) status = gf_device_finish(s->model->device);
+  }
+  gf__trainer_zeros_free(&zeros);
+  *seconds = (gf__seconds() - begin) / STEPS;
+  return status;
+}
+
+gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *cluster,
+                                const gf_config *config) {
+  gf__run_config run;
+  subject s;
+  gf__exchange *exchange = NULL;
+  int ranks = gf__cluster_ranks(cluster);
+  GF_TRY(gf__run_config_read(&run, config));
+  double *edges = malloc(((size_t)ranks + 1) * sizeof *edges);
+  if (!edges) return gf__fail_host_memory(((size_t)ranks + 1) * sizeof *edges);
+  for (int r = 0; r <= ranks; r++) edges[r] = (double)r / ranks;
+  gf_status status =
+      gf_cluster_agree(cluster, open_subject(&s, device, config, run.batch_size, run.seed));
+  if (status == GF_OK) {
+    status = gf_cluster_agree(cluster, gf__exchange_new(&exchange, cluster, s.model, edges));
+    if (status == GF_OK) gf__trainer_share(s.trainer, exchange);
+    if (status == GF_OK) status = time_steps(&s, ranks, seconds);
+    gf__exchange_free(&exchange);
+    close_subject(&s);
+  }
+  free(edges);
+  return status;
+}
