@@ -18,9 +18,11 @@
 #include "cluster/tickets.h"
 #include "cluster/wire.h"
 
-enum { LATE_FACTOR = 10 };                /* for a rank that lives and does not arrive */
-static const double pause_active = 50e-6; /* seconds: short beside a message over a network */
-static const double pause_idle = 20e-3;   /* short beside the beats */
+enum { LATE_FACTOR = 10 }; /* for a rank that lives and does not arrive */
+/* Seconds between two looks at what is on its way: short beside a message over a network while the
+ * caller waits for it; while it computes, so long that looking costs its core nothing. */
+static const double pause_awaited = 50e-6, pause_active = 500e-6;
+static const double pause_idle = 20e-3; /* short beside the beats */
 
 /* A job on its way. */
 typedef struct task {
@@ -40,7 +42,8 @@ struct gf__wire {
   /* Under the lock: */
   task *added; /* by the caller, newest first */
   long submitted;
-  int roll; /* of which a number is wanted, or -1 */
+  int waiting; /* callers */
+  int roll;    /* of which a number is wanted, or -1 */
   bool has_number;
   long number;
   bool is_open, is_closing, is_aborting;
@@ -255,6 +258,7 @@ static void work(void *argument) {
     take_added(wire);
     bool is_idle = !wire->tasks || wire->has_failed, is_closing = wire->is_closing && is_idle;
     long submitted = wire->submitted;
+    bool is_awaited = wire->waiting > 0;
     if (is_idle && !is_closing && !wire->is_aborting && wire->roll < 0)
       gf__lock_wait_for(wire->lock, pause_idle);
     if (is_closing || wire->is_aborting) break;
@@ -263,7 +267,7 @@ static void work(void *argument) {
     gf__lock_release(wire->lock);
     if (!is_idle) {
       advance_all(wire);
-      gf__sleep(pause_active);
+      gf__sleep(is_awaited ? pause_awaited : pause_active);
     }
     if (opened && !wire->has_failed) {
       exchange_tickets(wire, roll);
@@ -360,7 +364,9 @@ gf_status gf__wire_start(gf__wire *wire, gf__job *job) {
 
 gf_status gf__wire_wait(gf__wire *wire, gf__job *job) {
   gf__lock_take(wire->lock);
+  wire->waiting++;
   while (!job->is_done && !wire->has_failed) gf__lock_wait(wire->lock);
+  wire->waiting--;
   gf_status status = job->is_done ? GF_OK : status_of(wire);
   gf__lock_release(wire->lock);
   return status;

@@ -1,6 +1,7 @@
 /* What the model of a step of many ranks is made of. */
 #include <gradflow/scale.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/os.h"
@@ -111,10 +112,11 @@ gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_conf
     gf_scale_costs_free(out);
     return status;
   }
-  /* A line through both, which falls nowhere. */
-  out->image = batch > less ? fmin(whole / batch, (whole - part) / (batch - less)) : whole / batch;
-  out->image = fmax(out->image, 0);
-  out->fixed = fmax(whole - batch * out->image, 0);
+  /* A line through both, if it neither falls nor begins below 0. */
+  double mean = whole / batch, slope = batch > less ? (whole - part) / (batch - less) : mean;
+  bool is_plain = slope >= mean;
+  out->image = is_plain ? mean : fmax(slope, 0);
+  out->fixed = is_plain ? 0 : whole - batch * out->image;
   return GF_OK;
 }
 
