@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -183,25 +184,36 @@ static const struct {
     {"other.weight", NULL, "{\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}",
      "%s does not fit the network:\n  extra: other.weight"},
     {"conv.weight", "shape", "[3, 2, 3, 2]",
-     "%s does not fit the network:\n  misshapen: conv.weight, expected F32 [3, 2, 2, 3]"},
+     "%s does not fit the network:\n  misshapen: conv.weight, expected F32 [3, 2, 2, 3], found F32 "
+     "[3, 2, 3, 2]"},
     {"conv.weight", "shape", "[36]",
+     "%s does not fit the network:\n  misshapen: conv.weight, expected F32 [3, 2, 2, 3], found F32 "
+     "[36]"},
+    {"conv.weight", "shape", "[3, 2, 2, 3, 1, 1, 1, 1, 1]",
      "%s does not fit the network:\n  misshapen: conv.weight, expected F32 [3, 2, 2, 3]"},
     {"last.weight", "shape", "[\"5\", \"3\"]",
      "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
     {"last.weight", "shape", NULL,
      "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
     {"last.weight", "dtype", "\"F64\"",
+     "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3], found F64 [5, "
+     "3]"},
+    {"last.weight", "dtype", "\"F33\"",
      "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
     {"last.weight", "dtype", "32",
      "%s does not fit the network:\n  misshapen: last.weight, expected F32 [5, 3]"},
     {"conv.bias", "data_offsets", "[144, 152]",
-     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+     "%s does not fit the network:\n  misshapen: conv.bias, whose bytes are not the 12 of its "
+     "shape"},
     {"conv.bias", "data_offsets", "[156, 144]",
-     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+     "%s does not fit the network:\n  misshapen: conv.bias, whose bytes are not the 12 of its "
+     "shape"},
     {"conv.bias", "data_offsets", "[-4, 8]",
-     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+     "%s does not fit the network:\n  misshapen: conv.bias, whose bytes are not the 12 of its "
+     "shape"},
     {"conv.bias", "data_offsets", "[0]",
-     "%s does not fit the network:\n  misshapen: conv.bias, expected F32 [3]"},
+     "%s does not fit the network:\n  misshapen: conv.bias, whose bytes are not the 12 of its "
+     "shape"},
     {"conv.bias", "data_offsets", "[276, 288]",
      "%s does not fit the network:\n  cut off: conv.bias ends at byte 288 of 284 bytes of data"},
     {"conv.bias", "data_offsets", "[9223372036854775795, 9223372036854775807]",
@@ -267,9 +279,86 @@ static void every_reason_is_named(void **state) {
   free(file);
   assert_refused(model, "changed.safetensors", GF_ERROR_DATA,
                  "%s does not fit the network:\n  missing: conv.weight\n"
-                 "  misshapen: last.bias, expected F32 [5]\n  missing: norm.running_var\n"
+                 "  misshapen: last.bias, expected F32 [5], found F32 [6]\n"
+                 "  missing: norm.running_var\n"
                  "  extra: fc.weight\n  extra: fc.bias");
   gf_model_free(&model);
+}
+
+/* Those of a file of another network. */
+static void many_reasons_are_counted(void **state) {
+  (void)state;
+  gf_model *model = open_model(1);
+  char *file = NULL;
+  size_t size = 0;
+  json_t *header = good_header(model, &file, &size);
+  gf__text expected = {0};
+  gf__text_add(&expected, "%%s does not fit the network:\n  missing: conv.weight");
+  change(header, "conv.weight", NULL, NULL);
+  for (int i = 0; i < 20; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "other_%d", i);
+    change(header, name, NULL, "{}");
+    if (i < 19) gf__text_add(&expected, "\n  extra: %s", name);
+  }
+  gf__text_add(&expected, "\n  and 1 more");
+  write_header("changed.safetensors", header, file + size - FLOATS * sizeof(float));
+  assert_refused(model, "changed.safetensors", GF_ERROR_DATA, expected.data);
+  gf__text_free(&expected);
+  json_decref(header);
+  free(file);
+  gf_model_free(&model);
+}
+
+/* PyTorch's norms count batches; such a count without its norm is of another network. */
+static void counts_of_batches_are_passed_over(void **state) {
+  (void)state;
+  static const char count[] = "{\"dtype\": \"I64\", \"shape\": [], \"data_offsets\": [284, 292]}";
+  gf_model *model = open_model(1), *other = open_model(2);
+  char *file = NULL;
+  size_t size = 0;
+  float expected[FLOATS], loaded[FLOATS];
+  json_t *header = good_header(other, &file, &size);
+  char data[FLOATS * sizeof(float) + 8] = {0};
+  memcpy(data, file + size - FLOATS * sizeof(float), FLOATS * sizeof(float));
+  change(header, "norm.num_batches_tracked", NULL, count);
+  char *text = json_dumps(header, JSON_COMPACT);
+  write_file("counted.safetensors", text, 0, data, sizeof data);
+  assert_ok(gf_model_load(model, in_folder("counted.safetensors")));
+  read_all(other, expected);
+  read_all(model, loaded);
+  assert_memory_equal(loaded, expected, sizeof loaded);
+  free(text);
+  change(header, "conv.num_batches_tracked", NULL, count);
+  change(header, ".num_batches_tracked", NULL, count);
+  write_header("changed.safetensors", header, data);
+  assert_refused(model, "changed.safetensors", GF_ERROR_DATA,
+                 "%s does not fit the network:\n  extra: conv.num_batches_tracked\n"
+                 "  extra: .num_batches_tracked");
+  json_decref(header);
+  free(file);
+  gf_model_free(&model);
+  gf_model_free(&other);
+}
+
+/* A tebibyte that is not there: what is read is what the network needs. */
+static void a_huge_file_takes_no_memory(void **state) {
+  (void)state;
+  gf_model *model = open_model(1), *other = open_model(2);
+  float expected[FLOATS], loaded[FLOATS];
+  assert_ok(gf_model_save(other, in_folder("huge.safetensors")));
+  if (truncate(in_folder("huge.safetensors"), (off_t)1 << 40) != 0) {
+    print_message("skipped: no sparse files of a tebibyte here\n");
+    gf_model_free(&model);
+    gf_model_free(&other);
+    skip();
+  }
+  assert_ok(gf_model_load(model, in_folder("huge.safetensors")));
+  read_all(other, expected);
+  read_all(model, loaded);
+  assert_memory_equal(loaded, expected, sizeof loaded);
+  gf_model_free(&model);
+  gf_model_free(&other);
 }
 
 static void damaged_files_are_refused(void **state) {
@@ -410,6 +499,9 @@ int main(void) {
       cmocka_unit_test(other_writers_order_and_spacing_are_read),
       cmocka_unit_test(headers_that_do_not_fit_are_refused),
       cmocka_unit_test(every_reason_is_named),
+      cmocka_unit_test(many_reasons_are_counted),
+      cmocka_unit_test(counts_of_batches_are_passed_over),
+      cmocka_unit_test(a_huge_file_takes_no_memory),
       cmocka_unit_test(damaged_files_are_refused),
       cmocka_unit_test(headers_that_are_not_json_are_refused),
       cmocka_unit_test(paths_that_cannot_be_opened_are_named),

@@ -1,26 +1,32 @@
 /* The safetensors format: a length (8 bytes, little-endian), that much JSON,
- * and the tensors' bytes one after the other. Here all tensors are F32. */
+ * and the tensors' bytes one after the other. Here tensors are F32, but for counts of PyTorch. */
 #ifndef GF_MODEL_SAFETENSORS_H
 #define GF_MODEL_SAFETENSORS_H
+
+#include <stdint.h>
 
 #include "base/text.h"
 
 typedef struct gf__named_tensor {
   char name[128];
   int dims[5], dim_count;
-  size_t count; /* floats */
+  size_t count; /* elements */
   float *values;
+  const int64_t *integers; /* I64, written instead of values; NULL: F32. The caller's */
 } gf__named_tensor;
 
 /* metadata, if not NULL, is a text that the file carries with a checksum over it and the tensors
  * (in "__metadata__": "gradflow" and "sha256"). */
 gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count,
                                 const char *metadata) GF_MUST_USE;
-/* Fills the values of the tensors, which have names, dims and room, from a
- * file. Every tensor that is missing, extra or misshapen is named in the one
- * message; then no values are to be used. */
+/* Fills the values of the tensors, which have names, dims and room, from a file. Every tensor that
+ * is missing, extra or misshapen is named in the one message, up to 20 and then their number; then
+ * no values are changed. Counts of batches (NORM.num_batches_tracked) beside a NORM.running_mean
+ * are passed over. Memory is taken for the header alone. */
 gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors,
                                size_t count) GF_MUST_USE;
+/* The first dimension of the tensor of that name, as the header has it; 0 where there is none. */
+gf_status gf__safetensors_rows(const char *path, const char *name, long long *out) GF_MUST_USE;
 /* The text that a file carries, once its checksum has been found right. The caller frees *out.
  * GF_ERROR_DATA for a file without one, or with another checksum. */
 gf_status gf__safetensors_metadata(const char *path, char **out) GF_MUST_USE;

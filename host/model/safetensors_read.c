@@ -1,0 +1,292 @@
+/* Of a file no more is held in memory than its header and the tensors that are wanted. */
+#include "model/safetensors.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <sha256.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+
+/* A header names a few hundred tensors; what is longer is not one of ours. */
+enum { LONGEST_HEADER = 16 << 20 };
+
+/* ---- files ---- */
+
+/* An open file and what its header says. Only what is wanted of the tensors is read. */
+typedef struct source {
+  const char *path;
+  FILE *file;
+  json_t *header;
+  uint64_t begin, size; /* of the tensors' bytes */
+} source;
+
+static void close_source(source *s) {
+  json_decref(s->header);
+  if (s->file) fclose(s->file);
+}
+
+/* Bytes of the file; it is at its beginning then. */
+static gf_status measure(source *s, uint64_t *size) {
+  long end = fseek(s->file, 0, SEEK_END) == 0 ? ftell(s->file) : -1;
+  if (end < 0 || fseek(s->file, 0, SEEK_SET) != 0)
+    return gf__fail(GF_ERROR_FILE, "cannot read %s: %s", s->path, strerror(errno));
+  *size = (uint64_t)end;
+  return GF_OK;
+}
+
+static gf_status read_bytes(const source *s, uint64_t at, void *out, size_t size) {
+  if (fseek(s->file, (long)at, SEEK_SET) == 0 && fread(out, 1, size, s->file) == size) return GF_OK;
+  return gf__fail(GF_ERROR_FILE, "cannot read %zu bytes of %s at byte %llu: %s", size, s->path,
+                  (unsigned long long)at,
+                  ferror(s->file) ? strerror(errno) : "it has become shorter");
+}
+
+/* Close the result even after a failure. */
+static gf_status open_source(source *s, const char *path) {
+  unsigned char bytes[8] = {0};
+  uint64_t size = 0, length = 0;
+  *s = (source){.path = path};
+  if (gf__path_is_folder(path))
+    return gf__fail(GF_ERROR_FILE, "cannot read %s: it is a folder", path);
+  s->file = fopen(path, "rb");
+  if (!s->file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
+  GF_TRY(measure(s, &size));
+  if (size >= sizeof bytes) GF_TRY(read_bytes(s, 0, bytes, sizeof bytes));
+  for (int i = 0; i < 8; i++) length |= (uint64_t)bytes[i] << (8 * i);
+  json_error_t error = {.text = "its header is cut off"};
+  static const char not_an_object[] = "its header is not a JSON object";
+  if (size >= sizeof bytes && length <= size - sizeof bytes && length <= LONGEST_HEADER) {
+    char *text = malloc((size_t)length + 1);
+    if (!text) return gf__fail_host_memory((size_t)length + 1);
+    gf_status status = read_bytes(s, sizeof bytes, text, (size_t)length);
+    if (status == GF_OK)
+      s->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    free(text);
+    GF_TRY(status);
+  }
+  if (!json_is_object(s->header))
+    return gf__fail(GF_ERROR_DATA, "%s is not a safetensors file (%llu bytes): %s", path,
+                    (unsigned long long)size, s->header ? not_an_object : error.text);
+  s->begin = sizeof bytes + length;
+  s->size = size - s->begin;
+  return GF_OK;
+}
+
+/* ---- what does not fit ---- */
+
+/* Of a foreign file every tensor may be wrong. */
+enum { MOST_REASONS = 20 };
+
+typedef struct reasons {
+  gf__text text;
+  int count;
+} reasons;
+
+/* Whether one more reason is to be told in full. */
+static bool tells(reasons *r) { return r->count++ < MOST_REASONS; }
+
+static void add_shape(gf__text *out, const json_t *shape) {
+  gf__text_add(out, "[");
+  for (size_t d = 0; d < json_array_size(shape); d++)
+    gf__text_add(out, "%s%lld", d ? ", " : "",
+                 (long long)json_integer_value(json_array_get(shape, d)));
+  gf__text_add(out, "]");
+}
+
+static bool shape_agrees(const json_t *shape, const gf__named_tensor *t) {
+  if (!json_is_array(shape) || json_array_size(shape) != (size_t)t->dim_count) return false;
+  for (int d = 0; d < t->dim_count; d++) {
+    const json_t *dim = json_array_get(shape, (size_t)d);
+    if (!json_is_integer(dim) || json_integer_value(dim) != t->dims[d]) return false;
+  }
+  return true;
+}
+
+static bool is_shape(const json_t *shape) {
+  enum { MOST_DIMS = 8 };
+  size_t known = 0;
+  while (known < json_array_size(shape) && json_is_integer(json_array_get(shape, known))) known++;
+  return json_is_array(shape) && known == json_array_size(shape) && known <= MOST_DIMS;
+}
+
+/* The element types of the format, so that a message repeats no other text of the file. */
+static const char *known_type(const json_t *entry) {
+  static const char *const types[] = {"F32", "F64", "F16", "BF16", "I64", "I32", "I16",
+                                      "I8",  "U8",  "U16", "U32",  "U64", "BOOL"};
+  const char *type = json_string_value(json_object_get(entry, "dtype"));
+  for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+    if (!strcmp(types[i], type)) return types[i];
+  return NULL;
+}
+
+static void add_misshapen(reasons *r, const json_t *entry, const gf__named_tensor *t) {
+  const json_t *shape = json_object_get(entry, "shape");
+  const char *type = known_type(entry);
+  gf__text *out = &r->text;
+  if (!tells(r)) return;
+  gf__text_add(out, "\n  misshapen: %s, ", t->name);
+  if (type && !strcmp(type, "F32") && shape_agrees(shape, t)) {
+    gf__text_add(out, "whose bytes are not the %zu of its shape", t->count * sizeof(float));
+    return;
+  }
+  gf__text_add(out, "expected F32 [");
+  for (int d = 0; d < t->dim_count; d++) gf__text_add(out, "%s%d", d ? ", " : "", t->dims[d]);
+  gf__text_add(out, "]");
+  if (!type || !is_shape(shape)) return;
+  gf__text_add(out, ", found %s ", type);
+  add_shape(out, shape);
+}
+
+/* Whether the entry is of such a tensor; *end becomes where its bytes end in the data. */
+static bool entry_agrees(const json_t *entry, const gf__named_tensor *t, json_int_t *end) {
+  const char *type = known_type(entry);
+  const json_t *offsets = json_object_get(entry, "data_offsets");
+  json_int_t begin = json_integer_value(json_array_get(offsets, 0));
+  *end = json_integer_value(json_array_get(offsets, 1));
+  return type && !strcmp(type, "F32") && shape_agrees(json_object_get(entry, "shape"), t) &&
+         json_array_size(offsets) == 2 && begin >= 0 && *end >= begin &&
+         (uint64_t)(*end - begin) == t->count * sizeof(float);
+}
+
+/* PyTorch counts the batches that a norm has seen, which nothing here reads. */
+static bool is_batch_count(const char *name, const gf__named_tensor *tensors, size_t count) {
+  static const char ending[] = ".num_batches_tracked";
+  size_t length = strlen(name), stem = length - (sizeof ending - 1);
+  if (length < sizeof ending || strcmp(name + stem, ending) != 0) return false;
+  for (size_t i = 0; i < count; i++)
+    if (!strncmp(tensors[i].name, name, stem) && !strcmp(tensors[i].name + stem, ".running_mean"))
+      return true;
+  return false;
+}
+
+/* Holds the header against the tensors, whose places in the data ends becomes. */
+static gf_status check_tensors(const source *s, const gf__named_tensor *tensors, size_t count,
+                               uint64_t *ends) {
+  reasons wrong = {0};
+  for (size_t i = 0; i < count; i++) {
+    const gf__named_tensor *t = &tensors[i];
+    const json_t *entry = json_object_get(s->header, t->name);
+    json_int_t end;
+    if (!entry) {
+      if (tells(&wrong)) gf__text_add(&wrong.text, "\n  missing: %s", t->name);
+    } else if (!entry_agrees(entry, t, &end)) {
+      add_misshapen(&wrong, entry, t);
+    } else if ((uint64_t)end > s->size) {
+      if (tells(&wrong))
+        gf__text_add(&wrong.text, "\n  cut off: %s ends at byte %lld of %llu bytes of data",
+                     t->name, (long long)end, (unsigned long long)s->size);
+    } else {
+      ends[i] = (uint64_t)end;
+    }
+    json_object_del(s->header, t->name);
+  }
+  json_object_del(s->header, "__metadata__");
+  const char *name;
+  json_t *entry;
+  json_object_foreach(s->header, name, entry) {
+    if (!is_batch_count(name, tensors, count) && tells(&wrong))
+      gf__text_add(&wrong.text, "\n  extra: %s", name);
+  }
+  if (wrong.count > MOST_REASONS)
+    gf__text_add(&wrong.text, "\n  and %d more", wrong.count - MOST_REASONS);
+  gf_status status = gf__text_status(&wrong.text);
+  if (status == GF_OK && wrong.count)
+    status = gf__fail(GF_ERROR_DATA, "%s does not fit the network:%s", s->path, wrong.text.data);
+  gf__text_free(&wrong.text);
+  return status;
+}
+
+/* ---- values ---- */
+
+enum { PART = 1 << 16 }; /* bytes that are read at once */
+
+static gf_status read_values(const source *s, uint64_t end, const gf__named_tensor *t) {
+  unsigned char part[PART];
+  uint64_t at = s->begin + end - t->count * sizeof(float);
+  for (size_t done = 0; done < t->count;) {
+    size_t count = t->count - done < PART / 4 ? t->count - done : PART / 4;
+    GF_TRY(read_bytes(s, at + done * sizeof(float), part, count * sizeof(float)));
+    for (size_t i = 0; i < count; i++) {
+      uint32_t bits = 0;
+      for (size_t b = 0; b < 4; b++) bits |= (uint32_t)part[4 * i + b] << (8 * b);
+      memcpy(&t->values[done + i], &bits, sizeof bits);
+    }
+    done += count;
+  }
+  return GF_OK;
+}
+
+static gf_status read_tensors(const source *s, gf__named_tensor *tensors, size_t count) {
+  uint64_t *ends = calloc(count + 1, sizeof *ends);
+  if (!ends) return gf__fail_host_memory(count * sizeof *ends);
+  gf_status status = check_tensors(s, tensors, count, ends);
+  for (size_t i = 0; status == GF_OK && i < count; i++)
+    status = read_values(s, ends[i], &tensors[i]);
+  free(ends);
+  return status;
+}
+
+gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size_t count) {
+  source s;
+  gf_status status = open_source(&s, path);
+  if (status == GF_OK) status = read_tensors(&s, tensors, count);
+  close_source(&s);
+  return status;
+}
+
+gf_status gf__safetensors_rows(const char *path, const char *name, long long *out) {
+  source s;
+  gf_status status = open_source(&s, path);
+  const json_t *shape = json_object_get(json_object_get(s.header, name), "shape");
+  *out = json_integer_value(json_array_get(shape, 0));
+  close_source(&s);
+  return status;
+}
+
+/* Of the text and all bytes behind the header. */
+static gf_status digest(const source *s, const char *text, char out[SHA256_DIGEST_STRING_LENGTH]) {
+  unsigned char part[PART];
+  SHA2_CTX context;
+  SHA256Init(&context);
+  SHA256Update(&context, (const uint8_t *)text, strlen(text));
+  for (uint64_t done = 0; done < s->size;) {
+    size_t size = s->size - done < PART ? (size_t)(s->size - done) : PART;
+    GF_TRY(read_bytes(s, s->begin + done, part, size));
+    SHA256Update(&context, part, size);
+    done += size;
+  }
+  SHA256End(&context, out);
+  return GF_OK;
+}
+
+static gf_status check_metadata(const source *s, char **out) {
+  char found[SHA256_DIGEST_STRING_LENGTH];
+  const json_t *notes = json_object_get(s->header, "__metadata__");
+  const char *text = json_string_value(json_object_get(notes, "gradflow"));
+  const char *expected = json_string_value(json_object_get(notes, "sha256"));
+  if (!text || !expected)
+    return gf__fail(GF_ERROR_DATA, "%s is not a checkpoint of a run: it has weights alone",
+                    s->path);
+  GF_TRY(digest(s, text, found));
+  if (strcmp(found, expected) != 0)
+    return gf__fail(GF_ERROR_DATA, "%s is damaged: its SHA-256 is %s and not %s", s->path, found,
+                    expected);
+  size_t size = strlen(text) + 1;
+  *out = malloc(size);
+  if (!*out) return gf__fail_host_memory(size);
+  memcpy(*out, text, size);
+  return GF_OK;
+}
+
+gf_status gf__safetensors_metadata(const char *path, char **out) {
+  source s;
+  *out = NULL;
+  gf_status status = open_source(&s, path);
+  if (status == GF_OK) status = check_metadata(&s, out);
+  close_source(&s);
+  return status;
+}
