@@ -18,4 +18,10 @@ gf_status gf__parameter_read(const gf__parameter *p, gf__buffer *flat, float *ou
 gf_status gf__parameter_write(const gf__parameter *p, gf__buffer *flat,
                               const float *values) GF_MUST_USE;
 
+/* checkpoint.c: how many classes a file of weights is for by the last layer of the config's
+ * network, where nothing but the weights tells it. GF_ERROR_DATA where that layer is not in the
+ * file. */
+gf_status gf__weights_classes(int *out, const gf_config *config, gf_image_shape image,
+                              const char *path) GF_MUST_USE;
+
 #endif

@@ -7,11 +7,12 @@
 
 #include "data/dataset.h"
 #include "model/model.h"
+#include "train/run_folder.h"
 
 /* predict_input.c: how a data set would have treated an image file. Needs none of its files. */
 typedef struct gf__predict_input {
   gf__data_settings settings;
-  gf_dataset_info info; /* classes 0: only the data set's folders tell */
+  gf_dataset_info info; /* classes 0: the data set alone does not tell */
   gf__transform transform;
   int side; /* of the square that is read; the rest of the image is a black border */
   uint8_t *rgb;
@@ -32,9 +33,9 @@ typedef struct gf__class_names {
   gf__text text;  /* that v points into */
 } gf__class_names;
 
-/* From the file, or else from the data set's files where they are there. GF_ERROR_DATA where their
- * number is not input->info.classes. Where that is 0 the names tell the number, and without any
- * it is GF_ERROR_CONFIG. Free *out, also after a failure. */
+/* From the file, or else from the data set's files where they are there; without either the count
+ * is that of the classes. GF_ERROR_DATA where their number is not input->info.classes. Free *out,
+ * also after a failure. */
 gf_status gf__class_names_read(gf__class_names *out, const gf__predict_input *input,
                                const char *file) GF_MUST_USE;
 void gf__class_names_free(gf__class_names *names);
@@ -42,6 +43,7 @@ void gf__class_names_free(gf__class_names *names);
 /* predictor.c */
 struct gf_predictor {
   gf_config *config;
+  char weights[GF__RUN_PATH_SIZE];
   gf__predict_input input;
   gf__class_names names;
   gf_model *model, *saliency; /* saliency is NULL where no maps are wanted */

@@ -62,7 +62,6 @@ static gf_status read_data_set(gf__class_names *names, const gf__predict_input *
 }
 
 static gf_status fail_count(int names, int classes, const char *path) {
-  if (!classes) return gf__fail(GF_ERROR_DATA, "%s has no class names; give one a line", path);
   return gf__fail(GF_ERROR_DATA,
                   "%s has %d class name%s, but the network has %d classes; give one name a line",
                   path, names, names == 1 ? "" : "s", classes);
@@ -74,15 +73,9 @@ gf_status gf__class_names_read(gf__class_names *out, const gf__predict_input *in
   const gf_dataset_info *info = &input->info;
   *out = (gf__class_names){0};
   GF_TRY(file ? read_file(out, file) : read_data_set(out, input, path));
-  if (!out->v && !info->classes)
-    return gf__fail(GF_ERROR_CONFIG,
-                    "the classes of the network are unknown: %s has them in %s, which is not "
-                    "there; give a file with a name a line by --classes",
-                    info->name, path);
   if (!out->v) out->count = info->classes;
-  if (!out->count || (info->classes && out->count != info->classes))
-    return fail_count(out->count, info->classes, file ? file : path);
-  return GF_OK;
+  return out->count == info->classes ? GF_OK
+                                     : fail_count(out->count, info->classes, file ? file : path);
 }
 
 void gf__class_names_free(gf__class_names *names) {

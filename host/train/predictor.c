@@ -4,47 +4,38 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "model/parameters.h"
 #include "train/predict.h"
 #include "train/run_config.h"
 #include "train/run_folder.h"
 
 /* ---- opening ---- */
 
-static gf_status load_weights(gf_predictor *p, const char *folder) {
-  char best[GF__RUN_PATH_SIZE], last[GF__RUN_PATH_SIZE];
-  GF_TRY(gf__run_path(best, folder, "best.safetensors"));
-  GF_TRY(gf__run_path(last, folder, "last.safetensors"));
-  bool has_best = gf__path_exists(best);
-  if (!has_best && !gf__path_exists(last))
-    return gf__fail(GF_ERROR_FILE,
-                    "%s has no weights: neither best.safetensors nor last.safetensors; train it "
-                    "for an epoch at least",
-                    folder);
-  gf_status status = gf_model_load(p->model, has_best ? best : last);
-  /* Where nothing else tells the number of classes, the file of names may be what is wrong. */
-  if (status != GF_ERROR_DATA || p->input.info.classes) return status;
-  return gf__fail(status, "%d class names do not fit the weights: %s", p->names.count,
-                  gf_error_message());
-}
-
 /* The networks for batches of p->batch. */
-static gf_status open_networks(gf_predictor *p, gf_device *device, const char *folder,
-                               bool saliency) {
+static gf_status open_networks(gf_predictor *p, gf_device *device, bool saliency) {
   const gf_dataset_info *info = &p->input.info;
   gf_image_shape image = {info->height, info->width, info->channels};
   GF_TRY(gf_model_open(&p->model, device, p->config, image, p->names.count, p->batch, 0));
-  GF_TRY(load_weights(p, folder));
+  GF_TRY(gf_model_load(p->model, p->weights));
   return saliency ? gf__saliency_open(&p->saliency, p->model, p->config) : GF_OK;
 }
 
-static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, const char *folder,
-                                       bool saliency) {
+static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, bool saliency) {
   for (;; p->batch /= 2) {
-    gf_status status = open_networks(p, device, folder, saliency);
+    gf_status status = open_networks(p, device, saliency);
     if (status != GF_ERROR_MEMORY || p->batch == 1) return status;
     gf_model_free(&p->model);
     gf_model_free(&p->saliency);
   }
+}
+
+/* Where the data set alone does not tell the number of classes, the weights do. */
+static gf_status count_classes(gf_predictor *p) {
+  gf_dataset_info *info = &p->input.info;
+  if (info->classes) return GF_OK;
+  return gf__weights_classes(&info->classes, p->config,
+                             (gf_image_shape){info->height, info->width, info->channels},
+                             p->weights);
 }
 
 static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *folder,
@@ -60,9 +51,11 @@ static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *
   GF_TRY(gf_config_load(&p->config, path));
   GF_TRY(gf__run_config_read(&run, p->config));
   GF_TRY(gf__predict_input_open(&p->input, p->config));
+  GF_TRY(gf__run_weights(p->weights, folder));
+  GF_TRY(count_classes(p));
   GF_TRY(gf__class_names_read(&p->names, &p->input, classes));
   p->batch = run.batch_size;
-  GF_TRY(open_fitting_networks(p, device, folder, saliency));
+  GF_TRY(open_fitting_networks(p, device, saliency));
   const gf_dataset_info *info = &p->input.info;
   p->size = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
   size_t floats = (size_t)p->batch * p->size, scores = (size_t)p->batch * (size_t)p->names.count;

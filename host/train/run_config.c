@@ -33,6 +33,8 @@ static const gf__key keys[] = {
      NULL, "steps between records of the gradients; 0: an epoch's last batch"},
     {"on_nonfinite", GF__KEY_CHOICE, offsetof(gf__run_config, on_nonfinite), "stop", 0, 0,
      at_nonfinite, "stop the run, or skip the step, at the cost of a wait in each"},
+    {"weights", GF__KEY_ANY, offsetof(gf__run_config, weights), "", 0, 0, NULL,
+     "file of weights, or run folder, to begin with instead of random ones"},
 };
 static const gf__key logging_keys[] = {
     {"tensorboard", GF__KEY_BOOL, offsetof(gf__run_config, tensorboard), "false", 0, 0, NULL,
@@ -49,12 +51,22 @@ gf_status gf__run_config_read(gf__run_config *out, const gf_config *config) {
   GF_TRY(gf__keys_read(root, "", section_keys, sizeof section_keys / sizeof *section_keys, &all));
   GF_TRY(gf__keys_read(all.train, "train", keys, KEYS, out));
   GF_TRY(gf__keys_read(all.logging, "logging", logging_keys, LOGGING_KEYS, out));
+  if (out->weights && out->weights->kind != GF__SCALAR)
+    return gf__value_fail(out->weights, "train.weights is a path of a file or of a run folder");
   return gf__schedule_config_read(&out->schedule, config);
+}
+
+const char *gf__run_config_weights(const gf__run_config *run) {
+  return run->weights ? run->weights->text : "";
 }
 
 void gf__run_config_write(gf__text *out, const gf__run_config *run) {
   gf__text_add(out, "train:\n");
   gf__keys_write(out, 2, keys, KEYS, run);
+  if (*gf__run_config_weights(run)) {
+    gf__text_add(out, "  weights:\n");
+    gf__value_write(out, 4, run->weights);
+  }
   gf__schedule_config_write(out, &run->schedule);
   gf__text_add(out, "logging:\n");
   gf__keys_write(out, 2, logging_keys, LOGGING_KEYS, run);

@@ -12,14 +12,17 @@ enum { GF__STOP_AT_NONFINITE, GF__SKIP_NONFINITE };
 typedef struct gf__run_config {
   int epochs, batch_size;
   uint64_t seed;
-  int gradients_every; /* steps; 0: the last batch of an epoch only */
-  int on_nonfinite;    /* a loss or gradient */
+  int gradients_every;      /* steps; 0: the last batch of an epoch only */
+  int on_nonfinite;         /* a loss or gradient */
+  const gf__value *weights; /* of the config: a path; or NULL */
   gf__schedule_config schedule;
   bool tensorboard; /* event files are written */
 } gf__run_config;
 
 /* Checks the names of all sections, and reads those that are the trainer's. */
 gf_status gf__run_config_read(gf__run_config *out, const gf_config *config) GF_MUST_USE;
+/* "" where the run begins with random weights. */
+const char *gf__run_config_weights(const gf__run_config *run);
 void gf__run_config_write(gf__text *out, const gf__run_config *run);
 
 #endif

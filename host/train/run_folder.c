@@ -11,6 +11,17 @@ gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder, const ch
   return gf__path_join(out, GF__RUN_PATH_SIZE, folder, name);
 }
 
+gf_status gf__run_weights(char out[GF__RUN_PATH_SIZE], const char *folder) {
+  GF_TRY(gf__run_path(out, folder, "best.safetensors"));
+  if (gf__path_exists(out)) return GF_OK;
+  GF_TRY(gf__run_path(out, folder, "last.safetensors"));
+  if (gf__path_exists(out)) return GF_OK;
+  return gf__fail(GF_ERROR_FILE,
+                  "%s has no weights: neither best.safetensors nor last.safetensors; train it "
+                  "for an epoch at least",
+                  folder);
+}
+
 /* Whether nothing is in the folder but what a run leaves that was killed as it began. */
 static bool is_bare(const char *path) {
   static const char begun[] = "config.yaml.tmp.";
@@ -92,7 +103,7 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
   GF_TRY(take_lock(out));
   GF_TRY(write_config(path, config));
   GF_TRY(gf__run_path(environment, path, "environment.json"));
-  GF_TRY(gf__environment_write(environment, device));
+  if (device) GF_TRY(gf__environment_write(environment, device));
   GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOG_EVENTS; i++)
     GF_TRY(gf__record_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));

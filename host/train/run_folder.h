@@ -25,7 +25,7 @@ typedef struct gf__run_folder {
 /* Whether gf__run_folder_create would succeed, so that a long preparation is
  * not in vain: an existing path is refused unless it is a run folder and overwrite. */
 gf_status gf__run_folder_check(const char *path, int overwrite) GF_MUST_USE;
-/* Creates the folder with config.yaml and environment.json. */
+/* Creates the folder with config.yaml, and environment.json where there is a device. */
 gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
                                 const gf__text *config, const gf_device_info *device) GF_MUST_USE;
 /* Opens the folder of a run that goes on at epoch, its logs cut back to the marks; config
@@ -58,6 +58,10 @@ gf_run_status gf__run_folder_result(const char *folder, char **message);
 enum { GF__RUN_PATH_SIZE = 4096 };
 gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder,
                        const char *name) GF_MUST_USE;
+
+/* The weights of a run: the best ones, or the last where there are no best. GF_ERROR_FILE where
+ * there are neither. */
+gf_status gf__run_weights(char out[GF__RUN_PATH_SIZE], const char *folder) GF_MUST_USE;
 
 /* environment.c: environment.json, written anew or with one more entry in "resumed". */
 gf_status gf__environment_write(const char *path, const gf_device_info *device) GF_MUST_USE;

@@ -6,7 +6,6 @@
 #include <gradflow/data.h>
 #include <gradflow/train.h>
 
-#include "base/os.h"
 #include "model/model.h"
 #include "train/run_config.h"
 #include "train/run_folder.h"
@@ -23,8 +22,7 @@ typedef struct test {
 
 static gf_status load_weights(test *t, const char *folder) {
   char path[GF__RUN_PATH_SIZE];
-  GF_TRY(gf__run_path(path, folder, "best.safetensors"));
-  if (!gf__path_exists(path)) GF_TRY(gf__run_path(path, folder, "last.safetensors"));
+  GF_TRY(gf__run_weights(path, folder));
   return gf_model_load(t->model, path);
 }
 

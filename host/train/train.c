@@ -186,6 +186,16 @@ static gf_status check_is_empty(const gf__training *r) {
                   r->options.out, state.epochs_done);
 }
 
+/* Those that the config wants the run to begin with, if any. */
+static gf_status load_weights(const gf__training *r) {
+  const char *path = gf__run_config_weights(&r->config);
+  char best[GF__RUN_PATH_SIZE];
+  if (!*path) return GF_OK;
+  if (!gf__path_is_folder(path)) return gf_model_load(r->model, path);
+  GF_TRY(gf__run_weights(best, path));
+  return gf_model_load(r->model, best);
+}
+
 /* Creates the folder, or goes on in it. */
 static gf_status open_folder(gf__training *r, const gf__text *config, bool resumes) {
   const gf_device_info *device = gf_device_describe(r->device);
@@ -194,6 +204,7 @@ static gf_status open_folder(gf__training *r, const gf__text *config, bool resum
   if (resumes) GF_TRY(gf__checkpoint_read(out, r->trainer, &r->position, &slot));
   if (slot < 0) {
     if (resumes) GF_TRY(check_is_empty(r));
+    GF_TRY(load_weights(r));
     r->position =
         (gf__position){.epoch = 1, .trained = {.first_nonfinite = -1}, .best_accuracy = -1};
     return gf__run_folder_create(&r->folder, out, resumes || r->options.overwrite, config, device);
