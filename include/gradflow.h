@@ -14,6 +14,7 @@
 #include <gradflow/data.h>
 #include <gradflow/device.h>
 #include <gradflow/diagnosis.h>
+#include <gradflow/exchange.h>
 #include <gradflow/fetch.h>
 #include <gradflow/model.h>
 #include <gradflow/predict.h>

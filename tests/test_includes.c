@@ -48,6 +48,8 @@ static const direction directions[] = {
     {"host/fetch/", {BASE, "fetch/", "gradflow/fetch.h"}},
     {"host/report/", {BASE, "report/", "gradflow/report.h"}},
     {"host/train/", {TRAIN}},
+    {"host/exchange/",
+     {TRAIN, "exchange/", "gradflow/exchange.h", "onnx.pb-c.h"}}, /* by the build */
     {"host/study/", {TRAIN, "study/", "gradflow/study.h"}},
     {"host/bench/", {TRAIN, "bench/", "gradflow/bench.h"}},
     {"host/cli/", {"cli/", "base/", "report/table.h", "gradflow.h", "gradflow/"}},

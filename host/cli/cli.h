@@ -22,10 +22,11 @@ typedef struct gf__cli {
   char *man, *completion;                                            /* or NULL */
   char *top, *classes;                                               /* or NULL */
   char *fail_below;                                                  /* or NULL */
+  char *config, *weights;                                            /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
   char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
-  int csv, saliency, quick, full;
+  int csv, saliency, softmax, quick, full;
   const char *const *arguments;
   int argument_count;
 } gf__cli;
@@ -60,6 +61,7 @@ extern const gf__command gf__cmd_summary;
 extern const gf__command gf__cmd_study, gf__cmd_diagnose;
 extern const gf__command gf__cmd_scale;
 extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench;
+extern const gf__command gf__cmd_export, gf__cmd_import;
 
 #define GF__OPTION_DEVICE                                                \
   {                                                                      \
@@ -89,6 +91,8 @@ gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *f
  */
 gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *command,
                                     gf__text *out) GF_MUST_USE;
+/* Appends the default run folder for a config or a file of weights: runs/NAME for x/NAME.yaml. */
+void gf__cli_default_out(const char *path, gf__text *out);
 /* Prints the message of the failure on stderr and returns the exit code for it. */
 int gf__cli_fail(gf_status status);
 int gf__cli_exit_code(gf_status status);

@@ -112,14 +112,6 @@ static void on_log(void *user, gf_log_level level, const char *message) {
 
 /* ---- before ---- */
 
-/* "runs/NAME" for ".../NAME.yaml". */
-static void add_default_out(gf__text *out, const char *config) {
-  const char *slash = strrchr(config, '/'), *name = slash ? slash + 1 : config;
-  const char *dot = strrchr(name, '.');
-  bool is_yaml = dot && dot > name && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
-  gf__text_add(out, "runs/%.*s", is_yaml ? (int)(dot - name) : (int)strlen(name), name);
-}
-
 /* Of a run that goes on, its own config is the one to take unless another is given. */
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
   char path[4096];
@@ -347,7 +339,7 @@ static int run(const gf__cli *cli) {
   if (cli->out || cli->resume)
     gf__text_add(&out, "%s", cli->resume ? cli->resume : cli->out);
   else
-    add_default_out(&out, cli->arguments[0]);
+    gf__cli_default_out(cli->arguments[0], &out);
   options.out = out.data;
   gf_status status = gf__cli_join(cli, &options.cluster);
   if (status == GF_OK) {

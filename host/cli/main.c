@@ -32,9 +32,9 @@ static const gf__command cmd_help = {
 };
 
 static const gf__command *const commands_[] = {
-    &gf__cmd_devices, &gf__cmd_train, &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
-    &gf__cmd_plot,    &gf__cmd_study, &gf__cmd_diagnose, &gf__cmd_fetch, &gf__cmd_predict,
-    &gf__cmd_scale,   &gf__cmd_bench, &cmd_help};
+    &gf__cmd_devices, &gf__cmd_train,  &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
+    &gf__cmd_plot,    &gf__cmd_study,  &gf__cmd_diagnose, &gf__cmd_fetch, &gf__cmd_predict,
+    &gf__cmd_export,  &gf__cmd_import, &gf__cmd_scale,    &gf__cmd_bench, &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */
@@ -62,6 +62,16 @@ gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *f
   GF_TRY(gf_config_load(out, file));
   for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
   return GF_OK;
+}
+
+void gf__cli_default_out(const char *path, gf__text *out) {
+  static const char *const endings[] = {".yaml", ".yml", ".safetensors"};
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  const char *dot = strrchr(name, '.');
+  size_t length = strlen(name);
+  for (size_t i = 0; dot && dot > name && i < sizeof endings / sizeof *endings; i++)
+    if (!strcmp(dot, endings[i])) length = (size_t)(dot - name);
+  gf__text_add(out, "runs/%.*s", (int)length, name);
 }
 
 void gf__cli_log(void *user, gf_log_level level, const char *message) {

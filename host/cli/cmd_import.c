@@ -1,0 +1,75 @@
+/* gradflow import */
+#include <popt.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static gf_status load_config(gf_config **out, const gf__cli *cli) {
+  if (cli->config) return gf__cli_load_config(out, cli, cli->config);
+  GF_TRY(gf_import_guess(out, cli->arguments[0]));
+  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
+  return GF_OK;
+}
+
+static gf_status import(const gf__cli *cli, const char *out) {
+  gf_import_options options = {.out = out, .overwrite = cli->overwrite};
+  gf_config *config = NULL;
+  gf_exchanged result;
+  gf_status status = load_config(&config, cli);
+  if (status == GF_OK) status = gf_import(config, cli->arguments[0], &options, &result);
+  gf_config_free(&config);
+  if (status != GF_OK) return status;
+  printf(
+      "%s: a run with the weights of %s\n"
+      "  input    images (%d, %d, %d): height, width, channels\n"
+      "  output   %d classes\n"
+      "  weights  %zu parameters\n\n"
+      "next:\n"
+      "  gradflow predict %s IMAGE...\n"
+      "  gradflow train CONFIG --set train.weights=%s\n",
+      out, result.weights, result.image.height, result.image.width, result.image.channels,
+      result.classes, result.parameters, out, out);
+  return GF_OK;
+}
+
+static int run(const gf__cli *cli) {
+  gf__text out = {0};
+  if (cli->out)
+    gf__text_add(&out, "%s", cli->out);
+  else
+    gf__cli_default_out(cli->arguments[0], &out);
+  gf_status status = gf__text_status(&out);
+  if (status == GF_OK) status = import(cli, out.data);
+  gf__text_free(&out);
+  return status == GF_OK ? 0 : gf__cli_fail(status);
+}
+
+const gf__command gf__cmd_import = {
+    .name = "import",
+    .arguments = "WEIGHTS [--config CONFIG] [--out DIR] [OPTION]...",
+    .help = "make a run folder of weights from PyTorch",
+    .text =
+        "Makes a run folder of a safetensors file with the weights of a network, for\n"
+        "predict, test and export, and for train, which begins with them by\n"
+        "train.weights=DIR. Without a config the network is torchvision's ResNet-18, -34\n"
+        "or -50, as the names of the tensors tell. Every tensor that is missing, extra\n"
+        "or misshapen is named. Needs no device. docs/exchange.md has the details.\n",
+    .examples =
+        "  gradflow import resnet50.safetensors\n"
+        "  gradflow import resnet18.safetensors --set data.path=data/imagenet\n"
+        "  gradflow import weights.safetensors --config configs/plain37.yaml \\\n"
+        "    --out runs/imported\n",
+    .least = 1,
+    .most = 1,
+    .missing = "a file of weights",
+    .options = {{"config", 'c', POPT_ARG_STRING, offsetof(gf__cli, config), "CONFIG",
+                 "the config of the network"},
+                GF__OPTION_SET,
+                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
+                 "the run folder; default runs/NAME for\n"
+                 "NAME.safetensors"},
+                {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
+                 "replace the run that is in the folder"},
+                GF__OPTION_HELP},
+    .run = run,
+};
