@@ -193,6 +193,24 @@ static void test_a_killed_rank_costs_nothing_that_was_saved(void **state) {
   assert_true(is_same("killed", "whole", "best.safetensors"));
 }
 
+/* Whichever rank is asked to end, all of them save where they are together. */
+static void test_a_stop_is_agreed_upon(void **state) {
+  (void)state;
+  char metrics[256];
+  snprintf(metrics, sizeof metrics, "%s", in_folder("asked/metrics.csv"));
+  job j = start(PROGRAM, command("asked", "--set train.epochs=5000"));
+  assert_true(hit(&j, 1, SIGTERM, metrics, 0) > 0);
+  int code = wait_for(&j, 20);
+  assert_in_range(code, 130, 143);
+  assert_said("gradflow: stopped in epoch ");
+  assert_said("; continue with: gradflow train --resume %s\n", in_folder("asked"));
+  char line[512];
+  snprintf(line, sizeof line, "train --resume %s -t off -q --force --set train.epochs=1",
+           in_folder("asked"));
+  job again = start(PROGRAM, line);
+  assert_int_equal(wait_for(&again, 60), 0);
+}
+
 /* A stopped process keeps its connections, as a machine that is cut off does. */
 static void stop_rank(int rank) {
   char more[64], host[128];
@@ -253,6 +271,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "late")) return be_late();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_killed_rank_costs_nothing_that_was_saved),
+      cmocka_unit_test(test_a_stop_is_agreed_upon),
       cmocka_unit_test(test_a_stopped_rank_is_named),
       cmocka_unit_test(test_a_late_rank_is_named),
   };

@@ -300,6 +300,19 @@ static void test_what_is_wrong_is_said_once(void **state) {
   assert_false(gf__path_exists(in_folder("wrong")));
 }
 
+static void test_a_loss_that_is_not_finite_is_said_once(void **state) {
+  (void)state;
+  write_config("net.yaml", augmented_, net_, steps_);
+  int code = run(2, "net.yaml", "diverged",
+                 "-q --set optimizer.name=sgd --set optimizer.learning_rate=1000");
+  assert_said_once(code, "gradflow: the loss is not finite in epoch ");
+  assert_int_equal(code, 1);
+  size_t size;
+  char *result = read_text("diverged", "result.json", &size);
+  assert_non_null(strstr(result, "\"status\": \"diverged\""));
+  free(result);
+}
+
 /* ---- scale ---- */
 
 static void test_measured_steps_stand_beside_the_model(void **state) {
@@ -335,6 +348,7 @@ int main(void) {
       cmocka_unit_test(test_local_batch_norm_is_over_each_part),
       cmocka_unit_test(test_a_run_goes_on_with_any_number_of_ranks),
       cmocka_unit_test(test_what_is_wrong_is_said_once),
+      cmocka_unit_test(test_a_loss_that_is_not_finite_is_said_once),
       cmocka_unit_test(test_measured_steps_stand_beside_the_model),
   };
   return cmocka_run_group_tests(tests, open_small, fixture_close);
