@@ -15,8 +15,11 @@ packages=(
   dataset-fashion-mnist pocl-opencl-icd
 )
 optional=()
-# A browser for the HTML page, MPI for ranks, Python for its readers of our files.
-[[ ${1-} != --tests ]] || optional=(chromium libopenmpi-dev openmpi-bin python3-venv)
+# A browser for the HTML page, ONNX and its protobuf-c for exports, MPI for ranks, Python for its
+# readers of our files.
+[[ ${1-} != --tests ]] || optional=(
+  chromium libonnx-dev libopenmpi-dev libprotobuf-c-dev openmpi-bin protobuf-c-compiler python3-venv
+)
 
 fail() {
   printf 'setup: %s\n' "$@" >&2

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <gradflow/exchange.h>
 #include <gradflow/model.h>
 
 #include "fixture.h"
@@ -212,6 +213,27 @@ static void resnet18_agrees(void **state) {
   check(&(network){"resnet18", "family: resnet_imagenet, depth: 18", {64, 48, CHANNELS}});
 }
 
+/* What is exported is the whole state dict, counts of batches included. */
+static void exports_are_whole_state_dicts(void **state) {
+  (void)state;
+  static const char yaml[] = "data: {name: cifar10}\nmodel: {family: resnet_cifar, depth: 20}\n";
+  char command[1024];
+  gf_model *model = NULL;
+  if (!has_torch) skip();
+  assert_ok(gf__make_folder(in_folder("run")));
+  assert_ok(gf__file_write(in_folder("run/config.yaml"), yaml, strlen(yaml)));
+  gf_config *config = parse_config(yaml);
+  assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, CHANNELS},
+                          CLASSES, 1, 3));
+  assert_ok(gf_model_save(model, in_folder("run/last.safetensors")));
+  gf_model_free(&model);
+  gf_config_free(&config);
+  assert_ok(gf_export_pytorch(in_folder("run"), in_folder("state.safetensors"), NULL, NULL));
+  snprintf(command, sizeof command, "'%s' -B '%s/tests/pytorch/state_dict.py' resnet20 %d '%s'",
+           python(), SOURCE_FOLDER, CLASSES, in_folder("state.safetensors"));
+  if (system(command) != 0) fail_msg("%s failed", command);
+}
+
 static void torchvisions_resnet18_agrees(void **state) {
   (void)state;
   if (!has_torch || !python_has("torchvision")) {
@@ -229,6 +251,7 @@ int main(void) {
       cmocka_unit_test(resnet20_agrees),
       cmocka_unit_test(resnet18_agrees),
       cmocka_unit_test(torchvisions_resnet18_agrees),
+      cmocka_unit_test(exports_are_whole_state_dicts),
   };
   return cmocka_run_group_tests_name("pytorch", tests, open_all, fixture_close);
 }
