@@ -321,7 +321,11 @@ static gf_status dry_run(gf_device *device, const gf_config *config) {
 static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *options) {
   gf_device *device = NULL;
   GF_TRY(gf_cluster_open_device(&device, options->cluster, cli->device, 0));
-  gf_status status = cli->dry_run ? dry_run(device, config) : train(cli, device, config, options);
+  gf_status status = GF_OK;
+  if (!cli->dry_run)
+    status = train(cli, device, config, options);
+  else if (gf__cli_is_first(options->cluster))
+    status = dry_run(device, config);
   gf_device_free(&device);
   return status;
 }
