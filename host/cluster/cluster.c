@@ -17,7 +17,6 @@ gf_status gf_cluster_open(gf_cluster **out, double timeout) {
   gf_cluster *cluster = calloc(1, sizeof *cluster);
   if (!cluster) return gf__fail_host_memory(sizeof *cluster);
   gf_status status = gf__wire_open(&cluster->wire, timeout > 0 ? timeout : 60, &cluster->place);
-  /* One rank of mpirun is a process like any other, but for its end. */
   if (status != GF_OK) {
     free(cluster);
     return status;

@@ -249,7 +249,6 @@ static gf_status queue_shared(gf_trainer *trainer, const gf_batch *batch, int sl
   gf__exchange_begin(exchange, batch->whole);
   if (trainer->sum && batch->count) {
     GF_TRY(queue_parts(trainer, batch, slot, activations));
-    model->pass.step++;
     return gf__exchange_send(exchange, trainer->sum);
   }
   model->pass.n = 0;
