@@ -264,12 +264,12 @@ class Training(Case):
     # ---- errors ----
 
     def test_errors_have_the_message_of_the_library(self):
-        config = {"model": {"family": "vgg_stages"}, "train": {"epoch": 3}}
-        column = json.dumps(config).index('epoch"') + 1
+        config = {"model": {"family": "vgg_stages"}, "logging": {"tensorbord": True}}
+        column = json.dumps(config).index('tensorbord"') + 1
         with self.fails(
             "config",
-            f"config:1:{column}: unknown key 'epoch' in train; did you mean 'epochs'? known keys: "
-            "epochs, batch_size, seed, gradients_every, on_nonfinite",
+            f"config:1:{column}: unknown key 'tensorbord' in logging; did you mean 'tensorboard'? "
+            "known keys: tensorboard",
         ):
             gradflow.train(config, out=self.folder / "never")
         with self.fails(
