@@ -337,6 +337,22 @@ static void every_layer_agrees(void **state) {
   check("every layer", &(network){"name: cifar10", every_layer_, {32, 32, 3}, 10});
 }
 
+/* Right before the last layer, where nothing washes out how exact they are. */
+static void each_activation_agrees(void **state) {
+  (void)state;
+  static const char *const types[] = {"leaky_relu, slope: 0.2", "relu", "tanh", "sigmoid",
+                                      "elu, alpha: 0.6",        "gelu", "silu"};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    char model[256];
+    snprintf(
+        model, sizeof model,
+        "graph: [{type: conv2d, filters: 8, kernel: 3, stride: 8}, {type: %s}, {type: flatten}, "
+        "{type: linear, outputs: 10}]",
+        types[i]);
+    check(types[i], &(network){"name: cifar10", model, {32, 32, 3}, 10});
+  }
+}
+
 static void a_softmax_gives_probabilities(void **state) {
   (void)state;
   network net = {CIFAR, "family: vgg_stages, blocks_per_stage: 0, filters: 8", {32, 32, 3}, 100};
@@ -450,6 +466,7 @@ int main(void) {
       cmocka_unit_test(spectral_spatial_agrees),
       cmocka_unit_test(companions_are_left_out),
       cmocka_unit_test(every_layer_agrees),
+      cmocka_unit_test(each_activation_agrees),
       cmocka_unit_test(a_softmax_gives_probabilities),
       cmocka_unit_test(weights_and_metadata_are_in_the_file),
       cmocka_unit_test(cubes_say_what_they_are),

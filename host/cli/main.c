@@ -282,6 +282,8 @@ static void free_command_line(gf__cli *cli) {
   free(cli->top);
   free(cli->fail_below);
   free(cli->classes);
+  free(cli->config);
+  free(cli->weights);
   free(cli->resume);
   free(cli->checkpoint_every);
   free(cli->keep_checkpoints);
