@@ -203,6 +203,7 @@ void gf_device_free(gf_device **device_pointer) {
   gf_device *device = *device_pointer;
   if (!device) return;
   if (device->queue) clFinish(device->queue);
+  gf__gemm_release(device);
   gf__profile_free(&device->profile);
   while (device->kernels) {
     gf__kernel *next = device->kernels->next;

@@ -8,7 +8,7 @@
 
 #include <gradflow/device.h>
 
-#include "base/error.h"
+#include "base/text.h"
 
 typedef struct gf__buffer gf__buffer;
 typedef struct gf__kernel gf__kernel;
@@ -51,7 +51,11 @@ void gf__upload_free(gf__upload **upload);
 gf_status gf__upload_send(gf__upload *upload, gf__buffer *buffer, size_t bytes,
                           const void *from) GF_MUST_USE;
 
-/* Bytes in buffers now, and at the most so far. */
+/* A line each: what tells compiled kernels and measurements of one device from those of another, be
+ * it the same one under a driver that lets it do less. */
+void gf__device_key(const gf_device_info *info, gf__text *out);
+
+/* Bytes in buffers now, but for what CLBlast needs besides, and at the most so far. */
 size_t gf__device_allocated(const gf_device *device);
 size_t gf__device_allocated_peak(const gf_device *device);
 /* Kernels and products queued so far. */
@@ -74,13 +78,17 @@ int gf__device_parallelism(const gf_device *device);
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
                          const char *options) GF_MUST_USE;
 
+/* The most work-items that a group of the kernel may have; it may be fewer than the device's. */
+size_t gf__kernel_group(const gf__kernel *kernel);
+
 typedef struct gf__grid {
   size_t global[3], local[3]; /* work-items; local all 0: the driver chooses */
   double flops, bytes;        /* of this launch, for the profile; 0: unknown */
 } gf__grid;
 
 /* A grid of count work-items in groups of a size that suits the device; the
- * kernel guards against the surplus. */
+ * kernel guards against the surplus. gf__launch makes the groups of a grid of
+ * one dimension smaller where the kernel allows no such ones. */
 gf__grid gf__grid_flat(const gf_device *device, size_t count);
 /* The same in groups of at most group, for few and long work-items. */
 gf__grid gf__grid_groups(const gf_device *device, size_t count, size_t group);

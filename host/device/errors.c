@@ -43,14 +43,39 @@ static const struct {
     ROW(CL_INVALID_OPERATION),
     ROW(CL_INVALID_BUFFER_SIZE),
     ROW(CL_INVALID_GLOBAL_WORK_SIZE),
+    ROW(CL_INVALID_EVENT_WAIT_LIST),
+    ROW(CL_INVALID_HOST_PTR),
+    ROW(CL_INVALID_QUEUE_PROPERTIES),
+    ROW(CL_DEVICE_PARTITION_FAILED),
+    ROW(CL_LINK_PROGRAM_FAILURE),
+    ROW(CL_MAP_FAILURE),
 };
 
 const char *gf__cl_error_name(cl_int error) {
   static _Thread_local char unknown[32];
   for (size_t i = 0; i < sizeof names_ / sizeof *names_; i++)
     if (names_[i].code == error) return names_[i].name;
-  snprintf(unknown, sizeof unknown, "OpenCL error %d", (int)error);
+  /* CLBlast's own codes lie below OpenCL's and those of its extensions. */
+  snprintf(unknown, sizeof unknown, "%s error %d", error < -2000 ? "CLBlast" : "OpenCL",
+           (int)error);
   return unknown;
+}
+
+static const struct {
+  cl_int code;
+  const char *text;
+} advice_[] = {
+    {CL_OUT_OF_RESOURCES, "use a smaller batch, or another device"},
+    {CL_DEVICE_NOT_AVAILABLE, "see that the device is there and free, or use another one"},
+    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "use a smaller batch"},
+    {CL_INVALID_BUFFER_SIZE, "use a smaller batch"},
+    {CL_OUT_OF_HOST_MEMORY, "use a smaller batch, or end other programs"},
+};
+
+static const char *advice(cl_int error) {
+  for (size_t i = 0; i < sizeof advice_ / sizeof *advice_; i++)
+    if (advice_[i].code == error) return advice_[i].text;
+  return "the driver is at fault, or gradflow: use another device, and report this";
 }
 
 gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format, ...) {
@@ -61,6 +86,6 @@ gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format,
   va_end(args);
   bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
                 error == CL_INVALID_BUFFER_SIZE;
-  return gf__fail(memory ? GF_ERROR_MEMORY : GF_ERROR_DEVICE, "%s on %s: %s", what,
-                  device->info.name, gf__cl_error_name(error));
+  return gf__fail(memory ? GF_ERROR_MEMORY : GF_ERROR_DEVICE, "%s on %s: %s; %s", what,
+                  device->info.name, gf__cl_error_name(error), advice(error));
 }

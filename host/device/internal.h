@@ -24,6 +24,7 @@ struct gf__kernel {
   gf_device *device;
   gf__program *program;
   cl_kernel kernel;
+  size_t group; /* the most work-items that a group of it may have */
   char name[64];
   struct gf__kernel *next;
 };
@@ -66,6 +67,8 @@ struct gf_device {
   char fresh[48]; /* a build option that no program had before, or "" */
   gf__profile profile;
   bool blas_is_ready;
+  cl_mem products; /* CLBlast's copies of operands, grown as needed; not counted as allocated */
+  size_t products_bytes;
   bool is_told_of_cache; /* that it cannot be used */
 };
 
@@ -78,6 +81,9 @@ const char *gf__cl_error_name(cl_int error);
 /* Fails with what was tried, the OpenCL error and the device's name. */
 gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
+
+/* Releases what CLBlast holds of a device that is closed. */
+void gf__gemm_release(gf_device *device);
 
 /* Opens device->queue. */
 gf_status gf__queue_open(gf_device *device, bool profiling) GF_MUST_USE;

@@ -22,8 +22,8 @@ gf_status gf__kernel_cache_path(const gf_device *device, const gf__text *source,
   char name[SHA256_DIGEST_STRING_LENGTH + 8], digest[SHA256_DIGEST_STRING_LENGTH];
   const gf_device_info *info = gf_device_describe(device);
   gf__text key = {0};
-  gf__text_add(&key, "%s\n%s\n%s\n%s\n%s\n%s\n", FORMAT, info->platform_name, info->name,
-               info->driver, info->version, options);
+  gf__text_add(&key, "%s\n%s\n", FORMAT, options);
+  gf__device_key(info, &key);
   gf__text_add_bytes(&key, source->data, source->size);
   gf_status status = gf__text_status(&key);
   if (status == GF_OK) SHA256Data((const uint8_t *)key.data, key.size, digest);

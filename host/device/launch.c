@@ -39,6 +39,9 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args, siz
       return gf__fail_cl(device, error, "argument %zu of kernel %s was refused", i, kernel->name);
   }
   device->launches++;
+  while (grid.local[0] > kernel->group && grid.local[0] % 2 == 0 && grid.local[1] == 1 &&
+         grid.local[2] == 1)
+    grid.local[0] /= 2;
   cl_event *event = gf__profile_slot(device, kernel->name, grid.flops, grid.bytes);
   cl_int error = clEnqueueNDRangeKernel(device->queue, kernel->kernel, 3, NULL, grid.global,
                                         grid.local[0] ? grid.local : NULL, 0, NULL, event);

@@ -17,6 +17,7 @@ static void query_text(cl_device_id id, cl_device_info what, char *out, size_t s
   free(text);
 }
 
+/* 0 where the device does not say. */
 static unsigned long long query_number(cl_device_id id, cl_device_info what) {
   unsigned char bytes[8] = {0};
   size_t size = 0;
@@ -57,6 +58,45 @@ static void query_device(cl_platform_id platform, int platform_index, cl_device_
   out->fp16 = strstr(out->extensions, "cl_khr_fp16") != NULL;
 }
 
+/* What cannot be done without, of a device that may be too broken to say it; NULL: it says all. */
+static const char *find_unknown(const gf_device_info *info) {
+  return !info->name[0]            ? "name"
+         : info->compute_units < 1 ? "number of compute units"
+         : !info->work_group_size  ? "largest work-group"
+         : !info->memory           ? "size of memory"
+         : !info->max_allocation   ? "largest allocation"
+         : !info->base_alignment   ? "alignment of buffers"
+                                   : NULL;
+}
+
+/* The devices of a platform; false to stop. */
+static bool visit_platform(cl_platform_id platform, int index,
+                           bool (*visit)(void *, cl_device_id, const gf_device_info *),
+                           void *user) {
+  cl_device_id device[MOST_DEVICES];
+  cl_uint count = 0;
+  cl_int error = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, device, &count);
+  /* A platform without a device is common (mesa) and not an error. */
+  if (error == CL_DEVICE_NOT_FOUND) return true;
+  if (error != CL_SUCCESS) {
+    gf__log(GF_LOG_WARNING, "OpenCL platform %d is passed over: it does not list its devices: %s",
+            index, gf__cl_error_name(error));
+    return true;
+  }
+  if (count > MOST_DEVICES) count = MOST_DEVICES;
+  for (cl_uint d = 0; d < count; d++) {
+    gf_device_info info;
+    query_device(platform, index, device[d], (int)d, &info);
+    const char *unknown = find_unknown(&info);
+    if (unknown)
+      gf__log(GF_LOG_WARNING, "OpenCL device %d:%d is passed over: it does not tell its %s", index,
+              (int)d, unknown);
+    else if (!visit(user, device[d], &info))
+      return false;
+  }
+  return true;
+}
+
 gf_status gf__devices_visit(bool (*visit)(void *, cl_device_id, const gf_device_info *), void *user,
                             int *platforms) {
   cl_platform_id platform[MOST_PLATFORMS];
@@ -71,20 +111,7 @@ gf_status gf__devices_visit(bool (*visit)(void *, cl_device_id, const gf_device_
                     gf__cl_error_name(error));
   if (platform_count > MOST_PLATFORMS) platform_count = MOST_PLATFORMS;
   *platforms = (int)platform_count;
-  for (cl_uint p = 0; p < platform_count; p++) {
-    cl_device_id device[MOST_DEVICES];
-    cl_uint device_count = 0;
-    /* A platform without a device is common (mesa) and not an error. */
-    if (clGetDeviceIDs(platform[p], CL_DEVICE_TYPE_ALL, MOST_DEVICES, device, &device_count) !=
-        CL_SUCCESS)
-      continue;
-    if (device_count > MOST_DEVICES) device_count = MOST_DEVICES;
-    for (cl_uint d = 0; d < device_count; d++) {
-      gf_device_info info;
-      query_device(platform[p], (int)p, device[d], (int)d, &info);
-      if (!visit(user, device[d], &info)) return GF_OK;
-    }
-  }
+  for (int p = 0; p < *platforms && visit_platform(platform[p], p, visit, user); p++) continue;
   return GF_OK;
 }
 
@@ -124,6 +151,12 @@ gf_status gf_devices_list(gf_device_info **out, int *count, int *platforms) {
 void gf_devices_free(gf_device_info **devices) {
   free(*devices);
   *devices = NULL;
+}
+
+void gf__device_key(const gf_device_info *info, gf__text *out) {
+  gf__text_add(out, "%s\n%s\n%s\n%s\n%s\n%s\ngroup %zu, local %llu\n", info->platform_name,
+               info->name, info->driver, info->version, gf_device_type_name(info->type),
+               info->extensions, info->work_group_size, info->local_memory);
 }
 
 const char *gf_device_type_name(gf_device_type type) {

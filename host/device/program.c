@@ -195,6 +195,8 @@ static gf_status get_program(gf_device *device, const char *file, const char *op
   return GF_OK;
 }
 
+size_t gf__kernel_group(const gf__kernel *kernel) { return kernel->group; }
+
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
                          const char *options) {
   char all[1200];
@@ -217,8 +219,12 @@ gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, 
   kernel->kernel = clCreateKernel(program->program, name, &error);
   if (error != CL_SUCCESS) {
     free(kernel);
-    return gf__fail_cl(device, error, "there is no kernel %s in %s", name, file);
+    return gf__fail_cl(device, error, "cannot make the kernel %s of %s", name, file);
   }
+  if (clGetKernelWorkGroupInfo(kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
+                               sizeof kernel->group, &kernel->group, NULL) != CL_SUCCESS ||
+      kernel->group == 0)
+    kernel->group = device->info.work_group_size;
   kernel->device = device;
   kernel->program = program;
   snprintf(kernel->name, sizeof kernel->name, "%s", name);

@@ -74,20 +74,27 @@ static int batch_size(const gf__training *r) {
   return r->config.batch_size < count ? r->config.batch_size : count;
 }
 
-gf_status gf__training_open_network(gf__training *r, const gf_config *config,
-                                    const char *algorithms) {
+/* The network for parts of so many images, and its trainer. */
+static gf_status open_network_of(gf__training *r, const gf_config *config, const char *algorithms,
+                                 int part) {
   gf_dataset_info info = gf_dataset_describe(r->train);
   gf_image_shape image = {info.height, info.width, info.channels};
   gf__model_options options = {.algorithms = algorithms};
+  gf_status status = gf__model_open(&r->model, r->device, config, image, info.classes, part,
+                                    r->config.seed, &options);
+  if (status == GF_OK) status = gf_trainer_open(&r->trainer, r->model, config);
+  if (status != GF_OK) gf_model_free(&r->model);
+  return status;
+}
+
+gf_status gf__training_open_network(gf__training *r, const gf_config *config,
+                                    const char *algorithms) {
   int batch = gf__ranks_batch(r, batch_size(r)), part = batch;
   gf_status status;
   /* Half the batch, a quarter, …: parts of whole fours, as the draws of dropout come in fours. */
-  while ((status = gf__model_open(&r->model, r->device, config, image, info.classes, part,
-                                  r->config.seed, &options)) == GF_ERROR_MEMORY &&
-         part > 4)
+  while ((status = open_network_of(r, config, algorithms, part)) == GF_ERROR_MEMORY && part > 4)
     part = (part / 2 + 3) / 4 * 4;
   GF_TRY(status);
-  GF_TRY(gf_trainer_open(&r->trainer, r->model, config));
   if (r->config.on_nonfinite == GF__SKIP_NONFINITE) gf__trainer_skip_nonfinite(r->trainer);
   if (part == batch) return GF_OK;
   gf__log(GF_LOG_WARNING,

@@ -16,13 +16,16 @@ static size_t pixels(const gf__conv2d_shape *s) { return (size_t)s->out_h * (siz
 
 static size_t image(const gf__conv2d_shape *s) { return (size_t)(s->h * s->w * s->c); }
 
-static int images_at_once(const gf__conv2d_shape *s, int batch) {
-  size_t fit = COLUMNS_BYTES / (patch(s) * pixels(s) * sizeof(float));
+/* CLBlast's copies of both operands and of the result have to fit one allocation too. */
+static int images_at_once(const gf_device *device, const gf__conv2d_shape *s, int batch) {
+  unsigned long long most = gf_device_describe(device)->max_allocation / 4;
+  size_t bytes = most < COLUMNS_BYTES ? (size_t)most : COLUMNS_BYTES;
+  size_t fit = bytes / (patch(s) * pixels(s) * sizeof(float));
   return fit < 1 ? 1 : fit < (size_t)batch ? (int)fit : batch;
 }
 
-static size_t columns_floats(const gf__conv2d_shape *s, int batch) {
-  return (size_t)images_at_once(s, batch) * pixels(s) * patch(s);
+static size_t columns_floats(const gf_device *device, const gf__conv2d_shape *s, int batch) {
+  return (size_t)images_at_once(device, s, batch) * pixels(s) * patch(s);
 }
 
 static bool accepts(const gf_device *device, const gf__conv2d_shape *shape, gf__conv2d_pass pass) {
@@ -41,9 +44,9 @@ static int rank(const gf_device *device, const gf__conv2d_shape *shape) {
  * the bias's sum. */
 static size_t workspace(const gf_device *device, const gf__conv2d_shape *s, gf__conv2d_pass pass,
                         int batch) {
-  size_t floats = columns_floats(s, batch);
+  size_t floats = columns_floats(device, s, batch);
   size_t sums = gf__column_sums_workspace(device, s->filters);
-  if (pass == GF__CONV2D_FORWARD) floats += (size_t)images_at_once(s, batch) * image(s);
+  if (pass == GF__CONV2D_FORWARD) floats += (size_t)images_at_once(device, s, batch) * image(s);
   if (pass == GF__CONV2D_BACKWARD_DATA) floats += patch(s) * (size_t)s->filters;
   size_t bytes = floats * sizeof(float);
   return bytes > sums ? bytes : sums;
@@ -84,7 +87,7 @@ static gf_status make_transposed(gf_device *device, const gf__conv2d_shape *s,
 }
 
 static gf_status forward(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r) {
-  int step = images_at_once(s, r->n), k = s->filters;
+  int step = images_at_once(device, s, r->n), k = s->filters;
   for (int first = 0; first < r->n; first += step) {
     int n = r->n - first < step ? r->n - first : step;
     GF_TRY(make_transposed(device, s, r, first, n));
@@ -100,8 +103,8 @@ static gf_status backward_data(gf_device *device, const gf__conv2d_shape *s,
                                const gf__conv2d_run *r) {
   gf__kernel *transpose, *col2im;
   char options[GF__SHAPE_OPTIONS_SIZE];
-  int width = gf__vector_width(device, s->c), step = images_at_once(s, r->n);
-  size_t dy_image = pixels(s) * (size_t)s->filters, weights = columns_floats(s, r->n);
+  int width = gf__vector_width(device, s->c), step = images_at_once(device, s, r->n);
+  size_t dy_image = pixels(s) * (size_t)s->filters, weights = columns_floats(device, s, r->n);
   gf__conv2d_options(options, s, "-DVEC=%d", width);
   GF_TRY(gf__kernel_get(&transpose, device, "im2col.cl", "transpose_weights", options));
   GF_TRY(gf__kernel_get(&col2im, device, "im2col.cl", "col2im", options));
@@ -123,7 +126,7 @@ static gf_status backward_data(gf_device *device, const gf__conv2d_shape *s,
 
 static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
                                  const gf__conv2d_run *r) {
-  int step = images_at_once(s, r->n);
+  int step = images_at_once(device, s, r->n);
   size_t dy_image = pixels(s) * (size_t)s->filters;
   for (int first = 0; first < r->n; first += step) {
     int n = r->n - first < step ? r->n - first : step;

@@ -44,8 +44,9 @@ typedef struct trial {
 static void file_name(const gf_device_info *d, char out[SHA256_DIGEST_STRING_LENGTH]) {
   gf_versions v = gf_versions_get();
   gf__text key = {0};
-  gf__text_add(&key, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n", d->platform_name, d->name, d->driver,
-               d->version, v.program, v.commit, v.clblast);
+  gf__device_key(d, &key);
+  /* A part of a CPU is slower than the whole. */
+  gf__text_add(&key, "%d units\n%s\n%s\n%s\n", d->compute_units, v.program, v.commit, v.clblast);
   out[0] = 0;
   if (gf__text_status(&key) == GF_OK) SHA256Data((const uint8_t *)key.data, key.size, out);
   gf__text_free(&key);
@@ -221,7 +222,7 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
                            gf__conv2d_pass pass) {
   const gf__conv2d_algorithm *reference = gf__conv2d_algorithms[0];
   double best, seconds, reference_seconds;
-  bool complete = true;
+  bool complete = true, keeps = true;
   char key[160];
   shape_key(t->shape, t->batch, pass, key);
   GF_TRY(measure(t, reference, pass, t->expected, &reference_seconds));
@@ -240,6 +241,8 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
     if (status != GF_OK || !agrees(t, pass)) {
       gf__log(GF_LOG_WARNING, "%s is not used for %s: %s", a->name, key,
               status != GF_OK ? gf_error_message() : "its result differs from im2col's");
+      /* Another time the device may have the memory, or be there. */
+      keeps = keeps && status != GF_ERROR_MEMORY && status != GF_ERROR_DEVICE;
       continue;
     }
     if (seconds < best) {
@@ -258,6 +261,7 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
   gf__log(GF_LOG_DETAIL, "tuned %dx%d %d->%dx%d %d, %dx%d %s: %s %.2f ms, im2col %.2f ms", s->h,
           s->w, s->c, s->out_h, s->out_w, s->filters, s->kernel[0], s->kernel[1], pass_names[pass],
           convolution->algorithm[pass]->name, 1e3 * best, 1e3 * reference_seconds);
+  if (!keeps) return GF_OK;
   json_object_set_new(tuning->choices, key, json_string(convolution->algorithm[pass]->name));
   tuning->measured++;
   return GF_OK;
@@ -286,8 +290,15 @@ static gf_status choose_pass(gf__tuning *tuning, trial *t, gf__conv2d *convoluti
     return GF_OK;
   }
   if (!tunes || !has_time(tuning)) return GF_OK;
-  if (!t->x) GF_TRY(open_trial(t, tuning->device, shape, batch));
-  return tune_pass(tuning, t, convolution, pass);
+  const gf__conv2d_algorithm *standard = convolution->algorithm[pass];
+  gf_status status = t->x ? GF_OK : open_trial(t, tuning->device, shape, batch);
+  if (status == GF_OK) status = tune_pass(tuning, t, convolution, pass);
+  if (status != GF_ERROR_MEMORY) return status;
+  /* What is too large to be tried beside all else may still run: with the default. */
+  close_trial(t);
+  *t = (trial){0};
+  convolution->algorithm[pass] = standard;
+  return GF_OK;
 }
 
 gf_status gf__tuning_choose(gf__tuning *tuning, gf__conv2d *convolution, int batch) {
