@@ -1,0 +1,49 @@
+/* The device as tests/icd shows it: a test takes it over before the first call of OpenCL. */
+#ifndef ICD_FIXTURE_H
+#define ICD_FIXTURE_H
+
+/* The including file defines _XOPEN_SOURCE 700 or _GNU_SOURCE, and includes cmocka.h first. */
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "icd/icd.h"
+
+static const icd_control *icd;
+
+/* To be called by main, before anything else. */
+static inline bool icd_open(void) {
+  const icd_control *(*get)(void) = NULL;
+  unsetenv("GRADFLOW_ICD");
+  unsetenv("GRADFLOW_ICD_REPORT");
+  setenv("OCL_ICD_VENDORS", ICD_VENDORS, 1);
+  void *library = dlopen(ICD_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  void *address = library ? dlsym(library, "icd_control_get") : NULL;
+  memcpy(&get, &address, sizeof get); /* ISO C has no cast from an object to a function */
+  icd = get ? get() : NULL;
+  if (!icd) fprintf(stderr, "%s: %s\n", ICD_LIBRARY, dlerror());
+  return icd != NULL;
+}
+
+static inline int icd_entry(const char *name) {
+  for (int i = 0; i < icd->entries; i++)
+    if (!strcmp(icd->entry(i), name)) return i;
+  fprintf(stderr, "tests/icd has no entry point %s\n", name);
+  abort();
+}
+
+/* What is not released; "" for nothing. */
+static inline const char *icd_leaks(void) {
+  static char text[256];
+  text[0] = 0;
+  for (int i = 0; i < icd->kinds; i++) {
+    size_t used = strlen(text);
+    if (icd->live(i))
+      snprintf(text + used, sizeof text - used, " %s %ld", icd->kind(i), icd->live(i));
+  }
+  return text;
+}
+
+#endif
