@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the packages of Debian or Ubuntu that gradflow is built, tested and tried out with, and
 # that are missing. Without missing ones it does nothing and needs neither root nor a network.
-# With --tests, also those that some tests compare with; without them these tests are skipped.
+# With --tests, also those that some tests compare with; with --tools, those that lint.sh, fuzz.sh
+# and valgrind.sh run. Without them these are skipped.
 set -euo pipefail
 
 packages=(
@@ -15,11 +16,17 @@ packages=(
   dataset-fashion-mnist pocl-opencl-icd
 )
 optional=()
-# A browser for the HTML page, ONNX and its protobuf-c for exports, MPI for ranks, Python for its
-# readers of our files.
-[[ ${1-} != --tests ]] || optional=(
-  chromium libonnx-dev libopenmpi-dev libprotobuf-c-dev openmpi-bin protobuf-c-compiler python3-venv
-)
+for argument; do
+  case $argument in
+    # A browser for the HTML page, ONNX and its protobuf-c for exports, MPI for ranks, Python for
+    # its readers of our files.
+    --tests) optional+=(
+      chromium libonnx-dev libopenmpi-dev libprotobuf-c-dev openmpi-bin protobuf-c-compiler
+      python3-venv
+    ) ;;
+    --tools) optional+=(clang clang-tidy cppcheck valgrind) ;;
+  esac
+done
 
 fail() {
   printf 'setup: %s\n' "$@" >&2
@@ -51,7 +58,7 @@ done
 as_root=()
 if ((EUID != 0)); then
   if ! command -v sudo >/dev/null && ! ((${#missing[@]})); then
-    echo "setup: not root, so these are not installed, and tests that need them skipped: ${wanted[*]}"
+    echo "setup: not root, so these are not installed, and what needs them is skipped: ${wanted[*]}"
     exit 0
   fi
   command -v sudo >/dev/null ||
@@ -72,7 +79,7 @@ apt update || {
   sleep 10
   apt update || {
     ((${#missing[@]})) && fail 'apt-get update failed twice; see above.'
-    echo "setup: without a network, tests that need these are skipped: ${wanted[*]}" >&2
+    echo "setup: without a network, what needs these is skipped: ${wanted[*]}" >&2
     exit 0
   }
 }
@@ -85,5 +92,5 @@ fi
 for package in "${wanted[@]}"; do
   echo "setup: installing $package"
   apt install --yes --no-install-recommends "$package" ||
-    echo "setup: $package could not be installed; tests that need it are skipped" >&2
+    echo "setup: $package could not be installed; what needs it is skipped" >&2
 done
