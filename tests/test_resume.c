@@ -115,10 +115,15 @@ static gf_status fail_here(const char *step, const char *path) {
   return gf__fail(GF_ERROR_FILE, "cannot %s %s: the disk is full", step, path);
 }
 
+static gf_status kill_at_checkpoint(const char *step, const char *path) {
+  if (strstr(path, "checkpoint_")) kill(getpid(), SIGKILL);
+  return kill_here(step, path);
+}
+
 /* Trains in a process of its own, since the driver's threads do not survive a fork; returns
  * whether it came to the end of the run, and *seen the number of steps. */
 static bool train_in_child(const char *out, gf_status (*fault)(const char *, const char *), int at,
-                           int *seen) {
+                           long checkpoint_steps, int *seen) {
   int pipes[2];
   assert_int_equal(pipe(pipes), 0);
   pid_t child = fork();
@@ -128,7 +133,7 @@ static bool train_in_child(const char *out, gf_status (*fault)(const char *, con
     kill_at_ = at;
     steps_seen_ = 0;
     gf__file_fault = fault;
-    gf_status status = run_part("", out, (part){.resume = 1, .checkpoint_steps = 4});
+    gf_status status = run_part("", out, (part){.resume = 1, .checkpoint_steps = checkpoint_steps});
     bool said = write(pipes[1], &steps_seen_, sizeof steps_seen_) == sizeof steps_seen_;
     _exit(status != GF_OK || !said);
   }
@@ -145,14 +150,14 @@ static void check_faults(const char *name, gf_status (*fault)(const char *, cons
   int steps, seen, stride = getenv("GRADFLOW_SOAK") ? 1 : 17;
   char whole[32];
   snprintf(whole, sizeof whole, "%s-whole", name);
-  assert_true(train_in_child(whole, kill_here, 0, &steps));
+  assert_true(train_in_child(whole, kill_here, 0, 4, &steps));
   assert_true(steps > 60);
   int tried = 0;
   for (int at = 1; at <= steps; at += stride, tried++) {
     char out[32];
     snprintf(out, sizeof out, "%s-%d", name, at);
-    if (train_in_child(out, fault, at, &seen)) fail_msg("no fault at step %d of %d", at, steps);
-    if (!train_in_child(out, kill_here, 0, &seen)) fail_msg("lost at step %d of %d", at, steps);
+    if (train_in_child(out, fault, at, 4, &seen)) fail_msg("no fault at step %d of %d", at, steps);
+    if (!train_in_child(out, kill_here, 0, 4, &seen)) fail_msg("lost at step %d of %d", at, steps);
     assert_same_runs(out, whole);
     assert_ok(gf__remove_folder(in_folder(out)));
   }
@@ -167,6 +172,39 @@ static void a_kill_at_a_write_changes_nothing(void **state) {
 static void a_full_disk_loses_nothing(void **state) {
   (void)state;
   check_faults("full", fail_here);
+}
+
+/* The first epoch is in the logs then, and no checkpoint is there. */
+static void a_kill_at_the_first_checkpoint_changes_nothing(void **state) {
+  (void)state;
+  int seen;
+  assert_true(train_in_child("first-whole", kill_here, 0, 0, &seen));
+  assert_false(train_in_child("first", kill_at_checkpoint, 0, 0, &seen));
+  gf_run_state run;
+  assert_ok(gf_run_look(in_folder("first"), &run));
+  assert_int_equal(run.epochs_done, 1);
+  assert_true(train_in_child("first", kill_here, 0, 0, &seen));
+  assert_same_runs("first", "first-whole");
+}
+
+static void epochs_without_a_checkpoint_are_kept(void **state) {
+  (void)state;
+  assert_ok(run_part("", "foreign", (part){0}));
+  remove(in_folder("foreign/checkpoint_0.safetensors"));
+  remove(in_folder("foreign/checkpoint_1.safetensors"));
+  remove(in_folder("foreign/result.json"));
+  char *before, *after;
+  size_t size;
+  assert_ok(gf__file_read(in_folder("foreign/metrics.csv"), &before, &size));
+  assert_int_equal(run_part("", "foreign", (part){.resume = 1}), GF_ERROR_DATA);
+  char message[512];
+  snprintf(message, sizeof message,
+           "%s cannot be continued: it has 2 epochs and no checkpoint; replace it with --overwrite",
+           in_folder("foreign"));
+  assert_string_equal(gf_error_message(), message);
+  assert_ok(gf__file_read(in_folder("foreign/metrics.csv"), &after, &size));
+  assert_string_equal(before, after);
+  free(before), free(after);
 }
 
 /* ---- damage ---- */
@@ -428,11 +466,13 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_kill_at_a_write_changes_nothing),
       cmocka_unit_test(a_full_disk_loses_nothing),
+      cmocka_unit_test(a_kill_at_the_first_checkpoint_changes_nothing),
       cmocka_unit_test(open_the_device),
       cmocka_unit_test(a_stop_anywhere_changes_nothing),
       cmocka_unit_test(so_do_many_stops),
       cmocka_unit_test(the_checkpoint_before_a_damaged_one_is_taken),
       cmocka_unit_test(without_a_whole_checkpoint_nothing_is_touched),
+      cmocka_unit_test(epochs_without_a_checkpoint_are_kept),
       cmocka_unit_test(logs_that_were_changed_are_found),
       cmocka_unit_test(another_path_to_the_images_goes_on),
       cmocka_unit_test(another_config_is_refused),

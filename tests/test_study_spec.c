@@ -396,14 +396,24 @@ static const struct {
   int runs, tables, figures, epochs;
   const char *out;
 } studies_[] = {
-    {"all", 95, 9, 9, 100, "runs/study"},       {"figure1", 10, 1, 1, 100, "runs/study"},
-    {"figure2", 10, 0, 3, 100, "runs/study"},   {"figure4", 15, 1, 1, 100, "runs/study"},
-    {"figure5", 5, 0, 2, 100, "runs/study"},    {"figure6", 10, 0, 1, 100, "runs/study"},
-    {"figure7", 10, 1, 1, 100, "runs/study"},   {"part", 5, 2, 7, 10, "runs/part"},
-    {"quick_rates", 24, 3, 1, 3, "runs/quick"}, {"quick_remedies", 5, 2, 6, 5, "runs/quick"},
-    {"remedies", 27, 1, 3, 1, "runs/remedies"}, {"table1", 5, 1, 0, 100, "runs/study"},
-    {"table2", 20, 1, 0, 100, "runs/study"},    {"table3", 25, 1, 0, 100, "runs/study"},
-    {"table4", 25, 1, 0, 100, "runs/study"},    {"table5", 20, 1, 0, 100, "runs/study"},
+    {"all", 95, 9, 9, 100, "runs/study"},
+    {"figure1", 10, 1, 1, 100, "runs/study"},
+    {"figure2", 10, 0, 3, 100, "runs/study"},
+    {"figure4", 15, 1, 1, 100, "runs/study"},
+    {"figure5", 5, 0, 2, 100, "runs/study"},
+    {"figure6", 10, 0, 1, 100, "runs/study"},
+    {"figure7", 10, 1, 1, 100, "runs/study"},
+    {"networks", 10, 1, 1, 1, "runs/networks"},
+    {"networks_imagenet", 5, 1, 0, 1, "runs/networks_imagenet"},
+    {"part", 5, 2, 7, 10, "runs/part"},
+    {"quick_rates", 24, 3, 1, 3, "runs/quick"},
+    {"quick_remedies", 5, 2, 6, 5, "runs/quick"},
+    {"remedies", 31, 1, 3, 1, "runs/remedies"},
+    {"table1", 5, 1, 0, 100, "runs/study"},
+    {"table2", 20, 1, 0, 100, "runs/study"},
+    {"table3", 25, 1, 0, 100, "runs/study"},
+    {"table4", 25, 1, 0, 100, "runs/study"},
+    {"table5", 20, 1, 0, 100, "runs/study"},
     {"table6", 5, 1, 0, 100, "runs/study"},
 };
 enum { STUDIES = sizeof studies_ / sizeof *studies_ };

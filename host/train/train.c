@@ -181,12 +181,12 @@ static gf_status look_for_end(const gf__training *r, bool *has_ended) {
   return status;
 }
 
-/* A run that was killed before its first checkpoint has nothing to lose, but one of another
- * program may have. */
+/* A run that was killed before its first checkpoint, which its first epoch ends with, has no more
+ * than that epoch to lose; one whose checkpoints were removed has more. */
 static gf_status check_is_empty(const gf__training *r) {
   gf_run_state state;
   GF_TRY(gf_run_look(r->options.out, &state));
-  if (state.epochs_done == 0) return GF_OK;
+  if (state.epochs_done <= 1) return GF_OK;
   return gf__fail(GF_ERROR_DATA,
                   "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "
                   "--overwrite",
