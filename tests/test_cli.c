@@ -247,6 +247,9 @@ static void test_help_of_commands(void **state) {
                {"fetch", {"-h, --help"}},
                {"summary", {"-s, --set KEY=VALUE", "-h, --help"}},
                {"summary", {"-s, --set KEY=VALUE", "-j, --json", "-h, --help"}},
+               {"bench",
+                {"-d, --device DEVICE", "    --quick ", "    --full ", "-o, --out FILE",
+                 "    --fail-below RATIO", "-h, --help"}},
                {"help", {"-h, --help"}}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     result a = RUN(cases[i].command, "--help"), b = RUN("help", cases[i].command);

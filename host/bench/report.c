@@ -232,10 +232,25 @@ static gf_status add_subject(report *r, const gf__bench_subject *s) {
   return add_sheet(r, "Training steps", &sheet);
 }
 
+/* A paragraph a line. */
+static gf_status add_lines(report *r, const char *text) {
+  gf__text line = {0};
+  for (size_t length; *text && !line.failed; text += length + (text[length] == '\n')) {
+    length = strcspn(text, "\n");
+    if (length == 0) continue;
+    gf__text_add(&line, "%.*s", (int)length, text);
+    gf__html_paragraph(&r->page, line.data ? line.data : "");
+    line.size = 0;
+  }
+  gf_status status = gf__text_status(&line);
+  gf__text_free(&line);
+  return status;
+}
+
 static gf_status add_body(report *r, const char *verdict) {
   gf__html_begin(&r->page, "Benchmarks of gradflow", "Devices side by side");
   gf__html_heading(&r->page, "Comparison");
-  if (*verdict) gf__html_paragraph(&r->page, verdict);
+  GF_TRY(add_lines(r, verdict));
   GF_TRY(add_bars(r));
   GF_TRY(add_roofline(r));
   GF_TRY(add_ratios(r));

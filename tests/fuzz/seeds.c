@@ -230,15 +230,41 @@ static const struct {
         "    - {name: e, type: avg_pool, kernel: 1}\n    - {type: concat, input: [e, e]}\n"
         "    - {type: global_avg_pool}\n    - {type: flatten}\n"
         "    - {type: linear, outputs: 10}\n"),
+    TEXT("fuzz_bench/one",
+         "{\"format\":\"gradflow-bench\",\"version\":1,\"date\":\"2026\",\"gradflow\":\"0.1.0\","
+         "\"commit\":\"a\",\"clblast\":\"1\",\"opencl_loader\":\"L\",\"form\":\"quick\","
+         "\"devices\":[{\"device\":{\"platform\":0,\"index\":1,\"type\":\"cpu\",\"name\":\"N\","
+         "\"platform_name\":\"P\",\"vendor\":\"V\",\"driver\":\"D\",\"version\":\"O\","
+         "\"c_version\":\"C\",\"compute_units\":2,\"clock_mhz\":2000,\"work_group_size\":64,"
+         "\"memory\":1000,\"max_allocation\":100,\"local_memory\":10},\"failure\":null,\"limits\":{"
+         "\"flops_per_second\":1e11,\"bytes_per_second\":1e10,\"launch_seconds\":1e-6,"
+         "\"round_trip_seconds\":1e-5,\"upload_bytes_per_second\":1e9,"
+         "\"download_bytes_per_second\":1e9},\"builds\":{\"compiled\":1,\"loaded\":2,"
+         "\"compile_seconds\":1.5,\"load_seconds\":0,\"fresh_seconds\":0},\"rows\":[{"
+         "\"name\":\"relu forward\",\"kind\":\"operation\",\"algorithm\":\"\",\"batch\":25,"
+         "\"samples\":5,\"repeats\":2,\"seconds\":0.1,\"low_seconds\":0.1,\"high_seconds\":0.2,"
+         "\"first_seconds\":1,\"flops\":0,\"bytes\":1e6,\"upload_bytes\":0,\"launches\":1},{"
+         "\"name\":\"plain7\",\"kind\":\"step\",\"algorithm\":\"\",\"batch\":25,\"samples\":5,"
+         "\"repeats\":2,\"seconds\":1,\"low_seconds\":1,\"high_seconds\":2,\"first_seconds\":3,"
+         "\"flops\":1e9,\"bytes\":1e6,\"upload_bytes\":1e3,\"launches\":9}]}]}"),
+    TEXT("fuzz_bench/failed",
+         "{\"format\":\"gradflow-bench\",\"version\":1,\"date\":\"\",\"gradflow\":\"\",\"commit\":"
+         "\"\",\"clblast\":\"\",\"opencl_loader\":\"\",\"form\":\"full\",\"devices\":[{\"device\":{"
+         "\"platform\":0,\"index\":1,\"type\":\"gpu\",\"name\":\"N\",\"platform_name\":\"P\","
+         "\"vendor\":\"V\",\"driver\":\"D\",\"version\":\"O\",\"c_version\":\"C\","
+         "\"compute_units\":2,\"clock_mhz\":2000,\"work_group_size\":64,\"memory\":1000,"
+         "\"max_allocation\":100,\"local_memory\":10},\"failure\":\"gone\",\"limits\":null,"
+         "\"builds\":{\"compiled\":0,\"loaded\":0,\"compile_seconds\":0,\"load_seconds\":0,"
+         "\"fresh_seconds\":0},\"rows\":[]}]}"),
 #undef TEXT
 };
 
 static void write_seeds(void) {
   static const char *const targets[] = {
-      "fuzz_archive",      "fuzz_chart",        "fuzz_checkpoint", "fuzz_cifar",      "fuzz_cube",
-      "fuzz_csv",          "fuzz_idx",          "fuzz_mat",        "fuzz_network",    "fuzz_set",
-      "fuzz_image_folder", "fuzz_kernel_cache", "fuzz_study",      "fuzz_run_folder", "fuzz_yaml",
-      "fuzz_safetensors",  "fuzz_tuning"};
+      "fuzz_bench", "fuzz_archive",      "fuzz_chart",        "fuzz_checkpoint", "fuzz_cifar",
+      "fuzz_cube",  "fuzz_csv",          "fuzz_idx",          "fuzz_mat",        "fuzz_network",
+      "fuzz_set",   "fuzz_image_folder", "fuzz_kernel_cache", "fuzz_study",      "fuzz_run_folder",
+      "fuzz_yaml",  "fuzz_safetensors",  "fuzz_tuning"};
   for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
     assert_int_equal(gf__make_folder(in_folder(targets[i])), GF_OK);
   write_idx_seed(0);
