@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "icd/icd.h"
 
@@ -44,6 +45,13 @@ static inline const char *icd_leaks(void) {
       snprintf(text + used, sizeof text - used, " %s %ld", icd->kind(i), icd->live(i));
   }
   return text;
+}
+
+/* Bytes in buffers that are not freed, after a second for the vendor's threads to do that in. */
+static inline size_t icd_bytes_left(void) {
+  const struct timespec moment = {.tv_nsec = 1000000};
+  for (int i = 0; i < 1000 && icd->bytes(); i++) nanosleep(&moment, NULL);
+  return icd->bytes();
 }
 
 #endif

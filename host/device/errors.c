@@ -55,8 +55,8 @@ const char *gf__cl_error_name(cl_int error) {
   static _Thread_local char unknown[32];
   for (size_t i = 0; i < sizeof names_ / sizeof *names_; i++)
     if (names_[i].code == error) return names_[i].name;
-  /* CLBlast's own codes lie below OpenCL's and those of its extensions. */
-  snprintf(unknown, sizeof unknown, "%s error %d", error < -2000 ? "CLBlast" : "OpenCL",
+  /* CLBlast's own codes lie below those of OpenCL and its extensions. */
+  snprintf(unknown, sizeof unknown, "%s error %d", error < -1010 ? "CLBlast" : "OpenCL",
            (int)error);
   return unknown;
 }
