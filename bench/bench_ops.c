@@ -8,7 +8,7 @@
 #include "bench/case.h"
 #include "bench/limits.h"
 #include "bench_json.h"
-#include "cases.h"
+#include "verify/cases.h"
 
 static const gf__bench_effort effort = {.least = 15, .most = 15};
 
@@ -30,7 +30,7 @@ typedef struct bench {
 } bench;
 
 /* A case's words as a layer's keys: ", kernel: [3, 2]" of "kernel=3,2". */
-static void add_keys(gf__text *text, const gf__layer *layer, const cases *list) {
+static void add_keys(gf__text *text, const gf__layer *layer, const gf__cases *list) {
   for (int i = 0; list->words[i]; i++)
     for (size_t k = 0; k < layer->key_count; k++)
       if (!strcmp(list->words[i], layer->keys[k].name))
@@ -39,20 +39,20 @@ static void add_keys(gf__text *text, const gf__layer *layer, const cases *list) 
 }
 
 /* A network of the case's layer alone. */
-static gf_status open_case(const bench *b, const gf__layer *layer, cases *list, const char *by,
+static gf_status open_case(const bench *b, const gf__layer *layer, gf__cases *list, const char *by,
                            gf_model **model) {
   gf__text keys = {0};
-  int channels = cases_int(list, "c", 1);
-  if (cases_has(list, "inputs")) channels = cases_int(list, "inputs", 1);
-  if (cases_has(list, "classes")) channels = cases_int(list, "classes", 1);
+  int channels = gf__cases_int(list, "c", 1);
+  if (gf__cases_has(list, "inputs")) channels = gf__cases_int(list, "inputs", 1);
+  if (gf__cases_has(list, "classes")) channels = gf__cases_int(list, "classes", 1);
   add_keys(&keys, layer, list);
   gf__bench_case of = {layer,
                        keys.data ? keys.data : "",
-                       {cases_int(list, "h", 1), cases_int(list, "w", 1), channels}};
+                       {gf__cases_int(list, "h", 1), gf__cases_int(list, "w", 1), channels}};
   gf_status status = gf__text_status(&keys);
   if (status == GF_OK)
-    status = gf__bench_case_open(model, b->device, &of, batch > 0 ? batch : cases_int(list, "n", 1),
-                                 by, "off");
+    status = gf__bench_case_open(model, b->device, &of,
+                                 batch > 0 ? batch : gf__cases_int(list, "n", 1), by, "off");
   gf__text_free(&keys);
   return status;
 }
@@ -88,10 +88,10 @@ static gf_status measure(bench *b, gf_model *model, const char *name, int p) {
 }
 
 /* by: an algorithm of a convolution, whose passes that take another one are left out; or "auto". */
-static gf_status run_case(bench *b, const gf__layer *layer, cases *list, const char *by) {
+static gf_status run_case(bench *b, const gf__layer *layer, gf__cases *list, const char *by) {
   gf_model *model = NULL;
   bool is_convolution = layer == &gf__layer_conv2d;
-  char name[CASES_LINE + 128];
+  char name[GF__CASES_LINE + 128];
   gf_status status = open_case(b, layer, list, by, &model);
   const gf__bench_pass *passes = gf__bench_passes(layer);
   for (int p = 0; passes[p].name && status == GF_OK; p++) {
@@ -106,11 +106,12 @@ static gf_status run_case(bench *b, const gf__layer *layer, cases *list, const c
 }
 
 static gf_status run_layer(bench *b, const gf__layer *layer) {
-  cases list = {0};
+  gf__cases list = {0};
   gf_status status = GF_OK;
-  cases_open(&list, SOURCE_FOLDER "/tests/cases", layer->name);
-  while (status == GF_OK && cases_next(&list)) {
-    if (cases_has(&list, "d")) continue; /* a volume, which a layer before it would have to make */
+  gf__cases_open(&list, layer->name);
+  while (status == GF_OK && gf__cases_next(&list)) {
+    if (gf__cases_has(&list, "d"))
+      continue; /* a volume, which a layer before it would have to make */
     if (layer != &gf__layer_conv2d)
       status = run_case(b, layer, &list, "auto");
     else
@@ -118,7 +119,6 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
         if (!algorithm || !strcmp(algorithm, gf__conv2d_algorithms[i]->name))
           status = run_case(b, layer, &list, gf__conv2d_algorithms[i]->name);
   }
-  cases_close(&list);
   if (status == GF_OK && list.error[0]) status = gf__fail(GF_ERROR_DATA, "%s", list.error);
   return status;
 }

@@ -1,39 +1,32 @@
 #include "device_test.h"
 
-#include <float.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "base/random.h"
-
-enum { GUARD = 64 /* floats */, MOST_ARRAYS = 1024 };
-
-static const uint32_t poison_bits = 0x7fc0dead;
-
-static gf_device *device_;
-static void *arrays_[MOST_ARRAYS];
-static int array_count_;
+static gf__arena arena_;
+static gf__check check_ = {.arena = &arena_};
 
 int device_test_open(void **state) {
   (void)state;
-  if (gf_device_open(&device_, NULL) == GF_OK) return 0;
+  if (gf__arena_open(&arena_) == GF_OK && gf_device_open(&check_.device, NULL) == GF_OK) return 0;
   print_error("%s\n", gf_error_message());
   return -1;
 }
 
 int device_test_close(void **state) {
   (void)state;
-  arrays_free();
-  gf_device_free(&device_);
+  gf__check_close(&check_);
+  gf__arena_close(&arena_);
+  gf_device_free(&check_.device);
   return 0;
 }
 
-gf_device *device_test_device(void) { return device_; }
+gf_device *device_test_device(void) { return check_.device; }
 
 void device_test_assert_ok(gf_status status, const char *call, const char *file, int line) {
   if (status == GF_OK) return;
@@ -43,126 +36,69 @@ void device_test_assert_ok(gf_status status, const char *call, const char *file,
 
 /* ---- arrays ---- */
 
-void *array_new(size_t bytes) {
-  assert_true(array_count_ < MOST_ARRAYS);
-  void *array = calloc(1, bytes > 0 ? bytes : 1);
-  assert_non_null(array);
-  return arrays_[array_count_++] = array;
-}
+void *array_new(size_t bytes) { return gf__new_array(&arena_, bytes); }
 
-float *floats_new(size_t count) { return array_new(count * sizeof(float)); }
+float *floats_new(size_t count) { return gf__new_floats(&arena_, count); }
 
-double *doubles_new(size_t count) { return array_new(count * sizeof(double)); }
-
-void arrays_free(void) {
-  while (array_count_ > 0) free(arrays_[--array_count_]);
-}
+double *doubles_new(size_t count) { return gf__new_doubles(&arena_, count); }
 
 double *doubles_from(const float *values, size_t count) {
-  double *out = doubles_new(count);
-  for (size_t i = 0; i < count; i++) out[i] = (double)values[i];
-  return out;
+  return gf__widen(&arena_, values, count);
 }
 
-double *doubles_absolute(const double *values, size_t count) {
-  double *out = doubles_new(count);
-  for (size_t i = 0; i < count; i++) out[i] = fabs(values[i]);
-  return out;
-}
+gf__arena *device_test_arena(void) { return &arena_; }
 
-static uint32_t bits_of(uint32_t stream, size_t i) {
-  return gf__random(1, GF__STREAM_TEST, stream, (uint32_t)(i / 4), 0).v[i % 4];
-}
-
-void fill_uniform(float *out, size_t count, uint32_t stream, double low, double high) {
-  for (size_t i = 0; i < count; i++)
-    out[i] = (float)(low + (high - low) * (double)gf__random_float(bits_of(stream, i)));
-}
-
-void fill_integers(float *out, size_t count, uint32_t stream, int most) {
-  for (size_t i = 0; i < count; i++)
-    out[i] = (float)((int)gf__random_below(bits_of(stream, i), 2 * (uint32_t)most + 1) - most);
+void arrays_free(void) {
+  assert_ok(gf__arena_status(&arena_));
+  gf__arena_reset(&arena_);
 }
 
 /* ---- buffers ---- */
 
-gf__buffer *guarded_new(size_t count) {
+gf__buffer *guarded_new(size_t count, const char *what) {
   gf__buffer *buffer;
-  assert_ok(gf__buffer_new(&buffer, device_, (count + GUARD) * sizeof(float), "a test"));
-  poison(buffer);
+  assert_ok(gf__guarded_new(&check_, what, count, &buffer));
   return buffer;
 }
 
-void poison(gf__buffer *buffer) {
-  size_t bytes = gf__buffer_size(buffer), count = bytes / sizeof poison_bits;
-  uint32_t *values = malloc(bytes);
-  assert_non_null(values);
-  for (size_t i = 0; i < count; i++) values[i] = poison_bits;
-  gf_status status = gf__buffer_write(buffer, 0, count * sizeof *values, values);
-  free(values);
-  assert_ok(status);
+/* Fails with the fault, which the next check begins without. */
+static void assert_right(const char *layer, const char *text) {
+  char fault[GF__CHECK_TEXT];
+  if (!check_.fault[0]) return;
+  memcpy(fault, check_.fault, sizeof fault);
+  check_.fault[0] = 0;
+  fail_msg("%s, case '%s': %s", layer, text, fault);
 }
 
-float *guarded_read(gf__buffer *buffer, size_t count, const char *what) {
-  size_t whole = gf__buffer_size(buffer) / sizeof(float);
-  assert_true(whole > count);
-  float *values = buffer_get(buffer, whole);
-  for (size_t i = count; i < whole; i++)
-    if (memcmp(&values[i], &poison_bits, sizeof poison_bits) != 0)
-      fail_msg("%s: %zu floats were to be written, and the one at %zu was, too: %.9g", what, count,
-               i, (double)values[i]);
-  return values;
+void guarded_free(void) {
+  assert_ok(gf__guarded_close(&check_));
+  assert_right("guards", "");
+}
+
+void poison(gf__buffer *buffer) {
+  assert_ok(gf__poison(&arena_, buffer, gf__buffer_size(buffer) / sizeof(float)));
 }
 
 void buffer_set(gf__buffer *buffer, const float *values, size_t count) {
-  assert_ok(gf__buffer_write(buffer, 0, count * sizeof *values, values));
+  assert_ok(gf__write(buffer, values, count));
 }
 
 float *buffer_get(gf__buffer *buffer, size_t count) {
-  float *values = floats_new(count);
-  assert_ok(gf__buffer_read(buffer, 0, count * sizeof *values, values));
+  float *values;
+  assert_ok(gf__read(&arena_, buffer, count, &values));
   return values;
 }
 
 /* ---- comparisons ---- */
 
-static double largest_of(size_t count, const double *values) {
-  double largest = 0;
-  for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(values[i]));
-  return largest;
-}
-
 void assert_close(const subject *s, const char *tensor, size_t count, const float *got,
-                  const double *expected, const tolerance *allowed) {
-  double unit = allowed->factor * FLT_EPSILON * (4 + 2 * sqrt(allowed->terms));
-  double largest = largest_of(count, expected), first_bound = 0;
-  size_t wrong = 0, first = 0, nonfinite = 0, zeros = 0;
-  for (size_t i = 0; i < count; i++) {
-    double bound = unit * (allowed->magnitude ? allowed->magnitude[i] : largest) + FLT_MIN;
-    nonfinite += !isfinite(got[i]);
-    zeros += got[i] == 0;
-    if (fabs((double)got[i] - expected[i]) <= bound) continue;
-    if (wrong++ > 0) continue;
-    first = i;
-    first_bound = bound;
-  }
-  if (wrong)
-    fail_msg(
-        "%s, case '%s': %s[%zu] is %.9g and not %.9g within %.3g; %zu of %zu are wrong, %zu "
-        "not finite",
-        s->layer, s->text, tensor, first, (double)got[first], expected[first], first_bound, wrong,
-        count, nonfinite);
-  double scale = allowed->magnitude ? largest_of(count, allowed->magnitude) : largest;
-  /* A tolerance that lets zeros pass for the result would prove nothing. */
-  if (count > 0 && zeros == count && largest > 1e-3 * scale)
-    fail_msg("%s, case '%s': %s is all zeros, and its largest element should be %.9g", s->layer,
-             s->text, tensor, largest);
+                  const double *expected, const gf__tolerance *allowed) {
+  gf__check_values(&check_, tensor, count, got, expected, allowed);
+  assert_right(s->layer, s->text);
 }
 
 void assert_same(const subject *s, const char *tensor, size_t count, const float *got,
                  const float *expected) {
-  for (size_t i = 0; i < count; i++)
-    if (memcmp(&got[i], &expected[i], sizeof *got) != 0)
-      fail_msg("%s, case '%s': %s[%zu] is %.9g and was %.9g before", s->layer, s->text, tensor, i,
-               (double)got[i], (double)expected[i]);
+  gf__check_same(&check_, tensor, count, got, expected);
+  assert_right(s->layer, s->text);
 }

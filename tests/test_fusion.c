@@ -60,7 +60,7 @@ static result run(const char *network, const char *fuse) {
 
 /* The same sums in another order: a residual block adds three numbers, and what
  * that rounds differently passes through the layers below it. */
-static const tolerance rounding = {NULL, 1, 4};
+static const gf__tolerance rounding = {NULL, 1, 4};
 
 static void compare(const char *network, const char *text) {
   const subject s = {"vgg_stages fused", text};
@@ -83,7 +83,7 @@ static void compare(const char *network, const char *text) {
 
 static void test_networks(const char *activation) {
   char network[256], text[128];
-  fill_uniform(images_, BATCH * PIXELS, 0, -1, 1);
+  gf__fill_uniform(images_, BATCH * PIXELS, 0, -1, 1);
   for (int n = 0; n < 4; n++)
     for (int s = 0; s < 2; s++)
       for (int f = 0; f < 2; f++) {

@@ -149,7 +149,7 @@ static double size_through(const char *initialisation, const char *activation) {
   snprintf(yaml + used, sizeof yaml - (size_t)used, "{type: linear, outputs: %d}]}", WIDTH);
   gf_model *model = open_model(yaml, (gf_image_shape){1, 1, WIDTH}, WIDTH, 3);
   float *images = floats_new(2 * WIDTH), *logits = floats_new(2 * WIDTH);
-  fill_uniform(images, 2 * WIDTH, 1, -sqrt(3), sqrt(3)); /* of variance 1 */
+  gf__fill_uniform(images, 2 * WIDTH, 1, -sqrt(3), sqrt(3)); /* of variance 1 */
   assert_ok(gf_model_forward(model, images, NULL, 2, 0, NULL));
   assert_ok(gf_model_logits(model, logits));
   double squares = 0;

@@ -1,5 +1,5 @@
-/* The loss with smoothed and with mixed labels against its reference, and where training takes it.
- */
+/* The reference of the loss with smoothed labels, and where training smooths and mixes labels;
+ * gradflow verify holds the kernels against it. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,10 +13,7 @@
 
 #include "device_test.h"
 #include "model/model.h"
-#include "ops/softmax_cross_entropy.h"
 #include "reference.h"
-
-enum { SLOT = 1, SLOTS = 3 };
 
 /* The loss of mixed labels is the mix of the losses, and so is its gradient. */
 static double mixed(int n, int classes, double smoothing, const double *logits, const int *labels,
@@ -29,68 +26,6 @@ static double mixed(int n, int classes, double smoothing, const double *logits, 
                                                                  labels + n, second);
   for (size_t i = 0; i < count; i++) d[i] = share * d[i] + (1 - share) * second[i];
   return loss;
-}
-
-static int first_largest(const float *row, int classes) {
-  int best = 0;
-  for (int k = 1; k < classes; k++)
-    if (row[k] > row[best]) best = k;
-  return best;
-}
-
-/* Loss, hits and gradient of n rows of logits in +-spread. */
-static void check(int n, int classes, double share, double smoothing, double spread) {
-  size_t count = (size_t)(n * classes), label_count = (size_t)(share < 1 ? 2 * n : n);
-  char text[96];
-  snprintf(text, sizeof text, "n=%d classes=%d share=%g smoothing=%g", n, classes, share,
-           smoothing);
-  const subject s = {"softmax_cross_entropy", text};
-  float *logits = floats_new(count);
-  int *labels = array_new(label_count * sizeof *labels);
-  double *gradient = doubles_new(count), *magnitude = doubles_new(count), hits = 0;
-  fill_uniform(logits, count, (uint32_t)classes, -spread, spread);
-  for (size_t i = 0; i < label_count; i++) labels[i] = (int)(i * 5 + 2) % classes;
-  for (int i = 0; i < n; i++) {
-    int best = first_largest(logits + (size_t)i * (size_t)classes, classes);
-    hits += share * (best == labels[i]);
-    if (share < 1) hits += (1 - share) * (best == labels[n + i]);
-  }
-  gf__buffer *x = guarded_new(count), *dx = guarded_new(count), *numbers;
-  gf__buffer *each = guarded_new(2 * (size_t)n), *results = guarded_new(2 * SLOTS);
-  gf_device *device = device_test_device();
-  assert_ok(gf__buffer_new(&numbers, device, label_count * sizeof *labels, "labels"));
-  assert_ok(gf__buffer_write(numbers, 0, label_count * sizeof *labels, labels));
-  buffer_set(x, logits, count);
-  const gf__target target = {numbers, share, smoothing};
-  assert_ok(gf__softmax_cross_entropy(device, n, classes, x, target, each, results, SLOT));
-  assert_ok(
-      gf__softmax_cross_entropy_backward(device, n, classes, x, target, dx, &(gf__epilogue){0}));
-  double expected[] = {
-      n * mixed(n, classes, smoothing, doubles_from(logits, count), labels, share, gradient), hits};
-  for (size_t i = 0; i < count; i++) magnitude[i] = 1.0 / n; /* softmax and target are up to 1 */
-  guarded_read(each, 2 * (size_t)n, "losses of images");
-  assert_close(&s, "loss and hits", 2, guarded_read(results, 2 * SLOTS, "losses") + 2 * SLOT,
-               expected, &(tolerance){(double[]){n * (spread + log(classes)), n}, classes + n, 1});
-  assert_close(&s, "dlogits", count, guarded_read(dx, count, "dlogits"), gradient,
-               &(tolerance){magnitude, classes, 1});
-  gf__buffer_free(&x);
-  gf__buffer_free(&dx);
-  gf__buffer_free(&each);
-  gf__buffer_free(&results);
-  gf__buffer_free(&numbers);
-  arrays_free();
-}
-
-static void test_reference(void **unused) {
-  (void)unused;
-  static const double shares[] = {1, 0.75, 0.3, 0}, smoothings[] = {0, 0.1, 0.5, 0.99};
-  for (int i = 0; i < 4; i++)
-    for (int k = 0; k < 4; k++) {
-      check(1, 2, shares[i], smoothings[k], 1);
-      check(13, 7, shares[i], smoothings[k], 4); /* some pairs of labels are equal */
-      check(100, 100, shares[i], smoothings[k], 20);
-      check(9, 1000, shares[i], smoothings[k], 3);
-    }
 }
 
 /* Probabilities 3/4 and 1/4, targets 7/8 and 1/8. */
@@ -138,7 +73,7 @@ static void pass(const char *network, double losses[2], float logits[2][IMAGES *
   gf_config *config;
   gf_model *model;
   snprintf(yaml, sizeof yaml, "model: {%s}", network);
-  fill_uniform(images, IMAGES * FLOATS, 9, -2, 2);
+  gf__fill_uniform(images, IMAGES * FLOATS, 9, -2, 2);
   assert_ok(gf_config_parse(&config, "net", yaml));
   assert_ok(gf_model_open(&model, device_test_device(), config, (gf_image_shape){SIDE, SIDE, 3},
                           CLASSES, IMAGES, 2));
@@ -186,7 +121,7 @@ static void test_mixed_labels(void **unused) {
   float images[IMAGES * FLOATS], logits[IMAGES * CLASSES], sums[2];
   gf_config *config;
   gf_model *model;
-  fill_uniform(images, IMAGES * FLOATS, 9, -2, 2);
+  gf__fill_uniform(images, IMAGES * FLOATS, 9, -2, 2);
   assert_ok(gf_config_parse(&config, "net",
                             "model: {graph: [{type: flatten}, {type: linear, outputs: 5}]}"));
   assert_ok(gf_model_open(&model, device_test_device(), config, (gf_image_shape){SIDE, SIDE, 3},
@@ -223,9 +158,9 @@ static void test_a_share_of_one_is_refused(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference),          cmocka_unit_test(test_reference_by_hand),
-      cmocka_unit_test(test_reference_gradient), cmocka_unit_test(test_training_smooths),
-      cmocka_unit_test(test_mixed_labels),       cmocka_unit_test(test_a_share_of_one_is_refused),
+      cmocka_unit_test(test_reference_by_hand),         cmocka_unit_test(test_reference_gradient),
+      cmocka_unit_test(test_training_smooths),          cmocka_unit_test(test_mixed_labels),
+      cmocka_unit_test(test_a_share_of_one_is_refused),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

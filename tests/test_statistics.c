@@ -56,11 +56,12 @@ static void run(const tensor *tensors, int count, gf__statistics_sums *out) {
       old[ranges[2 * t] + i] = 1.5f;
     }
   }
-  gf__buffer *on_device[3], *places, *result = guarded_new(sums);
-  gf__buffer *workspace = guarded_new(gf__statistics_workspace(count) / sizeof(float));
+  gf__buffer *on_device[3], *places, *result = guarded_new(sums, "the sums");
+  gf__buffer *workspace =
+      guarded_new(gf__statistics_workspace(count) / sizeof(float), "the workspace");
   const float *const host[] = {gradient, w, old};
   for (int i = 0; i < 3; i++) {
-    on_device[i] = guarded_new(floats);
+    on_device[i] = guarded_new(floats, "an operand");
     buffer_set(on_device[i], host[i], floats);
   }
   size_t bytes = 2 * (size_t)count * sizeof *ranges;
@@ -68,12 +69,9 @@ static void run(const tensor *tensors, int count, gf__statistics_sums *out) {
   assert_ok(gf__buffer_write(places, 0, bytes, ranges));
   assert_ok(gf__statistics(device_test_device(), count, on_device[0], on_device[1], on_device[2],
                            places, workspace, result));
-  memcpy(out, guarded_read(result, sums, "the sums"), sums * sizeof(float));
-  guarded_read(workspace, gf__statistics_workspace(count) / sizeof(float), "the workspace");
-  for (int i = 0; i < 3; i++) gf__buffer_free(&on_device[i]);
+  memcpy(out, buffer_get(result, sums), sums * sizeof(float));
+  guarded_free();
   gf__buffer_free(&places);
-  gf__buffer_free(&workspace);
-  gf__buffer_free(&result);
   arrays_free();
 }
 
@@ -199,7 +197,7 @@ static void test_step(void **unused) {
   gf_loss loss, before;
   float images[BATCH * PIXELS], *old[64];
   const int labels[BATCH] = {1, 4, 0, 1};
-  fill_uniform(images, BATCH * PIXELS, 0, -1, 1);
+  gf__fill_uniform(images, BATCH * PIXELS, 0, -1, 1);
   assert_ok(gf_config_parse(&config, "test", config_text));
   assert_ok(gf_model_open(&model, device_test_device(), config,
                           (gf_image_shape){SIDE, SIDE, COLOURS}, CLASSES, BATCH, 1));

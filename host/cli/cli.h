@@ -22,7 +22,7 @@ typedef struct gf__cli {
   char *man, *completion;                                            /* or NULL */
   char *top, *classes;                                               /* or NULL */
   char *fail_below;                                                  /* or NULL */
-  char *config, *weights;                                            /* or NULL */
+  char *config, *weights, *only;                                     /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
   char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
@@ -60,7 +60,7 @@ extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_t
 extern const gf__command gf__cmd_summary;
 extern const gf__command gf__cmd_study, gf__cmd_diagnose;
 extern const gf__command gf__cmd_scale;
-extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench;
+extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench, gf__cmd_verify;
 extern const gf__command gf__cmd_export, gf__cmd_import;
 
 #define GF__OPTION_DEVICE                                                \

@@ -33,6 +33,7 @@ typedef struct gf__conv2d_run {
 
 typedef struct gf__conv2d_algorithm {
   const char *name;
+  const char *needs; /* what it takes of a device, for people; NULL: nothing */
   bool (*accepts)(const gf_device *device, const gf__conv2d_shape *shape, gf__conv2d_pass pass);
   /* Preference among the algorithms that accept, when nothing was measured; the highest wins. */
   int (*rank)(const gf_device *device, const gf__conv2d_shape *shape);

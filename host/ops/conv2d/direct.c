@@ -128,6 +128,7 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
 
 const gf__conv2d_algorithm gf__conv2d_direct = {
     .name = "direct",
+    .needs = "a CPU",
     .accepts = accepts,
     .rank = rank,
     .workspace = workspace,

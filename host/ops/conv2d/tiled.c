@@ -92,6 +92,7 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
 
 const gf__conv2d_algorithm gf__conv2d_tiled = {
     .name = "tiled",
+    .needs = "work-groups of 128 work-items and 8.2 KiB of local memory",
     .accepts = accepts,
     .rank = rank,
     .workspace = workspace,

@@ -131,6 +131,7 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
   }                                                                                 \
   const gf__conv2d_algorithm gf__conv2d_winograd##M = {                             \
       .name = "winograd" #M,                                                        \
+      .needs = "a CPU",                                                             \
       .accepts = accepts,                                                           \
       .rank = rank##M,                                                              \
       .workspace = workspace##M,                                                    \

@@ -1,30 +1,31 @@
-#include "cases.h"
+#include "verify/cases.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const spaces_ = " \t\r\n";
 
 /* Records the first failure; returns false. */
-static bool fail(cases *list, const char *format, ...) {
+static bool fail(gf__cases *list, const char *format, ...) {
   if (list->error[0]) return false;
-  char text[CASES_LINE];
+  char text[GF__CASES_LINE];
   va_list args;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  snprintf(list->error, sizeof list->error, "%s:%d: %s", list->path, list->line, text);
+  snprintf(list->error, sizeof list->error, "%s:%d: %s", list->name, list->line, text);
   return false;
 }
 
 /* Cuts text into words at spaces, in place; NULL ends them. */
-static bool split(cases *list, char *text, char *words[CASES_WORDS]) {
+static bool split(gf__cases *list, char *text, char *words[GF__CASES_WORDS]) {
   int count = 0;
   for (char *word = strtok(text, spaces_); word; word = strtok(NULL, spaces_)) {
-    if (count == CASES_WORDS - 1) return fail(list, "more than %d words", CASES_WORDS - 1);
+    if (count == GF__CASES_WORDS - 1) return fail(list, "more than %d words", GF__CASES_WORDS - 1);
     words[count++] = word;
   }
   words[count] = NULL;
@@ -37,20 +38,28 @@ static int find(char *const *words, const char *word) {
   return -1;
 }
 
-bool cases_open(cases *list, const char *folder, const char *operation) {
-  *list = (cases){0};
-  int length = snprintf(list->path, sizeof list->path, "%s/%s.txt", folder, operation);
-  if (length >= (int)sizeof list->path) return fail(list, "the path is too long");
-  list->file = fopen(list->path, "r");
-  return list->file || fail(list, "cannot be opened: %s", strerror(errno));
+bool gf__cases_open(gf__cases *list, const char *operation) {
+  *list = (gf__cases){0};
+  snprintf(list->name, sizeof list->name, "%s.txt", operation);
+  const gf__embedded *file = gf__case_files;
+  while (file->name && strcmp(file->name, list->name) != 0) file++;
+  list->next = (const char *)file->bytes;
+  return list->next || fail(list, "there is no such list of cases");
 }
 
-void cases_close(cases *list) {
-  if (list->file) fclose(list->file);
-  list->file = NULL;
+/* Copies the next line, without its comment, to list->text. */
+static bool next_line(gf__cases *list) {
+  if (!list->next || !*list->next) return false;
+  size_t length = strcspn(list->next, "\n"), kept = strcspn(list->next, "#\r\n");
+  list->line++;
+  if (length >= sizeof list->text) return fail(list, "longer than %d bytes", GF__CASES_LINE - 1);
+  memcpy(list->text, list->next, kept);
+  list->text[kept] = 0;
+  list->next += length + (list->next[length] == '\n');
+  return true;
 }
 
-static bool parse_case(cases *list) {
+static bool parse_case(gf__cases *list) {
   snprintf(list->words_text, sizeof list->words_text, "%s", list->text);
   if (!split(list, list->words_text, list->words)) return false;
   for (int i = 0; list->words[i]; i++) {
@@ -59,7 +68,7 @@ static bool parse_case(cases *list) {
     *equals = '\0';
     list->values[i] = equals + 1;
     if (find(list->keys, list->words[i]) < 0)
-      return fail(list, "'%s' is not in the file's line of keys", list->words[i]);
+      return fail(list, "'%s' is not in the list's line of keys", list->words[i]);
     if (find(list->words, list->words[i]) < i)
       return fail(list, "'%s' is given twice", list->words[i]);
   }
@@ -67,12 +76,8 @@ static bool parse_case(cases *list) {
   return true;
 }
 
-bool cases_next(cases *list) {
-  while (!list->error[0] && fgets(list->text, sizeof list->text, list->file)) {
-    list->line++;
-    if (!strchr(list->text, '\n') && !feof(list->file))
-      return fail(list, "longer than %d bytes", CASES_LINE - 2);
-    list->text[strcspn(list->text, "#\r\n")] = '\0';
+bool gf__cases_next(gf__cases *list) {
+  while (!list->error[0] && next_line(list)) {
     if (!list->text[strspn(list->text, spaces_)]) continue;
     if (strncmp(list->text, "keys ", 5) != 0) return parse_case(list);
     snprintf(list->keys_text, sizeof list->keys_text, "%s", list->text + 5);
@@ -82,12 +87,12 @@ bool cases_next(cases *list) {
   return false;
 }
 
-static const char *value(const cases *list, const char *key) {
+static const char *value(const gf__cases *list, const char *key) {
   int i = find(list->words, key);
   return i < 0 ? NULL : list->values[i];
 }
 
-bool cases_has(const cases *list, const char *key) { return value(list, key) != NULL; }
+bool gf__cases_has(const gf__cases *list, const char *key) { return value(list, key) != NULL; }
 
 /* Reads an int from text; *end is where it stops, or NULL if there is none. */
 static int read_int(const char *text, char **end) {
@@ -97,7 +102,7 @@ static int read_int(const char *text, char **end) {
   return (int)number;
 }
 
-int cases_int(cases *list, const char *key, int initial) {
+int gf__cases_int(gf__cases *list, const char *key, int initial) {
   const char *text = value(list, key);
   if (!text) return initial;
   char *end;
@@ -107,7 +112,7 @@ int cases_int(cases *list, const char *key, int initial) {
   return initial;
 }
 
-double cases_float(cases *list, const char *key, double initial) {
+double gf__cases_float(gf__cases *list, const char *key, double initial) {
   const char *text = value(list, key);
   if (!text) return initial;
   char *end;
@@ -117,7 +122,7 @@ double cases_float(cases *list, const char *key, double initial) {
   return initial;
 }
 
-bool cases_bool(cases *list, const char *key, bool initial) {
+bool gf__cases_bool(gf__cases *list, const char *key, bool initial) {
   const char *text = value(list, key);
   if (!text) return initial;
   if (strcmp(text, "true") == 0) return true;
@@ -126,7 +131,7 @@ bool cases_bool(cases *list, const char *key, bool initial) {
   return initial;
 }
 
-void cases_pair(cases *list, const char *key, int initial, int out[2]) {
+void gf__cases_pair(gf__cases *list, const char *key, int initial, int out[2]) {
   out[0] = out[1] = initial;
   const char *text = value(list, key);
   if (!text) return;

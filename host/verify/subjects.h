@@ -1,0 +1,30 @@
+/* What there is to verify. */
+#ifndef GF_VERIFY_SUBJECTS_H
+#define GF_VERIFY_SUBJECTS_H
+
+#include "verify/cases.h"
+#include "verify/check.h"
+
+typedef struct gf__subject gf__subject;
+
+/* An algorithm of an operation, with the list of its cases. */
+struct gf__subject {
+  char operation[32], algorithm[32], list[32];
+  const char *needs; /* of the device, for those that not every device can run; or NULL */
+  const void *what;  /* and */
+  int pass;          /* of what, for run */
+  /* Whether the algorithm takes the case at which the list stands; NULL: always. */
+  bool (*takes)(const gf__subject *subject, gf__check *check, gf__cases *list);
+  /* Runs that case. What is wrong is a fault of check; a status other than GF_OK is, too. */
+  gf_status (*run)(const gf__subject *subject, gf__check *check, gf__cases *list);
+};
+
+/* Calls add for each subject of a file. */
+typedef void gf__subject_add(void *user, const gf__subject *subject);
+void gf__layer_subjects(gf__subject_add *add, void *user);
+void gf__conv2d_subjects(gf__subject_add *add, void *user);
+void gf__batch_norm_subjects(gf__subject_add *add, void *user);
+void gf__optimizer_subjects(gf__subject_add *add, void *user);
+void gf__operation_subjects(gf__subject_add *add, void *user);
+
+#endif

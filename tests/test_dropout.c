@@ -1,0 +1,84 @@
+/* What dropout drops: a share of it, other values in each step, as the host's numbers say. gradflow
+ * verify holds every layer against its reference (test_verify.c). */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "device_test.h"
+#include "model/model.h"
+#include "verify/problems.h"
+
+enum { SIDE = 64, CHANNELS = 16, VALUES = SIDE * SIDE * CHANNELS };
+
+static void read_dropout_mask(gf_model *model, const gf__problem *p, const float *x, char *mask) {
+  assert_ok(gf__model_upload(model, x, NULL, p->n));
+  assert_ok(gf__model_queue_forward(model, true, 0));
+  float *y = buffer_get(model->graph.nodes[0]->out.data, VALUES);
+  for (size_t i = 0; i < VALUES; i++) {
+    mask[i] = y[i] != 0;
+    if (!mask[i]) continue;
+    float kept = x[i] / (1 - (float)p->p);
+    if (!(fabsf(y[i] - kept) <= 4e-7f * kept))
+      fail_msg("%.9g was kept as %.9g and not as %.9g", (double)x[i], (double)y[i], (double)kept);
+  }
+}
+
+static void check_share(const char *mask, double p) {
+  long kept = 0;
+  for (size_t i = 0; i < VALUES; i++) kept += mask[i];
+  /* Six standard deviations of a binomial count. */
+  if (!(fabs(kept - VALUES * (1 - p)) <= 6 * sqrt(VALUES * p * (1 - p))))
+    fail_msg("%ld of %d values were kept with p=%g", kept, VALUES, p);
+}
+
+static gf_model *open_dropout(double p) {
+  char text[64];
+  gf_config *config;
+  gf_model *model;
+  snprintf(text, sizeof text, "model: {graph: [{type: dropout, p: %g}]}", p);
+  assert_ok(gf_config_parse(&config, "net", text));
+  assert_ok(gf__model_open(&model, device_test_device(), config,
+                           (gf_image_shape){SIDE, SIDE, CHANNELS}, CHANNELS, 1, GF__PROBLEM_SEED,
+                           &(gf__model_options){.no_loss = true}));
+  gf_config_free(&config);
+  return model;
+}
+
+static void test_dropout(void **unused) {
+  (void)unused;
+  const double parts[] = {0.1, 0.5, 0.9};
+  float *x = floats_new(VALUES);
+  char *mask = array_new(VALUES), *again = array_new(VALUES);
+  gf__fill_uniform(x, VALUES, 0, 0.5, 1.5);
+  for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+    gf__problem p = {.arena = device_test_arena(), .n = 1, .p = parts[k]};
+    gf_model *model = open_dropout(p.p);
+    read_dropout_mask(model, &p, x, mask);
+    check_share(mask, p.p);
+    const unsigned char *expected = gf__problem_dropout_mask(&p, VALUES);
+    for (size_t i = 0; i < VALUES; i++) assert_int_equal(mask[i], expected[i]);
+    read_dropout_mask(model, &p, x, again);
+    assert_memory_equal(mask, again, VALUES);
+    model->pass.step = p.step = 1;
+    read_dropout_mask(model, &p, x, again);
+    expected = gf__problem_dropout_mask(&p, VALUES);
+    for (size_t i = 0; i < VALUES; i++) assert_int_equal(again[i], expected[i]);
+    check_share(again, p.p);
+    long differ = 0;
+    for (size_t i = 0; i < VALUES; i++) differ += mask[i] != again[i];
+    /* Two independent draws differ with a probability of 2 p (1 - p). */
+    assert_true(differ > VALUES * p.p * (1 - p.p));
+    gf_model_free(&model);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dropout)};
+  return cmocka_run_group_tests(tests, device_test_open, device_test_close);
+}
