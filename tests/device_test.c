@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "verify/verify.h"
+
 static gf__arena arena_;
 static gf__check check_ = {.arena = &arena_};
 
@@ -32,6 +34,21 @@ void device_test_assert_ok(gf_status status, const char *call, const char *file,
   if (status == GF_OK) return;
   print_error("%s: %s\n", call, gf_error_message());
   _fail(file, line);
+}
+
+void assert_verified(const char *only) {
+  gf__verify_result result;
+  assert_ok(gf__verify(check_.device, &(gf__verify_options){.full = true, .only = only}, &result));
+  int failed = result.failure_count;
+  for (int i = 0; i < failed; i++)
+    print_error("%s (%s): %s\n", result.failures[i].name, result.failures[i].text,
+                result.failures[i].message);
+  for (int i = 0; i < result.row_count; i++)
+    if (result.rows[i].needs)
+      print_message("%s/%s takes no case on this device\n", result.rows[i].operation,
+                    result.rows[i].algorithm);
+  gf__verify_free(&result);
+  assert_int_equal(failed, 0);
 }
 
 /* ---- arrays ---- */

@@ -14,6 +14,9 @@ gf_device *device_test_device(void);
 #define assert_ok(call) device_test_assert_ok((call), #call, __FILE__, __LINE__)
 void device_test_assert_ok(gf_status status, const char *call, const char *file, int line);
 
+/* Runs all cases of gradflow verify whose names begin with only; fails with what is wrong. */
+void assert_verified(const char *only);
+
 /* Arrays that live until the next arrays_free, which
  * device_test_close calls as well. */
 void *array_new(size_t bytes);

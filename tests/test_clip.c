@@ -1,4 +1,4 @@
-/* Clipping by the norm: its scale (gradflow verify has it for more numbers), and steps of a trainer
+/* Clipping by the norm: its scale, and steps of a trainer
  * with it. */
 #include <math.h>
 #include <setjmp.h>
@@ -25,6 +25,11 @@ static float scale_of(size_t count, const float *values, double most) {
               values);
   guarded_free();
   return scale;
+}
+
+static void test_scale(void **unused) {
+  (void)unused;
+  assert_verified("clip");
 }
 
 static void test_scale_by_hand(void **unused) {
@@ -128,6 +133,7 @@ static void test_a_step_is_as_long_as_allowed(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_scale),
       cmocka_unit_test(test_scale_by_hand),
       cmocka_unit_test(test_scale_of_what_is_not_finite),
       cmocka_unit_test(test_a_step_is_as_long_as_allowed),

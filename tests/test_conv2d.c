@@ -1,14 +1,24 @@
-/* What convolution accepts and refuses; gradflow verify holds every algorithm against the
- * reference (test_verify.c). */
+/* Every algorithm of convolution over the case list, all three passes, against the reference; and
+ * what convolution accepts and refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "device_test.h"
 #include "ops/conv2d/conv2d.h"
+
+static void test_algorithms(void **unused) {
+  (void)unused;
+  for (int i = 0; gf__conv2d_algorithms[i]; i++) {
+    char only[96];
+    snprintf(only, sizeof only, "conv2d/%s", gf__conv2d_algorithms[i]->name);
+    assert_verified(only);
+  }
+}
 
 /* im2col is what stands in where nothing else does. */
 static void test_im2col_takes_everything(void **unused) {
@@ -48,6 +58,7 @@ static void test_misfits(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_algorithms),
       cmocka_unit_test(test_im2col_takes_everything),
       cmocka_unit_test(test_misfits),
   };

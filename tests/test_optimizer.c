@@ -1,5 +1,5 @@
-/* Every optimizer of the table against steps worked out by hand, and with clipping; gradflow
- * verify holds them against their references (test_verify.c). */
+/* Every optimizer of the table against its reference in double precision, against steps worked out
+ * by hand, and with clipping. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +86,15 @@ static void runner_step(runner *r, int t, double rate, const float *gradient) {
 static void runner_close(runner *r) {
   gf__optimizer_config_free(&r->config);
   guarded_free();
+}
+
+static void test_references(void **unused) {
+  (void)unused;
+  for (int i = 0; gf__optimizers[i]; i++) {
+    char only[96];
+    snprintf(only, sizeof only, "%s/step", gf__optimizers[i]->name);
+    assert_verified(only);
+  }
 }
 
 /* ---- by hand ---- */
@@ -212,9 +221,10 @@ static void test_clipping_keeps_nan(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_adam_by_hand),          cmocka_unit_test(test_sgd_by_hand),
-      cmocka_unit_test(test_adamw_by_hand),         cmocka_unit_test(test_rmsprop_by_hand),
-      cmocka_unit_test(test_every_optimizer_clips), cmocka_unit_test(test_clipping_keeps_nan),
+      cmocka_unit_test(test_references),         cmocka_unit_test(test_adam_by_hand),
+      cmocka_unit_test(test_sgd_by_hand),        cmocka_unit_test(test_adamw_by_hand),
+      cmocka_unit_test(test_rmsprop_by_hand),    cmocka_unit_test(test_every_optimizer_clips),
+      cmocka_unit_test(test_clipping_keeps_nan),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

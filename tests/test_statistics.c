@@ -115,6 +115,11 @@ static void test_sizes_of_numbers(void **unused) {
   }
 }
 
+static void test_reference(void **unused) {
+  (void)unused;
+  assert_verified("statistics/gradients");
+}
+
 /* Gradients whose squares leave the range of floats still have a mean and a largest one. */
 static void test_huge(void **unused) {
   (void)unused;
@@ -228,6 +233,7 @@ static void test_step(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sizes_of_numbers),
+      cmocka_unit_test(test_reference),
       cmocka_unit_test(test_huge),
       cmocka_unit_test(test_nonfinite),
       cmocka_unit_test(test_step),

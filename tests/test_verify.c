@@ -79,8 +79,7 @@ static void everything_is_covered_and_right(void **state) {
   gf_profile_row *rows;
   int count;
   assert_ok(gf_profile_start(fixture_device));
-  assert_ok(gf__verify(fixture_device, &(gf__verify_options){.full = true, .progress = on_progress},
-                       &result));
+  assert_ok(gf__verify(fixture_device, &(gf__verify_options){.progress = on_progress}, &result));
   assert_ok(gf_profile_read(fixture_device, &rows, &count));
   assert_all_right(&result);
   assert_int_equal(progress_calls_, result.cases);

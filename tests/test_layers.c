@@ -1,5 +1,5 @@
-/* What dropout drops: a share of it, other values in each step, as the host's numbers say. gradflow
- * verify holds every layer against its reference (test_verify.c). */
+/* Every layer of the table over its case list, against its reference; and what dropout drops: a
+ * share of it, other values in each step, as the host's numbers say. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,17 @@
 #include "device_test.h"
 #include "model/model.h"
 #include "verify/problems.h"
+
+static void test_references(void **unused) {
+  (void)unused;
+  for (int i = 0; gf__layers[i]; i++) {
+    char only[96];
+    snprintf(only, sizeof only, "%s/layer", gf__layers[i]->name);
+    assert_verified(only);
+  }
+}
+
+/* ---- dropout ---- */
 
 enum { SIDE = 64, CHANNELS = 16, VALUES = SIDE * SIDE * CHANNELS };
 
@@ -79,6 +90,7 @@ static void test_dropout(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_dropout)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_references),
+                                     cmocka_unit_test(test_dropout)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }
