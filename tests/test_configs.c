@@ -149,6 +149,7 @@ static void test_networks_differ_in_one_line(void **state) {
       {"plain37.yaml", "plain37_batch_norm.yaml", "  norm:"},
       {"plain37_batch_norm.yaml", "remedies/batch_norm_after.yaml", "  norm_position:"},
       {"plain37_batch_norm.yaml", "remedies/residual37_batch_norm.yaml", "  shortcut:"},
+      {"plain37.yaml", "remedies/dropout.yaml", "  dropout:"},
       {"plain37.yaml", "remedies/elu.yaml", "  activation:"},
       {"plain37.yaml", "remedies/gelu.yaml", "  activation:"},
       {"plain37.yaml", "remedies/silu.yaml", "  activation:"},

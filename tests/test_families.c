@@ -344,6 +344,35 @@ static void norms_stand_where_they_should(void **state) {
   }
 }
 
+/* The key "dropout": a layer before the last one, and none for 0. */
+static void dropout_stands_before_the_last_layer(void **state) {
+  (void)state;
+  static const char *const models[] = {
+      "family: vgg_stages, blocks_per_stage: 0", "family: resnet_cifar, depth: 8",
+      "family: resnet_cifar, depth: 8, block: pre_activation", "family: resnet_imagenet, depth: 18",
+      "family: multi_scale, stages: 1"};
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    char model[128];
+    snprintf(model, sizeof model, "%s, dropout: 0", models[i]);
+    gf__graph initial = open_graph(models[i], cifar_, 10), none = open_graph(model, cifar_, 10);
+    assert_int_equal(layers_of(&initial, &gf__layer_dropout), 0);
+    assert_int_equal(layers_of(&none, &gf__layer_dropout), 0);
+    gf__graph_free(&initial);
+    gf__graph_free(&none);
+    snprintf(model, sizeof model, "%s, dropout: 0.25", models[i]);
+    gf__graph graph = open_graph(model, cifar_, 10);
+    assert_int_equal(layers_of(&graph, &gf__layer_dropout), 1);
+    const gf__node *linear = graph.nodes[graph.count - 2], *dropout = graph.nodes[graph.count - 3];
+    assert_ptr_equal(linear->layer, &gf__layer_linear);
+    assert_ptr_equal(linear->in[0], &dropout->out);
+    assert_ptr_equal(dropout->layer, &gf__layer_dropout);
+    assert_true(*(const double *)dropout->options == 0.25);
+    assert_int_equal(gf__tensor_size(&dropout->out), linear->in[0]->c);
+    assert_string_equal(dropout->in[0]->name, strstr(models[i], "imagenet") ? "avgpool" : "pool");
+    gf__graph_free(&graph);
+  }
+}
+
 /* ---- on the device ---- */
 
 static void every_family_makes_a_step(void **state) {
@@ -383,6 +412,7 @@ int main(void) {
       cmocka_unit_test(depths_count_layers_with_weights),
       cmocka_unit_test(sums_are_fused),
       cmocka_unit_test(norms_stand_where_they_should),
+      cmocka_unit_test(dropout_stands_before_the_last_layer),
       cmocka_unit_test(every_family_makes_a_step),
   };
   return cmocka_run_group_tests_name("families", tests, fixture_open, fixture_close);

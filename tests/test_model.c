@@ -406,7 +406,7 @@ static const struct {
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
      "orthogonal_gain, label_smoothing, companions, companion_loss, companion_weight, "
      "batch_norm, algorithm, tune, fuse, stages, blocks_per_stage, filters, "
-     "shortcut, norm, norm_position, activation, slope"},
+     "shortcut, norm, norm_position, activation, slope, dropout"},
     {"model: {family: resnet_cifar, depth: 8, companions: [input_act, stage_1_block_0_act]}",
      GF_ERROR_CONFIG,
      "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "

@@ -408,7 +408,7 @@ static const struct {
     {"part", 5, 2, 7, 10, "runs/part"},
     {"quick_rates", 24, 3, 1, 3, "runs/quick"},
     {"quick_remedies", 5, 2, 6, 5, "runs/quick"},
-    {"remedies", 31, 1, 3, 1, "runs/remedies"},
+    {"remedies", 32, 1, 3, 1, "runs/remedies"},
     {"table1", 5, 1, 0, 100, "runs/study"},
     {"table2", 20, 1, 0, 100, "runs/study"},
     {"table3", 25, 1, 0, 100, "runs/study"},

@@ -38,9 +38,12 @@ void gf__family_write_add(gf__text *out, gf__node_name name, gf__node_name a, gf
   gf__text_add(out, "- {name: %s, type: add, input: [%s, %s]}\n", name.text, a.text, b.text);
 }
 
-void gf__family_write_logits(gf__text *out, int classes) {
-  gf__text_add(out,
-               "- {name: pool, type: global_avg_pool}\n"
-               "- {name: logit_linear, type: linear, outputs: %d}\n",
-               classes);
+void gf__family_write_dropout(gf__text *out, double p) {
+  if (p > 0) gf__text_add(out, "- {name: dropout, type: dropout, p: %.9g}\n", p);
+}
+
+void gf__family_write_logits(gf__text *out, double dropout, int classes) {
+  gf__text_add(out, "- {name: pool, type: global_avg_pool}\n");
+  gf__family_write_dropout(out, dropout);
+  gf__text_add(out, "- {name: logit_linear, type: linear, outputs: %d}\n", classes);
 }

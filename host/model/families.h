@@ -25,6 +25,13 @@ extern const gf__family gf__family_vgg_stages, gf__family_resnet_cifar, gf__fami
 /* The activations that a family may have, ended by NULL. */
 extern const char *const gf__family_activations[];
 
+/* The key "dropout" of families whose options are a struct with a double of that name. */
+#define GF__FAMILY_DROPOUT(options, initial)                                         \
+  {                                                                                  \
+    "dropout", GF__KEY_FLOAT, offsetof(options, dropout), initial, 0, 0.99, NULL,    \
+        "share of the features that training drops before the linear layer; 0: none" \
+  }
+
 /* The name of a node: at most 63 characters, which the families' are far from. */
 typedef struct gf__node_name {
   char text[64];
@@ -42,7 +49,9 @@ void gf__family_write_conv(gf__text *out, gf__node_name name, const gf__node_nam
 void gf__family_write_node(gf__text *out, gf__node_name name, const char *type,
                            const gf__node_name *input);
 void gf__family_write_add(gf__text *out, gf__node_name name, gf__node_name a, gf__node_name b);
-/* The end of a classifier: the mean of each channel, and a linear layer. */
-void gf__family_write_logits(gf__text *out, int classes);
+/* A dropout of probability p; none for 0. */
+void gf__family_write_dropout(gf__text *out, double p);
+/* The end of a classifier: the mean of each channel, dropout, and a linear layer. */
+void gf__family_write_logits(gf__text *out, double dropout, int classes);
 
 #endif

@@ -6,6 +6,7 @@ enum { NORM_NONE, NORM_EVERY };
 
 typedef struct multi_scale {
   int stages, blocks_per_stage, filters, norm, activation;
+  double dropout;
 } multi_scale;
 
 static const char *const norms[] = {"none", "every", NULL};
@@ -21,6 +22,7 @@ static const gf__key keys[] = {
      "batch norm after no or every convolution; the paper has none"},
     {"activation", GF__KEY_CHOICE, offsetof(multi_scale, activation), "relu", 0, 0,
      gf__family_activations, "after every convolution but the 1x1 ones"},
+    GF__FAMILY_DROPOUT(multi_scale, "0"),
 };
 
 typedef struct writer {
@@ -83,7 +85,7 @@ static void write(gf__text *out, const void *options, int classes) {
     for (int i = 0; i < o->blocks_per_stage; i++)
       x = write_block(&w, gf__node_name_of("stage_%d_block_%d_", stage, i).text, x);
   }
-  gf__family_write_logits(out, classes);
+  gf__family_write_logits(out, o->dropout, classes);
 }
 
 const gf__family gf__family_multi_scale = {

@@ -156,6 +156,7 @@ static gf__node_name write_stem(gf__text *out, const naming *names, gf__family_c
 
 typedef struct resnet_cifar {
   int depth, filters, shortcut, block;
+  double dropout;
 } resnet_cifar;
 
 static const char *const blocks[] = {"post", "pre_activation", NULL};
@@ -169,6 +170,7 @@ static const gf__key cifar_keys[] = {
      SHORTCUT_HELP},
     {"block", GF__KEY_CHOICE, offsetof(resnet_cifar, block), "post", 0, 0, blocks,
      "post: norm and ReLU after a convolution; pre_activation: before it (He et al., 2016)"},
+    GF__FAMILY_DROPOUT(resnet_cifar, "0"),
 };
 
 static gf_status check_cifar(const gf__value *section, const void *options) {
@@ -199,7 +201,7 @@ static void write_cifar(gf__text *out, const void *options, int classes) {
     gf__family_write_node(out, gf__node_name_of("final_norm"), "batch_norm", NULL);
     gf__family_write_node(out, gf__node_name_of("final_act"), "relu", NULL);
   }
-  gf__family_write_logits(out, classes);
+  gf__family_write_logits(out, o->dropout, classes);
 }
 
 const gf__family gf__family_resnet_cifar = {
@@ -216,6 +218,7 @@ const gf__family gf__family_resnet_cifar = {
 
 typedef struct resnet_imagenet {
   int depth, shortcut;
+  double dropout;
 } resnet_imagenet;
 
 /* Rows of the table below. */
@@ -231,6 +234,7 @@ static const gf__key imagenet_keys[] = {
      "layers with weights; 50 is made of bottlenecks"},
     {"shortcut", GF__KEY_CHOICE, offsetof(resnet_imagenet, shortcut), "option_b", 0, 0, shortcuts,
      SHORTCUT_HELP},
+    GF__FAMILY_DROPOUT(resnet_imagenet, "0"),
 };
 
 static void write_imagenet(gf__text *out, const void *options, int classes) {
@@ -252,10 +256,9 @@ static void write_imagenet(gf__text *out, const void *options, int classes) {
                  .bottleneck = expansion > 1 ? inner : 0};
       x = write_post(&b, x);
     }
-  gf__text_add(out,
-               "- {name: avgpool, type: global_avg_pool}\n"
-               "- {name: fc, type: linear, outputs: %d}\n",
-               classes);
+  gf__text_add(out, "- {name: avgpool, type: global_avg_pool}\n");
+  gf__family_write_dropout(out, o->dropout);
+  gf__text_add(out, "- {name: fc, type: linear, outputs: %d}\n", classes);
 }
 
 const gf__family gf__family_resnet_imagenet = {

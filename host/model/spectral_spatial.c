@@ -18,8 +18,7 @@ static const gf__key keys[] = {
      "residual blocks of two convolutions over 7 bands"},
     {"spatial_blocks", GF__KEY_INT, offsetof(spectral_spatial, spatial_blocks), "2", 0, 100, NULL,
      "residual blocks of two convolutions over 3x3 pixels"},
-    {"dropout", GF__KEY_FLOAT, offsetof(spectral_spatial, dropout), "0.5", 0, 0.99, NULL,
-     "share of the features that training drops before the linear layer; 0: none"},
+    GF__FAMILY_DROPOUT(spectral_spatial, "0.5"),
 };
 
 /* What follows "type: " of a convolution, without its filters. */
@@ -68,9 +67,7 @@ static void write(gf__text *out, const void *options, int classes) {
   x = write_relu(out, "spatial_", "");
   for (int i = 0; i < o->spatial_blocks; i++)
     x = write_block(out, gf__node_name_of("spatial_%d_", i).text, spatial_, o->filters, x);
-  gf__text_add(out, "- {name: pool, type: global_avg_pool}\n");
-  if (o->dropout > 0) gf__text_add(out, "- {name: dropout, type: dropout, p: %.9g}\n", o->dropout);
-  gf__text_add(out, "- {name: logit_linear, type: linear, outputs: %d}\n", classes);
+  gf__family_write_logits(out, o->dropout, classes);
 }
 
 const gf__family gf__family_spectral_spatial = {

@@ -9,7 +9,7 @@ enum { NORM_BEFORE, NORM_AFTER };
 typedef struct vgg_stages {
   int stages, blocks_per_stage, filters;
   int shortcut, norm, norm_position, activation;
-  double slope;
+  double slope, dropout;
 } vgg_stages;
 
 static const char *const shortcuts[] = {"none", "identity", NULL};
@@ -33,6 +33,7 @@ static const gf__key keys[] = {
      gf__family_activations, "after every convolution"},
     {"slope", GF__KEY_FLOAT, offsetof(vgg_stages, slope), "0.01", 0, 1, NULL,
      "of leaky_relu for negative values"},
+    GF__FAMILY_DROPOUT(vgg_stages, "0"),
 };
 
 typedef struct writer {
@@ -102,7 +103,7 @@ static void write(gf__text *out, const void *options, int classes) {
       x = add_block(&w, gf__node_name_of("block_%d_%d_", stage, block).text, x, false);
     x = add_block(&w, gf__node_name_of("reduction_%d_", stage).text, x, true);
   }
-  gf__family_write_logits(out, classes);
+  gf__family_write_logits(out, o->dropout, classes);
 }
 
 const gf__family gf__family_vgg_stages = {
