@@ -60,9 +60,12 @@ typedef struct gf__key {
   size_t offset;              /* of the field */
   const char *initial;        /* as in YAML; NULL: the key is required */
   double minimum, maximum;    /* of numbers (each item of FLOATS), inclusive; both 0: no limit */
-  const char *const *choices; /* NULL-terminated, of CHOICE */
+  const char *const *choices; /* NULL-terminated, of CHOICE; of ANY: its form, NULL: a section */
   const char *help;           /* one line */
 } gf__key;
+
+/* The form of keys of type ANY that hold lists. */
+extern const char *const gf__list_form[];
 
 /* Reads map (NULL: an empty one) into the struct at target by the table. Fails
  * on a key that is in none of the rows ("unknown key 'epoch'; did you mean

@@ -24,6 +24,8 @@ void gf__float_write(gf__text *out, double number);
 
 /* Appends " from 1 to 10", " of at least 1", " of at most 10" or nothing. */
 void gf__key_write_range(gf__text *out, const gf__key *key);
+/* Appends the type, its choices or its range: "whole number from 1 to 10". */
+void gf__key_write_values(gf__text *out, const gf__key *key);
 /* Appends the choices of a CHOICE, separated by commas. */
 void gf__key_write_choices(gf__text *out, const gf__key *key);
 

@@ -235,6 +235,15 @@ static void add_wrapped(gf__text *out, size_t indent, const char *words) {
   gf__text_add(out, "\n");
 }
 
+const char *const gf__list_form[] = {"list", NULL};
+
+void gf__key_write_values(gf__text *out, const gf__key *key) {
+  bool has_form = key->type == GF__KEY_ANY && key->choices;
+  gf__text_add(out, "%s", has_form ? key->choices[0] : types[key->type].help);
+  if (key->type == GF__KEY_CHOICE) gf__key_write_choices(out, key);
+  gf__key_write_range(out, key);
+}
+
 void gf__keys_help(gf__text *out, const gf__key *keys, size_t count) {
   size_t widest = 0;
   for (size_t i = 0; i < count; i++) {
@@ -245,9 +254,7 @@ void gf__keys_help(gf__text *out, const gf__key *keys, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const gf__key *key = &keys[i];
     gf__text what = {0};
-    gf__text_add(&what, "%s", types[key->type].help);
-    if (key->type == GF__KEY_CHOICE) gf__key_write_choices(&what, key);
-    gf__key_write_range(&what, key);
+    gf__key_write_values(&what, key);
     if (!key->initial)
       gf__text_add(&what, "; required");
     else if (key->type != GF__KEY_ANY)

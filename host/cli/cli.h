@@ -26,7 +26,7 @@ typedef struct gf__cli {
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
   char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
-  int csv, saliency, softmax, quick, full;
+  int csv, saliency, softmax, quick, full, reference;
   const char *const *arguments;
   int argument_count;
 } gf__cli;

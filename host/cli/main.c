@@ -12,13 +12,14 @@ static int run_help(const gf__cli *cli);
 
 static const gf__command cmd_help = {
     .name = "help",
-    .arguments = "[COMMAND] [--man DIR] [--completion SHELL]",
+    .arguments = "[COMMAND] [--config] [--man DIR] [--completion SHELL]",
     .help = "say what a command does and which options it takes",
     .text =
         "Prints the help of a command, or of the program. It is also made into man pages\n"
         "and into completions for shells, which `cmake --install` puts where they belong.\n",
     .examples =
         "  gradflow help train\n"
+        "  gradflow help --config | less\n"
         "  source <(gradflow help --completion bash)\n",
     .most = 1,
     .options = {{"man", 0, POPT_ARG_STRING, offsetof(gf__cli, man), "DIR",
@@ -27,6 +28,9 @@ static const gf__command cmd_help = {
                 {"completion", 0, POPT_ARG_STRING, offsetof(gf__cli, completion), "SHELL",
                  "print a script that completes command lines in\n"
                  "bash or zsh"},
+                {"config", 0, POPT_ARG_NONE, offsetof(gf__cli, reference), NULL,
+                 "print every key of configs, of layers and of studies\n"
+                 "as Markdown: docs/configuration.md"},
                 GF__OPTION_HELP},
     .run = run_help,
 };
@@ -211,7 +215,34 @@ static gf_status print_completion(const char *shell) {
   return status;
 }
 
+/* docs/configuration.md */
+static gf_status print_reference(void) {
+  char *config = NULL, *study = NULL;
+  gf_status status = gf_config_reference(&config);
+  if (status == GF_OK) status = gf_study_reference(&study);
+  if (status == GF_OK)
+    printf(
+        "# Configuration\n\n"
+        "Printed by `gradflow help --config`, from the tables that configs are checked by.\n\n"
+        "A config is a YAML file of sections; what it leaves out has its default. `--set "
+        "KEY=VALUE`\n"
+        "replaces a value for one run: `--set train.epochs=5`. A run folder's `config.yaml` has\n"
+        "all of them. Where a number has a range, its ends belong to it.\n\n"
+        "%s\n"
+        "## A study\n\n"
+        "A YAML file of its own, for `gradflow study`:\n\n"
+        "%s",
+        config, study);
+  free(config);
+  free(study);
+  return status;
+}
+
 static int run_help(const gf__cli *cli) {
+  if (cli->reference) {
+    gf_status status = print_reference();
+    return status == GF_OK ? 0 : gf__cli_fail(status);
+  }
   if (cli->man || cli->completion) {
     gf_status status = cli->man ? gf__manual_write(&program_, cli->man) : GF_OK;
     if (status == GF_OK && cli->completion) status = print_completion(cli->completion);

@@ -9,8 +9,8 @@
 
 #include <gradflow/data.h>
 
-#include "base/config.h"
 #include "base/error.h"
+#include "base/help.h"
 #include "base/text.h"
 
 enum {
@@ -46,6 +46,8 @@ typedef enum gf__bad_file { GF__BAD_FILE_STOP, GF__BAD_FILE_SKIP } gf__bad_file;
 
 extern const gf__key gf__data_keys[];
 extern const size_t gf__data_key_count;
+/* The section's keys and, in Markdown, the data sets. */
+void gf__data_help(gf__help *help);
 
 typedef struct gf__data_set gf__data_set;
 

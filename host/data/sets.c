@@ -1,5 +1,6 @@
 /* The table of data sets: a row each. */
 #include <limits.h>
+#include <stdio.h>
 
 #include "data/dataset.h"
 
@@ -116,3 +117,17 @@ const size_t gf__data_set_count = sizeof gf__data_sets / sizeof *gf__data_sets;
 _Static_assert(sizeof gf__data_set_names / sizeof *gf__data_set_names ==
                    sizeof gf__data_sets / sizeof *gf__data_sets + 1,
                "gf__data_set_names follows gf__data_sets row by row");
+
+void gf__data_help(gf__help *help) {
+  gf__help_title(help, "data:");
+  gf__help_keys(help, gf__data_keys, gf__data_key_count);
+  gf__help_paragraph(help, "What `data.name` may be:");
+  gf__help_head(help, (const char *const[]){"name", "what it is", "files in `data.path`",
+                                            "where from", NULL});
+  for (size_t i = 0; i < gf__data_set_count; i++) {
+    const gf__data_set *set = &gf__data_sets[i];
+    char name[64];
+    snprintf(name, sizeof name, "`%s`", set->name);
+    gf__help_row(help, (const char *const[]){name, set->help, set->files, set->source, NULL});
+  }
+}

@@ -12,11 +12,13 @@ typedef struct node_keys {
   const gf__value *input;
 } node_keys;
 
+static const char *const input_form[] = {"name or list of names", NULL};
+
 static const gf__key common_keys[] = {
     {"name", GF__KEY_TEXT, offsetof(node_keys, name), "''", 0, 0, NULL, "name of the node"},
     {"type", GF__KEY_TEXT, offsetof(node_keys, type), NULL, 0, 0, NULL, "name of a layer"},
-    {"input", GF__KEY_ANY, offsetof(node_keys, input), "", 0, 0, NULL,
-     "node or list of nodes; the node before if absent"},
+    {"input", GF__KEY_ANY, offsetof(node_keys, input), "", 0, 0, input_form,
+     "of nodes; the node before if absent"},
 };
 enum { COMMON = sizeof common_keys / sizeof *common_keys };
 
@@ -271,4 +273,18 @@ gf__node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
   for (int i = 0; i < graph->count; i++)
     if (&graph->nodes[i]->out == tensor) return graph->nodes[i];
   return NULL;
+}
+
+void gf__graph_help(gf__help *help) {
+  gf__help_title(help, "a node of model.graph:");
+  gf__help_keys(help, common_keys, COMMON);
+  for (const gf__layer *const *l = gf__layers; *l; l++) {
+    const gf__layer *layer = *l;
+    gf__help_title(help, "a node of type %s:", layer->name);
+    gf__help_paragraph(help, "%s; %s.", layer->help,
+                       layer->most_inputs == 1   ? "one input"
+                       : layer->most_inputs == 2 ? "two inputs"
+                                                 : "two inputs or more");
+    gf__help_keys(help, layer->keys, layer->key_count);
+  }
 }

@@ -2,6 +2,7 @@
 #ifndef GF_MODEL_GRAPH_H
 #define GF_MODEL_GRAPH_H
 
+#include "base/help.h"
 #include "layers/layer.h"
 
 typedef struct gf__graph {
@@ -22,6 +23,8 @@ gf_status gf__graph_add_companions(gf__graph *graph, const gf__value *names, con
 /* Finds the nodes that only training needs. */
 void gf__graph_mark(gf__graph *graph);
 void gf__graph_free(gf__graph *graph);
+/* The keys of nodes, and those of each layer. */
+void gf__graph_help(gf__help *help);
 
 /* The number of inputs of nodes that tensor is. */
 int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor);

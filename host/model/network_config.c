@@ -22,16 +22,16 @@ static const char *const switches[] = {"on", "off", NULL};
 static const gf__key keys[] = {
     {"family", GF__KEY_CHOICE, offsetof(gf__network_config, family), "none", 0, 0, families,
      "the family that the network is of"},
-    {"graph", GF__KEY_ANY, offsetof(gf__network_config, graph), "", 0, 0, NULL,
-     "instead of a family: the list of nodes"},
+    {"graph", GF__KEY_ANY, offsetof(gf__network_config, graph), "", 0, 0, gf__list_form,
+     "instead of a family: the nodes"},
     {"initialisation", GF__KEY_CHOICE, offsetof(gf__network_config, initialisation),
      "uniform_fan_in", 0, 0, initialisations, "how weights begin"},
     {"orthogonal_gain", GF__KEY_FLOAT, offsetof(gf__network_config, orthogonal_gain), "1", 0, 1e3,
      NULL, "orthogonal: times the weights; 1.41421 keeps the size through ReLU"},
     {"label_smoothing", GF__KEY_FLOAT, offsetof(gf__network_config, label_smoothing), "0", 0,
      0.999999, NULL, "in training, share of the target given to all classes alike"},
-    {"companions", GF__KEY_ANY, offsetof(gf__network_config, companions), "", 0, 0, NULL,
-     "list of layers that get a classifier and a loss in training (Lee et al., 2015)"},
+    {"companions", GF__KEY_ANY, offsetof(gf__network_config, companions), "", 0, 0, gf__list_form,
+     "layers that get a classifier and a loss in training (Lee et al., 2015)"},
     {"companion_loss", GF__KEY_CHOICE, offsetof(gf__network_config, companion_loss),
      "softmax_cross_entropy", 0, 0, gf__companion_losses, "of the companions"},
     {"companion_weight", GF__KEY_FLOAT, offsetof(gf__network_config, companion_weight), "0.3", 0,
@@ -116,12 +116,12 @@ void gf__network_config_write(gf__text *out, const gf__network_config *network) 
   }
 }
 
-void gf__network_config_help(gf__text *out) {
-  gf__text_add(out, "model:\n");
-  gf__keys_help(out, keys, KEYS);
+void gf__network_config_help(gf__help *help) {
+  gf__help_title(help, "model:");
+  gf__help_keys(help, keys, KEYS);
   for (int i = 0; gf__families[i]; i++) {
-    gf__text_add(out, "\nmodel, with family %s (%s):\n", gf__families[i]->name,
-                 gf__families[i]->help);
-    gf__keys_help(out, gf__families[i]->keys, gf__families[i]->key_count);
+    gf__help_title(help, "model, with family %s (%s):", gf__families[i]->name,
+                   gf__families[i]->help);
+    gf__help_keys(help, gf__families[i]->keys, gf__families[i]->key_count);
   }
 }

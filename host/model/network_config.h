@@ -2,6 +2,7 @@
 #ifndef GF_MODEL_NETWORK_CONFIG_H
 #define GF_MODEL_NETWORK_CONFIG_H
 
+#include "base/help.h"
 #include "model/families.h"
 #include "model/graph.h"
 
@@ -38,6 +39,6 @@ gf_status gf__network_check_classes(const gf__tensor *logits, int classes) GF_MU
 /* Appends the lines of the resolved section. */
 void gf__network_config_write(gf__text *out, const gf__network_config *network);
 /* Appends the tables of keys for help. */
-void gf__network_config_help(gf__text *out);
+void gf__network_config_help(gf__help *help);
 
 #endif

@@ -46,12 +46,12 @@ static const gf__key grid_key = {
     NULL,
     "dotted keys and lists of values: a setting NAME_VALUE_VALUE of each combination"};
 
-void gf__settings_help(gf__text *out) {
-  gf__text_add(out, "\nan item of settings:\n");
-  gf__keys_help(out, item_keys, ITEM_KEYS);
-  gf__keys_help(out, &settings_key, 1);
-  gf__text_add(out, "\nan item of vary: the same, and instead of published\n");
-  gf__keys_help(out, &grid_key, 1);
+void gf__settings_help(gf__help *help) {
+  gf__help_title(help, "an item of settings:");
+  gf__help_keys(help, item_keys, ITEM_KEYS);
+  gf__help_keys(help, &settings_key, 1);
+  gf__help_title(help, "an item of vary: the same, and instead of published");
+  gf__help_keys(help, &grid_key, 1);
 }
 
 /* ---- overrides ---- */

@@ -15,17 +15,19 @@ typedef struct sections {
 
 static const gf__key section_keys[] = {
     {"study", GF__KEY_ANY, offsetof(sections, study), NULL, 0, 0, NULL, "what it is"},
-    {"seeds", GF__KEY_ANY, offsetof(sections, seeds), "", 0, 0, NULL,
-     "a list: every setting is run with each as train.seed; default [0]"},
+    {"seeds", GF__KEY_ANY, offsetof(sections, seeds), "", 0, 0, gf__list_form,
+     "every setting is run with each as train.seed; default [0]"},
     {"set", GF__KEY_ANY, offsetof(sections, set), "", 0, 0, NULL,
      "dotted keys of the config and values, for all settings, those of include too"},
-    {"settings", GF__KEY_ANY, offsetof(sections, settings), "", 0, 0, NULL, "a list, see below"},
-    {"vary", GF__KEY_ANY, offsetof(sections, vary), "", 0, 0, NULL,
-     "a list of grids, each of which becomes settings"},
-    {"tables", GF__KEY_ANY, offsetof(sections, tables), "", 0, 0, NULL, "a list"},
-    {"figures", GF__KEY_ANY, offsetof(sections, figures), "", 0, 0, NULL, "a list"},
-    {"include", GF__KEY_ANY, offsetof(sections, include), "", 0, 0, NULL,
-     "a list of studies, relative to this file, whose settings, tables and figures are added"},
+    {"settings", GF__KEY_ANY, offsetof(sections, settings), "", 0, 0, gf__list_form,
+     "what is trained, see below"},
+    {"vary", GF__KEY_ANY, offsetof(sections, vary), "", 0, 0, gf__list_form,
+     "grids, each of which becomes settings"},
+    {"tables", GF__KEY_ANY, offsetof(sections, tables), "", 0, 0, gf__list_form, "of results"},
+    {"figures", GF__KEY_ANY, offsetof(sections, figures), "", 0, 0, gf__list_form,
+     "of losses, accuracies and gradients"},
+    {"include", GF__KEY_ANY, offsetof(sections, include), "", 0, 0, gf__list_form,
+     "studies, relative to this file, whose settings, tables and figures are added"},
 };
 enum { SECTIONS = sizeof section_keys / sizeof *section_keys };
 
@@ -241,15 +243,22 @@ gf_status gf__study_run_folder(char out[GF__STUDY_PATH], const gf_study *study,
   return gf__path_join(out, GF__STUDY_PATH, study->out, name);
 }
 
+static void add_parts(gf__help *help) {
+  gf__help_keys(help, section_keys, SECTIONS);
+  gf__help_title(help, "study:");
+  gf__help_keys(help, study_keys, STUDY_KEYS);
+  gf__settings_help(help);
+  gf__views_help(help);
+}
+
 gf_status gf_study_help(char **out) {
-  gf__text text = {0};
-  gf__keys_help(&text, section_keys, SECTIONS);
-  gf__text_add(&text, "\nstudy:\n");
-  gf__keys_help(&text, study_keys, STUDY_KEYS);
-  gf__settings_help(&text);
-  gf__views_help(&text);
-  gf_status status = gf__text_status(&text);
-  if (status != GF_OK) gf__text_free(&text);
-  *out = text.data;
-  return status;
+  gf__help help = {0};
+  add_parts(&help);
+  return gf__help_take(&help, out);
+}
+
+gf_status gf_study_reference(char **out) {
+  gf__help help = {.markdown = true};
+  add_parts(&help);
+  return gf__help_take(&help, out);
 }

@@ -2,6 +2,7 @@
 #ifndef GF_STUDY_SPEC_H
 #define GF_STUDY_SPEC_H
 
+#include "base/help.h"
 #include "study/study.h"
 
 /* A file that is being read. What it says goes into the study. */
@@ -20,8 +21,8 @@ gf_status gf__tables_read(gf__study_file *file, const gf__value *list) GF_MUST_U
 gf_status gf__figures_read(gf__study_file *file, const gf__value *list) GF_MUST_USE;
 
 /* Appends the keys of the items of those lists for help. */
-void gf__settings_help(gf__text *out);
-void gf__views_help(gf__text *out);
+void gf__settings_help(gf__help *help);
+void gf__views_help(gf__help *help);
 
 /* Applies the entries of a "set" mapping, which may be NULL, to every setting. */
 gf_status gf__settings_apply(gf_study *study, const gf__value *set) GF_MUST_USE;

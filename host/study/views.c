@@ -40,30 +40,32 @@ static const gf__key view_keys[] = {
 enum { VIEW_KEYS = sizeof view_keys / sizeof *view_keys };
 
 static const gf__key table_keys[] = {
-    {"rows", GF__KEY_ANY, offsetof(view, rows), "", 0, 0, NULL,
-     "a list of names of settings; default all"},
-    {"columns", GF__KEY_ANY, offsetof(view, columns), "", 0, 0, NULL,
-     "a list of train_, validation_ and test_ with accuracy or loss, first_gradient and "
+    {"rows", GF__KEY_ANY, offsetof(view, rows), "", 0, 0, gf__list_form,
+     "names of settings; default all"},
+    {"columns", GF__KEY_ANY, offsetof(view, columns), "", 0, 0, gf__list_form,
+     "train_, validation_ and test_ with accuracy or loss, first_gradient and "
      "last_gradient; default the accuracies"},
 };
 enum { TABLE_KEYS = sizeof table_keys / sizeof *table_keys };
 
+static const char *const seed_form[] = {"whole number", NULL};
+
 static const gf__key figure_keys[] = {
     {"kind", GF__KEY_CHOICE, offsetof(view, kind), NULL, 0, 0, gf__figure_words, "what is drawn"},
-    {"settings", GF__KEY_ANY, offsetof(view, settings), "", 0, 0, NULL,
-     "a list of names of settings; default all"},
-    {"seed", GF__KEY_ANY, offsetof(view, seed), "", 0, 0, NULL,
+    {"settings", GF__KEY_ANY, offsetof(view, settings), "", 0, 0, gf__list_form,
+     "names of settings; default all"},
+    {"seed", GF__KEY_ANY, offsetof(view, seed), "", 0, 0, seed_form,
      "the seed whose runs are drawn; default the first of each setting"},
     {"log", GF__KEY_BOOL, offsetof(view, log), "false", 0, 0, NULL, "a logarithmic y axis"},
 };
 enum { FIGURE_KEYS = sizeof figure_keys / sizeof *figure_keys };
 
-void gf__views_help(gf__text *out) {
-  gf__text_add(out, "\nan item of tables:\n");
-  gf__keys_help(out, view_keys, VIEW_KEYS);
-  gf__keys_help(out, table_keys, TABLE_KEYS);
-  gf__text_add(out, "\nan item of figures: name, title and note likewise, and\n");
-  gf__keys_help(out, figure_keys, FIGURE_KEYS);
+void gf__views_help(gf__help *help) {
+  gf__help_title(help, "an item of tables:");
+  gf__help_keys(help, view_keys, VIEW_KEYS);
+  gf__help_keys(help, table_keys, TABLE_KEYS);
+  gf__help_title(help, "an item of figures: name, title and note likewise, and");
+  gf__help_keys(help, figure_keys, FIGURE_KEYS);
 }
 
 /* ---- names of settings ---- */

@@ -156,12 +156,12 @@ void gf__optimizer_config_write(gf__text *out, const gf__optimizer_config *confi
   gf__keys_write(out, 2, optimizer->keys, optimizer->key_count, config->options);
 }
 
-void gf__optimizer_config_help(gf__text *out) {
-  gf__text_add(out, "optimizer:\n");
-  gf__keys_help(out, keys, KEYS);
+void gf__optimizer_config_help(gf__help *help) {
+  gf__help_title(help, "optimizer:");
+  gf__help_keys(help, keys, KEYS);
   for (int i = 0; gf__optimizers[i]; i++) {
-    gf__text_add(out, "\noptimizer, with name %s (%s):\n", gf__optimizers[i]->name,
-                 gf__optimizers[i]->help);
-    gf__keys_help(out, gf__optimizers[i]->keys, gf__optimizers[i]->key_count);
+    gf__help_title(help, "optimizer, with name %s (%s):", gf__optimizers[i]->name,
+                   gf__optimizers[i]->help);
+    gf__help_keys(help, gf__optimizers[i]->keys, gf__optimizers[i]->key_count);
   }
 }

@@ -2,7 +2,7 @@
 #ifndef GF_TRAIN_OPTIMIZERS_H
 #define GF_TRAIN_OPTIMIZERS_H
 
-#include "base/config.h"
+#include "base/help.h"
 #include "ops/optimizer.h"
 
 /* What every optimizer has. */
@@ -29,6 +29,6 @@ extern const gf__optimizer *const gf__optimizers[];
 gf_status gf__optimizer_config_read(gf__optimizer_config *out, const gf_config *config) GF_MUST_USE;
 void gf__optimizer_config_free(gf__optimizer_config *optimizer);
 void gf__optimizer_config_write(gf__text *out, const gf__optimizer_config *config);
-void gf__optimizer_config_help(gf__text *out);
+void gf__optimizer_config_help(gf__help *help);
 
 #endif

@@ -22,6 +22,8 @@ static const gf__key section_keys[] = {
 
 static const char *const at_nonfinite[] = {"stop", "skip", NULL};
 
+static const char *const path_form[] = {"text", NULL};
+
 static const gf__key keys[] = {
     {"epochs", GF__KEY_INT, offsetof(gf__run_config, epochs), "100", 1, 100000, NULL,
      "passes over the training images"},
@@ -33,7 +35,7 @@ static const gf__key keys[] = {
      NULL, "steps between records of the gradients; 0: an epoch's last batch"},
     {"on_nonfinite", GF__KEY_CHOICE, offsetof(gf__run_config, on_nonfinite), "stop", 0, 0,
      at_nonfinite, "stop the run, or skip the step, at the cost of a wait in each"},
-    {"weights", GF__KEY_ANY, offsetof(gf__run_config, weights), "", 0, 0, NULL,
+    {"weights", GF__KEY_ANY, offsetof(gf__run_config, weights), "", 0, 0, path_form,
      "file of weights, or run folder, to begin with instead of random ones"},
 };
 static const gf__key logging_keys[] = {
@@ -72,22 +74,26 @@ void gf__run_config_write(gf__text *out, const gf__run_config *run) {
   gf__keys_write(out, 2, logging_keys, LOGGING_KEYS, run);
 }
 
+static void add_sections(gf__help *help) {
+  gf__data_help(help);
+  gf__network_config_help(help);
+  gf__help_title(help, "train:");
+  gf__help_keys(help, keys, KEYS);
+  gf__optimizer_config_help(help);
+  gf__schedule_config_help(help);
+  gf__help_title(help, "logging:");
+  gf__help_keys(help, logging_keys, LOGGING_KEYS);
+}
+
 gf_status gf_config_help(char **out) {
-  gf__text text = {0};
-  gf__text_add(&text, "data:\n");
-  gf__keys_help(&text, gf__data_keys, gf__data_key_count);
-  gf__text_add(&text, "\n");
-  gf__network_config_help(&text);
-  gf__text_add(&text, "\ntrain:\n");
-  gf__keys_help(&text, keys, KEYS);
-  gf__text_add(&text, "\n");
-  gf__optimizer_config_help(&text);
-  gf__text_add(&text, "\n");
-  gf__schedule_config_help(&text);
-  gf__text_add(&text, "\nlogging:\n");
-  gf__keys_help(&text, logging_keys, LOGGING_KEYS);
-  gf_status status = gf__text_status(&text);
-  if (status != GF_OK) gf__text_free(&text);
-  *out = text.data;
-  return status;
+  gf__help help = {0};
+  add_sections(&help);
+  return gf__help_take(&help, out);
+}
+
+gf_status gf_config_reference(char **out) {
+  gf__help help = {.markdown = true};
+  add_sections(&help);
+  gf__graph_help(&help);
+  return gf__help_take(&help, out);
 }

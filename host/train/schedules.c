@@ -30,9 +30,9 @@ void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedul
   gf__keys_write(out, 2, keys, KEYS, schedule);
 }
 
-void gf__schedule_config_help(gf__text *out) {
-  gf__text_add(out, "schedule:\n");
-  gf__keys_help(out, keys, KEYS);
+void gf__schedule_config_help(gf__help *help) {
+  gf__help_title(help, "schedule:");
+  gf__help_keys(help, keys, KEYS);
 }
 
 static double cosine(const gf__schedule_config *s, double base, int epoch, int epochs) {

@@ -2,7 +2,7 @@
 #ifndef GF_TRAIN_SCHEDULES_H
 #define GF_TRAIN_SCHEDULES_H
 
-#include "base/config.h"
+#include "base/help.h"
 
 typedef struct gf__schedule_config {
   int name;      /* index in the table of schedules */
@@ -15,7 +15,7 @@ typedef struct gf__schedule_config {
 
 gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) GF_MUST_USE;
 void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule);
-void gf__schedule_config_help(gf__text *out);
+void gf__schedule_config_help(gf__help *help);
 
 /* The rate of an epoch, counted from 0, of a run of epochs with the rate base.
  * The first w = warmup_epochs (Goyal et al., 2017) rise to it in equal steps:

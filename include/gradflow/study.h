@@ -97,5 +97,7 @@ GF_API gf_status gf_study_report(const gf_study *study, char **text,
 
 /* The keys of a study's file as a text for help; the caller frees *out with free. */
 GF_API gf_status gf_study_help(char **out) GF_MUST_USE;
+/* The same as Markdown. */
+GF_API gf_status gf_study_reference(char **out) GF_MUST_USE;
 
 #endif

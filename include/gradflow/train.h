@@ -146,5 +146,8 @@ GF_API void gf_test_result_free(gf_test_result *result);
 
 /* The keys of the config's sections, as a text for help; the caller frees *out with free. */
 GF_API gf_status gf_config_help(char **out) GF_MUST_USE;
+/* The same as Markdown, with the data sets and the layers that a graph is made of: a part of
+ * docs/configuration.md. */
+GF_API gf_status gf_config_reference(char **out) GF_MUST_USE;
 
 #endif
