@@ -8,12 +8,13 @@
 #ifndef GRADFLOW_H
 #define GRADFLOW_H
 
-#include <gradflow/cluster.h>
 #include <gradflow/bench.h>
+#include <gradflow/cluster.h>
 #include <gradflow/config.h>
 #include <gradflow/data.h>
 #include <gradflow/device.h>
 #include <gradflow/diagnosis.h>
+#include <gradflow/divergence.h>
 #include <gradflow/exchange.h>
 #include <gradflow/fetch.h>
 #include <gradflow/model.h>

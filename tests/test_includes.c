@@ -33,9 +33,10 @@ typedef struct direction {
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define TRAIN                                                                           \
-  MODEL, CLUSTER, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/", \
-      "gradflow/diagnosis.h", "gradflow/predict.h", "gradflow/scale.h", "gradflow/train.h"
+#define TRAIN                                                                                    \
+  MODEL, CLUSTER, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/",          \
+      "gradflow/diagnosis.h", "gradflow/divergence.h", "gradflow/predict.h", "gradflow/scale.h", \
+      "gradflow/train.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},

@@ -22,11 +22,12 @@ typedef struct gf__cli {
   char *man, *completion;                                            /* or NULL */
   char *top, *classes;                                               /* or NULL */
   char *fail_below;                                                  /* or NULL */
+  char *devices, *steps, *tolerance;                                 /* or NULL */
   char *config, *weights, *only;                                     /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
   char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
-  int csv, saliency, softmax, quick, full, reference;
+  int csv, saliency, softmax, quick, full, reference, resync;
   const char *const *arguments;
   int argument_count;
 } gf__cli;
@@ -61,6 +62,7 @@ extern const gf__command gf__cmd_summary;
 extern const gf__command gf__cmd_study, gf__cmd_diagnose;
 extern const gf__command gf__cmd_scale;
 extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench, gf__cmd_verify;
+extern const gf__command gf__cmd_divergence;
 extern const gf__command gf__cmd_export, gf__cmd_import;
 
 #define GF__OPTION_DEVICE                                                \

@@ -36,10 +36,10 @@ static const gf__command cmd_help = {
 };
 
 static const gf__command *const commands_[] = {
-    &gf__cmd_devices, &gf__cmd_train,   &gf__cmd_test,   &gf__cmd_tune,
-    &gf__cmd_summary, &gf__cmd_plot,    &gf__cmd_study,  &gf__cmd_diagnose,
-    &gf__cmd_fetch,   &gf__cmd_predict, &gf__cmd_export, &gf__cmd_import,
-    &gf__cmd_scale,   &gf__cmd_bench,   &gf__cmd_verify, &cmd_help};
+    &gf__cmd_devices,    &gf__cmd_train,  &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
+    &gf__cmd_plot,       &gf__cmd_study,  &gf__cmd_diagnose, &gf__cmd_fetch, &gf__cmd_predict,
+    &gf__cmd_export,     &gf__cmd_import, &gf__cmd_scale,    &gf__cmd_bench, &gf__cmd_verify,
+    &gf__cmd_divergence, &cmd_help};
 enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
 
 /* ---- what commands share ---- */

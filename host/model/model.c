@@ -246,13 +246,22 @@ static bool takes_part(const gf__node *node, const gf__pass *pass) {
   return pass->n || (pass->peers && node->layer->joins_ranks);
 }
 
-gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
+/* Statistics are of every layer's own output. */
+static bool is_inference(const gf_model *model, bool training) {
+  return !training && !model->takes_activation_statistics;
+}
+
+void gf__model_begin_forward(gf_model *model, bool training, int slot) {
+  bool inference = is_inference(model, training);
   model->pass.training = training;
   model->pass.slot = slot;
-  /* Statistics are of every layer's own output. */
-  bool inference = !training && !model->takes_activation_statistics;
   for (int i = 0; i < 2; i++) model->pass.folded[i] = inference ? model->folded[i] : NULL;
+}
+
+gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
+  bool inference = is_inference(model, training);
   int channel = 0;
+  gf__model_begin_forward(model, training, slot);
   for (int i = 0; i < model->graph.count; i++) {
     gf__node *node = model->graph.nodes[i];
     if (inference && node->trains_only) continue;

@@ -69,6 +69,8 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
                                  double share) GF_MUST_USE;
 /* The sums of the losses and of the hits go to slot of model->results. */
 gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) GF_MUST_USE;
+/* What comes before its first node, for callers that run the nodes themselves. */
+void gf__model_begin_forward(gf_model *model, bool training, int slot);
 gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
 /* The same in parts: of nodes end - 1 to begin alone. The pass ends with the part of node 0. */
 gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) GF_MUST_USE;

@@ -46,6 +46,8 @@ gf_status gf__training_checkpoint(gf__training *r) GF_MUST_USE;
 gf_status gf__training_open_network(gf__training *r, const gf_config *config,
                                     const char *algorithms) GF_MUST_USE;
 void gf__training_close_network(gf__training *r);
+/* Those that the config wants a run to begin with, if any. */
+gf_status gf__training_load_weights(gf_model *model, const gf__run_config *config) GF_MUST_USE;
 
 /* ---- ranks.c ---- */
 

@@ -193,14 +193,13 @@ static gf_status check_is_empty(const gf__training *r) {
                   r->options.out, state.epochs_done);
 }
 
-/* Those that the config wants the run to begin with, if any. */
-static gf_status load_weights(const gf__training *r) {
-  const char *path = gf__run_config_weights(&r->config);
+gf_status gf__training_load_weights(gf_model *model, const gf__run_config *config) {
+  const char *path = gf__run_config_weights(config);
   char best[GF__RUN_PATH_SIZE];
   if (!*path) return GF_OK;
-  if (!gf__path_is_folder(path)) return gf_model_load(r->model, path);
+  if (!gf__path_is_folder(path)) return gf_model_load(model, path);
   GF_TRY(gf__run_weights(best, path));
-  return gf_model_load(r->model, best);
+  return gf_model_load(model, best);
 }
 
 /* Creates the folder, or goes on in it. */
@@ -211,7 +210,7 @@ static gf_status open_folder(gf__training *r, const gf__text *config, bool resum
   if (resumes) GF_TRY(gf__checkpoint_read(out, r->trainer, &r->position, &slot));
   if (slot < 0) {
     if (resumes) GF_TRY(check_is_empty(r));
-    GF_TRY(load_weights(r));
+    GF_TRY(gf__training_load_weights(r->model, &r->config));
     r->position =
         (gf__position){.epoch = 1, .trained = {.first_nonfinite = -1}, .best_accuracy = -1};
     return gf__run_folder_create(&r->folder, out, resumes || r->options.overwrite, config, device);

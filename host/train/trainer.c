@@ -205,6 +205,10 @@ static gf_status queue_update(gf_trainer *trainer, gf__buffer *gradient, double 
   return statistics ? queue_statistics(trainer, gradient, trainer->old) : GF_OK;
 }
 
+gf_status gf__trainer_queue_update(gf_trainer *trainer, double learning_rate) {
+  return queue_update(trainer, trainer->model->gradients, learning_rate, false);
+}
+
 /* Images first to first + count - 1 of the batch. */
 static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, int count) {
   const float *images = batch->images + (size_t)first * gf__tensor_size(&model->graph.input);
@@ -343,7 +347,7 @@ gf_status gf__trainer_measure_update(gf_trainer *trainer, double *seconds) {
   *seconds = INFINITY;
   for (int i = 0; i < TIMES; i++) {
     double begin = gf__seconds();
-    GF_TRY(queue_update(trainer, trainer->model->gradients, 0, false));
+    GF_TRY(gf__trainer_queue_update(trainer, 0));
     GF_TRY(gf_device_finish(trainer->model->device));
     *seconds = fmin(*seconds, gf__seconds() - begin);
   }

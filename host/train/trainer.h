@@ -29,6 +29,8 @@ typedef enum gf__measure {
  * the last part. Waits only where steps that are not finite are to be skipped. */
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
                                  int slot, gf__measure measure) GF_MUST_USE;
+/* The optimizer's part of a step, from the model's gradient. */
+gf_status gf__trainer_queue_update(gf_trainer *trainer, double learning_rate) GF_MUST_USE;
 /* Lets batches be larger than the model's; call it before the first step. */
 gf_status gf__trainer_split_batches(gf_trainer *trainer) GF_MUST_USE;
 /* From now on a step whose gradient is not finite leaves the weights as they are. */
