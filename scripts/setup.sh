@@ -18,10 +18,10 @@ packages=(
 optional=()
 for argument; do
   case $argument in
-    # A browser for the HTML page, ONNX and its protobuf-c for exports, MPI for ranks, Python for
-    # its readers of our files.
+    # A browser for the HTML page, ONNX and its protobuf-c for exports, a device that watches
+    # kernels, MPI for ranks, Python for its readers of our files.
     --tests) optional+=(
-      chromium libonnx-dev libopenmpi-dev libprotobuf-c-dev openmpi-bin protobuf-c-compiler
+      chromium libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin protobuf-c-compiler
       python3-venv
     ) ;;
     --tools) optional+=(clang clang-tidy cppcheck valgrind) ;;

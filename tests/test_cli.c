@@ -338,10 +338,16 @@ static void test_output_that_cannot_be_written(void **state) {
 
 static void test_no_platform(void **state) {
   (void)state;
+  const char *vendors = getenv("OCL_ICD_VENDORS");
+  char *before = vendors ? strdup(vendors) : NULL;
   setenv("OCL_ICD_VENDORS", "/nonexistent", 1);
   result text = RUN("devices"), json = RUN("devices", "--json");
   result train = RUN("train", "tiny.yaml");
-  unsetenv("OCL_ICD_VENDORS");
+  if (before)
+    setenv("OCL_ICD_VENDORS", before, 1);
+  else
+    unsetenv("OCL_ICD_VENDORS");
+  free(before);
   assert_int_equal(text.code, 1);
   assert_string_equal(text.err, "");
   assert_string_equal(text.out,

@@ -72,8 +72,12 @@ static void assert_same_report(const char *a, const char *b) {
                reported_[i]);
       assert_ok(gf__file_read(path[k], &text[k], &size[k]));
     }
-    if (size[0] != size[1] || memcmp(text[0], text[1], size[0]) != 0)
-      fail_msg("%s and %s differ", path[0], path[1]);
+    size_t same = 0, line = 0;
+    for (; same < size[0] && same < size[1] && text[0][same] == text[1][same]; same++)
+      if (text[0][same] == '\n') line = same + 1;
+    if (same != size[0] || same != size[1])
+      fail_msg("%s and %s differ: '%.200s' and '%.200s'", path[0], path[1], text[0] + line,
+               text[1] + line);
     free(text[0]), free(text[1]);
   }
 }

@@ -94,7 +94,7 @@ static gf_status print_steps(const gf_divergence *result) {
     const gf_divergence_step *step = &result->steps[i];
     gf__table_add(&table, "%d", i + 1);
     for (int k = 0; k < 2; k++)
-      gf__table_add(&table, isnan(step->losses[k]) ? "" : "%.6f", step->losses[k]);
+      gf__table_add(&table, isnan(step->losses[k]) ? "" : "%.7g", step->losses[k]);
     add_differences(&table, step->differences);
   }
   return print_table(&table);

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Runs the tests on each OpenCL implementation that can be had on a machine without a GPU.
+set -euo pipefail
+
+if [[ ${1-} == -h || ${1-} == --help ]]; then
+  printf '%s\n' 'usage: scripts/all_devices.sh [BUILD]' '' \
+    'Runs, with the tests of a build folder (build/check by default, see ./check):' '' \
+    '  all tests on each driver that is installed, the first device each (pocl);' \
+    "  all tests on Intel's runtime for CPUs, from PyPI, in build/intel;" \
+    '  gradflow verify on oclgrind, which watches for races and for accesses out of' \
+    '  bounds, and whose log must be empty.' '' \
+    'What cannot be had is skipped, with a message. Ends with a table, and with 1 if' \
+    'something failed. Takes some 20 minutes on two cores.'
+  exit 0
+fi
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+build=$(realpath "${1:-build/check}")
+if [[ ! -x $build/gradflow || ! -e $build/tests/CTestTestfile.cmake ]]; then
+  printf "all_devices.sh: '%s' is not a build with tests; ./check makes build/check\n" "$build" >&2
+  exit 2
+fi
+
+rows=() failed=0
+
+# add NAME VERSION PASSED FAILED SKIPPED
+add() {
+  rows+=("$(printf '%-30s %-26s %6s %6s %7s' "$@")")
+}
+
+# device: the name and version of the default one, of two lines
+device() {
+  "$build/gradflow" devices --json |
+    python3 -c 'import json, sys
+d = json.load(sys.stdin)["devices"][0]
+print(d["platform_name"]); print(d["driver"])'
+}
+
+# run NAME: all tests on the default device of the environment
+run() {
+  local log=$build/all_devices.log lines name version
+  mapfile -t lines < <(device)
+  name=${lines[0]} version=${lines[1]}
+  printf '\n%s %s\n' "$name" "$version"
+  ctest --test-dir "$build" --output-on-failure --no-tests=error -j1 -E '^oclgrind$' | tee "$log" ||
+    failed=1
+  add "$name" "$version" "$(grep -c ' Passed ' "$log")" "$(grep -c '\*\*\*[^S]' "$log")" \
+    "$(grep -c '\*\*\*Skipped' "$log")"
+}
+
+install_intel() {
+  local python=build/intel/bin/python
+  [[ -e build/intel/lib/libintelocl.so ]] ||
+    { python3 -m venv build/intel && "$python" -m pip install -q intel-opencl-rt intel-cmplr-lib-rt; } ||
+    return 1
+  mkdir -p build/intel/vendors
+  realpath build/intel/lib/libintelocl.so >build/intel/vendors/intel.icd
+  OCL_ICD_VENDORS=$PWD/build/intel/vendors "$build/gradflow" devices >/dev/null
+}
+
+run
+if install_intel; then
+  OCL_ICD_VENDORS=$PWD/build/intel/vendors run
+else
+  echo "all_devices.sh: Intel's runtime cannot be had here; skipped" >&2
+  add 'Intel OpenCL' '-' - - all
+fi
+printf '\noclgrind\n'
+status=0
+sh tests/oclgrind.sh "$build/gradflow" || status=$?
+case $status in
+  0) add Oclgrind "$(oclgrind --version | sed -n 's/^Oclgrind //p')" verify 0 0 ;;
+  77) add Oclgrind - - - all ;;
+  *) add Oclgrind "$(oclgrind --version | sed -n 's/^Oclgrind //p')" - verify 0 && failed=1 ;;
+esac
+
+printf '\n%-30s %-26s %6s %6s %7s\n' implementation version passed failed skipped
+printf '%s\n' "${rows[@]}"
+exit $failed
