@@ -6,6 +6,7 @@ set -eu
 
 build=$1 version=$2
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
+examples=$(cd "$(dirname "$0")/../examples/c" && pwd)
 root=$(mktemp -d /tmp/gradflow-install-XXXXXX)
 trap 'rm -rf "$root"' EXIT
 prefix=$root/moved
@@ -73,6 +74,16 @@ quietly cc -std=c11 -Wall -Wextra -Werror -pedantic "$consumer/main.c" -o "$root
 # shellcheck disable=SC2086
 quietly c++ -Wall -Wextra -Werror -x c++ "$consumer/main.c" -o "$root/cpp" $flags
 check env LD_LIBRARY_PATH="$lib" "$root/c"
+
+# The example of a program in C, on a few images.
+# shellcheck disable=SC2086
+quietly cc -std=c11 -Wall -Wextra -Werror -pedantic "$examples/train_graph.c" -o "$root/example" $flags
+export GRADFLOW_CACHE_DIR="$root/cache"
+LD_LIBRARY_PATH="$lib" quietly "$root/example" "$root/run" train.epochs=1 data.train_limit=600 \
+  data.test_limit=100
+grep -q '^epoch 1 of 1: loss 2' "$root/log" || fail "the example: $(cat "$root/log")"
+grep -q '^test accuracy ' "$root/log" || fail "the example: $(cat "$root/log")"
+unset GRADFLOW_CACHE_DIR
 check env LD_LIBRARY_PATH="$lib" "$root/cpp"
 flags=$(pkg-config --static --cflags --libs gradflow | sed 's/-lgradflow/-l:libgradflow.a/')
 # shellcheck disable=SC2086
