@@ -17,6 +17,7 @@
 #include <gradflow/divergence.h>
 #include <gradflow/exchange.h>
 #include <gradflow/fetch.h>
+#include <gradflow/layer.h>
 #include <gradflow/model.h>
 #include <gradflow/predict.h>
 #include <gradflow/report.h>

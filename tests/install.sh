@@ -75,14 +75,16 @@ quietly cc -std=c11 -Wall -Wextra -Werror -pedantic "$consumer/main.c" -o "$root
 quietly c++ -Wall -Wextra -Werror -x c++ "$consumer/main.c" -o "$root/cpp" $flags
 check env LD_LIBRARY_PATH="$lib" "$root/c"
 
-# The example of a program in C, on a few images.
-# shellcheck disable=SC2086
-quietly cc -std=c11 -Wall -Wextra -Werror -pedantic "$examples/train_graph.c" -o "$root/example" $flags
+# The examples of programs in C, on a few images.
 export GRADFLOW_CACHE_DIR="$root/cache"
-LD_LIBRARY_PATH="$lib" quietly "$root/example" "$root/run" train.epochs=1 data.train_limit=600 \
-  data.test_limit=100
-grep -q '^epoch 1 of 1: loss 2' "$root/log" || fail "the example: $(cat "$root/log")"
-grep -q '^test accuracy ' "$root/log" || fail "the example: $(cat "$root/log")"
+for example in train_graph own_layer; do
+  # shellcheck disable=SC2086
+  quietly cc -std=c11 -Wall -Wextra -Werror -pedantic "$examples/$example.c" -o "$root/$example" $flags
+  LD_LIBRARY_PATH="$lib" quietly "$root/$example" "$root/run" train.epochs=1 data.train_limit=600 \
+    data.test_limit=100
+  grep -q '^epoch 1 of 1: loss 2' "$root/log" || fail "$example: $(cat "$root/log")"
+  grep -q '^test accuracy ' "$root/log" || fail "$example: $(cat "$root/log")"
+done
 unset GRADFLOW_CACHE_DIR
 check env LD_LIBRARY_PATH="$lib" "$root/cpp"
 flags=$(pkg-config --static --cflags --libs gradflow | sed 's/-lgradflow/-l:libgradflow.a/')

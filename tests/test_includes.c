@@ -31,7 +31,7 @@ typedef struct direction {
 #define DEVICE BASE, "device/", "gradflow/device.h"
 #define CLUSTER "cluster/", "gradflow/cluster.h"
 #define OPS DEVICE, "ops/"
-#define LAYERS OPS, "layers/"
+#define LAYERS OPS, "layers/", "gradflow/layer.h"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
 #define TRAIN                                                                                    \
   MODEL, CLUSTER, "data/", "gradflow/data.h", "report/", "gradflow/report.h", "train/",          \

@@ -1,8 +1,7 @@
 /* Trains a network of its own and watches its gradients.
  *
  *   cc train_graph.c $(pkg-config --cflags --libs gradflow) -o train_graph
- *   ./train_graph runs/mine            # Fashion-MNIST, where Debian's dataset-fashion-mnist puts
- * it
+ *   ./train_graph runs/mine        # on Fashion-MNIST, from Debian's dataset-fashion-mnist
  *   ./train_graph runs/mine train.epochs=5 optimizer.learning_rate=0.01
  */
 #include <stdio.h>

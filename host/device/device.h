@@ -78,6 +78,11 @@ int gf__device_parallelism(const gf_device *device);
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
                          const char *options) GF_MUST_USE;
 
+/* The same of a source that is not the library's own; file names it. */
+gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *file,
+                              const char *source, const char *name,
+                              const char *options) GF_MUST_USE;
+
 /* The most work-items that a group of the kernel may have; it may be fewer than the device's. */
 size_t gf__kernel_group(const gf__kernel *kernel);
 

@@ -36,20 +36,19 @@ static gf_status read_source(const char *name, char **out) {
   return GF_OK;
 }
 
-/* Appends the file with its #include "…" lines replaced by what they name, and
+static gf_status add_file(gf__text *out, const char *name, int depth);
+
+/* Appends the text of name with its #include "…" lines replaced by what they name, and
  * #line directives, so that a build error names the file and its line. */
-static gf_status add_source(gf__text *out, const char *name, int depth) {
-  if (depth > 8) return gf__fail(GF_ERROR_BUILD, "the kernel file %s includes itself", name);
-  char *source;
-  GF_TRY(read_source(name, &source));
+static gf_status add_source(gf__text *out, const char *name, const char *text, int depth) {
   gf__text_add(out, "#line 1 \"%s\"\n", name);
   gf_status status = GF_OK;
   int line = 1;
-  for (char *start = source; status == GF_OK && *start; line++) {
+  for (const char *start = text; status == GF_OK && *start; line++) {
     size_t length = strcspn(start, "\n");
     char included[64];
     if (sscanf(start, "#include \"%63[^\"\n]\"", included) == 1) {
-      status = add_source(out, included, depth + 1);
+      status = add_file(out, included, depth + 1);
       gf__text_add(out, "#line %d \"%s\"\n", line + 1, name);
     } else {
       gf__text_add_bytes(out, start, length);
@@ -57,6 +56,14 @@ static gf_status add_source(gf__text *out, const char *name, int depth) {
     }
     start += length + (start[length] == '\n');
   }
+  return status;
+}
+
+static gf_status add_file(gf__text *out, const char *name, int depth) {
+  if (depth > 8) return gf__fail(GF_ERROR_BUILD, "the kernel file %s includes itself", name);
+  char *source;
+  GF_TRY(read_source(name, &source));
+  gf_status status = add_source(out, name, source, depth);
   free(source);
   return status;
 }
@@ -141,11 +148,13 @@ static void count_build(gf_device *device, bool is_loaded, double seconds) {
   *(is_loaded ? &b->load_seconds : &b->compile_seconds) += seconds;
 }
 
-static gf_status build(gf_device *device, const char *file, const char *options, cl_program *out) {
+/* text is the file's, or NULL where it is the library's own. */
+static gf_status build(gf_device *device, const char *file, const char *text, const char *options,
+                       cl_program *out) {
   char path[4096];
   gf__text source = {0};
   double begun = gf__seconds();
-  gf_status status = add_source(&source, file, 0);
+  gf_status status = text ? add_source(&source, file, text, 0) : add_file(&source, file, 0);
   if (status == GF_OK) status = gf__text_status(&source);
   if (status == GF_OK) {
     bool fresh = *device->fresh, cached = false;
@@ -170,8 +179,8 @@ static char *copy_text(const char *text) {
   return copy ? memcpy(copy, text, size) : NULL;
 }
 
-static gf_status get_program(gf_device *device, const char *file, const char *options,
-                             gf__program **out) {
+static gf_status get_program(gf_device *device, const char *file, const char *text,
+                             const char *options, gf__program **out) {
   for (gf__program *p = device->programs; p; p = p->next)
     if (!strcmp(p->file, file) && !strcmp(p->options, options)) {
       *out = p;
@@ -181,7 +190,7 @@ static gf_status get_program(gf_device *device, const char *file, const char *op
   if (!row) return gf__fail_host_memory(sizeof *row);
   row->file = copy_text(file);
   row->options = copy_text(options);
-  gf_status status = row->file && row->options ? build(device, file, options, &row->program)
+  gf_status status = row->file && row->options ? build(device, file, text, options, &row->program)
                                                : gf__fail_host_memory(strlen(options));
   if (status != GF_OK) {
     free(row->file);
@@ -199,6 +208,11 @@ size_t gf__kernel_group(const gf__kernel *kernel) { return kernel->group; }
 
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
                          const char *options) {
+  return gf__kernel_get_from(out, device, file, NULL, name, options);
+}
+
+gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *file,
+                              const char *source, const char *name, const char *options) {
   char all[1200];
   *out = NULL;
   /* Denormals are kept: vanishing gradients are the subject. */
@@ -207,7 +221,7 @@ gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, 
   if (n < 0 || (size_t)n >= sizeof all)
     return gf__fail(GF_ERROR_BUILD, "the build options of %s are too long", file);
   gf__program *program = NULL;
-  GF_TRY(get_program(device, file, all, &program));
+  GF_TRY(get_program(device, file, source, all, &program));
   for (gf__kernel *k = device->kernels; k; k = k->next)
     if (k->program == program && !strcmp(k->name, name)) {
       *out = k;
@@ -219,6 +233,8 @@ gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, 
   kernel->kernel = clCreateKernel(program->program, name, &error);
   if (error != CL_SUCCESS) {
     free(kernel);
+    if (error == CL_INVALID_KERNEL_NAME)
+      return gf__fail(GF_ERROR_BUILD, "there is no kernel %s in %s", name, file);
     return gf__fail_cl(device, error, "cannot make the kernel %s of %s", name, file);
   }
   if (clGetKernelWorkGroupInfo(kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,

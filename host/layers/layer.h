@@ -151,8 +151,13 @@ struct gf__layer {
   gf__interval (*alive)(const gf__node *node);
 };
 
-/* The table, ended by NULL. */
+/* The library's table, ended by NULL. */
 extern const gf__layer *const gf__layers[];
+/* The layers that the user has registered, from 0 on; NULL behind the last one. */
+const gf__layer *gf__layer_outside(int index);
+/* The library's rows and then those; NULL behind the last one. */
+enum { GF__MOST_LAYERS = 64 };
+const gf__layer *gf__layer_at(int index);
 /* The row of that name, or NULL. */
 const gf__layer *gf__layer_find(const char *name);
 

@@ -32,9 +32,15 @@ const gf__layer *const gf__layers[] = {&gf__layer_conv2d,
                                        &gf__layer_companion_loss,
                                        NULL};
 
+const gf__layer *gf__layer_at(int index) {
+  enum { OWN = sizeof gf__layers / sizeof *gf__layers - 1 };
+  return index < OWN ? gf__layers[index] : gf__layer_outside(index - OWN);
+}
+
 const gf__layer *gf__layer_find(const char *name) {
-  for (const gf__layer *const *layer = gf__layers; *layer; layer++)
-    if (!strcmp((*layer)->name, name)) return *layer;
+  const gf__layer *layer;
+  for (int i = 0; (layer = gf__layer_at(i)); i++)
+    if (!strcmp(layer->name, name)) return layer;
   return NULL;
 }
 

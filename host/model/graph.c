@@ -70,12 +70,13 @@ static gf_status connect(gf__graph *graph, gf__node *node, const gf__value *item
 static gf_status find_layer(const gf__value *item, const char *type, const gf__layer **out) {
   *out = gf__layer_find(type);
   if (*out) return GF_OK;
-  const char *names[64];
+  const char *names[GF__MOST_LAYERS];
   size_t count = 0;
   gf__text known = {0};
-  for (const gf__layer *const *l = gf__layers; *l; l++) {
-    names[count++] = (*l)->name;
-    gf__text_add(&known, "%s%s", count > 1 ? ", " : "", (*l)->name);
+  const gf__layer *layer;
+  for (int i = 0; (layer = gf__layer_at(i)); i++) {
+    names[count++] = layer->name;
+    gf__text_add(&known, "%s%s", i ? ", " : "", layer->name);
   }
   const char *close = gf__did_you_mean(type, names, count, sizeof *names);
   const gf__value *at = gf__value_get(item, "type");
@@ -278,8 +279,8 @@ gf__node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
 void gf__graph_help(gf__help *help) {
   gf__help_title(help, "a node of model.graph:");
   gf__help_keys(help, common_keys, COMMON);
-  for (const gf__layer *const *l = gf__layers; *l; l++) {
-    const gf__layer *layer = *l;
+  const gf__layer *layer;
+  for (int i = 0; (layer = gf__layer_at(i)); i++) {
     gf__help_title(help, "a node of type %s:", layer->name);
     gf__help_paragraph(help, "%s; %s.", layer->help,
                        layer->most_inputs == 1   ? "one input"
