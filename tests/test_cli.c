@@ -218,10 +218,11 @@ static void test_general_help(void **state) {
   assert_string_equal(a.err, "");
   assert_memory_equal(a.out, "usage: gradflow COMMAND ", 24);
   assert_in_range(longest_line(a.out), 20, COLUMNS);
-  static const char *const commands[] = {"devices", "train", "test", "plot", "summary", "help"};
+  static const char *const commands[] = {"devices", "train", "test",      "plot",
+                                         "summary", "help",  "divergence"};
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     char line[32];
-    snprintf(line, sizeof line, "\n  %-9s ", commands[i]);
+    snprintf(line, sizeof line, "\n  %-10s ", commands[i]);
     assert_int_equal(count_of(a.out, line), 1);
   }
   assert_string_equal(a.out, b.out);
@@ -655,6 +656,7 @@ static void stop_run(int number, int code) {
   r = RUN("train", "--resume", "runs/stopped");
   assert_int_equal(r.code, 0);
   assert_non_null(strstr(r.err, "note     runs/stopped is finished; nothing is left to do\n"));
+  assert_non_null(strstr(r.err, "\nnetwork  family vgg_stages\n")); /* not all that is resolved */
   result_free(&r);
 }
 

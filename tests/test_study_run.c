@@ -326,6 +326,41 @@ static void plans_know_states_and_times(void **state) {
   gf_study_free(&study);
 }
 
+static void add_log(void *user, gf_log_level level, const char *message) {
+  gf__text_add(user, "%d %s\n", level, message);
+}
+
+static void unknown_times_have_one_line_a_reason(void **state) {
+  (void)state;
+  gf_study_item *items;
+  int count;
+  gf__text log = {0};
+  write_text("lost.yaml", "data: {name: cifar100, path: /nowhere}\nmodel: {family: vgg_stages}\n");
+  write_text("unknown.yaml",
+             "study: {name: u}\nseeds: [5, 6]\nsettings:\n"
+             "  - {name: a, base: lost.yaml}\n  - {name: b, base: lost.yaml}\n"
+             "  - {name: c, base: base.yaml}\n  - {name: d, base: lost.yaml}\n"
+             "  - {name: e, base: lost.yaml, set: {data.path: /nowhere_else}}\n");
+  gf_study *study = load_study("unknown.yaml", "unknown");
+  gf_log_to(add_log, &log);
+  gf_status status = gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count);
+  gf_log_to(NULL, NULL);
+  assert_ok(status);
+  for (int i = 0; i < count; i++)
+    assert_int_equal(isnan(items[i].seconds_left), strcmp(items[i].setting, "c") != 0);
+#define SOURCE                                                                        \
+  "; cifar100 is read from train.bin and test.bin; get cifar-100-binary.tar.gz from " \
+  "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it\n"
+  assert_string_equal(log.data,
+                      "2 the time of a and 2 more is unknown: data.path: there is no folder "
+                      "/nowhere" SOURCE
+                      "2 the time of e is unknown: data.path: there is no folder "
+                      "/nowhere_else" SOURCE);
+  gf__text_free(&log);
+  gf_study_items_free(&items, count);
+  gf_study_free(&study);
+}
+
 /* ---- the program ---- */
 
 static pid_t start(const char *const words[]) {
@@ -462,6 +497,7 @@ int main(void) {
       cmocka_unit_test(a_failed_run_stops_no_other),
       cmocka_unit_test(a_changed_setting_is_refused),
       cmocka_unit_test(plans_know_states_and_times),
+      cmocka_unit_test(unknown_times_have_one_line_a_reason),
       cmocka_unit_test(a_killed_study_goes_on),
       cmocka_unit_test(a_signal_stops_the_program),
       cmocka_unit_test(the_program_lists_and_reports),

@@ -128,12 +128,15 @@ static gf_status load_config(gf_config **out, const gf__cli *cli) {
   return gf_config_set(*out, assignment);
 }
 
-/* What the config says of the network: "family vgg_stages, filters 32", "graph of 12". */
-static void add_network(gf__text *out, const gf_config *config) {
+/* What the config says of the network: "family vgg_stages, filters 32", "graph of 12". That of a
+ * run says everything, which is too much. */
+static void add_network(gf__text *out, const gf_config *config, bool is_of_run) {
   const gf__value *section = gf__value_get(gf__config_root(config), "model");
   for (size_t i = 0; section && section->kind == GF__MAPPING && i < section->count; i++) {
     const gf__value *item = section->items[i];
-    if (!strcmp(item->key, "tune")) continue; /* how, not what */
+    bool is_kind = !strcmp(item->key, "graph") ||
+                   (!strcmp(item->key, "family") && strcmp(item->text ? item->text : "", "none"));
+    if (!strcmp(item->key, "tune") || (is_of_run && !is_kind)) continue; /* tune: how, not what */
     gf__text_add(out, "%s%s ", out->size ? ", " : "", item->key);
     if (item->kind == GF__SCALAR)
       gf__text_add(out, "%s", item->text);
@@ -149,7 +152,7 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
   char others[48] = "";
   int ranks = gf_cluster_describe(options->cluster).ranks;
   if (ranks > 1) snprintf(others, sizeof others, " of the first of %d ranks", ranks);
-  add_network(&network, config);
+  add_network(&network, config, !cli->argument_count);
   fprintf(stderr,
           "device   %d:%d %s (%s)%s\n"
           "config   %s\n"

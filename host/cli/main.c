@@ -158,7 +158,7 @@ static void print_general_help(FILE *file) {
   enum { HELP_COLUMN = 17 };
   fprintf(file, "usage: gradflow %s\n\n%s\ncommands:\n", program_.arguments, program_.text);
   for (size_t i = 0; i < COMMANDS; i++)
-    fprintf(file, "  %-9s %s\n", commands_[i]->name, commands_[i]->help);
+    fprintf(file, "  %-10s %s\n", commands_[i]->name, commands_[i]->help);
   fputs("\noptions:\n", file);
   for (const gf__option *option = program_.options; option->name; option++)
     print_option(file, option, HELP_COLUMN);

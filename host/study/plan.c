@@ -164,10 +164,37 @@ static gf_status measure(const gf_study *study, const gf_study_item *item, gf_de
   return status;
 }
 
+/* Settings, one after the other, whose time is unknown for the same reason. */
+typedef struct unknown {
+  const char *first; /* NULL: none */
+  int more;
+  char reason[1024];
+} unknown;
+
+static void say_unknown(unknown *u) {
+  char others[32] = "";
+  if (!u->first) return;
+  if (u->more) snprintf(others, sizeof others, " and %d more", u->more);
+  gf__log(GF_LOG_WARNING, "the time of %s%s is unknown: %s", u->first, others, u->reason);
+  u->first = NULL;
+}
+
+static void add_unknown(unknown *u, const char *setting) {
+  if (u->first && !strcmp(u->reason, gf_error_message())) {
+    u->more++;
+    return;
+  }
+  say_unknown(u);
+  u->first = setting;
+  u->more = 0;
+  snprintf(u->reason, sizeof u->reason, "%s", gf_error_message());
+}
+
 static gf_status estimate(const gf_study *study, const char *selector, gf_study_item *items,
                           int count) {
   gf_device *device = NULL;
   double *seconds;
+  unknown untimed = {NULL, 0, ""};
   GF_TRY(gf__study_epoch_seconds(study, items, count, &seconds));
   bool *tried = calloc((size_t)study->setting_count, sizeof *tried);
   gf_status status = tried ? GF_OK : gf__fail_host_memory((size_t)study->setting_count);
@@ -177,11 +204,11 @@ static gf_status estimate(const gf_study *study, const char *selector, gf_study_
       tried[setting] = true;
       if (!device) status = gf_device_open(&device, selector);
       if (status == GF_OK && measure(study, &items[i], device, &seconds[setting]) != GF_OK)
-        gf__log(GF_LOG_WARNING, "the time of %s is unknown: %s", items[i].setting,
-                gf_error_message());
+        add_unknown(&untimed, items[i].setting);
     }
     items[i].seconds_left = left > 0 ? left * seconds[setting] : 0;
   }
+  say_unknown(&untimed);
   gf_device_free(&device);
   free(tried);
   free(seconds);
