@@ -1,9 +1,21 @@
 #!/usr/bin/env bash
-# Installs the packages of Debian or Ubuntu that gradflow is built, tested and tried out with, and
-# that are missing. Without missing ones it does nothing and needs neither root nor a network.
-# With --tests, also those that some tests compare with; with --tools, those that lint.sh, fuzz.sh
-# and valgrind.sh run. Without them these are skipped.
+# Installs what gradflow needs and the system lacks.
 set -euo pipefail
+
+usage() {
+  cat <<'END'
+usage: scripts/setup.sh [--tests] [--tools]
+
+Installs the packages of Debian or Ubuntu that gradflow is built, tested and
+tried out with, and that are missing. Without missing ones it does nothing and
+needs neither root nor a network.
+
+options:
+      --tests  also what some tests compare with; without, they are skipped
+      --tools  also what lint.sh, fuzz.sh and valgrind.sh run
+  -h, --help   print this help
+END
+}
 
 packages=(
   # to build
@@ -25,6 +37,11 @@ for argument; do
       python3-venv
     ) ;;
     --tools) optional+=(clang clang-tidy cppcheck valgrind) ;;
+    -h | --help) usage && exit 0 ;;
+    *)
+      printf "setup.sh: unknown argument '%s'; see scripts/setup.sh --help\n" "$argument" >&2
+      exit 2
+      ;;
   esac
 done
 
