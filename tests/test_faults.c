@@ -149,6 +149,25 @@ static void every_call_of_a_run_may_fail(void **state) {
   gf_log_to(NULL, NULL);
 }
 
+/* Between the choice of a kind and that of the device, say. */
+static void a_device_may_go_while_it_is_chosen(void **state) {
+  (void)state;
+  gf_device_info info;
+  icd->set("");
+  assert_ok(gf__device_find(NULL, 1, &info));
+  long calls = icd->calls(icd_entry("clGetDeviceIDs")), told = 0;
+  assert_true(calls > 2);
+  for (long at = 1; at <= calls; at++) {
+    char fault[128];
+    snprintf(fault, sizeof fault, "fail=clGetDeviceIDs:%ld+:CL_DEVICE_NOT_AVAILABLE", at);
+    icd->set(fault);
+    if (gf__device_find(NULL, 1, &info) != GF_OK) told++;
+    assert_true(icd->failed() > 0);
+    icd->set("");
+  }
+  assert_true(told > 1);
+}
+
 /* What the cache has and the driver refuses is compiled. */
 static void a_binary_that_is_refused_is_compiled(void **state) {
   (void)state;
@@ -239,6 +258,7 @@ static void the_program_ends_well(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_call_of_a_run_may_fail),
+      cmocka_unit_test(a_device_may_go_while_it_is_chosen),
       cmocka_unit_test(a_binary_that_is_refused_is_compiled),
       cmocka_unit_test(the_program_ends_well),
   };

@@ -137,6 +137,8 @@ static gf_status choose_nth(choice *c, const char *selector, int nth) {
   GF_TRY(choose(c, selector));
   if (c->selector && !c->type) return GF_OK;
   GF_TRY(gf__devices_visit(count_kind, c, &platforms));
+  if (c->of_kind == 0)
+    return gf__fail(GF_ERROR_DEVICE, "%s is no longer listed by its driver", c->info.name);
   c->nth = nth % c->of_kind;
   return gf__devices_visit(consider_nth, c, &platforms);
 }
