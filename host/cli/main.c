@@ -304,29 +304,10 @@ static gf_status read_command_line(const gf__command *command, poptContext conte
   return cli->help ? GF_OK : check_arguments(command, cli);
 }
 
-static void free_command_line(gf__cli *cli) {
-  free(cli->device);
-  free(cli->out);
-  free(cli->tune);
-  free(cli->mirror);
-  free(cli->man);
-  free(cli->completion);
-  free(cli->top);
-  free(cli->fail_below);
-  free(cli->classes);
-  free(cli->config);
-  free(cli->weights);
-  free(cli->only);
-  free(cli->resume);
-  free(cli->checkpoint_every);
-  free(cli->keep_checkpoints);
-  free(cli->shard);
-  free(cli->jobs);
-  free(cli->balance);
-  free(cli->rank_timeout);
-  free(cli->ranks);
-  free(cli->latency);
-  free(cli->bandwidth);
+/* What popt has allocated. */
+static void free_command_line(const gf__command *command, gf__cli *cli) {
+  for (const gf__option *o = command->options; o->name; o++)
+    if (o->type == POPT_ARG_STRING) free(*(char **)((char *)cli + o->offset));
   for (char **set = cli->sets; set && *set; set++) free(*set);
   free(cli->sets);
 }
@@ -351,7 +332,7 @@ static int run_command(const gf__command *command, int count, const char **argum
   else if (status == GF_OK)
     status = print_command_help(command);
   if (status != GF_OK) code = gf__cli_fail(status);
-  free_command_line(&cli);
+  free_command_line(command, &cli);
   poptFreeContext(context);
   return code;
 }
