@@ -55,7 +55,8 @@ static const direction directions[] = {
     {"host/bench/", {TRAIN, "bench/", "gradflow/bench.h"}},
     {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h"}},
     {"host/cli/",
-     {"cli/", "base/", "report/table.h", "verify/verify.h", "gradflow.h", "gradflow/"}},
+     {"cli/", "base/", "report/csv.h", "report/table.h", "verify/verify.h", "gradflow.h",
+      "gradflow/"}},
     {"include/", {"gradflow/"}},
     {"tests/reference/", {"reference.h", "ref_"}},
 };

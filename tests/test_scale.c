@@ -165,6 +165,37 @@ static void the_program_prints_and_draws(void **state) {
   free(text);
 }
 
+static void what_was_measured_is_kept(void **state) {
+  (void)state;
+  static const char before[] = "ranks,images_a_rank,step_seconds\n2,16,0.25\n4,8,0.5\n",
+                    kept[] = "ranks,images_a_rank,step_seconds\n2,16,0.25\n",
+                    damaged[] = "ranks,images_a_rank,step_seconds\n2,16\n";
+  char path[512], *text, expected[1024];
+  size_t size;
+  snprintf(path, sizeof path, "%s", in_folder("out/measured.csv"));
+  assert_ok(gf__file_write(in_folder("net.yaml"), net_, sizeof net_ - 1));
+  assert_ok(gf__make_folder(in_folder("out")));
+  assert_ok(gf__file_write(path, before, sizeof before - 1));
+  if (run("--ranks 1..4") != 0) fail_msg("%s", said());
+  text = said();
+  assert_non_null(strstr(text, "250"));
+  free(text);
+  assert_ok(gf__file_read(path, &text, &size));
+  assert_string_equal(text, kept);
+  free(text);
+
+  assert_ok(gf__file_write(path, damaged, sizeof damaged - 1));
+  assert_int_equal(run("--ranks 1..4"), 1);
+  text = said();
+  snprintf(expected, sizeof expected, "%s:2: ", path);
+  assert_non_null(strstr(text, expected));
+  free(text);
+  assert_ok(gf__file_read(path, &text, &size));
+  assert_string_equal(text, damaged);
+  free(text);
+  assert_int_equal(remove(path), 0);
+}
+
 static void assert_refused(const char *more, const char *message) {
   assert_int_equal(run(more), 2);
   char *text = said(), expected[512];
@@ -194,6 +225,7 @@ int main(void) {
       cmocka_unit_test(a_whole_batch_is_as_slow_as_its_largest_part),
       cmocka_unit_test(costs_are_those_of_the_network),
       cmocka_unit_test(the_program_prints_and_draws),
+      cmocka_unit_test(what_was_measured_is_kept),
       cmocka_unit_test(what_makes_no_sense_is_refused),
   };
   return cmocka_run_group_tests(tests, fixture_open, fixture_close);

@@ -156,12 +156,13 @@ static gf_status draw_roofline(report *r, gf__roof *roofs, gf__roof_point *point
   for (int s = 0; s < r->set->count; s++) {
     const gf_bench_device *d = r->set->subjects[s].device;
     if (d->row_count == 0) continue;
-    roofs[count++] = (gf__roof){.name = r->set->subjects[s].name,
-                                .flops = d->limits.flops,
-                                .bytes = d->limits.bytes,
-                                .points = points,
-                                .count = d->row_count,
-                                .hue = s};
+    roofs[count] = (gf__roof){.name = r->set->subjects[s].name,
+                              .flops = d->limits.flops,
+                              .bytes = d->limits.bytes,
+                              .points = points,
+                              .count = d->row_count,
+                              .hue = s};
+    count++;
     for (int i = 0; i < d->row_count; i++)
       *points++ = (gf__roof_point){d->rows[i].flops, d->rows[i].bytes, d->rows[i].seconds,
                                    d->rows[i].is_step != 0};

@@ -19,8 +19,9 @@ typedef struct gf__bench_step {
 gf_status gf__bench_step_open(gf__bench_step *out, gf_device *device, const gf_config *config,
                               int batch) GF_MUST_USE;
 void gf__bench_step_free(gf__bench_step *step);
-/* A gf__bench_work of a step: forward, backward and the optimizer; waits for the loss. */
-gf_status gf__bench_step_run(void *step) GF_MUST_USE;
+/* A gf__bench_work: forward, backward and the optimizer of the gf__bench_step at user; waits for
+ * the loss. */
+gf_status gf__bench_step_run(void *user) GF_MUST_USE;
 
 /* Of a step: multiply-adds of its convolutions and linear layers, and the bytes that its passes
  * read and write at least. */

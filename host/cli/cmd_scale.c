@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "cli/ranks.h"
+#include "report/csv.h"
 #include "report/table.h"
 
 enum { WIDTH = 80, MOST_POINTS = 40, MOST_RANKS = 1 << 20, MOST_MEASURED = 64 };
@@ -116,18 +117,21 @@ static void keep(scale *s, measured m) {
   if (s->step_count < MOST_MEASURED) s->steps[s->step_count++] = m;
 }
 
-static void read_measured(scale *s, const char *path) {
-  char *text = NULL;
-  size_t size;
-  if (!gf__path_exists(path) || gf__file_read(path, &text, &size) != GF_OK) return;
-  for (const char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n')) {
-    measured m;
-    int images;
-    if (sscanf(line, "\n%d,%d,%lf", &m.ranks, &images, &m.step) == 3 && images == s->costs.batch &&
-        m.step > 0)
-      keep(s, m);
+static gf_status read_measured(scale *s, const char *path) {
+  enum { RANKS, IMAGES, STEP, COLUMNS };
+  static const gf__csv_column columns[COLUMNS] = {[RANKS] = {"ranks", false},
+                                                  [IMAGES] = {"images_a_rank", false},
+                                                  [STEP] = {"step_seconds", false}};
+  gf__csv csv;
+  if (!gf__path_exists(path)) return GF_OK;
+  GF_TRY(gf__csv_read(&csv, path, columns, COLUMNS));
+  for (size_t i = 0; i < csv.rows; i++) {
+    double ranks = csv.numbers[RANKS][i], step = csv.numbers[STEP][i];
+    if (csv.numbers[IMAGES][i] == s->costs.batch && ranks >= 1 && ranks <= MOST_RANKS && step > 0)
+      keep(s, (measured){.ranks = (int)ranks, .step = step});
   }
-  free(text);
+  gf__csv_free(&csv);
+  return GF_OK;
 }
 
 static gf_status write_text(const scale *s, const char *name, const gf__text *text) {
@@ -211,7 +215,7 @@ static void print_verdict(const gf_scale_point *p, int count) {
       [GF_SCALE_BANDWIDTH] = "the network's bandwidth; more images a rank hide more of it"};
   int good = 0;
   while (good < count && p[good].efficiency >= 0.9) good++;
-  if (good == count)
+  if (good == count) /* Is at least 1. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
     printf("Up to %d ranks, a rank keeps 90%% of its speed or more.\n\n", p[count - 1].ranks);
   else if (good == 0)
     printf("A rank keeps less than 90%% of its speed, because of\n%s.\n\n", reasons[p[0].bound]);
@@ -324,7 +328,7 @@ static gf_status tell(scale *s) {
   points p;
   GF_TRY(gf__make_folder(s->out.data));
   GF_TRY(gf__path_join(path, sizeof path, s->out.data, "measured.csv"));
-  read_measured(s, path);
+  GF_TRY(read_measured(s, path));
   predict(s, &p);
   print_costs(s);
   printf("a batch of %d images on each rank\n\n", s->costs.batch);

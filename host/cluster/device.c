@@ -37,7 +37,7 @@ static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_dev
   gf_rank self = gf_cluster_describe(cluster);
   claim mine = {.platform = info->platform, .index = info->index};
   claim *all = calloc((size_t)self.ranks, sizeof *all);
-  int part, parts;
+  int part = 0, parts = 1;
   char selector[32];
   if (!all) return gf__fail_host_memory((size_t)self.ranks * sizeof *all);
   snprintf(mine.host, sizeof mine.host, "%s", self.host);

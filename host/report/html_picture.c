@@ -14,7 +14,8 @@ static void add_base64(gf__text *out, const uint8_t *bytes, size_t size) {
     uint32_t group = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
                      (left > 2 ? bytes[i + 2] : 0);
     char text[4];
-    for (size_t k = 0; k < 4; k++) text[k] = k > left ? '=' : digits[group >> (18 - 6 * k) & 63];
+    for (size_t k = 0; k < 4; k++)
+      text[k] = (char)(k > left ? '=' : digits[group >> (18 - 6 * k) & 63]);
     gf__text_add_bytes(out, text, sizeof text);
   }
 }

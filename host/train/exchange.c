@@ -182,7 +182,7 @@ gf_status gf__exchange_backward(gf__exchange *x) {
     if (before) GF_TRY(send_bucket(x, before));
     before = b;
   }
-  return send_bucket(x, before);
+  return before ? send_bucket(x, before) : GF_OK;
 }
 
 gf_status gf__exchange_send(gf__exchange *x, gf__buffer *gradient) {

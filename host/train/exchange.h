@@ -19,24 +19,24 @@ typedef struct gf__step {
 gf_status gf__exchange_new(gf__exchange **out, gf_cluster *cluster, gf_model *model,
                            const double *edges) GF_MUST_USE;
 void gf__exchange_free(gf__exchange **exchange);
-size_t gf__exchange_memory(const gf__exchange *exchange); /* bytes of the host */
+size_t gf__exchange_memory(const gf__exchange *x); /* bytes of the host */
 
-int gf__exchange_bucket_count(const gf__exchange *exchange);
+int gf__exchange_bucket_count(const gf__exchange *x);
 /* Bytes of a bucket, in the order in which they travel; begin: the first node of those that have to
  * be done before. */
-double gf__exchange_bucket(const gf__exchange *exchange, int index, int *begin);
+double gf__exchange_bucket(const gf__exchange *x, int index, int *begin);
 /* For what is computed over all parts of the last batch. */
-const gf__peers *gf__exchange_peers(const gf__exchange *exchange);
+const gf__peers *gf__exchange_peers(const gf__exchange *x);
 /* Before the forward pass of a batch of so many images in all. */
-void gf__exchange_begin(gf__exchange *exchange, int whole);
+void gf__exchange_begin(gf__exchange *x, int whole);
 /* Instead of gf__model_queue_backward: sends each bucket as soon as its nodes have computed it. */
-gf_status gf__exchange_backward(gf__exchange *exchange) GF_MUST_USE;
+gf_status gf__exchange_backward(gf__exchange *x) GF_MUST_USE;
 /* Or sends gradient (flat), which is complete, at once. */
-gf_status gf__exchange_send(gf__exchange *exchange, gf__buffer *gradient) GF_MUST_USE;
+gf_status gf__exchange_send(gf__exchange *x, gf__buffer *gradient) GF_MUST_USE;
 /* Then waits for all ranks: gradient (flat) and the running statistics become those of all. The
  * losses of this rank are in slot. */
-gf_status gf__exchange_finish(gf__exchange *exchange, gf__buffer *gradient, int slot,
-                              bool wants_stop, gf__step *out) GF_MUST_USE;
+gf_status gf__exchange_finish(gf__exchange *x, gf__buffer *gradient, int slot, bool wants_stop,
+                              gf__step *out) GF_MUST_USE;
 
 /* Gives the tensors of flat, which is like the weights or like the running statistics, of rank 0
  * to all ranks. */

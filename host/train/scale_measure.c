@@ -164,7 +164,7 @@ gf_status gf_scale_measure_network(gf_scale_network *out, gf_cluster *cluster) {
   return GF_OK;
 }
 
-static gf_status time_steps(subject *s, int ranks, double *seconds) {
+static gf_status time_steps(subject *s, gf_device *device, int ranks, double *seconds) {
   enum { STEPS = 6 };
   gf_batch zeros;
   double begin = 0;
@@ -174,7 +174,7 @@ static gf_status time_steps(subject *s, int ranks, double *seconds) {
   for (int i = 0; i <= STEPS && status == GF_OK; i++) {
     if (i == 1) begin = gf__seconds();
     status = gf__trainer_queue_step(s->trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
-    if (status == GF_OK) status = gf_device_finish(s->model->device);
+    if (status == GF_OK) status = gf_device_finish(device);
   }
   gf__trainer_zeros_free(&zeros);
   *seconds = (gf__seconds() - begin) / STEPS;
@@ -196,7 +196,7 @@ gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *
   if (status == GF_OK) {
     status = gf_cluster_agree(cluster, gf__exchange_new(&exchange, cluster, s.model, edges));
     if (status == GF_OK) gf__trainer_share(s.trainer, exchange);
-    if (status == GF_OK) status = time_steps(&s, ranks, seconds);
+    if (status == GF_OK) status = time_steps(&s, device, ranks, seconds);
     gf__exchange_free(&exchange);
     close_subject(&s);
   }

@@ -24,9 +24,11 @@ static bool fail(gf__cases *list, const char *format, ...) {
 /* Cuts text into words at spaces, in place; NULL ends them. */
 static bool split(gf__cases *list, char *text, char *words[GF__CASES_WORDS]) {
   int count = 0;
-  for (char *word = strtok(text, spaces_); word; word = strtok(NULL, spaces_)) {
+  for (text += strspn(text, spaces_); *text; text += strspn(text, spaces_)) {
     if (count == GF__CASES_WORDS - 1) return fail(list, "more than %d words", GF__CASES_WORDS - 1);
-    words[count++] = word;
+    words[count++] = text;
+    text += strcspn(text, spaces_);
+    if (*text) *text++ = '\0';
   }
   words[count] = NULL;
   return true;

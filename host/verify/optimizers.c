@@ -115,6 +115,7 @@ static gf_status open_run(run *r, gf__check *check, int states) {
   GF_TRY(gf__guarded_from(check, "w", w, COUNT, &r->w));
   if (scale < 1) GF_TRY(gf__guarded_from(check, "the scale", &scale, 1, &r->scale));
   for (int k = 0; k < states; k++)
+    /* At most STATES. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
     GF_TRY(gf__guarded_from(check, names[k], zeros, COUNT, &r->state[k]));
   for (int k = 0; k <= STATES; k++) {
     r->values[k] = k ? gf__new_doubles(check->arena, COUNT) : gf__widen(check->arena, w, COUNT);

@@ -54,18 +54,18 @@ static cl_int check_in(entry e) {
 
 #define PLAIN(name, inner, parameters, arguments)     \
   static cl_int CL_API_CALL count_##name parameters { \
-    cl_int failure = check_in(ENTRY_##name);             \
+    cl_int failure = check_in(ENTRY_##name);          \
     return failure ? failure : inner arguments;       \
   }
 #define WAIT(name, inner, parameters, arguments)      \
   static cl_int CL_API_CALL count_##name parameters { \
-    cl_int failure = check_in(ENTRY_##name);             \
+    cl_int failure = check_in(ENTRY_##name);          \
     cl_int error = inner arguments;                   \
     return failure ? failure : error;                 \
   }
 #define ENQUEUE(name, inner, parameters, arguments)   \
   static cl_int CL_API_CALL count_##name parameters { \
-    cl_int failure = check_in(ENTRY_##name);             \
+    cl_int failure = check_in(ENTRY_##name);          \
     if (failure) return failure;                      \
     cl_int done = inner arguments;                    \
     if (done == CL_SUCCESS && event) live_[EVENT]++;  \
@@ -73,7 +73,7 @@ static cl_int check_in(entry e) {
   }
 #define NEW(name, inner, parameters, arguments, type, kind) \
   static type CL_API_CALL count_##name parameters {         \
-    cl_int failure = check_in(ENTRY_##name);                   \
+    cl_int failure = check_in(ENTRY_##name);                \
     if (failure) {                                          \
       if (error) *error = failure;                          \
       return NULL;                                          \
@@ -84,14 +84,14 @@ static cl_int check_in(entry e) {
   }
 #define REFERENCE(retain, release, type, kind)             \
   static cl_int CL_API_CALL count_##retain(type object) {  \
-    cl_int failure = check_in(ENTRY_##retain);                \
+    cl_int failure = check_in(ENTRY_##retain);             \
     if (failure) return failure;                           \
     cl_int done = icd__real.retain(object);                \
     if (done == CL_SUCCESS) live_[kind]++;                 \
     return done;                                           \
   }                                                        \
   static cl_int CL_API_CALL count_##release(type object) { \
-    cl_int failure = check_in(ENTRY_##release);               \
+    cl_int failure = check_in(ENTRY_##release);            \
     cl_int done = icd__real.release(object);               \
     if (done == CL_SUCCESS) live_[kind]--;                 \
     return failure ? failure : done;                       \
