@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   float weight[2] = {1, 2};
-  gf__named_tensor tensor = {"a.weight", {2}, 1, 2, weight};
+  gf__named_tensor tensor = {
+      .name = "a.weight", .dims = {2}, .dim_count = 1, .count = 2, .values = weight};
   gf__position position;
   int damaged;
   char *text = fuzz_text(data, size);

@@ -5,7 +5,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   float weight[6], bias[3];
-  gf__named_tensor tensors[] = {{"a.weight", {3, 2}, 2, 6, weight}, {"a.bias", {3}, 1, 3, bias}};
+  gf__named_tensor tensors[] = {
+      {.name = "a.weight", .dims = {3, 2}, .dim_count = 2, .count = 6, .values = weight},
+      {.name = "a.bias", .dims = {3}, .dim_count = 1, .count = 3, .values = bias}};
   char *metadata = NULL;
   const char *path = fuzz_file("a.safetensors", data, size);
   gf_status status = gf__safetensors_read(path, tensors, 2);

@@ -102,7 +102,9 @@ static void write_cube_seed(const char *name, int compressed) {
 
 static void write_safetensors_seed(void) {
   float weight[6] = {1, 2, 3, 4, 5, 6}, bias[3] = {7, 8, 9};
-  gf__named_tensor tensors[] = {{"a.weight", {3, 2}, 2, 6, weight}, {"a.bias", {3}, 1, 3, bias}};
+  gf__named_tensor tensors[] = {
+      {.name = "a.weight", .dims = {3, 2}, .dim_count = 2, .count = 6, .values = weight},
+      {.name = "a.bias", .dims = {3}, .dim_count = 1, .count = 3, .values = bias}};
   for (int i = 0; i < 2; i++)
     assert_int_equal(
         gf__safetensors_write(in_folder(i ? "fuzz_safetensors/run" : "fuzz_safetensors/weights"),
@@ -153,7 +155,8 @@ static void write_run_folder_seed(void) {
       "{\"status\": \"diverged\", \"message\": \"the loss is not finite\"}",
       "{\"device\": {\"name\": \"a\", \"driver\": \"1\"}, \"resumed\": []}"};
   float weight[4] = {1, 2, 3, 4};
-  gf__named_tensor tensor = {"b.weight", {2, 2}, 2, 4, weight};
+  gf__named_tensor tensor = {
+      .name = "b.weight", .dims = {2, 2}, .dim_count = 2, .count = 4, .values = weight};
   gf__text seed = {0};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) gf__text_add(&seed, "%s\xff", files[i]);
   assert_int_equal(gf__safetensors_write(in_folder("weights"), &tensor, 1, NULL), GF_OK);
