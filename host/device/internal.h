@@ -70,6 +70,7 @@ struct gf_device {
   cl_mem products; /* CLBlast's copies of operands, grown as needed; not counted as allocated */
   size_t products_bytes;
   bool is_told_of_cache; /* that it cannot be used */
+  bool is_slow_to_tell;  /* the driver, a program's binary */
 };
 
 /* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */

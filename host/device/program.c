@@ -86,16 +86,32 @@ static cl_program load_binary(const gf_device *device, const char *path, const c
   return NULL;
 }
 
-/* The cache is a convenience: what cannot be written is compiled again next time. */
-static void save_binary(cl_program program, const char *path) {
-  size_t size = 0;
-  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS ||
-      size == 0)
-    return;
-  unsigned char *bytes = malloc(size);
+/* The driver's binary, which the caller frees, or NULL. */
+static unsigned char *get_binary(cl_program program, size_t *size) {
+  *size = 0;
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *size, size, NULL) != CL_SUCCESS ||
+      *size == 0)
+    return NULL;
+  unsigned char *bytes = malloc(*size);
   if (bytes &&
-      clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) == CL_SUCCESS &&
-      gf__kernel_cache_write(path, bytes, size) != GF_OK)
+      clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) == CL_SUCCESS)
+    return bytes;
+  free(bytes);
+  return NULL;
+}
+
+/* The cache is a convenience: what cannot be written is compiled again next time. A driver that
+ * compiles a kernel when it is first launched, for that size of work-group, may compile all of them
+ * for any size when it is asked for the binary. That takes longer than the cache will ever save,
+ * so it is asked once. */
+static void save_binary(gf_device *device, cl_program program, double compile_seconds,
+                        const char *path) {
+  size_t size;
+  if (device->is_slow_to_tell) return;
+  double begun = gf__seconds();
+  unsigned char *bytes = get_binary(program, &size);
+  device->is_slow_to_tell = gf__seconds() - begun > compile_seconds / 4;
+  if (bytes && gf__kernel_cache_write(path, bytes, size) != GF_OK)
     gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
   free(bytes);
 }
@@ -165,7 +181,7 @@ static gf_status build(gf_device *device, const char *file, const char *text, co
     bool is_loaded = *out;
     if (!*out) {
       status = compile(device, &source, file, options, out);
-      if (status == GF_OK && cached) save_binary(*out, path);
+      if (status == GF_OK && cached) save_binary(device, *out, gf__seconds() - begun, path);
     }
     if (status == GF_OK) count_build(device, is_loaded, gf__seconds() - begun);
   }

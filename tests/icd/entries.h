@@ -29,7 +29,7 @@
   X(clGetMemObjectInfo, REAL(clGetMemObjectInfo),                                                 \
     (cl_mem memory, cl_mem_info what, size_t size, void *out, size_t *length),                    \
     (memory, what, size, out, length))                                                            \
-  X(clGetProgramInfo, REAL(clGetProgramInfo),                                                     \
+  X(clGetProgramInfo, icd__get_program_info,                                                      \
     (cl_program program, cl_program_info what, size_t size, void *out, size_t *length),           \
     (program, what, size, out, length))                                                           \
   X(clGetProgramBuildInfo, REAL(clGetProgramBuildInfo),                                           \

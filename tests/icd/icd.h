@@ -12,6 +12,7 @@
  *   local=BYTES               local memory
  *   alloc=BYTES, memory=BYTES the largest buffer, and all buffers together
  *   platforms=N               N in all: one without devices, the real one, others with its devices
+ *   slow_binary=MS            a program's binary takes so many milliseconds more
  *   fail=ENTRY:N:ERROR        call N of the entry point fails, N+: and all after it; '*' is any
  *                             entry point. A release that fails releases all the same, and a wait
  *                             that fails has waited

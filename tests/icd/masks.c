@@ -1,10 +1,13 @@
 /* Fewer capabilities and smaller limits than the real device has: what is said of them, and what
  * happens to a program that asks for more. */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -147,6 +150,14 @@ cl_int CL_API_CALL icd__get_kernel_work_group_info(cl_kernel kernel, cl_device_i
     memcpy(out, &most, sizeof most);
   }
   return error;
+}
+
+cl_int CL_API_CALL icd__get_program_info(cl_program program, cl_program_info what, size_t size,
+                                         void *out, size_t *length) {
+  size_t ms = icd__settings.slow_binary;
+  if (what == CL_PROGRAM_BINARIES)
+    nanosleep(&(struct timespec){(time_t)ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+  return icd__real.clGetProgramInfo(program, what, size, out, length);
 }
 
 static cl_int check_local(const size_t *local, cl_uint dimensions, size_t most) {

@@ -24,6 +24,7 @@ static const struct {
     {"alloc", offsetof(settings, alloc), true},
     {"memory", offsetof(settings, memory), true},
     {"platforms", offsetof(settings, platforms), true},
+    {"slow_binary", offsetof(settings, slow_binary), true},
 };
 
 static const struct {
