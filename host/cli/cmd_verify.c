@@ -156,7 +156,7 @@ const gf__command gf__cmd_verify = {
     .options = {{"device", 'd', POPT_ARG_STRING, offsetof(gf__cli, device), "DEVICE",
                  "as for gradflow train, or all; default all"},
                 {"quick", 0, POPT_ARG_NONE, offsetof(gf__cli, quick), NULL,
-                 "the first two cases of each algorithm; the default"},
+                 "the first case of each algorithm; the default"},
                 {"full", 0, POPT_ARG_NONE, offsetof(gf__cli, full), NULL,
                  "all cases, a few minutes where no kernel is compiled\n"
                  "yet"},

@@ -37,7 +37,7 @@ typedef struct gf__verify_result {
 } gf__verify_result;
 
 typedef struct gf__verify_options {
-  bool full;        /* all cases; else the first ones that an algorithm takes */
+  bool full;        /* all cases; else the first that an algorithm takes: compiling takes longest */
   const char *only; /* the beginning of names, up to a "/" or their end; NULL: all */
   /* Called before each case; done of total cases were before it. May be NULL. */
   void (*progress)(void *user, const char *name, int done, int total);
