@@ -729,10 +729,11 @@ static void folders_that_cannot_be_tested_are_named(void **state) {
   assert_fails(GF_ERROR_FILE, message, gf_test(fixture_device, in_folder("nothing"), &result));
   assert_null(result.class_accuracy);
   assert_int_equal(remove(in_folder("dropout-a/last.safetensors")), 0);
-  snprintf(message, sizeof message,
-           "%s has no weights: neither best.safetensors nor last.safetensors; train it for an epoch "
-           "at least",
-           in_folder("dropout-a"));
+  snprintf(
+      message, sizeof message,
+      "%s has no weights: neither best.safetensors nor last.safetensors; train it for an epoch "
+      "at least",
+      in_folder("dropout-a"));
   assert_fails(GF_ERROR_FILE, message, gf_test(fixture_device, in_folder("dropout-a"), &result));
 }
 
