@@ -37,7 +37,7 @@ static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_dev
   gf_rank self = gf_cluster_describe(cluster);
   claim mine = {.platform = info->platform, .index = info->index};
   claim *all = calloc((size_t)self.ranks, sizeof *all);
-  int part = 0, parts = 1;
+  int part, parts;
   char selector[32];
   if (!all) return gf__fail_host_memory((size_t)self.ranks * sizeof *all);
   snprintf(mine.host, sizeof mine.host, "%s", self.host);
@@ -54,7 +54,7 @@ static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_dev
 gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const char *selector,
                                  int whole) {
   gf_rank self = gf_cluster_describe(cluster);
-  gf_device_info info;
+  gf_device_info info = {0};
   gf__text item = {0};
   *out = NULL;
   if (!cluster && !(selector && strchr(selector, ','))) return gf_device_open(out, selector);
