@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -99,6 +100,7 @@ static void so_do_many_stops(void **state) {
 
 /* What one process does, in another: killed before the at-th step on a file of the run. */
 static int kill_at_, steps_seen_;
+static double kill_after_; /* seconds; 0: never */
 
 static bool is_here(const char *path) {
   return strstr(path, fixture_folder) && ++steps_seen_ >= kill_at_ && kill_at_;
@@ -139,6 +141,11 @@ static bool train_in_child(const char *out, gf_status (*fault)(const char *, con
   }
   int end;
   close(pipes[1]);
+  if (kill_after_ > 0) {
+    double whole = floor(kill_after_);
+    nanosleep(&(struct timespec){(time_t)whole, (long)(1e9 * (kill_after_ - whole))}, NULL);
+    kill(child, SIGKILL);
+  }
   assert_int_equal(waitpid(child, &end, 0), child);
   if (read(pipes[0], seen, sizeof *seen) != sizeof *seen) *seen = 0;
   close(pipes[0]);
@@ -172,6 +179,27 @@ static void a_kill_at_a_write_changes_nothing(void **state) {
 static void a_full_disk_loses_nothing(void **state) {
   (void)state;
   check_faults("full", fail_here);
+}
+
+/* For five minutes where GRADFLOW_SOAK is set. */
+static void a_kill_at_any_time_changes_nothing(void **state) {
+  (void)state;
+  double seconds = getenv("GRADFLOW_SOAK") ? 300 : 5, begun = gf__seconds();
+  int seen, kills = 0, runs = 0;
+  srand((unsigned)time(NULL));
+  assert_true(train_in_child("any-whole", kill_here, 0, 2, &seen));
+  double longest = 1.5 * (gf__seconds() - begun);
+  while (gf__seconds() - begun < seconds || kills == 0 || runs == 0) {
+    kill_after_ = 1e-3 + longest * rand() / RAND_MAX;
+    bool ended = train_in_child("any", kill_here, 0, 2, &seen);
+    kill_after_ = 0;
+    if (!ended && ++kills % 10) continue;
+    if (!ended) assert_true(train_in_child("any", kill_here, 0, 2, &seen));
+    assert_same_runs("any", "any-whole");
+    assert_ok(gf__remove_folder(in_folder("any")));
+    runs++;
+  }
+  print_message("%d kills within %.2f s, %d runs that came to their end\n", kills, longest, runs);
 }
 
 /* The first epoch is in the logs then, and no checkpoint is there. */
@@ -466,6 +494,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_kill_at_a_write_changes_nothing),
       cmocka_unit_test(a_full_disk_loses_nothing),
+      cmocka_unit_test(a_kill_at_any_time_changes_nothing),
       cmocka_unit_test(a_kill_at_the_first_checkpoint_changes_nothing),
       cmocka_unit_test(open_the_device),
       cmocka_unit_test(a_stop_anywhere_changes_nothing),
