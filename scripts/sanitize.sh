@@ -27,7 +27,8 @@ report=log_path=$PWD/$build/report
 export ASAN_OPTIONS=$report UBSAN_OPTIONS=$report:print_stacktrace=1 TSAN_OPTIONS=$report
 export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 failed=0
-if ! ctest --test-dir $build --output-on-failure --no-tests=error -j1 "$@"; then
+# Two at a time: what takes longest is compilation, on one core.
+if ! ctest --test-dir $build --output-on-failure --no-tests=error -j2 "$@"; then
   failed=1
   # LeakSanitizer sometimes crashes itself when it stops the threads of a device; whether something
   # leaks there is not known until it runs to its end.
