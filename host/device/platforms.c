@@ -29,8 +29,21 @@ static unsigned long long query_number(cl_device_id id, cl_device_info what) {
   return size == sizeof narrow ? narrow : wide;
 }
 
-static void query_device(cl_platform_id platform, int platform_index, cl_device_id id, int index,
-                         gf_device_info *out) {
+/* What cannot be done without, of a device that may be too broken to say it; NULL: it says all. */
+static const char *find_unknown(const gf_device_info *info, cl_device_type type) {
+  return !info->name[0]            ? "name"
+         : !type                   ? "type"
+         : info->compute_units < 1 ? "number of compute units"
+         : !info->work_group_size  ? "largest work-group"
+         : !info->memory           ? "size of memory"
+         : !info->max_allocation   ? "largest allocation"
+         : !info->base_alignment   ? "alignment of buffers"
+                                   : NULL;
+}
+
+/* Returns what the device does not tell, or NULL. */
+static const char *query_device(cl_platform_id platform, int platform_index, cl_device_id id,
+                                int index, gf_device_info *out) {
   *out = (gf_device_info){.platform = platform_index, .index = index};
   clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof out->platform_name - 1, out->platform_name,
                     NULL);
@@ -56,17 +69,7 @@ static void query_device(cl_platform_id platform, int platform_index, cl_device_
   out->local_memory_is_dedicated = query_number(id, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL;
   out->fp64 = strstr(out->extensions, "cl_khr_fp64") != NULL;
   out->fp16 = strstr(out->extensions, "cl_khr_fp16") != NULL;
-}
-
-/* What cannot be done without, of a device that may be too broken to say it; NULL: it says all. */
-static const char *find_unknown(const gf_device_info *info) {
-  return !info->name[0]            ? "name"
-         : info->compute_units < 1 ? "number of compute units"
-         : !info->work_group_size  ? "largest work-group"
-         : !info->memory           ? "size of memory"
-         : !info->max_allocation   ? "largest allocation"
-         : !info->base_alignment   ? "alignment of buffers"
-                                   : NULL;
+  return find_unknown(out, type);
 }
 
 /* The devices of a platform; false to stop. */
@@ -86,8 +89,7 @@ static bool visit_platform(cl_platform_id platform, int index,
   if (count > MOST_DEVICES) count = MOST_DEVICES;
   for (cl_uint d = 0; d < count; d++) {
     gf_device_info info;
-    query_device(platform, index, device[d], (int)d, &info);
-    const char *unknown = find_unknown(&info);
+    const char *unknown = query_device(platform, index, device[d], (int)d, &info);
     if (unknown)
       gf__log(GF_LOG_WARNING, "OpenCL device %d:%d is passed over: it does not tell its %s", index,
               (int)d, unknown);
