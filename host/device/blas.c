@@ -30,8 +30,7 @@ static gf_status override(gf_device *device, const char *kernel, const parameter
       CLBlastOverrideParameters(device->id, kernel, CLBlastPrecisionSingle, count, names, values);
   return code == CLBlastSuccess
              ? GF_OK
-             : gf__fail(GF_ERROR_DEVICE, "CLBlast refuses its parameters of %s for %s: status %d",
-                        kernel, device->info.name, (int)code);
+             : gf__fail_cl(device, (cl_int)code, "CLBlast refuses its parameters of %s", kernel);
 }
 
 /* Products without local memory, each work-group a single work-item. GEMMK must stay 0: with
