@@ -23,7 +23,7 @@ cmake --build build/tsan --target "${threads[@]}"
 
 # Also those of programs that a test starts and whose exit status it expects not to be 0.
 rm -f $build/report.*
-report=log_path=$PWD/$build/report
+report=log_path=$PWD/$build/report:log_exe_name=1
 export ASAN_OPTIONS=$report UBSAN_OPTIONS=$report:print_stacktrace=1 TSAN_OPTIONS=$report
 export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 failed=0
@@ -36,6 +36,10 @@ if ! ctest --test-dir $build --output-on-failure --no-tests=error -j2 "$@"; then
   if [[ $crashed ]]; then
     echo "sanitize: LeakSanitizer crashed; what failed runs again"
     rm $crashed
+    # A test that fails loses memory, too.
+    while IFS=: read -r _ test; do
+      rm -f "$build/report.${test%%.*}".*
+    done <$build/Testing/Temporary/LastTestsFailed.log
     ctest --test-dir $build --output-on-failure -j1 --rerun-failed && failed=0
   fi
 fi
