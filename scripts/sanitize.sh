@@ -28,21 +28,20 @@ export ASAN_OPTIONS=$report UBSAN_OPTIONS=$report:print_stacktrace=1 TSAN_OPTION
 export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 failed=0
 # Two at a time: what takes longest is compilation, on one core.
-if ! ctest --test-dir $build --output-on-failure --no-tests=error -j2 "$@"; then
-  failed=1
+ctest --test-dir $build --output-on-failure --no-tests=error -j2 "$@" || failed=1
+for ((tries = 0; failed && tries < 3; tries++)); do
   # LeakSanitizer sometimes crashes itself when it stops the threads of a device; whether something
   # leaks there is not known until it runs to its end.
   crashed=$(grep -l 'LeakSanitizer has encountered a fatal error' "$build"/report.* || true)
-  if [[ $crashed ]]; then
-    echo "sanitize: LeakSanitizer crashed; what failed runs again"
-    rm $crashed
-    # A test that fails loses memory, too.
-    while IFS=: read -r _ test; do
-      rm -f "$build/report.${test%%.*}".*
-    done <$build/Testing/Temporary/LastTestsFailed.log
-    ctest --test-dir $build --output-on-failure -j1 --rerun-failed && failed=0
-  fi
-fi
+  [[ $crashed ]] || break
+  echo "sanitize: LeakSanitizer crashed; what failed runs again"
+  rm $crashed
+  # A test that fails loses memory, too.
+  while IFS=: read -r _ test; do
+    rm -f "$build/report.${test%%.*}".*
+  done <$build/Testing/Temporary/LastTestsFailed.log
+  ctest --test-dir $build --output-on-failure -j1 --rerun-failed && failed=0
+done
 for test in "${threads[@]}"; do
   echo "threads: $test"
   build/tsan/tests/"$test" || failed=1
