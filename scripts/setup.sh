@@ -30,10 +30,10 @@ packages=(
 optional=()
 for argument; do
   case $argument in
-    # A browser for the HTML page, ONNX and its protobuf-c for exports, a device that watches
-    # kernels, MPI for ranks, Python for its readers of our files.
+    # A browser for the HTML page, C++ for programs that use the library, ONNX and its protobuf-c
+    # for exports, a device that watches kernels, MPI for ranks, Python for its readers of our files.
     --tests) optional+=(
-      chromium libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin protobuf-c-compiler
+      chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin protobuf-c-compiler
       python3-venv
     ) ;;
     --tools) optional+=(clang clang-tidy cppcheck libclang-rt-dev valgrind) ;;

@@ -3,6 +3,7 @@
 # by CMake and by pkg-config, from C and C++, with the man pages and the completions.
 # usage: install.sh BUILD_FOLDER VERSION
 set -eu
+export CMAKE_GENERATOR=Ninja
 
 build=$1 version=$2
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
