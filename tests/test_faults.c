@@ -84,11 +84,12 @@ static void check_survivor(const char *fault, const char *out, const char *whole
     fail_msg("%s: another result; warnings: %s", fault, warnings_);
 }
 
-/* By OpenCL's name, or by what CLBlast makes of it, which may be another one. */
+/* By OpenCL's name, or by what CLBlast makes of it: a code of its own, or another of OpenCL's. */
 static bool is_told(const char *error) {
   const char *message = gf_error_message();
   return strstr(message, error) || strstr(warnings_, error) || strstr(warnings_, "does not tell") ||
-         strstr(message, "CLBlast's product of");
+         (strstr(message, "CLBlast's product of") &&
+          (strstr(message, ": CLBlast error -") || strstr(message, ": CL_")));
 }
 
 static void check_fault(int network, const char *entry, long at, int error, tally *t) {
