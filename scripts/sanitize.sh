@@ -7,7 +7,7 @@ if [[ ${1-} == -h || ${1-} == --help ]]; then
   printf '%s\n' 'usage: scripts/sanitize.sh [CTEST OPTION...]' '' \
     'Builds in build/sanitize and build/tsan, and runs all tests, or those that ctest chooses by' \
     "the options (-R 'test_(cli|data)$'). Reports go to build/sanitize/report.*; the exit status" \
-    'is 1 if there are any. Takes about 12 minutes on two cores.'
+    'is 1 if there are any. Takes 12 minutes on two cores, 20 where no kernel is compiled yet.'
   exit 0
 fi
 

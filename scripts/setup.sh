@@ -31,10 +31,11 @@ optional=()
 for argument; do
   case $argument in
     # A browser for the HTML page, C++ for programs that use the library, ONNX and its protobuf-c
-    # for exports, a device that watches kernels, MPI for ranks, Python for its readers of our files.
+    # for exports, a device that watches kernels, MPI for ranks, Python for its readers of our
+    # files.
     --tests) optional+=(
-      chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin protobuf-c-compiler
-      python3-venv
+      chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin
+      protobuf-c-compiler python3-venv
     ) ;;
     --tools) optional+=(clang clang-tidy cppcheck libclang-rt-dev valgrind) ;;
     -h | --help) usage && exit 0 ;;
