@@ -64,18 +64,21 @@ __kernel void conv2d_direct(__global const float *restrict x, __global const flo
             }
           }
         }
+        V done[TILE][BLOCK]; /* in memory, so that the loop that stores need not be unrolled */
+        UNROLL for (int p = 0; p < TILE; p++)
+          UNROLL for (int b = 0; b < BLOCK; b++) done[p][b] = sum[p][b];
         size_t at = (((size_t)n * OH + oy) * OW + ox) * FILTERS + k;
         /* Pixels that the tile before has stored are left alone: the addend may be y itself. */
-        UNROLL for (int p = 0; p < TILE; p++)
-          UNROLL for (int b = 0; ox + p >= tile && b < BLOCK; b++) {
+        for (int p = tile - ox; p < TILE; p++)
+          for (int b = 0; b < BLOCK; b++) {
             size_t i = at + p * FILTERS + b * VEC;
 #if TAIL
             float lanes[VEC];
-            VSTORE(sum[p][b], lanes);
+            VSTORE(done[p][b], lanes);
             for (int l = 0; l < VEC && k + b * VEC + l < FILTERS; l++)
               y[i + l] = epilogue1(lanes[l], i + l, k + b * VEC + l, EPILOGUE_ARGS);
 #else
-            VSTORE(epilogue(sum[p][b], i, k + b * VEC, EPILOGUE_ARGS), y + i);
+            VSTORE(epilogue(done[p][b], i, k + b * VEC, EPILOGUE_ARGS), y + i);
 #endif
           }
       }

@@ -162,13 +162,13 @@ inline void load_tile(__global const float *x, tile t, float *v) {
 #define TRANSFORM_WEIGHTS(LOAD)                                        \
   int c = get_global_id(0), k = get_global_id(1) * VEC;                \
   V t[T][3];                                                           \
-  UNROLL for (int s = 0; s < 3; s++) {                                 \
+  for (int s = 0; s < 3; s++) {                                        \
     V g[3], o[T];                                                      \
     UNROLL for (int r = 0; r < 3; r++) g[r] = LOAD;                    \
     WEIGHT_1D(g, o)                                                    \
     UNROLL for (int i = 0; i < T; i++) t[i][s] = o[i];                 \
   }                                                                    \
-  UNROLL for (int i = 0; i < T; i++) {                                 \
+  for (int i = 0; i < T; i++) {                                        \
     V o[T];                                                            \
     WEIGHT_1D(t[i], o)                                                 \
     UNROLL for (int j = 0; j < T; j++)                                 \
@@ -176,6 +176,7 @@ inline void load_tile(__global const float *x, tile t, float *v) {
   }
 
 /* w (3, 3, C, FILTERS) */
+__attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_weights(__global const float *restrict w, __global float *restrict u) {
   TRANSFORM_WEIGHTS(VLOAD(w + ((r * 3 + s) * C + c) * FILTERS + k))
 }
@@ -188,6 +189,7 @@ inline V load_flipped(__global const float *w, int tap, int c, int k) {
   return VLOAD(lanes);
 }
 
+__attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_flipped_weights(__global const float *restrict w,
                                        __global float *restrict u) {
   TRANSFORM_WEIGHTS(load_flipped(w, r * 3 + s, c, k))
@@ -250,15 +252,13 @@ __kernel void conv2d_winograd(__global const float *restrict x, __global const f
         OUTPUT_1D(m, o)
         UNROLL for (int i = 0; i < M; i++) half_way[i][j] = o[i];
       }
-      UNROLL for (int i = 0; i < M; i++) {
-        V o[M];
-        OUTPUT_1D(half_way[i], o)
-        UNROLL for (int j = 0; j < M; j++)
-          if (t.y + i < OH && t.x + j < OW) {
-            size_t at = (((size_t)t.n * OH + t.y + i) * OW + t.x + j) * FILTERS + k;
-            VSTORE(epilogue(o[j], at, k, EPILOGUE_ARGS), y + at);
-          }
-      }
+      V o[M][M];
+      UNROLL for (int i = 0; i < M; i++) OUTPUT_1D(half_way[i], o[i])
+      for (int i = 0; i < M && t.y + i < OH; i++)
+        for (int j = 0; j < M && t.x + j < OW; j++) {
+          size_t at = (((size_t)t.n * OH + t.y + i) * OW + t.x + j) * FILTERS + k;
+          VSTORE(epilogue(o[i][j], at, k, EPILOGUE_ARGS), y + at);
+        }
     }
   }
 }
@@ -337,6 +337,7 @@ __kernel void conv2d_winograd_weight(__global const float *restrict x,
 
 /* dw (3, 3, C, FILTERS) = G' (the sum over the parts) G, and db (FILTERS; 0: not
  * wanted); a work-item a channel and a vector of filters, channel C is the bias. */
+__attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_join_weights(__global const float *partial, __global float *dw,
                                     __global float *db, int parts) {
   int c = get_global_id(0), k = get_global_id(1) * VEC;
@@ -349,9 +350,9 @@ __kernel void winograd_join_weights(__global const float *partial, __global floa
     return;
   }
   V t[3][T];
-  UNROLL for (int j = 0; j < T; j++) {
+  for (int j = 0; j < T; j++) {
     V s[T], o[3];
-    UNROLL for (int i = 0; i < T; i++) {
+    for (int i = 0; i < T; i++) {
       s[i] = 0;
       for (int g = 0; g < parts; g++)
         s[i] += VLOAD(partial + (size_t)g * PART + ((size_t)(i * T + j) * C + c) * FILTERS + k);
@@ -359,7 +360,7 @@ __kernel void winograd_join_weights(__global const float *partial, __global floa
     WEIGHT_GRADIENT_1D(s, o)
     UNROLL for (int r = 0; r < 3; r++) t[r][j] = o[r];
   }
-  UNROLL for (int r = 0; r < 3; r++) {
+  for (int r = 0; r < 3; r++) {
     V o[3];
     WEIGHT_GRADIENT_1D(t[r], o)
     UNROLL for (int s = 0; s < 3; s++) VSTORE(o[s], dw + ((r * 3 + s) * C + c) * FILTERS + k);

@@ -41,9 +41,14 @@ static gf_status use_single_items(gf_device *device) {
       {"GEMMK", 0},        {"KREG", 1},  {"KWG", 32},     {"KWI", 1}, {"MDIMA", 1}, {"MDIMC", 1},
       {"MWG", 2 * vector}, {"NDIMB", 1}, {"NDIMC", 1},    {"NWG", 8}, {"SA", 0},    {"SB", 0},
       {"STRM", 0},         {"STRN", 0},  {"VWM", vector}, {"VWN", 8}, {NULL, 0}};
-  /* The kernel for small matrices, which needs local memory, is for none. */
+  /* The kernel for small matrices, which needs local memory, is for none; with a single product
+   * in a group it compiles fastest. */
   const parameter routine[] = {{"XGEMM_MIN_INDIRECT_SIZE", 1}, {NULL, 0}};
+  const parameter direct[] = {{"KWID", 1},   {"MDIMAD", 1}, {"MDIMCD", 1}, {"NDIMBD", 1},
+                              {"NDIMCD", 1}, {"PADA", 0},   {"PADB", 0},   {"VWMD", 1},
+                              {"VWND", 1},   {"WGD", 1},    {NULL, 0}};
   GF_TRY(override(device, "Xgemm", gemm));
+  GF_TRY(override(device, "XgemmDirect", direct));
   return override(device, "GemmRoutine", routine);
 }
 

@@ -10,10 +10,13 @@ int gf__vector_width(const gf_device *device, int count) {
   return width;
 }
 
-static gf_status get_kernel(gf_device *device, int channels, const char *name, gf__kernel **out) {
+/* Without a bias all channels are alike: a vector is a row, in a program for all widths. */
+static gf_status get_kernel(gf_device *device, int channels, const gf__epilogue *epilogue,
+                            const char *name, gf__kernel **out) {
   char options[64];
-  snprintf(options, sizeof options, "-DVEC=%d -DCHANNELS=%d", gf__vector_width(device, channels),
-           channels);
+  int width = gf__vector_width(device, channels);
+  snprintf(options, sizeof options, "-DVEC=%d -DCHANNELS=%d", width,
+           epilogue->bias ? channels : width);
   return gf__kernel_get(out, device, "elementwise.cl", name, options);
 }
 
@@ -31,7 +34,7 @@ gf_status gf__apply(gf_device *device, size_t rows, int channels, const gf__buff
                     gf__buffer *y, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count;
-  GF_TRY(get_kernel(device, channels, "apply", &kernel));
+  GF_TRY(get_kernel(device, channels, epilogue, "apply", &kernel));
   gf__grid grid = values_grid(device, rows, channels, epilogue, 2, &count);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(y), GF_INT(count), GF_EPILOGUE(epilogue));
 }
@@ -41,7 +44,7 @@ gf_status gf__activation_backward(gf_device *device, size_t rows, int channels, 
                                   const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count;
-  GF_TRY(get_kernel(device, channels, "activation_backward", &kernel));
+  GF_TRY(get_kernel(device, channels, epilogue, "activation_backward", &kernel));
   gf__grid grid = values_grid(device, rows, channels, epilogue, 3, &count);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(dy), GF_BUFFER(y), GF_INT(own.kind), GF_FLOAT(own.slope),
                    GF_BUFFER(dx), GF_INT(count), GF_EPILOGUE(epilogue));

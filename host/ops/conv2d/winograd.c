@@ -73,7 +73,7 @@ static gf_status convolve(gf_device *device, const gf__conv2d_shape *s, const gf
   options_of(options, device, s, m, GF__CONV2D_FORWARD);
   GF_TRY(gf__kernel_get(&weights, device, "conv2d_winograd.cl", transform, options));
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_winograd.cl", "conv2d_winograd", options));
-  gf__grid all = {.global = {(size_t)s->c, (size_t)(s->filters / vector_of(device)), 1}};
+  gf__grid all = gf__grid_single((size_t)s->c, (size_t)(s->filters / vector_of(device)), 1);
   GF_TRY(GF_LAUNCH(weights, all, GF_BUFFER(r->w), GF_BUFFER(r->workspace)));
   gf__grid grid = gf__grid_single((size_t)((tiles + at_once - 1) / at_once), 1, 1);
   grid.flops = gf__conv2d_flops(s, r->n);
@@ -105,7 +105,7 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
   grid.bytes = gf__conv2d_bytes(s, r->n);
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(r->x), GF_BUFFER(r->dy), GF_BUFFER(r->workspace),
                    GF_INT(r->n * tiles_of(s, m))));
-  gf__grid all = {.global = {(size_t)s->c + 1, (size_t)(s->filters / vector_of(device)), 1}};
+  gf__grid all = gf__grid_single((size_t)s->c + 1, (size_t)(s->filters / vector_of(device)), 1);
   return GF_LAUNCH(join, all, GF_BUFFER(r->workspace), GF_BUFFER(r->out), GF_BUFFER(r->bias_out),
                    GF_INT(gf__conv2d_weight_parts(device)));
 }
