@@ -42,8 +42,8 @@ run() {
   mapfile -t lines < <(device)
   name=${lines[0]} version=${lines[1]}
   printf '\n%s %s\n' "$name" "$version"
-  ctest --test-dir "$build" --output-on-failure --no-tests=error -j1 -E '^oclgrind$' -LE '^intel$' | tee "$log" ||
-    failed=1
+  ctest --test-dir "$build" --output-on-failure --no-tests=error -j1 -E '^oclgrind$' \
+    -LE '^intel$' | tee "$log" || failed=1
   add "$name" "$version" "$(grep -c ' Passed ' "$log")" "$(grep -c '\*\*\*[^S]' "$log")" \
     "$(grep -c '\*\*\*Skipped' "$log")"
 }

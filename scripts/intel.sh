@@ -2,6 +2,7 @@
 # Installs Intel's OpenCL runtime for CPUs, which no package of Debian has.
 set -euo pipefail
 
+# shellcheck disable=SC2016
 if [[ ${1-} == -h || ${1-} == --help ]]; then
   printf '%s\n' 'usage: scripts/intel.sh' '' \
     "Installs Intel's OpenCL runtime for CPUs from PyPI in build/intel (800 MB), if it is" \

@@ -37,6 +37,7 @@ for ((tries = 0; failed && tries < 3; tries++)); do
   crashed=$(grep -l 'LeakSanitizer has encountered a fatal error' "$build"/report.* || true)
   [[ $crashed ]] || break
   echo "sanitize: LeakSanitizer crashed; what failed runs again"
+  # shellcheck disable=SC2086 # names of files without spaces
   rm $crashed
   # A test that fails loses memory, too.
   while IFS=: read -r _ test; do
