@@ -202,33 +202,41 @@ static void a_wrong_stride_is_caught(void **state) {
   assert_caught(&of_direct);
 }
 
+/* Then nobody waits, and no work-item is behind the last value. */
+static bool has_single_groups(void) {
+  return gf_device_describe(fixture_device)->work_group_size == 1;
+}
+
 /* In the tiles of conv2d_tiled.cl, pocl puts a barrier of its own around each loop. */
 static void a_missing_barrier_is_caught(void **state) {
   (void)state;
   const breakage of_sum = {
       "clip.cl",         "  barrier(CLK_LOCAL_MEM_FENCE);\n", "", "clip", "clip/norm/1",
       "the scale[0] is "};
+  if (has_single_groups()) skip();
   assert_caught(&of_sum);
 }
 
 static void a_write_out_of_bounds_is_caught(void **state) {
   (void)state;
-  const breakage behind = {
-      "accumulate.cl",      "if (i < count)",
-      "if (i <= count)",    "accumulate",
-      "accumulate/parts/1", "the sum: a write out of bounds, to the float at 1037 of 1037: "};
+  const breakage behind = {"accumulate.cl",
+                           "if (i < count)",
+                           "if (i == 0) sum[count] = 0;\n  if (i < count)",
+                           "accumulate",
+                           "accumulate/parts/1",
+                           "the sum: a write out of bounds, to the float at 1037 of 1037: 0\n"};
   const breakage before = {"accumulate.cl",
                            "if (i < count)",
                            "if (i == 0) sum[-1] = 0;\n  if (i < count)",
                            "accumulate",
                            "accumulate/parts/1",
                            "the sum: a write out of bounds, to the float at -1 of 1037: 0\n"};
-  const breakage of_layer = {
+  const breakage by_one = {
       "pool.cl",  "if (i >= count) return;", "if (i > count) return;",
       "avg_pool", "avg_pool/layer/1",        ": a write out of bounds, to the float at "};
   assert_caught(&behind);
   assert_caught(&before);
-  assert_caught(&of_layer);
+  if (!has_single_groups()) assert_caught(&by_one);
 }
 
 static void nan_and_zeros_are_caught(void **state) {
