@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "ops/conv2d/conv2d.h"
 #include "run_fixture.h"
 
 /* Whatever has a state: batch norm, dropout, augmentation, and records between epochs. */
@@ -431,20 +432,35 @@ static void another_driver_is_told(void **state) {
   free(environment);
 }
 
+/* The text with name in place of every algorithm. */
+static gf__text with_algorithm(const char *text, const char *name) {
+  gf__text out = {0};
+  for (const char *end; *text; text = end) {
+    end = text + 1;
+    for (int i = 0; gf__conv2d_algorithms[i]; i++) {
+      const char *old = gf__conv2d_algorithms[i]->name;
+      if (*text == '"' && strncmp(end, old, strlen(old)) == 0) end += strlen(old);
+    }
+    gf__text_add_bytes(&out, text, 1);
+    if (end > text + 1) gf__text_add(&out, "%s", name);
+  }
+  return out;
+}
+
 /* Even where another choice would be made now. */
 static void the_algorithms_stay(void **state) {
   (void)state;
   size_t size;
-  int replaced = 0;
   stop_in_second("chosen");
   char *text = read_text("chosen", "algorithms.json", &size);
-  for (char *at = text; (at = strstr(at, "\"direct\"")); replaced++) memcpy(at, "\"im2col\"", 8);
-  assert_true(replaced > 0);
-  assert_ok(gf__file_write(in_folder("chosen/algorithms.json"), text, size));
+  gf__text other = with_algorithm(text, "im2col");
+  assert_string_not_equal(other.data, text);
+  assert_ok(gf__file_write(in_folder("chosen/algorithms.json"), other.data, other.size));
   assert_ok(run_part("", "chosen", (part){.resume = 1}));
   char *after = read_text("chosen", "algorithms.json", &size);
-  assert_string_equal(after, text);
+  assert_string_equal(after, other.data);
   free(text), free(after);
+  gf__text_free(&other);
 }
 
 static void another_device_agrees(void **state) {
