@@ -195,11 +195,14 @@ static void a_wrong_stride_is_caught(void **state) {
   (void)state;
   const breakage of_pool = {"pool.cl",  "oy * SH - PH + r", "oy * SW - PH + r",
                             "avg_pool", "avg_pool/layer/1", "are wrong, 0 not finite"};
-  const breakage of_direct = {"conv2d_direct.cl",        "int top = oy * SH - PH;",
-                              "int top = oy * SW - PH;", "conv2d/direct/forward",
-                              "conv2d/direct/forward/1", "are wrong"};
+  const breakage of_im2col = {"im2col.cl",
+                              "int iy = oy * SH - PH + r * DH;",
+                              "int iy = oy * SW - PH + r * DH;",
+                              "conv2d/im2col/forward",
+                              "conv2d/im2col/forward/1",
+                              "are wrong"};
   assert_caught(&of_pool);
-  assert_caught(&of_direct);
+  assert_caught(&of_im2col);
 }
 
 /* Then nobody waits, and no work-item is behind the last value. */
