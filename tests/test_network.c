@@ -91,7 +91,9 @@ static const variant variants_[] = {
     {SCALE "norm: none, activation: gelu",
      {OPTIONS, .family = REF_MULTI_SCALE, .activation = "gelu"},
      1},
-    {SCALE "norm: every", {OPTIONS, .family = REF_MULTI_SCALE, EVERY, .activation = "relu"}, 10},
+    {SCALE "norm: every, activation: silu",
+     {OPTIONS, .family = REF_MULTI_SCALE, EVERY, .activation = "silu"},
+     1},
 };
 enum { VARIANTS = sizeof variants_ / sizeof *variants_ };
 
