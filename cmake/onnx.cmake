@@ -20,9 +20,9 @@ if(ONNX)
     OUTPUT ${GENERATED}/onnx.pb-c.c ${GENERATED}/onnx.pb-c.h
     COMMAND ${PROTOC_C} -I${ONNX_PROTO} --c_out=${GENERATED} ${ONNX_PROTO}/onnx.proto
     DEPENDS ${ONNX_PROTO}/onnx.proto VERBATIM)
-  file(GLOB ONNX_SOURCES CONFIGURE_DEPENDS host/exchange/onnx/*.c)
+  file(GLOB ONNX_SOURCES CONFIGURE_DEPENDS host/convert/onnx/*.c)
   list(FILTER ONNX_SOURCES EXCLUDE REGEX "/absent\\.c$")
   list(APPEND ONNX_SOURCES ${GENERATED}/onnx.pb-c.c)
 else()
-  set(ONNX_SOURCES host/exchange/onnx/absent.c)
+  set(ONNX_SOURCES host/convert/onnx/absent.c)
 endif()

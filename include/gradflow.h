@@ -11,11 +11,11 @@
 #include <gradflow/bench.h>
 #include <gradflow/cluster.h>
 #include <gradflow/config.h>
+#include <gradflow/convert.h>
 #include <gradflow/data.h>
 #include <gradflow/device.h>
 #include <gradflow/diagnosis.h>
 #include <gradflow/divergence.h>
-#include <gradflow/exchange.h>
 #include <gradflow/fetch.h>
 #include <gradflow/layer.h>
 #include <gradflow/model.h>

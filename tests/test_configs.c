@@ -17,7 +17,7 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "data/dataset.h"
-#include "train/run_config.h"
+#include "train/train_config.h"
 
 enum { BATCH = 2, LONGEST_PATH = 1024 };
 
@@ -64,9 +64,9 @@ static size_t open_config(const char *path) {
   gf_config *config;
   gf_model *model;
   gf_trainer *trainer;
-  gf__run_config run;
+  gf__train_config run;
   assert_ok(gf_config_load(&config, path), path);
-  assert_ok(gf__run_config_read(&run, config), path);
+  assert_ok(gf__train_config_read(&run, config), path);
   gf_dataset_info data = read_data(config, path);
   gf_image_shape image = {data.height, data.width, data.channels};
   assert_ok(gf_model_open(&model, device_, config, image, data.classes, BATCH, run.seed), path);

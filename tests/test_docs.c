@@ -31,7 +31,7 @@
 #include "model/network_config.h"
 #include "shell_words.h"
 #include "train/optimizers.h"
-#include "train/run_config.h"
+#include "train/train_config.h"
 
 enum { MOST_FILES = 100 };
 
@@ -226,9 +226,9 @@ static bool is_cheap(const shell_words *line) {
 static void check_config(gf_config *config) {
   gf__network_config network;
   gf__optimizer_config optimizer;
-  gf__run_config all;
+  gf__train_config all;
   configs_++;
-  if (gf__run_config_read(&all, config) != GF_OK) problem("%s", gf_error_message());
+  if (gf__train_config_read(&all, config) != GF_OK) problem("%s", gf_error_message());
   if (gf__network_config_read(&network, config) != GF_OK) return problem("%s", gf_error_message());
   gf__network_config_free(&network);
   if (gf__optimizer_config_read(&optimizer, config) != GF_OK)

@@ -14,9 +14,9 @@
 #include <gradflow/report.h>
 
 #include "base/cache.h"
+#include "base/csv.h"
 #include "base/json.h"
 #include "fixture.h"
-#include "report/csv.h"
 
 static int set_up(void **state) {
   (void)state;

@@ -1,5 +1,5 @@
 /* Networks on the device against the plain double-precision network of
- * tests/reference: losses, every gradient, Adam, and inference after it; and
+ * host/verify/reference: losses, every gradient, Adam, and inference after it; and
  * graphs that the reference does not have, fused against not fused. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 

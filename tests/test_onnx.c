@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include <gradflow/exchange.h>
+#include <gradflow/convert.h>
 
 #include "base/text.h"
 #include "fixture.h"
@@ -173,8 +173,8 @@ static void make_run(const network *net, float *logits) {
   free(images);
 }
 
-static gf_exchanged export_run(int softmax) {
-  gf_exchanged result;
+static gf_conversion export_run(int softmax) {
+  gf_conversion result;
   gf_export_options options = {.softmax = softmax, .overwrite = 1};
   assert_ok(gf_export_onnx(in_folder("run"), in_folder("model.onnx"), &options, &result));
   return result;
@@ -219,7 +219,7 @@ static void compare(const char *name, int classes, const float *ours, const floa
 static void check(const char *name, const network *net) {
   float ours[IMAGES * MOST_CLASSES], theirs[IMAGES * MOST_CLASSES];
   make_run(net, ours);
-  gf_exchanged result = export_run(0);
+  gf_conversion result = export_run(0);
   assert_int_equal(result.classes, net->classes);
   if (!has_runtime) skip();
   run_python(net, "logits", theirs);
@@ -399,7 +399,7 @@ static void weights_and_metadata_are_in_the_file(void **state) {
                  10};
   float logits[IMAGES * MOST_CLASSES];
   make_run(&net, logits);
-  gf_exchanged result = export_run(0);
+  gf_conversion result = export_run(0);
   assert_int_equal(result.parameters, 2 * 25 + 2 + 2 * 49 * 10 + 10);
   Onnx__ModelProto *model = read_model();
   const Onnx__GraphProto *graph = model->graph;

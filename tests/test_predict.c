@@ -11,8 +11,8 @@
 #include <gradflow/predict.h>
 
 #include "image_files.h"
+#include "predict/predict.h"
 #include "run_fixture.h"
-#include "train/predict.h"
 
 enum { SIDE = 32, COLOURS = 3, PIXELS = SIDE * SIDE * COLOURS };
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include <gradflow/exchange.h>
+#include <gradflow/convert.h>
 #include <gradflow/model.h>
 
 #include "fixture.h"

@@ -16,14 +16,14 @@
 
 #include <cmocka.h>
 
+#include "base/csv.h"
 #include "base/os.h"
 #include "report/axis.h"
 #include "report/canvas.h"
-#include "report/csv.h"
 #include "report/legend.h"
-#include "report/runs.h"
 #include "report/table.h"
 #include "report/utf8.h"
+#include "run/run_records.h"
 
 static char folder[64]; /* a fresh one for each test */
 

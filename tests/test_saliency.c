@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "predict/predict.h"
 #include "ref_network.h"
-#include "train/predict.h"
 
 enum { SIDE = 8, COLOURS = 3, CLASSES = 5, BATCH = 4, PIXELS = SIDE * SIDE * COLOURS };
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "event_files.h"
-#include "report/tensorboard.h"
+#include "run/tensorboard.h"
 #include "run_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -5,9 +5,9 @@
 #include "cli/cli.h"
 
 typedef gf_status export_function(const char *run_folder, const char *path,
-                                  const gf_export_options *options, gf_exchanged *out);
+                                  const gf_export_options *options, gf_conversion *out);
 
-static void tell_onnx(const char *path, const gf__cli *cli, const gf_exchanged *e) {
+static void tell_onnx(const char *path, const gf__cli *cli, const gf_conversion *e) {
   printf(
       "%s: ONNX, operator set %d\n"
       "  input    images (batch, %d, %d, %d), normalised as its metadata say\n"
@@ -16,7 +16,7 @@ static void tell_onnx(const char *path, const gf__cli *cli, const gf_exchanged *
       cli->softmax ? "probabilities" : "logits", e->classes);
 }
 
-static void tell_pytorch(const char *path, const gf__cli *cli, const gf_exchanged *e) {
+static void tell_pytorch(const char *path, const gf__cli *cli, const gf_conversion *e) {
   (void)cli;
   printf(
       "%s: the tensors of PyTorch's load_state_dict\n"
@@ -28,7 +28,7 @@ static void tell_pytorch(const char *path, const gf__cli *cli, const gf_exchange
 static const struct {
   const char *ending;
   export_function *write;
-  void (*tell)(const char *path, const gf__cli *cli, const gf_exchanged *e);
+  void (*tell)(const char *path, const gf__cli *cli, const gf_conversion *e);
 } formats_[] = {{".onnx", gf_export_onnx, tell_onnx},
                 {".safetensors", gf_export_pytorch, tell_pytorch}};
 enum { FORMATS = sizeof formats_ / sizeof *formats_ };
@@ -49,7 +49,7 @@ static gf_status export_run(const gf__cli *cli) {
   const char *run = cli->arguments[0], *path = cli->arguments[1];
   gf_export_options options = {
       .weights = cli->weights, .softmax = cli->softmax, .overwrite = cli->overwrite};
-  gf_exchanged result;
+  gf_conversion result;
   int format;
   GF_TRY(find_format(path, &format));
   if (cli->softmax && formats_[format].write != gf_export_onnx)
@@ -76,7 +76,7 @@ const gf__command gf__cmd_export = {
         "no best. FILE.onnx becomes an ONNX model that takes any number of normalised\n"
         "images, channels first; its metadata say how they are normalised.\n"
         "FILE.safetensors becomes a state dict, which PyTorch's load_state_dict takes.\n"
-        "Needs no device. docs/exchange.md has the details.\n",
+        "Needs no device. docs/convert.md has the details.\n",
     .examples =
         "  gradflow export runs/residual37 residual37.onnx\n"
         "  gradflow export runs/residual37 residual37.onnx --softmax --overwrite\n"

@@ -14,7 +14,7 @@ static gf_status load_config(gf_config **out, const gf__cli *cli) {
 static gf_status import(const gf__cli *cli, const char *out) {
   gf_import_options options = {.out = out, .overwrite = cli->overwrite};
   gf_config *config = NULL;
-  gf_exchanged result;
+  gf_conversion result;
   gf_status status = load_config(&config, cli);
   if (status == GF_OK) status = gf_import(config, cli->arguments[0], &options, &result);
   gf_config_free(&config);
@@ -53,7 +53,7 @@ const gf__command gf__cmd_import = {
         "predict, test and export, and for train, which begins with them by\n"
         "train.weights=DIR. Without a config the network is torchvision's ResNet-18, -34\n"
         "or -50, as the names of the tensors tell. Every tensor that is missing, extra\n"
-        "or misshapen is named. Needs no device. docs/exchange.md has the details.\n",
+        "or misshapen is named. Needs no device. docs/convert.md has the details.\n",
     .examples =
         "  gradflow import resnet50.safetensors\n"
         "  gradflow import resnet18.safetensors --set data.path=data/imagenet\n"

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/os.h"
 #include "cli/ranks.h"
-#include "report/csv.h"
 #include "report/table.h"
 
 enum { WIDTH = 80, MOST_POINTS = 40, MOST_RANKS = 1 << 20, MOST_MEASURED = 64 };

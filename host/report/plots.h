@@ -5,7 +5,7 @@
 #include <gradflow/report.h>
 
 #include "report/heat_map.h"
-#include "report/runs.h"
+#include "run/run_records.h"
 
 /* Where the pictures go. */
 typedef struct gf__gallery {

@@ -4,7 +4,7 @@
 
 #include <gradflow/report.h>
 
-#include "report/runs.h"
+#include "run/run_records.h"
 #include "study/study.h"
 
 /* Charts to draw side by side, and what they point into. */

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/os.h"
-#include "report/runs.h"
+#include "run/run_records.h"
 
 /* A network that guesses is right this often, times 1 / classes, at the most. */
 static const double CHANCE = 1.5;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "train/run_config.h"
+#include "train/train_config.h"
 
 /* ---- the runs of a shard ---- */
 
@@ -22,13 +22,13 @@ static gf_status check_options(const gf_study_options *o) {
 static gf_status add_item(const gf_study *study, const gf__setting *setting, uint64_t seed,
                           gf_study_item *out) {
   char folder[GF__STUDY_PATH];
-  gf__run_config run;
+  gf__train_config run;
   *out = (gf_study_item){.setting = setting->name, .seed = seed, .seconds_left = NAN};
   GF_TRY(gf__study_run_folder(folder, study, setting, seed));
   out->folder = gf__copy(folder);
   if (!out->folder) return gf__fail_host_memory(strlen(folder) + 1);
   GF_TRY(gf_run_look(folder, &out->state));
-  GF_TRY(gf__run_config_read(&run, setting->config));
+  GF_TRY(gf__train_config_read(&run, setting->config));
   out->state.epochs = run.epochs;
   return GF_OK;
 }
@@ -109,8 +109,8 @@ typedef struct probe {
 } probe;
 
 static gf_status open_probe(probe *p, gf_device *device, int *batch) {
-  gf__run_config run;
-  GF_TRY(gf__run_config_read(&run, p->config));
+  gf__train_config run;
+  GF_TRY(gf__train_config_read(&run, p->config));
   GF_TRY(gf_dataset_open(&p->train, p->config, GF_SPLIT_TRAIN));
   GF_TRY(gf_dataset_open(&p->validation, p->config, GF_SPLIT_VALIDATION));
   gf_dataset_info info = gf_dataset_describe(p->train);

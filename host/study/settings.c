@@ -8,7 +8,7 @@
 #include "model/network_config.h"
 #include "study/spec.h"
 #include "train/optimizers.h"
-#include "train/run_config.h"
+#include "train/train_config.h"
 
 /* An item of settings or vary. */
 typedef struct item {
@@ -85,11 +85,11 @@ static gf_status apply(gf_config *config, const override *o) {
 }
 
 static gf_status check(const gf_config *config) {
-  gf__run_config run;
+  gf__train_config run;
   gf__data_settings data;
   gf__network_config network;
   gf__optimizer_config optimizer;
-  GF_TRY(gf__run_config_read(&run, config));
+  GF_TRY(gf__train_config_read(&run, config));
   const gf__value *section = gf__value_get(gf__config_root(config), "data");
   GF_TRY(gf__keys_read(section, "data", gf__data_keys, gf__data_key_count, &data));
   gf__keys_free(gf__data_keys, gf__data_key_count, &data);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "train/lockstep.h"
-#include "train/run.h"
+#include "train/training.h"
 
 const char *gf_divergence_phase_name(gf_divergence_phase phase) {
   static const char *const names[] = {
@@ -15,7 +15,7 @@ const char *gf_divergence_phase_name(gf_divergence_phase phase) {
 }
 
 typedef struct comparison {
-  gf__run_config run;
+  gf__train_config run;
   gf_dataset *dataset;
   gf_loader *loader;
   gf__lockstep lockstep;
@@ -25,7 +25,7 @@ typedef struct comparison {
 
 static gf_status open_comparison(comparison *c, gf_device *const devices[2],
                                  const gf_config *config) {
-  GF_TRY(gf__run_config_read(&c->run, config));
+  GF_TRY(gf__train_config_read(&c->run, config));
   GF_TRY(gf_dataset_open(&c->dataset, config, GF_SPLIT_TRAIN));
   gf_dataset_info info = gf_dataset_describe(c->dataset);
   int batch = c->run.batch_size < info.count ? c->run.batch_size : info.count;

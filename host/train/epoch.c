@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
-#include "train/run.h"
+#include "train/training.h"
 
 /* Reports are for people: a few a second. */
 static const double report_seconds = 0.2, watch_seconds = 0.5;
@@ -146,7 +146,7 @@ static gf_status record(gf__training *r, bool recorded) {
   const gf_train_events *events = &r->options.events;
   int count = gf_trainer_gradient_count(r->trainer), epoch = r->position.epoch;
   long step = r->position.steps;
-  const gf__peers *peers = r->exchange ? gf__exchange_peers(r->exchange) : NULL;
+  const gf__peers *peers = r->exchange ? gf__allreduce_peers(r->exchange) : NULL;
   if (recorded) GF_TRY(gf__model_read_activations(r->model, peers, r->activations));
   if (!r->writes) return GF_OK;
   GF_TRY(gf__trainer_read_gradients(r->trainer, r->gradients));

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "data/dataset.h"
-#include "train/run.h"
+#include "train/training.h"
 
 /* ---- parts ---- */
 
@@ -252,10 +252,10 @@ gf_status gf__ranks_compare(gf__training *r, const gf__text *config) {
 
 gf_status gf__ranks_align(gf__training *r) {
   if (!r->cluster) return GF_OK;
-  GF_TRY(gf__exchange_broadcast(r->cluster, r->model, r->model->weights, true));
-  GF_TRY(gf__exchange_broadcast(r->cluster, r->model, r->model->running, false));
+  GF_TRY(gf__allreduce_broadcast(r->cluster, r->model, r->model->weights, true));
+  GF_TRY(gf__allreduce_broadcast(r->cluster, r->model, r->model->running, false));
   for (int i = 0; i < 2; i++)
-    GF_TRY(gf__exchange_broadcast(r->cluster, r->model, gf__trainer_state(r->trainer, i), true));
+    GF_TRY(gf__allreduce_broadcast(r->cluster, r->model, gf__trainer_state(r->trainer, i), true));
   return GF_OK;
 }
 
@@ -263,7 +263,7 @@ gf_status gf__ranks_join(gf__training *r) {
   if (!r->cluster) return GF_OK;
   GF_TRY(gf__cluster_broadcast(r->cluster, &r->position, sizeof r->position));
   gf__trainer_set_steps(r->trainer, (int)r->position.steps);
-  gf_status status = gf__exchange_new(&r->exchange, r->cluster, r->model, r->edges);
+  gf_status status = gf__allreduce_new(&r->exchange, r->cluster, r->model, r->edges);
   GF_TRY(gf_cluster_agree(r->cluster, status));
   gf__trainer_share(r->trainer, r->exchange);
   return GF_OK;

@@ -6,7 +6,7 @@
 
 #include "base/os.h"
 #include "data/dataset.h"
-#include "train/run_config.h"
+#include "train/train_config.h"
 #include "train/trainer.h"
 
 enum { IMAGENET_CLASSES = 1000 };
@@ -49,20 +49,20 @@ static double flops_of(const gf__node *node) {
 /* The buckets as they will travel, with the share of the operations before each. */
 static gf_status find_buckets(gf_scale_costs *out, gf_model *model) {
   static const double edges[] = {0, 1};
-  gf__exchange *exchange;
+  gf__allreduce *exchange;
   double all = 0, done = 0;
-  GF_TRY(gf__exchange_new(&exchange, NULL, model, edges));
-  out->bucket_count = gf__exchange_bucket_count(exchange);
+  GF_TRY(gf__allreduce_new(&exchange, NULL, model, edges));
+  out->bucket_count = gf__allreduce_bucket_count(exchange);
   out->buckets = calloc((size_t)out->bucket_count, sizeof *out->buckets);
   for (int i = 0; i < model->graph.count; i++) all += flops_of(model->graph.nodes[i]);
   int node = model->graph.count;
   for (int i = 0; out->buckets && i < out->bucket_count; i++) {
     int begin;
-    out->buckets[i].bytes = gf__exchange_bucket(exchange, i, &begin);
+    out->buckets[i].bytes = gf__allreduce_bucket(exchange, i, &begin);
     while (node > begin) done += flops_of(model->graph.nodes[--node]);
     out->buckets[i].ready = all > 0 ? done / all : 1;
   }
-  gf__exchange_free(&exchange);
+  gf__allreduce_free(&exchange);
   return out->buckets ? GF_OK : gf__fail_host_memory(sizeof *out->buckets);
 }
 
@@ -101,10 +101,10 @@ static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_con
 }
 
 gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_config *config) {
-  gf__run_config run;
+  gf__train_config run;
   double whole, part;
   *out = (gf_scale_costs){.backward = backward_share};
-  GF_TRY(gf__run_config_read(&run, config));
+  GF_TRY(gf__train_config_read(&run, config));
   int batch = out->batch = run.batch_size, less = (batch + 3) / 4;
   gf_status status = measure_at(out, device, config, batch, run.seed, &whole, true);
   if (status == GF_OK) status = measure_at(out, device, config, less, run.seed, &part, false);
@@ -183,21 +183,21 @@ static gf_status time_steps(subject *s, gf_device *device, int ranks, double *se
 
 gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *cluster,
                                 const gf_config *config) {
-  gf__run_config run;
+  gf__train_config run;
   subject s;
-  gf__exchange *exchange = NULL;
+  gf__allreduce *exchange = NULL;
   int ranks = gf__cluster_ranks(cluster);
-  GF_TRY(gf__run_config_read(&run, config));
+  GF_TRY(gf__train_config_read(&run, config));
   double *edges = malloc(((size_t)ranks + 1) * sizeof *edges);
   if (!edges) return gf__fail_host_memory(((size_t)ranks + 1) * sizeof *edges);
   for (int r = 0; r <= ranks; r++) edges[r] = (double)r / ranks;
   gf_status status =
       gf_cluster_agree(cluster, open_subject(&s, device, config, run.batch_size, run.seed));
   if (status == GF_OK) {
-    status = gf_cluster_agree(cluster, gf__exchange_new(&exchange, cluster, s.model, edges));
+    status = gf_cluster_agree(cluster, gf__allreduce_new(&exchange, cluster, s.model, edges));
     if (status == GF_OK) gf__trainer_share(s.trainer, exchange);
     if (status == GF_OK) status = time_steps(&s, device, ranks, seconds);
-    gf__exchange_free(&exchange);
+    gf__allreduce_free(&exchange);
     close_subject(&s);
   }
   free(edges);

@@ -7,12 +7,12 @@
 #include <gradflow/train.h>
 
 #include "model/model.h"
-#include "train/run_config.h"
-#include "train/run_folder.h"
+#include "run/run_folder.h"
+#include "train/train_config.h"
 
 typedef struct test {
   gf_config *config;
-  gf__run_config run;
+  gf__train_config run;
   gf_dataset *dataset;
   gf_loader *loader;
   gf_model *model;
@@ -30,7 +30,7 @@ static gf_status open_test(test *t, gf_device *device, const char *folder) {
   char path[GF__RUN_PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   GF_TRY(gf_config_load(&t->config, path));
-  GF_TRY(gf__run_config_read(&t->run, t->config));
+  GF_TRY(gf__train_config_read(&t->run, t->config));
   GF_TRY(gf_dataset_open(&t->dataset, t->config, GF_SPLIT_TEST));
   gf_dataset_info info = gf_dataset_describe(t->dataset);
   gf_image_shape image = {info.height, info.width, info.channels};

@@ -7,8 +7,8 @@
 
 #include "data/dataset.h"
 #include "model/network_config.h"
-#include "train/config_diff.h"
-#include "train/run.h"
+#include "run/config_diff.h"
+#include "train/training.h"
 
 static gf_status open_loader(gf_loader **out, const gf__training *r, const gf_dataset *dataset,
                              int training) {
@@ -29,7 +29,7 @@ static gf_status write_config(gf__text *out, const gf__training *r, const gf_con
     gf__data_write(out, 2, r->train);
     gf__network_config_write(out, &network);
     gf__optimizer_config_write(out, &optimizer);
-    gf__run_config_write(out, &r->config);
+    gf__train_config_write(out, &r->config);
     gf__optimizer_config_free(&optimizer);
     status = gf__text_status(out);
   }
@@ -64,7 +64,7 @@ static gf_status prepare(gf__training *r) {
 }
 
 static gf_status open_data(gf__training *r, const gf_config *config) {
-  GF_TRY(gf__run_config_read(&r->config, config));
+  GF_TRY(gf__train_config_read(&r->config, config));
   GF_TRY(gf_dataset_open(&r->train, config, GF_SPLIT_TRAIN));
   return gf_dataset_open(&r->validation, config, GF_SPLIT_VALIDATION);
 }
@@ -129,7 +129,7 @@ static gf_status open_loop(gf__training *r) {
 static void close_run(gf__training *r) {
   gf_loader_free(&r->train_loader);
   gf_loader_free(&r->validation_loader);
-  gf__exchange_free(&r->exchange);
+  gf__allreduce_free(&r->exchange);
   gf__training_close_network(r);
   gf_dataset_free(&r->train);
   gf_dataset_free(&r->validation);
@@ -193,8 +193,8 @@ static gf_status check_is_empty(const gf__training *r) {
                   r->options.out, state.epochs_done);
 }
 
-gf_status gf__training_load_weights(gf_model *model, const gf__run_config *config) {
-  const char *path = gf__run_config_weights(config);
+gf_status gf__training_load_weights(gf_model *model, const gf__train_config *config) {
+  const char *path = gf__train_config_weights(config);
   char best[GF__RUN_PATH_SIZE];
   if (!*path) return GF_OK;
   if (!gf__path_is_folder(path)) return gf_model_load(model, path);
@@ -266,7 +266,7 @@ static gf_status look_into_folder(gf__training *r, const gf__text *config, findi
 static gf_status open_checked(gf__training *r, const gf_config *config, gf__text *resolved,
                               bool *has_ended) {
   finding found = {0};
-  gf_status status = gf__run_config_read(&r->config, config);
+  gf_status status = gf__train_config_read(&r->config, config);
   if (status == GF_OK && r->writes) status = look_for_folder(r, &found);
   if (status == GF_OK) status = open_data(r, config);
   if (status == GF_OK) status = write_config(resolved, r, config);

@@ -20,8 +20,8 @@ struct gf_trainer {
   gf__buffer *sum; /* of the gradients of a batch's parts; NULL where batches are not split */
   bool skips;      /* steps whose gradient is not finite */
   long skipped;
-  gf__exchange *exchange; /* with the other ranks; NULL: there are none */
-  gf__step step;          /* of all ranks, the last */
+  gf__allreduce *exchange; /* with the other ranks; NULL: there are none */
+  gf__step step;           /* of all ranks, the last */
   bool wants_stop;
 };
 
@@ -133,7 +133,7 @@ void gf__trainer_skip_nonfinite(gf_trainer *trainer) { trainer->skips = true; }
 
 long gf__trainer_skipped(const gf_trainer *trainer) { return trainer->skipped; }
 
-void gf__trainer_share(gf_trainer *trainer, gf__exchange *exchange) {
+void gf__trainer_share(gf_trainer *trainer, gf__allreduce *exchange) {
   trainer->exchange = exchange;
 }
 
@@ -249,16 +249,16 @@ static gf_status queue_parts(gf_trainer *trainer, const gf_batch *batch, int slo
 static gf_status queue_shared(gf_trainer *trainer, const gf_batch *batch, int slot,
                               bool activations) {
   gf_model *model = trainer->model;
-  gf__exchange *exchange = trainer->exchange;
-  gf__exchange_begin(exchange, batch->whole);
+  gf__allreduce *exchange = trainer->exchange;
+  gf__allreduce_begin(exchange, batch->whole);
   if (trainer->sum && batch->count) {
     GF_TRY(queue_parts(trainer, batch, slot, activations));
-    return gf__exchange_send(exchange, trainer->sum);
+    return gf__allreduce_send(exchange, trainer->sum);
   }
   model->pass.n = 0;
   if (batch->count) GF_TRY(upload_part(model, batch, 0, batch->count));
   GF_TRY(queue_forward(trainer, slot, activations));
-  return gf__exchange_backward(exchange);
+  return gf__allreduce_backward(exchange);
 }
 
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
@@ -268,8 +268,8 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, dou
   if (trainer->exchange) {
     gf__buffer *gradient = trainer->sum ? trainer->sum : model->gradients;
     GF_TRY(queue_shared(trainer, batch, slot, activations));
-    GF_TRY(gf__exchange_finish(trainer->exchange, gradient, slot, trainer->wants_stop,
-                               &trainer->step));
+    GF_TRY(gf__allreduce_finish(trainer->exchange, gradient, slot, trainer->wants_stop,
+                                &trainer->step));
     return queue_update(trainer, gradient, learning_rate, gradients);
   }
   if (trainer->sum) {

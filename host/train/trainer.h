@@ -6,7 +6,7 @@
 #include <gradflow/train.h>
 
 #include "model/model.h"
-#include "train/exchange.h"
+#include "train/allreduce.h"
 #include "train/optimizers.h"
 
 /* Bytes of the optimizer's state and of the statistics. */
@@ -39,7 +39,7 @@ long gf__trainer_skipped(const gf_trainer *trainer); /* steps */
 /* From now on steps are those of all ranks: each takes its part of the batch, and the gradient, its
  * statistics and the new weights are those of the whole. Waits for the other ranks in each step.
  * The exchange must outlive the trainer. */
-void gf__trainer_share(gf_trainer *trainer, gf__exchange *exchange);
+void gf__trainer_share(gf_trainer *trainer, gf__allreduce *exchange);
 /* Of the last step of all ranks. */
 gf__step gf__trainer_step_of_all(const gf_trainer *trainer);
 /* Tells the others in the next steps. */

@@ -1,4 +1,4 @@
-/* Case lists: tests/cases/<operation>.txt, which the build puts into the program.
+/* Case lists: host/verify/cases/<operation>.txt, which the build puts into the program.
  *
  *   # a comment
  *   keys n h w kernel bias          the keys that cases of this file may have

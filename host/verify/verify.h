@@ -1,6 +1,6 @@
 /* The self-check of a device: every operation and every algorithm over the case lists, against
- * the references in double precision (tests/reference). Of the program, not of the library: the
- * references would share its bugs. */
+ * the references in double precision (host/verify/reference). Of the program, not of the library:
+ * the references would share its bugs. */
 #ifndef GF_VERIFY_VERIFY_H
 #define GF_VERIFY_VERIFY_H
 

@@ -68,9 +68,9 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   uint32_t random = 9;
   gf_config *config = parse_config(net_);
   subject one = open_subject(config, whole), ours = open_subject(config, PIECE);
-  gf__exchange *exchange;
+  gf__allreduce *exchange;
   for (int r = 0; r <= ranks_; r++) edges[r] = (double)r / ranks_;
-  assert_ok(gf__exchange_new(&exchange, cluster_, ours.model, edges));
+  assert_ok(gf__allreduce_new(&exchange, cluster_, ours.model, edges));
   assert_ok(gf__trainer_split_batches(ours.trainer));
   gf__trainer_share(ours.trainer, exchange);
   for (int step = 0; step < STEPS; step++) {
@@ -100,7 +100,7 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   assert_ok(gf__trainer_queue_step(ours.trainer, &mine, 0, 0, GF__MEASURE_NOTHING));
   assert_true(gf__trainer_step_of_all(ours.trainer).stops);
   close_subject(&ours);
-  gf__exchange_free(&exchange);
+  gf__allreduce_free(&exchange);
   close_subject(&one);
   gf_config_free(&config);
   free(images);

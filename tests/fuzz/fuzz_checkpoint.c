@@ -2,7 +2,7 @@
 #define _XOPEN_SOURCE 700
 #include "fuzz.h"
 #include "model/safetensors.h"
-#include "train/checkpoint.h"
+#include "run/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   float weight[2] = {1, 2};

@@ -1,7 +1,7 @@
 /* A run's CSV files. */
 #define _XOPEN_SOURCE 700
+#include "base/csv.h"
 #include "fuzz.h"
-#include "report/csv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const gf__csv_column columns[] = {{"epoch", false}, {"layer", true}, {"l2", false}};

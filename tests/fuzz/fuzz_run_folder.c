@@ -5,8 +5,8 @@
 #include <gradflow/train.h>
 
 #include "fuzz.h"
-#include "report/runs.h"
-#include "train/run_folder.h"
+#include "run/run_folder.h"
+#include "run/run_records.h"
 
 static const char *const names_[] = {"config.yaml",     "metrics.csv",     "timing.csv",
                                      "gradients.csv",   "activations.csv", "result.json",

@@ -6,7 +6,7 @@
 #include "data/dataset.h"
 #include "fuzz.h"
 #include "train/optimizers.h"
-#include "train/run_config.h"
+#include "train/train_config.h"
 
 static const char base_[] =
     "data: {name: cifar10, path: nowhere}\n"
@@ -30,10 +30,10 @@ static void summarise(const gf_config *config) {
 }
 
 static void read_sections(const gf_config *config) {
-  gf__run_config run;
+  gf__train_config run;
   gf__optimizer_config optimizer;
   gf__text written = {0};
-  if (gf__run_config_read(&run, config) == GF_OK) gf__run_config_write(&written, &run);
+  if (gf__train_config_read(&run, config) == GF_OK) gf__train_config_write(&written, &run);
   if (gf__optimizer_config_read(&optimizer, config) == GF_OK) {
     gf__optimizer_config_write(&written, &optimizer);
     gf__optimizer_config_free(&optimizer);

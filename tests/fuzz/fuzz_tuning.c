@@ -4,7 +4,7 @@
 #include "device/internal.h"
 #include "fuzz.h"
 #include "ops/conv2d/tuning.h"
-#include "train/run_folder.h"
+#include "run/run_folder.h"
 
 /* Describes itself; nothing is computed on it. */
 static gf_device device_ = {.info = {.name = "fuzz", .driver = "1", .type = GF_DEVICE_CPU}};

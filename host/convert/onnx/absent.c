@@ -1,0 +1,13 @@
+/* Instead of host/convert/onnx/ where the build has no ONNX. */
+#include <gradflow/convert.h>
+
+#include "base/error.h"
+
+gf_status gf_export_onnx(const char *run_folder, const char *path, const gf_export_options *options,
+                         gf_conversion *out) {
+  (void)run_folder, (void)options, (void)out;
+  return gf__fail(GF_ERROR_ARGUMENT,
+                  "%s is not written: this gradflow was built without ONNX; install "
+                  "libprotobuf-c-dev, protobuf-c-compiler and libonnx-dev, and build it again",
+                  path);
+}

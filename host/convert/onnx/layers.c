@@ -1,0 +1,265 @@
+#include "convert/onnx/layers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/conv2d/conv2d.h"
+#include "ops/conv3d.h"
+#include "ops/pool.h"
+#include "ops/pool3d.h"
+
+/* A layer on its way. */
+typedef struct emission {
+  gf__onnx *onnx;
+  const gf__node *node;
+  gf__onnx_value in[GF__MOST_INPUTS];
+  gf__onnx_value out;
+} emission;
+
+/* Forms that a row may want of its inputs, besides the three. */
+enum { ANY = 0 /* all inputs like the first */, WITH_PIXELS = -1 /* an image or a volume */ };
+
+typedef struct row {
+  const gf__layer *layer;
+  int in, out;                                      /* forms; out ANY: as the input */
+  void (*emit)(emission *e, const struct row *row); /* NULL: the output is the input */
+  const char *op;
+  const char *option, *attribute; /* a number of the layer that the operator has, too */
+} row;
+
+/* ---- names and options ---- */
+
+/* "NODE_word" */
+static gf__onnx_value named(const emission *e, const char *word, int rank) {
+  gf__onnx_value value = {.rank = rank};
+  snprintf(value.name, sizeof value.name, "%s_%s", e->node->name, word);
+  return value;
+}
+
+/* What the config says of the node under a key of its layer. */
+static const void *option(const gf__node *node, const char *name) {
+  const gf__key *key = node->layer->keys;
+  while (strcmp(key->name, name) != 0) key++;
+  return (const char *)node->options + key->offset;
+}
+
+static float number_option(const gf__node *node, const char *name) {
+  return (float)*(const double *)option(node, name);
+}
+
+static int whole_option(const gf__node *node, const char *name) {
+  return *(const int *)option(node, name);
+}
+
+/* ---- forms ---- */
+
+/* t in a form of its: only sizes of 1 are put in or left out. */
+static void reshape(emission *e, const char *from, const gf__onnx_value *to, const gf__tensor *t) {
+  int64_t vector[] = {0, t->c}, image[] = {0, t->c, t->h, t->w},
+          volume[] = {0, t->c, t->d, t->h, t->w};
+  const int64_t *dims = to->rank == GF__ONNX_VECTOR  ? vector
+                        : to->rank == GF__ONNX_IMAGE ? image
+                                                     : volume;
+  char shape[sizeof to->name + 8];
+  snprintf(shape, sizeof shape, "%sshape", to->name);
+  gf__onnx_numbers(e->onnx, shape, dims, to->rank);
+  gf__onnx_node(e->onnx, "Reshape", to->name, (const char *[]){from, shape}, 2, to->name);
+}
+
+static void flatten(emission *e, const char *from, const char *to) {
+  gf__onnx_node(e->onnx, "Flatten", to, &from, 1, to);
+  gf__onnx_int(e->onnx, "axis", 1);
+}
+
+/* Lets input i have a form. */
+static void convert(emission *e, int i, int rank) {
+  gf__onnx_value *in = &e->in[i];
+  char word[16];
+  if (in->rank == rank) return;
+  snprintf(word, sizeof word, "in%d", i);
+  gf__onnx_value value = named(e, word, rank);
+  if (rank == GF__ONNX_VECTOR)
+    flatten(e, in->name, value.name);
+  else
+    reshape(e, in->name, &value, e->node->in[i]);
+  *in = value;
+}
+
+/* ---- layers ---- */
+
+static void emit_op(emission *e, const row *r) {
+  const char *inputs[GF__MOST_INPUTS];
+  for (int i = 0; i < e->node->in_count; i++) inputs[i] = e->in[i].name;
+  gf__onnx_node(e->onnx, r->op, e->node->name, inputs, e->node->in_count, e->out.name);
+  if (r->option) gf__onnx_float(e->onnx, r->attribute, number_option(e->node, r->option));
+}
+
+static void emit_concat(emission *e, const row *r) {
+  emit_op(e, r);
+  gf__onnx_int(e->onnx, "axis", 1);
+}
+
+/* With the parameters behind the input. */
+static void emit_weighted(emission *e, const row *r) {
+  const char *inputs[1 + GF__MOST_PARAMETERS] = {e->in[0].name};
+  for (int k = 0; k < e->node->parameter_count; k++) inputs[1 + k] = e->node->parameters[k].name;
+  gf__onnx_node(e->onnx, r->op, e->node->name, inputs, 1 + e->node->parameter_count, e->out.name);
+  if (r->option) gf__onnx_float(e->onnx, r->attribute, number_option(e->node, r->option));
+}
+
+static void emit_linear(emission *e, const row *r) {
+  emit_weighted(e, r);
+  gf__onnx_int(e->onnx, "transB", 1);
+}
+
+static void add_ints(emission *e, const char *name, const int *values, int count, bool twice) {
+  int64_t wide[6];
+  for (int i = 0; i < count; i++) wide[i] = wide[count + i] = values[i];
+  gf__onnx_ints(e->onnx, name, wide, twice ? 2 * count : count);
+}
+
+static void add_window(emission *e, int axes, const int *kernel, const int *stride,
+                       const int *padding) {
+  add_ints(e, "kernel_shape", kernel, axes, false);
+  add_ints(e, "strides", stride, axes, false);
+  add_ints(e, "pads", padding, axes, true);
+}
+
+static void emit_conv2d(emission *e, const row *r) {
+  const gf__conv2d_shape *s = &((const gf__conv2d *)e->node->state)->shape;
+  emit_weighted(e, r);
+  add_window(e, 2, s->kernel, s->stride, s->padding);
+  add_ints(e, "dilations", s->dilation, 2, false);
+}
+
+static void emit_conv3d(emission *e, const row *r) {
+  const gf__conv3d_shape *s = e->node->state;
+  emit_weighted(e, r);
+  add_window(e, 3, s->kernel, s->stride, s->padding);
+}
+
+/* Padding counts as zeros. */
+static void count_padding(emission *e, const row *r) {
+  if (!strcmp(r->op, "AveragePool")) gf__onnx_int(e->onnx, "count_include_pad", 1);
+}
+
+static void emit_pool(emission *e, const row *r) {
+  const gf__pool_shape *s = e->node->state;
+  emit_op(e, r);
+  add_window(e, 2, s->kernel, s->stride, s->padding);
+  count_padding(e, r);
+}
+
+static void emit_pool3d(emission *e, const row *r) {
+  const gf__pool3d_shape *s = e->node->state;
+  emit_op(e, r);
+  add_window(e, 3, s->kernel, s->stride, s->padding);
+  count_padding(e, r);
+}
+
+/* The order of values stays: a volume's depth is the fastest of an image's channels. */
+static void emit_reshape(emission *e, const row *r) {
+  (void)r;
+  reshape(e, e->in[0].name, &e->out, &e->node->out);
+}
+
+/* Every stride-th pixel, and channels of zeros behind them. */
+static void emit_pad_shortcut(emission *e, const row *r) {
+  const gf__tensor *x = e->node->in[0], *y = &e->node->out;
+  int64_t stride = whole_option(e->node, "stride");
+  gf__onnx_value at = e->in[0];
+  if (stride > 1) {
+    gf__onnx_value starts = named(e, "starts", 0), ends = named(e, "ends", 0),
+                   axes = named(e, "axes", 0), steps = named(e, "steps", 0),
+                   taken = y->c > x->c ? named(e, "taken", e->out.rank) : e->out;
+    gf__onnx_numbers(e->onnx, starts.name, (int64_t[]){0, 0}, 2);
+    gf__onnx_numbers(e->onnx, ends.name, (int64_t[]){x->h, x->w}, 2);
+    gf__onnx_numbers(e->onnx, axes.name, (int64_t[]){2, 3}, 2);
+    gf__onnx_numbers(e->onnx, steps.name, (int64_t[]){stride, stride}, 2);
+    gf__onnx_node(e->onnx, "Slice", taken.name,
+                  (const char *[]){at.name, starts.name, ends.name, axes.name, steps.name}, 5,
+                  taken.name);
+    at = taken;
+  }
+  if (y->c > x->c) {
+    gf__onnx_value pads = named(e, "pads", 0);
+    gf__onnx_numbers(e->onnx, pads.name, (int64_t[]){0, 0, 0, 0, 0, y->c - x->c, 0, 0}, 8);
+    gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){at.name, pads.name}, 2,
+                  e->out.name);
+    at = e->out;
+  }
+  e->out = at;
+}
+
+static void emit_silu(emission *e, const row *r) {
+  const char *x = e->in[0].name;
+  gf__onnx_value sigmoid = named(e, "sigmoid", 0);
+  gf__onnx_node(e->onnx, "Sigmoid", sigmoid.name, &x, 1, sigmoid.name);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){x, sigmoid.name}, 2, e->out.name);
+}
+
+/* x * 0.5 * (1 + erf(x / sqrt(2))): operator set 13 has no Gelu. */
+static void emit_gelu(emission *e, const row *r) {
+  const char *x = e->in[0].name;
+  gf__onnx_value root = named(e, "root", 0), scaled = named(e, "scaled", 0),
+                 erf = named(e, "erf", 0), one = named(e, "one", 0), sum = named(e, "sum", 0),
+                 half = named(e, "half", 0), share = named(e, "share", 0);
+  gf__onnx_number(e->onnx, root.name, 1.41421356f);
+  gf__onnx_number(e->onnx, one.name, 1);
+  gf__onnx_number(e->onnx, half.name, 0.5f);
+  gf__onnx_node(e->onnx, "Div", scaled.name, (const char *[]){x, root.name}, 2, scaled.name);
+  gf__onnx_node(e->onnx, "Erf", erf.name, (const char *[]){scaled.name}, 1, erf.name);
+  gf__onnx_node(e->onnx, "Add", sum.name, (const char *[]){erf.name, one.name}, 2, sum.name);
+  gf__onnx_node(e->onnx, "Mul", share.name, (const char *[]){sum.name, half.name}, 2, share.name);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){x, share.name}, 2, e->out.name);
+}
+
+/* Losses have no row: they end what only training needs. */
+static const row rows_[] = {
+    {&gf__layer_conv2d, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_conv2d, "Conv", NULL, NULL},
+    {&gf__layer_linear, GF__ONNX_VECTOR, GF__ONNX_VECTOR, emit_linear, "Gemm", NULL, NULL},
+    {&gf__layer_batch_norm, ANY, ANY, emit_weighted, "BatchNormalization", "eps", "epsilon"},
+    {&gf__layer_leaky_relu, ANY, ANY, emit_op, "LeakyRelu", "slope", "alpha"},
+    {&gf__layer_relu, ANY, ANY, emit_op, "Relu", NULL, NULL},
+    {&gf__layer_tanh, ANY, ANY, emit_op, "Tanh", NULL, NULL},
+    {&gf__layer_sigmoid, ANY, ANY, emit_op, "Sigmoid", NULL, NULL},
+    {&gf__layer_elu, ANY, ANY, emit_op, "Elu", "alpha", "alpha"},
+    {&gf__layer_gelu, ANY, ANY, emit_gelu, "Mul", NULL, NULL},
+    {&gf__layer_silu, ANY, ANY, emit_silu, "Mul", NULL, NULL},
+    {&gf__layer_avg_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pool, "AveragePool", NULL, NULL},
+    {&gf__layer_max_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pool, "MaxPool", NULL, NULL},
+    {&gf__layer_global_avg_pool, WITH_PIXELS, ANY, emit_op, "GlobalAveragePool", NULL, NULL},
+    {&gf__layer_conv3d, GF__ONNX_VOLUME, GF__ONNX_VOLUME, emit_conv3d, "Conv", NULL, NULL},
+    {&gf__layer_avg_pool3d, GF__ONNX_VOLUME, GF__ONNX_VOLUME, emit_pool3d, "AveragePool", NULL,
+     NULL},
+    {&gf__layer_max_pool3d, GF__ONNX_VOLUME, GF__ONNX_VOLUME, emit_pool3d, "MaxPool", NULL, NULL},
+    {&gf__layer_to_volume, ANY, GF__ONNX_VOLUME, emit_reshape, NULL, NULL, NULL},
+    {&gf__layer_to_image, ANY, GF__ONNX_IMAGE, emit_reshape, NULL, NULL, NULL},
+    {&gf__layer_add, ANY, ANY, emit_op, "Add", NULL, NULL},
+    {&gf__layer_concat, ANY, ANY, emit_concat, "Concat", NULL, NULL},
+    {&gf__layer_pad_shortcut, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pad_shortcut, "Pad", NULL, NULL},
+    {&gf__layer_flatten, GF__ONNX_VECTOR, ANY, NULL, NULL, NULL, NULL},
+    {&gf__layer_dropout, ANY, ANY, NULL, NULL, NULL, NULL},
+};
+
+static int wanted_form(const row *r, int first) {
+  if (r->in == WITH_PIXELS) return first == GF__ONNX_VECTOR ? GF__ONNX_IMAGE : first;
+  return r->in == ANY ? first : r->in;
+}
+
+gf_status gf__onnx_layer(gf__onnx *onnx, const gf__node *node, const gf__onnx_value *in,
+                         gf__onnx_value *out) {
+  const row *r = rows_, *end = rows_ + sizeof rows_ / sizeof *rows_;
+  while (r < end && r->layer != node->layer) r++;
+  if (r == end)
+    return gf__fail(GF_ERROR_CONFIG, "%s '%s' cannot be exported: the layer has no form in ONNX",
+                    node->layer->name, node->name);
+  emission e = {.onnx = onnx, .node = node};
+  memcpy(e.in, in, (size_t)node->in_count * sizeof *in);
+  int rank = wanted_form(r, in[0].rank);
+  for (int i = 0; i < node->in_count; i++) convert(&e, i, rank);
+  e.out = r->emit ? named(&e, "output", r->out == ANY ? rank : r->out) : e.in[0];
+  if (r->emit) r->emit(&e, r);
+  *out = e.out;
+  return GF_OK;
+}

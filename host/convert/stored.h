@@ -1,0 +1,34 @@
+/* A network and its weights in host memory. */
+#ifndef GF_CONVERT_STORED_H
+#define GF_CONVERT_STORED_H
+
+#include <gradflow/convert.h>
+
+#include "data/dataset.h"
+#include "model/graph.h"
+#include "model/safetensors.h"
+
+typedef struct gf__stored {
+  gf_dataset_info info; /* of the data set; class_names is NULL */
+  bool is_cube;         /* it has squares of a cube, not images */
+  gf__graph graph;      /* not fused, with the loss at its end */
+  gf__named_tensor *tensors;
+  size_t count; /* of parameters, in the order of the nodes */
+} gf__stored;
+
+/* The config's network with the weights of a file. Free *out, also after a failure. */
+gf_status gf__stored_open(gf__stored *out, const gf_config *config,
+                          const char *weights) GF_MUST_USE;
+void gf__stored_free(gf__stored *stored);
+/* The tensor that the network's outputs come from. */
+const gf__tensor *gf__stored_logits(const gf__stored *stored);
+/* weights: the path of the file. */
+void gf__stored_describe(const gf__stored *stored, const char *weights, gf_conversion *out);
+
+/* The config of a run folder, and the path of its weights or of options->weights. GF_ERROR_ARGUMENT
+ * if path, where the export goes, is there and not to be replaced. The caller frees *config. */
+gf_status gf__export_begin(const char *run_folder, const char *path,
+                           const gf_export_options *options, gf_config **config,
+                           gf_conversion *out) GF_MUST_USE;
+
+#endif

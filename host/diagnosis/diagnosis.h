@@ -1,0 +1,39 @@
+/* The parts of a diagnosis: what is known of a run, the rules, the remedies. */
+#ifndef GF_DIAGNOSIS_DIAGNOSIS_H
+#define GF_DIAGNOSIS_DIAGNOSIS_H
+
+#include <gradflow/diagnosis.h>
+#include <gradflow/train.h>
+
+#include "base/config.h"
+#include "run/run_records.h"
+
+/* What is known of a run. */
+typedef struct gf__case {
+  gf__run run;
+  char *config_path;
+  gf_config *config; /* resolved, or NULL without a config.yaml */
+  int classes;       /* 0: unknown */
+  double eps;        /* a mean |g| below it counts as vanished */
+  /* Median of |update| / |weights| over layers and epochs, as rates fall towards the end; NaN where
+   * none is finite. */
+  double typical_ratio;
+  bool diverged;     /* the run ended by a loss that is not finite */
+  char *end_message; /* of that end, or NULL */
+} gf__case;
+
+/* After a failure out is empty. */
+gf_status gf__case_load(gf__case *out, const char *folder) GF_MUST_USE;
+void gf__case_free(gf__case *c);
+/* What the config says, "" for what is no scalar, NULL where it says nothing. */
+const char *gf__case_setting(const gf__case *c, const char *section, const char *key);
+/* Whether the activation that is called layer is a sigmoid or a tanh; layer NULL: any is. */
+bool gf__case_saturates(const gf__case *c, const char *layer);
+
+/* Fills in the findings of every rule that holds, healthy if none does; without remedies. */
+gf_status gf__apply_rules(const gf__case *c, gf_diagnosis *out) GF_MUST_USE;
+
+/* Fills in what helps against the finding and is not in the run yet. */
+gf_status gf__add_remedies(const gf__case *c, gf_finding *finding) GF_MUST_USE;
+
+#endif

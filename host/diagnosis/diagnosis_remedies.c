@@ -1,0 +1,183 @@
+/* What the literature does about a finding, and the line of the config that does it. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/keys.h"
+#include "diagnosis/diagnosis.h"
+#include "model/network_config.h"
+#include "train/optimizers.h"
+#include "train/schedules.h"
+
+enum {
+  NONFINITE = 1 << GF_VERDICT_NONFINITE,
+  EXPLODING = 1 << GF_VERDICT_EXPLODING,
+  VANISHING = 1 << GF_VERDICT_VANISHING,
+  DEAD = 1 << GF_VERDICT_DEAD,
+  SATURATED = 1 << GF_VERDICT_SATURATED,
+  NOT_LEARNING = 1 << GF_VERDICT_NOT_LEARNING,
+  SMALL_STEPS = 1 << GF_VERDICT_SMALL_STEPS,
+  LARGE_STEPS = 1 << GF_VERDICT_LARGE_STEPS
+};
+
+typedef enum activations { ANY, SATURATING, SILENT } activations; /* of a network */
+
+/* ---- values that depend on the run ---- */
+
+static void add_rate(const gf__case *c, double factor, gf__text *out) {
+  const char *rate = gf__case_setting(c, "optimizer", "learning_rate");
+  double number;
+  if (rate && gf__float_parse(rate, &number)) gf__text_add(out, "%.6g", number * factor);
+}
+
+static void add_tenth(const gf__case *c, gf__text *out) { add_rate(c, 0.1, out); }
+static void add_tenfold(const gf__case *c, gf__text *out) { add_rate(c, 10, out); }
+
+/* Three activations at a quarter, a half and three quarters of the depth. */
+static void add_hidden_layers(const gf__case *c, gf__text *out) {
+  enum { HIDDEN = 3 };
+  const gf__run_activations *a = &c->run.activations;
+  int count = 0, place = 0;
+  for (int i = 0; i < a->layer_count; i++) count += !isnan(a->dead[i]);
+  if (count < HIDDEN + 2) return;
+  for (int i = 0, seen = 0; i < a->layer_count && place < HIDDEN; i++) {
+    if (isnan(a->dead[i]) || seen++ != (place + 1) * count / (HIDDEN + 1)) continue;
+    gf__text_add(out, "%s%s", place++ ? "," : "[", a->layers[i]);
+  }
+  gf__text_add(out, "]");
+}
+
+/* ---- the table ---- */
+
+static const struct remedy {
+  int against; /* verdicts */
+  const char *section, *key;
+  const char *now;  /* words: the values that it replaces; "": any; NULL: nothing may stand there */
+  const char *then; /* words: values to try, of which the first that the network takes is it */
+  void (*value)(const gf__case *c, gf__text *out); /* or appends the value, if there is one */
+  activations of;
+  const char *text;
+} remedies[] = {
+    {VANISHING, "model", "shortcut", "none", "identity option_a option_b", NULL, ANY,
+     "Shortcuts around the blocks hand the gradient on as it is (He et al., 2015)."},
+    {VANISHING | EXPLODING | DEAD | SATURATED | NOT_LEARNING, "model", "norm", "none entry",
+     "every", NULL, ANY,
+     "Batch norm after every convolution keeps the scale of activations and gradients from layer "
+     "to layer (Ioffe and Szegedy, 2015)."},
+    {VANISHING, "model", "companions", NULL, NULL, add_hidden_layers, ANY,
+     "Classifiers on hidden layers bring the gradient of a loss of their own there while the "
+     "network trains (Lee et al., 2015)."},
+    {VANISHING | SATURATED, "model", "activation", "sigmoid tanh", "leaky_relu relu", NULL,
+     SATURATING,
+     "A rectifier does not shrink the gradient where it is active (Glorot, Bordes and Bengio, "
+     "2011)."},
+    {VANISHING | EXPLODING | DEAD, "model", "initialisation", "uniform_fan_in", "he", NULL, SILENT,
+     "Weights that begin with variance 2/fan_in keep the scale through rectifiers (He et al., "
+     "2015)."},
+    {VANISHING | EXPLODING | SATURATED, "model", "initialisation", "uniform_fan_in he", "xavier",
+     NULL, SATURATING,
+     "Weights that begin with variance 2/(fan_in + fan_out) keep the scale through sigmoid and "
+     "tanh (Glorot and Bengio, 2010)."},
+    {DEAD, "model", "activation", "relu", "leaky_relu", NULL, SILENT,
+     "A slope on the negative side lets a unit come back to life (Maas et al., 2013)."},
+    {NONFINITE | EXPLODING, "optimizer", "clip_norm", "0", "1", NULL, ANY,
+     "A gradient longer than a limit is cut to it (Pascanu et al., 2013)."},
+    {SMALL_STEPS, "optimizer", "learning_rate", "", NULL, add_tenfold, ANY,
+     "A learning rate ten times as high; it is the hyperparameter that matters most (Bengio, "
+     "2012)."},
+    {NONFINITE | EXPLODING | DEAD | NOT_LEARNING | LARGE_STEPS, "optimizer", "learning_rate", "",
+     NULL, add_tenth, ANY,
+     "A learning rate a tenth as high; it is the hyperparameter that matters most (Bengio, 2012)."},
+    {NONFINITE | EXPLODING | LARGE_STEPS, "schedule", "warmup_epochs", "0", "5", NULL, ANY,
+     "A rate that rises over the first epochs, while the network changes most (Goyal et al., "
+     "2017)."},
+};
+
+/* The next of the words between blanks; false behind the last. */
+static bool next_word(const char **words, char out[32]) {
+  *words += strspn(*words, " ");
+  size_t length = strcspn(*words, " ");
+  snprintf(out, 32, "%.*s", (int)length, *words);
+  *words += length;
+  return length > 0;
+}
+
+/* Whether the run does not do it already. A config without the key is older than the key, or its
+ * network has no such thing, which trying it tells. */
+static bool is_new(const gf__case *c, const struct remedy *r) {
+  char word[32];
+  if (r->of != ANY && gf__case_saturates(c, NULL) != (r->of == SATURATING)) return false;
+  const char *now = gf__case_setting(c, r->section, r->key);
+  if (!now || !r->now || !*r->now) return !now || r->now;
+  for (const char *words = r->now; next_word(&words, word);)
+    if (!strcmp(word, now)) return true;
+  return false;
+}
+
+static gf_status read_sections(const gf_config *config) {
+  gf__network_config network;
+  gf__optimizer_config optimizer;
+  gf__schedule_config schedule;
+  GF_TRY(gf__network_config_read(&network, config));
+  gf__network_config_free(&network);
+  GF_TRY(gf__optimizer_config_read(&optimizer, config));
+  gf__optimizer_config_free(&optimizer);
+  return gf__schedule_config_read(&schedule, config);
+}
+
+/* Whether the program takes the run's config with the setting. */
+static bool is_taken(const gf__case *c, const char *setting) {
+  gf_config *config = NULL;
+  gf_status status = gf_config_load(&config, c->config_path);
+  if (status == GF_OK) status = gf_config_set(config, setting);
+  if (status == GF_OK) status = read_sections(config);
+  gf_config_free(&config);
+  return status == GF_OK;
+}
+
+/* Hands "section.key=value" out if the program takes it. */
+static gf_status try_value(const gf__case *c, const struct remedy *r, const char *value,
+                           char **out) {
+  gf__text text = {0};
+  gf__text_add(&text, "%s.%s=%s", r->section, r->key, value);
+  gf_status status = gf__text_status(&text);
+  if (status == GF_OK && is_taken(c, text.data))
+    *out = text.data;
+  else
+    gf__text_free(&text);
+  return status;
+}
+
+/* The setting, or NULL where the config has no line for it. */
+static gf_status find_setting(const gf__case *c, const struct remedy *r, char **out) {
+  char word[32];
+  *out = NULL;
+  if (!c->config) return GF_OK;
+  for (const char *words = r->then; words && !*out && next_word(&words, word);)
+    GF_TRY(try_value(c, r, word, out));
+  if (!r->value) return GF_OK;
+  gf__text text = {0};
+  r->value(c, &text);
+  gf_status status = gf__text_status(&text);
+  if (status == GF_OK && text.data) status = try_value(c, r, text.data, out);
+  gf__text_free(&text);
+  return status;
+}
+
+_Static_assert(sizeof remedies / sizeof *remedies <= GF_MOST_REMEDIES,
+               "a finding has room for all");
+
+gf_status gf__add_remedies(const gf__case *c, gf_finding *finding) {
+  const char *family = gf__case_setting(c, "model", "family");
+  /* Of a graph of one's own nobody knows what it lacks, and the words may help. */
+  bool has_keys = family && strcmp(family, "none") != 0;
+  for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
+    const struct remedy *r = &remedies[i];
+    char *setting;
+    if (!(r->against & 1 << finding->verdict) || !is_new(c, r)) continue;
+    GF_TRY(find_setting(c, r, &setting));
+    if (!setting && has_keys) continue;
+    finding->remedies[finding->remedy_count++] = (gf_remedy){.text = r->text, .setting = setting};
+  }
+  return GF_OK;
+}

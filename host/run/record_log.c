@@ -1,0 +1,68 @@
+#include "run/record_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/file.h"
+
+static gf_status begin_at(gf__record_log *log, const char *bytes, size_t size) {
+  GF_TRY(gf__file_write(log->path, bytes, size));
+  log->size = size;
+  SHA256Init(&log->hash);
+  SHA256Update(&log->hash, (const uint8_t *)bytes, size);
+  return GF_OK;
+}
+
+gf_status gf__record_log_begin(gf__record_log *log, const char *folder, const char *name,
+                               const char *header) {
+  *log = (gf__record_log){0};
+  GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
+  return begin_at(log, header, strlen(header));
+}
+
+static gf_status cut(gf__record_log *log, const char *bytes, size_t size,
+                     const gf__record_mark *mark) {
+  char digest[SHA256_DIGEST_STRING_LENGTH];
+  if (size < mark->size)
+    return gf__fail(GF_ERROR_DATA, "%s has %zu bytes, and had %zu at the checkpoint", log->path,
+                    size, mark->size);
+  SHA256Data((const uint8_t *)bytes, mark->size, digest);
+  if (strcmp(digest, mark->sha256) != 0)
+    return gf__fail(GF_ERROR_DATA, "%s was changed: its first %zu bytes are not those of the run",
+                    log->path, mark->size);
+  return begin_at(log, bytes, mark->size);
+}
+
+gf_status gf__record_log_resume(gf__record_log *log, const char *folder, const char *name,
+                                const gf__record_mark *mark) {
+  char *bytes;
+  size_t size;
+  *log = (gf__record_log){0};
+  GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
+  GF_TRY(gf__file_read_within(log->path, GF__CSV_LARGEST, &bytes, &size));
+  gf_status status = cut(log, bytes, size, mark);
+  free(bytes);
+  return status;
+}
+
+gf_status gf__record_log_flush(gf__record_log *log) {
+  gf__text *records = &log->pending;
+  GF_TRY(gf__text_status(records));
+  if (records->size == 0) return GF_OK;
+  GF_TRY(gf__file_append(log->path, records->data, records->size));
+  SHA256Update(&log->hash, (const uint8_t *)records->data, records->size);
+  log->size += records->size;
+  gf__text_free(records);
+  return GF_OK;
+}
+
+gf__record_mark gf__record_log_mark(const gf__record_log *log) {
+  gf__record_mark mark = {.size = log->size};
+  if (!*log->path) return mark;
+  SHA2_CTX copy = log->hash;
+  SHA256End(&copy, mark.sha256);
+  return mark;
+}
+
+void gf__record_log_free(gf__record_log *log) { gf__text_free(&log->pending); }

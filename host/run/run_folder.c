@@ -1,0 +1,200 @@
+#include "run/run_folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+
+gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder, const char *name) {
+  return gf__path_join(out, GF__RUN_PATH_SIZE, folder, name);
+}
+
+gf_status gf__run_weights(char out[GF__RUN_PATH_SIZE], const char *folder) {
+  GF_TRY(gf__run_path(out, folder, "best.safetensors"));
+  if (gf__path_exists(out)) return GF_OK;
+  GF_TRY(gf__run_path(out, folder, "last.safetensors"));
+  if (gf__path_exists(out)) return GF_OK;
+  return gf__fail(GF_ERROR_FILE,
+                  "%s has no weights: neither best.safetensors nor last.safetensors; train it "
+                  "for an epoch at least",
+                  folder);
+}
+
+/* Whether nothing is in the folder but what a run leaves that was killed as it began. */
+static bool is_bare(const char *path) {
+  static const char begun[] = "config.yaml.tmp.";
+  gf__names names;
+  bool bare = true;
+  if (!gf__path_is_folder(path) || gf__list_folder(path, &names) != GF_OK) return false;
+  for (size_t i = 0; i < names.count; i++)
+    bare &= !strcmp(names.v[i], ".lock") || !strncmp(names.v[i], begun, sizeof begun - 1);
+  gf__names_free(&names);
+  return bare;
+}
+
+gf_status gf__run_folder_check(const char *path, int overwrite) {
+  char config[GF__RUN_PATH_SIZE];
+  if (!gf__path_exists(path) || is_bare(path)) return GF_OK;
+  if (!overwrite)
+    return gf__fail(GF_ERROR_FILE,
+                    "%s exists; choose another --out, or replace it with --overwrite", path);
+  GF_TRY(gf__run_path(config, path, "config.yaml"));
+  if (gf__path_exists(config)) return GF_OK;
+  return gf__fail(GF_ERROR_FILE,
+                  "%s is not the folder of a run (it has no config.yaml), so it is "
+                  "not replaced",
+                  path);
+}
+
+static const struct {
+  const char *name, *header;
+} logs_[] = {
+    [GF__LOG_METRICS] = {"metrics.csv",
+                         "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
+                         "validation_accuracy\n"},
+    [GF__LOG_TIMING] = {"timing.csv", "epoch,seconds,images_per_second\n"},
+    [GF__LOG_GRADIENTS] = {"gradients.csv",
+                           "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"},
+    [GF__LOG_ACTIVATIONS] = {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"},
+};
+
+static gf_status write_config(const char *folder, const gf__text *config) {
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_path(path, folder, "config.yaml"));
+  return gf__file_write(path, config->data, config->size);
+}
+
+static gf_status take_lock(gf__run_folder *folder) {
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_path(path, folder->path, ".lock"));
+  return gf__file_lock_take(&folder->lock, path);
+}
+
+/* The folder that is replaced must not be one that another process writes into. */
+static gf_status remove_old(const char *path) {
+  gf__run_folder old = {.path = path};
+  GF_TRY(take_lock(&old));
+  gf_status status = gf__remove_folder(path);
+  gf__file_lock_release(&old.lock);
+  return status;
+}
+
+gf_status gf__run_folder_remove_torn(const char *folder) {
+  gf__names names;
+  GF_TRY(gf__list_folder(folder, &names));
+  for (size_t i = 0; i < names.count; i++) {
+    char path[GF__RUN_PATH_SIZE];
+    if (strstr(names.v[i], ".tmp.") && gf__run_path(path, folder, names.v[i]) == GF_OK)
+      remove(path);
+  }
+  gf__names_free(&names);
+  return GF_OK;
+}
+
+gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
+                                const gf__text *config, const gf_device_info *device) {
+  char environment[GF__RUN_PATH_SIZE];
+  *out = (gf__run_folder){.path = path};
+  GF_TRY(gf__run_folder_check(path, overwrite));
+  if (gf__path_exists(path) && !is_bare(path)) GF_TRY(remove_old(path));
+  GF_TRY(gf__make_folder(path));
+  GF_TRY(take_lock(out));
+  GF_TRY(write_config(path, config));
+  GF_TRY(gf__run_path(environment, path, "environment.json"));
+  if (device) GF_TRY(gf__environment_write(environment, device));
+  GF_TRY(gf__run_folder_remove_torn(path));
+  for (int i = 0; i < GF__LOG_EVENTS; i++)
+    GF_TRY(gf__record_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));
+  return GF_OK;
+}
+
+gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
+                                const gf__record_mark marks[GF__LOGS], int epoch,
+                                const gf__text *config, const gf_device_info *device) {
+  char file[GF__RUN_PATH_SIZE];
+  *out = (gf__run_folder){.path = path};
+  GF_TRY(take_lock(out));
+  GF_TRY(gf__run_folder_remove_torn(path));
+  for (int i = 0; i < GF__LOG_EVENTS; i++)
+    GF_TRY(gf__record_log_resume(&out->logs[i], path, logs_[i].name, &marks[i]));
+  GF_TRY(gf__run_path(file, path, "environment.json"));
+  GF_TRY(gf__environment_resume(file, epoch, device));
+  GF_TRY(gf__run_path(file, path, "result.json"));
+  remove(file); /* mostly there is none */
+  return write_config(path, config);
+}
+
+void gf__run_folder_free(gf__run_folder *folder) {
+  for (int i = 0; i < GF__LOGS; i++) gf__record_log_free(&folder->logs[i]);
+  gf__file_lock_release(&folder->lock);
+}
+
+void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *e) {
+  gf__text_add(&folder->logs[GF__LOG_METRICS].pending, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch,
+               e->learning_rate, e->train_loss, e->train_accuracy, e->validation_loss,
+               e->validation_accuracy);
+  gf__text_add(&folder->logs[GF__LOG_TIMING].pending, "%d,%.3f,%.1f\n", e->epoch, e->seconds,
+               e->images_per_second);
+}
+
+void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
+                                  const gf_gradient *gradients, int count) {
+  gf__text *rows = &folder->logs[GF__LOG_GRADIENTS].pending;
+  for (int i = 0; i < count; i++) {
+    const gf_gradient *g = &gradients[i];
+    gf__text_add(rows, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step, g->layer,
+                 g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
+  }
+}
+
+void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step,
+                                    const gf_activation *activations, int count) {
+  gf__text *rows = &folder->logs[GF__LOG_ACTIVATIONS].pending;
+  for (int i = 0; i < count; i++) {
+    const gf_activation *a = &activations[i];
+    gf__text_add(rows, "%d,%ld,%s,%.6g,%.6g,%.6g\n", epoch, step, a->layer, a->mean, a->deviation,
+                 a->dead);
+  }
+}
+
+/* metrics.csv comes last: an epoch that stands there has its other rows, too. */
+gf_status gf__run_folder_flush(gf__run_folder *folder) {
+  for (int i = GF__LOGS - 1; i >= 0; i--) GF_TRY(gf__record_log_flush(&folder->logs[i]));
+  return GF_OK;
+}
+
+/* ---- the end ---- */
+
+static const char *const endings_[] = {
+    [GF_RUN_FINISHED] = "finished", [GF_RUN_DIVERGED] = "diverged"};
+
+gf_status gf__run_folder_end(const char *folder, gf_run_status how, const char *message) {
+  char path[GF__RUN_PATH_SIZE];
+  GF_TRY(gf__run_path(path, folder, "result.json"));
+  json_t *json = json_pack("{s:s, s:s*}", "status", endings_[how], "message", message);
+  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+  json_decref(json);
+  if (!text) return gf__fail(GF_ERROR_MEMORY, "cannot write down how the run ended");
+  gf_status status = gf__file_write(path, text, strlen(text));
+  free(text);
+  return status;
+}
+
+gf_run_status gf__run_folder_result(const char *folder, char **message) {
+  char path[GF__RUN_PATH_SIZE];
+  gf_run_status found = GF_RUN_STARTED;
+  *message = NULL;
+  if (gf__run_path(path, folder, "result.json") != GF_OK) return found;
+  json_t *json = gf__json_read(path);
+  const char *how = json_string_value(json_object_get(json, "status"));
+  const char *text = json_string_value(json_object_get(json, "message"));
+  for (gf_run_status s = GF_RUN_FINISHED; how && s <= GF_RUN_DIVERGED; s++)
+    if (!strcmp(how, endings_[s])) found = s;
+  gf__text copy = {0};
+  if (text) gf__text_add(&copy, "%s", text);
+  *message = copy.data;
+  json_decref(json);
+  return found;
+}

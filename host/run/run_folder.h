@@ -1,0 +1,76 @@
+/* The folder of a run and what is in it. */
+#ifndef GF_RUN_RUN_FOLDER_H
+#define GF_RUN_RUN_FOLDER_H
+
+#include <gradflow/train.h>
+
+#include "base/os.h"
+#include "run/record_log.h"
+
+enum {
+  GF__LOG_METRICS,
+  GF__LOG_TIMING,
+  GF__LOG_GRADIENTS,
+  GF__LOG_ACTIVATIONS,
+  GF__LOG_EVENTS, /* run_events.h: without a file where the run does not want them */
+  GF__LOGS
+};
+
+typedef struct gf__run_folder {
+  const char *path; /* the caller's */
+  gf__record_log logs[GF__LOGS];
+  gf__file_lock *lock; /* one process at a time writes into a run */
+} gf__run_folder;
+
+/* Whether gf__run_folder_create would succeed, so that a long preparation is
+ * not in vain: an existing path is refused unless it is a run folder and overwrite. */
+gf_status gf__run_folder_check(const char *path, int overwrite) GF_MUST_USE;
+/* Creates the folder with config.yaml, and environment.json where there is a device. */
+gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
+                                const gf__text *config, const gf_device_info *device) GF_MUST_USE;
+/* Opens the folder of a run that goes on at epoch, its logs cut back to the marks; config
+ * replaces config.yaml. Another device, driver or version than before is told. */
+gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
+                                const gf__record_mark marks[GF__LOGS], int epoch,
+                                const gf__text *config, const gf_device_info *device) GF_MUST_USE;
+void gf__run_folder_free(gf__run_folder *folder);
+
+/* Removes what writes into a folder that were killed have left. */
+gf_status gf__run_folder_remove_torn(const char *folder) GF_MUST_USE;
+
+/* Rows of the logs; they are in the files after gf__run_folder_flush. step counts from 1 over
+ * the run. */
+void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *epoch);
+void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
+                                  const gf_gradient *gradients, int count);
+void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step,
+                                    const gf_activation *activations, int count);
+gf_status gf__run_folder_flush(gf__run_folder *folder) GF_MUST_USE;
+
+/* Writes result.json: how the run ended; message may be NULL. */
+gf_status gf__run_folder_end(const char *folder, gf_run_status how,
+                             const char *message) GF_MUST_USE;
+/* How result.json says that the run ended, GF_RUN_STARTED without one; the caller frees
+ * *message, which may become NULL. */
+gf_run_status gf__run_folder_result(const char *folder, char **message);
+
+/* "FOLDER/name" of a run. */
+enum { GF__RUN_PATH_SIZE = 4096 };
+gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder,
+                       const char *name) GF_MUST_USE;
+
+/* The weights of a run: the best ones, or the last where there are no best. GF_ERROR_FILE where
+ * there are neither. */
+gf_status gf__run_weights(char out[GF__RUN_PATH_SIZE], const char *folder) GF_MUST_USE;
+
+/* environment.c: environment.json, written anew or with one more entry in "resumed". */
+gf_status gf__environment_write(const char *path, const gf_device_info *device) GF_MUST_USE;
+gf_status gf__environment_resume(const char *path, int epoch,
+                                 const gf_device_info *device) GF_MUST_USE;
+/* algorithms.json: what the convolutions of a run take on the device. */
+gf_status gf__algorithms_write(const char *path, const char *algorithms,
+                               const gf_device_info *device) GF_MUST_USE;
+/* Those of the file if they were chosen on this device, else NULL; the caller frees them. */
+char *gf__algorithms_read(const char *path, const gf_device_info *device);
+
+#endif

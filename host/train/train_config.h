@@ -1,0 +1,28 @@
+/* The sections "train" and "logging" of a config, and a config as a whole. */
+#ifndef GF_TRAIN_TRAIN_CONFIG_H
+#define GF_TRAIN_TRAIN_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/config.h"
+#include "train/schedules.h"
+
+enum { GF__STOP_AT_NONFINITE, GF__SKIP_NONFINITE };
+
+typedef struct gf__train_config {
+  int epochs, batch_size;
+  uint64_t seed;
+  int gradients_every;      /* steps; 0: the last batch of an epoch only */
+  int on_nonfinite;         /* a loss or gradient */
+  const gf__value *weights; /* of the config: a path; or NULL */
+  gf__schedule_config schedule;
+  bool tensorboard; /* event files are written */
+} gf__train_config;
+
+/* Checks the names of all sections, and reads those that are the trainer's. */
+gf_status gf__train_config_read(gf__train_config *out, const gf_config *config) GF_MUST_USE;
+/* "" where the run begins with random weights. */
+const char *gf__train_config_weights(const gf__train_config *run);
+void gf__train_config_write(gf__text *out, const gf__train_config *run);
+
+#endif
