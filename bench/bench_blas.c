@@ -11,7 +11,7 @@ enum { BATCH = 100 };
 static const gf__bench_effort effort = {.least = 9, .most = 9};
 
 static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d_run *run,
-                              gf__buffer **x, gf__buffer **w) {
+                              gf_buffer **x, gf_buffer **w) {
   const gf__conv2d_shape *s = &c->shape;
   size_t image = (size_t)(s->h * s->w) * sizeof(float) * BATCH;
   GF_TRY(gf__buffer_new(x, device, image * (size_t)s->c, "images"));
@@ -48,7 +48,7 @@ static gf_status measure(gf_device *device, const char *name, json_t *results, d
                             .padding = {1, 1},
                             .dilation = {1, 1}}};
   gf__conv2d_run run = {0};
-  gf__buffer *x = NULL, *w = NULL;
+  gf_buffer *x = NULL, *w = NULL;
   gf__bench_timing timing;
   GF_TRY(gf__conv2d_infer(&c.shape));
   gf__conv2d_choose(&c, device, "im2col");

@@ -32,8 +32,8 @@ typedef struct subject {
   gf_device *device;
   gf_config *config;
   gf__bench_step step;
-  gf_gradient *gradients; /* NULL: no statistics */
-  gf_dataset *dataset;    /* NULL: the constant batch */
+  gf_gradient_stats *gradients; /* NULL: no statistics */
+  gf_dataset *dataset;          /* NULL: the constant batch */
   gf_loader *loader;
   int epoch;
 } subject;

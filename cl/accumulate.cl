@@ -1,6 +1,6 @@
 /* The gradient of a batch from those of its parts. */
 
-/* sum (count) = share * gradient, plus what it has unless first; the part's loss and hits at
+/* sum (count) = share * gradient, plus what it has unless first; the part's loss and correct at
  * part_slot are added to the batch's at slot of results (slots, 2). */
 __kernel void accumulate(__global const float *gradient, __global float *sum, int count,
                          float share, int first, __global float *results, int slot,

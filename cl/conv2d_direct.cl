@@ -68,7 +68,7 @@ __kernel void conv2d_direct(__global const float *restrict x, __global const flo
         UNROLL for (int p = 0; p < TILE; p++)
           UNROLL for (int b = 0; b < BLOCK; b++) done[p][b] = sum[p][b];
         size_t at = (((size_t)n * OH + oy) * OW + ox) * FILTERS + k;
-        /* Pixels that the tile before has stored are left alone: the addend may be y itself. */
+        /* Pixels that the tile before has stored are left alone: the residual may be y itself. */
         for (int p = tile - ox; p < TILE; p++)
           for (int b = 0; b < BLOCK; b++) {
             size_t i = at + p * FILTERS + b * VEC;

@@ -44,13 +44,13 @@ __kernel void softmax_cross_entropy(__global const float *logits, __global const
 /* results (., 2): at slot, the sums of per_image over the n images. */
 __kernel void sum_losses(__global const float *per_image, __global float *results, int slot,
                          int n) {
-  float total = 0, hits = 0;
+  float total = 0, correct = 0;
   for (int i = 0; i < n; i++) {
     total += per_image[i];
-    hits += per_image[n + i];
+    correct += per_image[n + i];
   }
   results[2 * slot] = total;
-  results[2 * slot + 1] = hits;
+  results[2 * slot + 1] = correct;
 }
 
 /* dlogits of the mean loss: (softmax - target) / n. */

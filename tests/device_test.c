@@ -72,8 +72,8 @@ void arrays_free(void) {
 
 /* ---- buffers ---- */
 
-gf__buffer *guarded_new(size_t count, const char *what) {
-  gf__buffer *buffer;
+gf_buffer *guarded_new(size_t count, const char *what) {
+  gf_buffer *buffer;
   assert_ok(gf__guarded_new(&check_, what, count, &buffer));
   return buffer;
 }
@@ -92,15 +92,15 @@ void guarded_free(void) {
   assert_right("guards", "");
 }
 
-void poison(gf__buffer *buffer) {
+void poison(gf_buffer *buffer) {
   assert_ok(gf__poison(&arena_, buffer, gf__buffer_size(buffer) / sizeof(float)));
 }
 
-void buffer_set(gf__buffer *buffer, const float *values, size_t count) {
+void buffer_set(gf_buffer *buffer, const float *values, size_t count) {
   assert_ok(gf__write(buffer, values, count));
 }
 
-float *buffer_get(gf__buffer *buffer, size_t count) {
+float *buffer_get(gf_buffer *buffer, size_t count) {
   float *values;
   assert_ok(gf__read(&arena_, buffer, count, &values));
   return values;

@@ -27,13 +27,13 @@ gf__arena *device_test_arena(void);
 void arrays_free(void);
 
 /* A buffer of count floats between guard zones, all of it a NaN that no operation makes. */
-gf__buffer *guarded_new(size_t count, const char *what);
+gf_buffer *guarded_new(size_t count, const char *what);
 /* Frees all of them; fails unless the guard zones are as they were. */
 void guarded_free(void);
 /* Sets the whole of buffer to that NaN. */
-void poison(gf__buffer *buffer);
-void buffer_set(gf__buffer *buffer, const float *values, size_t count);
-float *buffer_get(gf__buffer *buffer, size_t count);
+void poison(gf_buffer *buffer);
+void buffer_set(gf_buffer *buffer, const float *values, size_t count);
+float *buffer_get(gf_buffer *buffer, size_t count);
 
 /* What is being compared, for the message of a failure. */
 typedef struct subject {

@@ -21,8 +21,8 @@ static gf__activation_summary run(size_t rows, int channels, const float *x, gf_
   enum { BEFORE = 3, FLOATS = sizeof(gf__activation_moments) / sizeof(float) };
   size_t count = rows * (size_t)channels, floats = (size_t)(BEFORE + channels) * FLOATS;
   size_t scratch = gf__activation_statistics_workspace(device_test_device(), channels) / 4;
-  gf__buffer *on_device = guarded_new(count, "x"), *out = guarded_new(floats, "the moments");
-  gf__buffer *workspace = guarded_new(scratch, "the workspace");
+  gf_buffer *on_device = guarded_new(count, "x"), *out = guarded_new(floats, "the moments");
+  gf_buffer *workspace = guarded_new(scratch, "the workspace");
   buffer_set(on_device, x, count);
   assert_ok(gf__activation_statistics(device_test_device(), (int)rows, channels, on_device, alive,
                                       workspace, out, BEFORE));
@@ -244,7 +244,7 @@ static int compute(gf_model *model, const float *images, int n, bool training, e
 }
 
 static void compare(gf_model *model, bool fused, const expected *rows, int count) {
-  gf_activation got[MOST_ROWS];
+  gf_activation_stats got[MOST_ROWS];
   assert_in_range(gf__model_activation_count(model), 1, MOST_ROWS);
   assert_ok(gf__model_read_activations(model, NULL, got));
   int k = 0;
@@ -294,7 +294,7 @@ static void test_network(void **unused) {
 /* Off, a pass is the same as ever; the last statistics stay and can be read again, to the bit. */
 static void test_only_when_asked_for(void **unused) {
   (void)unused;
-  gf_activation first[MOST_ROWS], second[MOST_ROWS];
+  gf_activation_stats first[MOST_ROWS], second[MOST_ROWS];
   gf_loss losses[3];
   gf_model *model = open_network(true);
   int count = gf__model_activation_count(model);
@@ -330,7 +330,7 @@ static void test_only_when_asked_for(void **unused) {
 static void check_small(const char *graph, int count) {
   gf_config *config;
   gf_model *model;
-  gf_activation row = {0};
+  gf_activation_stats row = {0};
   float images[16];
   const int labels[1] = {0};
   gf__fill_uniform(images, 16, 3, -1, 1);
@@ -362,7 +362,7 @@ static void check_layer(const char *options, const char *function, double alpha)
   char graph[128];
   gf_config *config;
   gf_model *model;
-  gf_activation row;
+  gf_activation_stats row;
   float *x = floats_new(CHANNELS);
   double *y = doubles_new(CHANNELS), *slopes = doubles_new(CHANNELS);
   for (int c = 0; c < CHANNELS; c++) {

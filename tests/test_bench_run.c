@@ -89,7 +89,7 @@ static void a_step_costs_what_its_layers_do(void **state) {
 
 typedef struct calls {
   int count;
-  gf__buffer *buffer;
+  gf_buffer *buffer;
 } calls;
 
 static gf_status call(void *user) {
@@ -173,7 +173,7 @@ static void programs_are_counted_and_compiled_afresh(void **state) {
 static void limits_are_numbers(void **state) {
   (void)state;
   gf_bench_limits l;
-  assert_ok(gf__bench_limits(fixture_device, &l));
+  assert_ok(gf__bench_measure_limits(fixture_device, &l));
   const double all[] = {l.flops,  l.bytes,   l.launch_seconds, l.round_trip_seconds,
                         l.upload, l.download};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)

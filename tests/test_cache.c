@@ -70,7 +70,7 @@ static const char *file_like(const char *start) {
 static void use_kernel(void) {
   gf_device *device;
   gf__kernel *kernel;
-  gf__buffer *buffer, *results;
+  gf_buffer *buffer, *results;
   float values[4] = {1, 2, 3, 4};
   assert_ok(gf_device_open(&device, NULL));
   assert_ok(gf__kernel_get(&kernel, device, "accumulate.cl", "accumulate", ""));

@@ -131,7 +131,7 @@ static const char probe_[] =
 
 static gf_status launch_probe(const char *name, const char *options, gf__grid grid) {
   gf__kernel *kernel;
-  gf__buffer *out;
+  gf_buffer *out;
   assert_ok(gf__buffer_new(&out, fixture_device, 1024 * sizeof(float), "the probe"));
   assert_ok(gf__buffer_zero(out));
   gf_status status = gf__kernel_get(&kernel, fixture_device, "probe.cl", name, options);
@@ -204,7 +204,7 @@ static void programs_are_held_to_the_masks(void **state) {
 /* The limits come after the device is open, so that the library does not know them. */
 static void buffers_are_held_to_the_masks(void **state) {
   (void)state;
-  gf__buffer *first, *second;
+  gf_buffer *first, *second;
   char message[512];
   open_masked("");
   const char *name = gf_device_describe(fixture_device)->name;

@@ -16,8 +16,8 @@
 #include "ops/clip.h"
 
 static float scale_of(size_t count, const float *values, double most) {
-  gf__buffer *gradient = guarded_new(count, "the gradient"), *out = guarded_new(1, "the scale");
-  gf__buffer *parts = guarded_new(gf__clip_workspace() / sizeof(float), "the workspace");
+  gf_buffer *gradient = guarded_new(count, "the gradient"), *out = guarded_new(1, "the scale");
+  gf_buffer *parts = guarded_new(gf__clip_workspace() / sizeof(float), "the workspace");
   buffer_set(gradient, values, count);
   assert_ok(gf__clip_scale(device_test_device(), (int)count, gradient, most, parts, out));
   float scale = *buffer_get(out, 1);
@@ -55,7 +55,7 @@ enum { IMAGES = 3, CLASSES = 4, FLOATS = 6 * 6 * 3, MOST_ROWS = 8 };
 
 typedef struct stepped {
   double moved, largest; /* L2 and largest of all weights' moves in the step */
-  gf_gradient rows[MOST_ROWS];
+  gf_gradient_stats rows[MOST_ROWS];
   int count;
 } stepped;
 

@@ -76,7 +76,7 @@ static void copy_weights(gf_model *model, ref_network *reference) {
   assert_int_equal(gf_model_parameter_count(model), count);
   for (int i = 0; i < count; i++) {
     const ref_tensor *r = ref_network_tensor(reference, i);
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     assert_string_equal(p.name, r->name);
     assert_int_equal(p.dim_count, r->dim_count);
     for (int d = 0; d < p.dim_count; d++) assert_int_equal(p.dims[d], r->dims[d]);
@@ -195,7 +195,7 @@ static void parameters_are_counted(void **state) {
   static const struct { int bands, classes, left; } cubes[] = {{200, 16, 97}, {103, 9, 49}};
   for (size_t i = 0; i < sizeof cubes / sizeof *cubes; i++) {
     gf_config *config = parse_config("model: {family: spectral_spatial}");
-    gf_layer *layers;
+    gf_layer_summary *layers;
     int count;
     size_t total = 0;
     assert_ok(gf_model_summarise(&layers, &count, config, (gf_image_shape){7, 7, cubes[i].bands},
@@ -247,7 +247,7 @@ static void what_does_not_fit_is_refused(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof wrong_ / sizeof *wrong_; i++) {
     char yaml[512];
-    gf_layer *layers;
+    gf_layer_summary *layers;
     int count;
     snprintf(yaml, sizeof yaml, "model: {graph: %s}", wrong_[i].graph);
     gf_config *config = parse_config(yaml);
@@ -256,7 +256,7 @@ static void what_does_not_fit_is_refused(void **state) {
     gf_config_free(&config);
   }
   gf_config *config = parse_config("model: {graph: [{type: conv3d, filters: 1, kernel: [1, 2]}]}");
-  gf_layer *layers;
+  gf_layer_summary *layers;
   int count;
   assert_fails(GF_ERROR_CONFIG,
                "net:1:44: conv3d_0.kernel must be a whole number or a list of three from 0 to "

@@ -121,19 +121,19 @@ static void families_have_their_own_words(void **state) {
   free(settings);
 }
 
-/* Companions are put on activations of the run, spread over its depth; a layer without one and the
+/* Auxiliarys are put on activations of the run, spread over its depth; a layer without one and the
  * ends of the network do not count. */
-static void companions_stand_on_layers_of_the_run(void **state) {
+static void auxiliarys_stand_on_layers_of_the_run(void **state) {
   (void)state;
   static const char config[] =
       "model: {family: vgg_stages, shortcut: identity, norm: every, initialisation: he%s}\n";
   static const struct {
     const char *more, *setting;
     int activations;
-  } cases[] = {{"", "model.companions=[act_2,act_4,act_6]", 8},
-               {"", "model.companions=[act_1,act_2,act_3]", 5},
+  } cases[] = {{"", "model.auxiliarys=[act_2,act_4,act_6]", 8},
+               {"", "model.auxiliarys=[act_1,act_2,act_3]", 5},
                {"", NULL, 4},
-               {", companions: [act_1]", NULL, 8}};
+               {", auxiliarys: [act_1]", NULL, 8}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char text[256];
     gf_diagnosis *d = NULL;
@@ -297,7 +297,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(remedies_are_lines_that_the_run_has_not),
       cmocka_unit_test(families_have_their_own_words),
-      cmocka_unit_test(companions_stand_on_layers_of_the_run),
+      cmocka_unit_test(auxiliarys_stand_on_layers_of_the_run),
       cmocka_unit_test(the_report_is_this),
       cmocka_unit_test(several_runs_are_compared),
       cmocka_unit_test(json_has_all_of_it),

@@ -189,7 +189,7 @@ static const shaped shapes_[] = {
       {"stage_2_block_0_norm_fusion", 8, 8, 8}}},
 };
 
-static const gf__node *find(const gf__graph *graph, const char *name) {
+static const gf_node *find(const gf__graph *graph, const char *name) {
   for (int i = 0; i < graph->count; i++)
     if (strcmp(graph->nodes[i]->name, name) == 0) return graph->nodes[i];
   fail_msg("there is no node %s", name);
@@ -338,7 +338,7 @@ static void norms_stand_where_they_should(void **state) {
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     gf__graph graph = open_graph(rows[i].model, cifar_, 10);
-    const gf__node *reader = find(&graph, rows[i].reader);
+    const gf_node *reader = find(&graph, rows[i].reader);
     assert_string_equal(reader->in[0]->name, rows[i].conv);
     gf__graph_free(&graph);
   }
@@ -362,7 +362,7 @@ static void dropout_stands_before_the_last_layer(void **state) {
     snprintf(model, sizeof model, "%s, dropout: 0.25", models[i]);
     gf__graph graph = open_graph(model, cifar_, 10);
     assert_int_equal(layers_of(&graph, &gf__layer_dropout), 1);
-    const gf__node *linear = graph.nodes[graph.count - 2], *dropout = graph.nodes[graph.count - 3];
+    const gf_node *linear = graph.nodes[graph.count - 2], *dropout = graph.nodes[graph.count - 3];
     assert_ptr_equal(linear->layer, &gf__layer_linear);
     assert_ptr_equal(linear->in[0], &dropout->out);
     assert_ptr_equal(dropout->layer, &gf__layer_dropout);

@@ -39,7 +39,7 @@ static gf_status fetch_as(const gf__fetch_file *file, const gf_fetch_options *op
                                    .files = files};
   snprintf(file_, sizeof file_, "%s/letters/%s", data_folder, file->name);
   server_start(&server_, replies, count);
-  gf_status status = gf__fetch(&source, options, &fetched_);
+  gf_status status = gf__fetch_source_to(&source, options, &fetched_);
   free(fetched_.data_path);
   server_stop(&server_);
   return status;
@@ -79,12 +79,12 @@ static void test_several_files(void **state) {
   const gf__fetch_source source = {
       .data_name = "some_letters", .folder = "letters", .servers = servers, .files = files};
   server_start(&server_, replies, 2);
-  assert_ok(gf__fetch(&source, &quick_, &fetched_));
+  assert_ok(gf__fetch_source_to(&source, &quick_, &fetched_));
   assert_string_equal(fetched_.data_name, "some_letters");
   assert_string_equal(fetched_.data_path, in_data("letters"));
   free(fetched_.data_path);
   /* What is there is not fetched again. */
-  assert_ok(gf__fetch(&source, &quick_, &fetched_));
+  assert_ok(gf__fetch_source_to(&source, &quick_, &fetched_));
   free(fetched_.data_path);
   server_stop(&server_);
   assert_requests(2);
@@ -143,11 +143,11 @@ static void test_servers_in_turn(void **state) {
   gf_fetch_options options = quick_;
   server_start(&first, &none, 1);
   server_start(&second, &good, 1);
-  assert_ok(gf__fetch(&source, &options, &fetched_));
+  assert_ok(gf__fetch_source_to(&source, &options, &fetched_));
   free(fetched_.data_path);
   assert_int_equal(fetch_clear(NULL), 0);
   options.mirror = second.address;
-  assert_ok(gf__fetch(&source, &options, &fetched_));
+  assert_ok(gf__fetch_source_to(&source, &options, &fetched_));
   free(fetched_.data_path);
   server_stop(&first);
   server_stop(&second);
@@ -276,7 +276,7 @@ static void test_no_server(void **state) {
   const gf__fetch_source source = {.folder = "letters", .servers = servers, .files = files};
   server_start(&gone, &good, 1);
   server_stop(&gone);
-  assert_int_equal(gf__fetch(&source, &quick_, &fetched_), GF_ERROR_FILE);
+  assert_int_equal(gf__fetch_source_to(&source, &quick_, &fetched_), GF_ERROR_FILE);
   assert_message("cannot fetch %s/a.bin: the server does not answer; " MIRROR, gone.address);
   assert_nothing();
 }

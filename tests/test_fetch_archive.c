@@ -77,7 +77,7 @@ static gf_status fetch_with(const gf_fetch_options *options) {
       .limits = {.entries = MOST_ENTRIES, .file_bytes = 10000, .bytes = 20000}};
   const reply good = {.body = archive_, .size = archive_size_, .etag = ETAG, .has_ranges = true};
   server_start(&server_, &good, 1);
-  gf_status status = gf__fetch(&source, options, &fetched_);
+  gf_status status = gf__fetch_source_to(&source, options, &fetched_);
   free(fetched_.data_path);
   server_stop(&server_);
   return status;

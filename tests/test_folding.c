@@ -37,7 +37,7 @@ static gf_model *open_model(const char *section) {
 static void stir(gf_model *model) {
   uint32_t random = 99;
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     if (p.dim_count != 1) continue;
     bool is_scale = p.is_weight || strstr(p.name, "running_var");
     float *values = malloc(p.count * sizeof *values);
@@ -52,7 +52,7 @@ static void stir(gf_model *model) {
 static int folded_in(const gf_model *model) {
   int count = 0;
   for (int i = 0; i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
+    const gf_node *node = model->graph.nodes[i];
     if (!node->norm) continue;
     assert_ptr_equal(node->norm->in[0], &node->out);
     assert_true(node->norm->is_folded);

@@ -65,7 +65,7 @@ static const double *magnitude_of(const gf_model *model, const result *r, int i,
   const char *name = gf_model_parameter(model, i).name;
   size_t node = (size_t)(strrchr(name, '.') - name) + 1;
   for (int k = 0; k < r->parameters; k++) {
-    gf_parameter p = gf_model_parameter(model, k);
+    gf_parameter_info p = gf_model_parameter(model, k);
     for (size_t j = 0; j < p.count && strncmp(p.name, name, node) == 0; j++)
       largest = fmax(largest, fabs((double)r->gradient[k][j]));
   }
@@ -87,7 +87,7 @@ static void compare(const char *network, const char *text, double rounded) {
   assert_close(&s, "loss", 1, &loss, &plain.loss.loss, &rounding);
   open_model(&model, network, "on"); /* for the names */
   for (int i = 0; i < plain.parameters; i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     if (rounded > 1) rounding.magnitude = magnitude_of(model, &plain, i, p.count);
     assert_close(&s, p.name, p.count, fused.gradient[i], doubles_from(plain.gradient[i], p.count),
                  &rounding);
@@ -126,15 +126,15 @@ static void test_nodes(void **unused) {
   gf_model *model;
   open_model(&model, "  stages: 1\n  blocks_per_stage: 1\n  shortcut: identity\n  filters: 5\n",
              "on");
-  const gf__node *block = NULL;
+  const gf_node *block = NULL;
   for (int i = 0; i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
+    const gf_node *node = model->graph.nodes[i];
     for (size_t k = 0; k < sizeof gone / sizeof *gone; k++)
       if (strcmp(node->name, gone[k]) == 0) fail_msg("'%s' is still a node", gone[k]);
     if (strcmp(node->name, "block_0_0_conv_1") == 0) block = node;
   }
   assert_non_null(block);
-  assert_true(block->has_addend);
+  assert_true(block->has_residual);
   assert_int_equal(block->activation.kind, GF__ACTIVATION_LEAKY_RELU);
   gf_model_free(&model);
 }

@@ -25,7 +25,7 @@ static gf_model *open_model(const char *section, gf_image_shape image, int class
 
 static float *read_named(gf_model *model, const char *name, size_t *count) {
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     if (strcmp(p.name, name) != 0) continue;
     float *values = floats_new(p.count);
     assert_ok(gf_model_read_parameter(model, i, values));

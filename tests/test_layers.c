@@ -54,9 +54,9 @@ static gf_model *open_dropout(double p) {
   gf_model *model;
   snprintf(text, sizeof text, "model: {graph: [{type: dropout, p: %g}]}", p);
   assert_ok(gf_config_parse(&config, "net", text));
-  assert_ok(gf__model_open(&model, device_test_device(), config,
-                           (gf_image_shape){SIDE, SIDE, CHANNELS}, CHANNELS, 1, GF__PROBLEM_SEED,
-                           &(gf__model_options){.no_loss = true}));
+  assert_ok(gf__model_open_with(&model, device_test_device(), config,
+                                (gf_image_shape){SIDE, SIDE, CHANNELS}, CHANNELS, 1,
+                                GF__PROBLEM_SEED, &(gf__model_options){.no_loss = true}));
   gf_config_free(&config);
   return model;
 }

@@ -33,7 +33,7 @@ static int tear_down(void **state) {
 
 static gf_status summarise(const char *graph, gf_image_shape image) {
   char yaml[1024];
-  gf_layer *layers = NULL;
+  gf_layer_summary *layers = NULL;
   int count;
   snprintf(yaml, sizeof yaml, "model: {graph: [%s]}", graph);
   gf_config *config = parse_config(yaml);

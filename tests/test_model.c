@@ -73,7 +73,7 @@ static void parameter_totals_are_the_studys(void **state) {
 static void compare_tensors(const gf_model *model, const ref_network *reference) {
   assert_int_equal(gf_model_parameter_count(model), ref_network_tensor_count(reference));
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     const ref_tensor *r = ref_network_tensor(reference, i);
     assert_string_equal(p.name, r->name);
     assert_int_equal(p.dim_count, r->dim_count);
@@ -405,17 +405,17 @@ static const struct {
      "spectral_spatial, none, not 'vgg_stage'; did you mean 'vgg_stages'?"},
     {"model:\n  family: vgg_stages\n  blocks: 3", GF_ERROR_CONFIG,
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
-     "orthogonal_gain, label_smoothing, companions, companion_loss, companion_weight, "
+     "orthogonal_gain, label_smoothing, auxiliarys, auxiliary_loss, auxiliary_weight, "
      "batch_norm, algorithm, tune, fuse, stages, blocks_per_stage, filters, "
      "shortcut, norm, norm_position, activation, slope, dropout"},
-    {"model: {family: resnet_cifar, depth: 8, companions: [input_act, stage_1_block_0_act]}",
+    {"model: {family: resnet_cifar, depth: 8, auxiliarys: [input_act, stage_1_block_0_act]}",
      GF_ERROR_CONFIG,
      "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "
      "'stage_1_block_0_act_0'?"},
-    {"model: {family: resnet_cifar, companions: input_act}", GF_ERROR_CONFIG,
-     "net:1:31: model.companions is a list of names of layers"},
-    {"model: {family: resnet_cifar, companions: [[input_act]]}", GF_ERROR_CONFIG,
-     "net:1:31: model.companions is a list of names of layers"},
+    {"model: {family: resnet_cifar, auxiliarys: input_act}", GF_ERROR_CONFIG,
+     "net:1:31: model.auxiliarys is a list of names of layers"},
+    {"model: {family: resnet_cifar, auxiliarys: [[input_act]]}", GF_ERROR_CONFIG,
+     "net:1:31: model.auxiliarys is a list of names of layers"},
     {"model: {family: resnet_cifar, depth: 21}", GF_ERROR_CONFIG,
      "net:1:31: model.depth must be 6 n + 2 (20, 32, 44, 56, 110), not 21"},
     {"model: {family: resnet_imagenet, depth: 51}", GF_ERROR_CONFIG,
@@ -431,13 +431,13 @@ static const struct {
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
-     "companion_loss"},
+     "auxiliary_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
-     "companion_loss"},
+     "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
      GF_ERROR_CONFIG, "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},
     {"model:\n  graph:\n    - {type: add, input: [input, later]}\n    - {name: later, type: relu}",

@@ -195,7 +195,7 @@ static void compare_running(const twins *t) {
   }
 }
 
-/* The first pass: loss, hits, gradients, running statistics. */
+/* The first pass: loss, correct, gradients, running statistics. */
 static void a_pass_is_the_references(void **state) {
   const variant *v = *state;
   twins t = open_twins(v);
@@ -284,7 +284,7 @@ static float *gradients_of(const char *graph, const char *fuse, size_t *count, d
   float *out = malloc(*count * sizeof *out), *at = out;
   assert_non_null(out);
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     if (!p.trainable) continue;
     assert_ok(gf_model_read_gradient(model, i, at));
     at += p.count;
@@ -348,7 +348,7 @@ static void masks_are_of_the_seed_and_the_step(void **state) {
 
 /* ---- the trainer ---- */
 
-static void compare_statistics(const gf_gradient *g, size_t count, const float *gradient,
+static void compare_statistics(const gf_gradient_stats *g, size_t count, const float *gradient,
                                const float *before, const float *after) {
   double *wide = malloc(count * sizeof *wide), moved = 0, weights = 0;
   assert_non_null(wide);
@@ -404,11 +404,11 @@ static void optimizers_are_the_references(void **state) {
   memset(state_, 0, sizeof state_);
   for (int step = 1; step <= 3; step++) {
     float before[TENSORS][MOST], after[MOST], gradient[MOST];
-    gf_gradient rows[TENSORS];
+    gf_gradient_stats rows[TENSORS];
     for (int i = 0; i < TENSORS; i++) assert_ok(gf_model_read_parameter(model, i, before[i]));
     assert_ok(gf_trainer_step(trainer, images_[0], labels_[0], BATCH, 0.01, NULL, rows));
     for (int i = 0; i < TENSORS; i++) {
-      gf_parameter p = gf_model_parameter(model, i);
+      gf_parameter_info p = gf_model_parameter(model, i);
       double w[MOST], g[MOST];
       assert_ok(gf_model_read_parameter(model, i, after));
       assert_ok(gf_model_read_gradient(model, i, gradient));

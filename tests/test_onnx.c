@@ -122,7 +122,7 @@ static gf_model *open_network(const network *net, const gf_config *config, const
   for (int i = 0; i < IMAGES; i++) labels[i] = i % net->classes;
   uint32_t random = 5;
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     if (p.dim_count > 1 || !p.trainable) continue;
     float *values = malloc(p.count * sizeof *values);
     assert_non_null(values);
@@ -268,11 +268,11 @@ static void spectral_spatial_agrees(void **state) {
           SCENE, "family: spectral_spatial, filters: 6, bridge_filters: 8", {5, 5, BANDS}, KINDS});
 }
 
-static void companions_are_left_out(void **state) {
+static void auxiliarys_are_left_out(void **state) {
   (void)state;
-  check("companions", &(network){CIFAR,
+  check("auxiliarys", &(network){CIFAR,
                                  "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
-                                 "initialisation: he, companions: [reduction_0_act_1]",
+                                 "initialisation: he, auxiliarys: [reduction_0_act_1]",
                                  {32, 32, 3},
                                  100});
 }
@@ -318,7 +318,7 @@ static const char every_layer_[] =
     "{type: conv2d, filters: 9, kernel: 1, padding: 1}," /* of a vector */
     "{name: r, type: global_avg_pool},"
     "{type: linear, outputs: 10, input: q},"
-    "{type: companion_loss},"
+    "{type: auxiliary_loss},"
     "{type: global_avg_pool, input: q}," /* of a vector, too */
     "{name: s, type: linear, outputs: 9},"
     "{type: add, input: [r, s]},"
@@ -418,7 +418,7 @@ static void weights_and_metadata_are_in_the_file(void **state) {
   assert_ok(gf_model_load(loaded, in_folder("run/last.safetensors")));
   for (int i = 0; i < 4; i++) {
     const Onnx__TensorProto *tensor = graph->initializer[i];
-    gf_parameter p = gf_model_parameter(loaded, i);
+    gf_parameter_info p = gf_model_parameter(loaded, i);
     float *values = malloc(p.count * sizeof *values);
     assert_non_null(values);
     assert_ok(gf_model_read_parameter(loaded, i, values));
@@ -464,7 +464,7 @@ int main(void) {
       cmocka_unit_test(resnet18_agrees),
       cmocka_unit_test(multi_scale_agrees),
       cmocka_unit_test(spectral_spatial_agrees),
-      cmocka_unit_test(companions_are_left_out),
+      cmocka_unit_test(auxiliarys_are_left_out),
       cmocka_unit_test(every_layer_agrees),
       cmocka_unit_test(each_activation_agrees),
       cmocka_unit_test(a_softmax_gives_probabilities),

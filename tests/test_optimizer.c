@@ -45,8 +45,8 @@ typedef struct runner {
   gf__optimizer_config config;
   const gf__optimizer *optimizer;
   size_t count;
-  gf__buffer *w, *gradient, *state[STATES];
-  const gf__buffer *scale; /* of clipping, or NULL */
+  gf_buffer *w, *gradient, *state[STATES];
+  const gf_buffer *scale; /* of clipping, or NULL */
   double limit;
 } runner;
 
@@ -173,7 +173,7 @@ static void test_rmsprop_by_hand(void **unused) {
 static void step_clipped(const settings *o, const float *w, const float *gradient, float scale,
                          double limit, float *out) {
   runner r;
-  gf__buffer *buffer = guarded_new(1, "the scale");
+  gf_buffer *buffer = guarded_new(1, "the scale");
   runner_open(&r, o, COUNT, w);
   buffer_set(buffer, &scale, 1);
   r.scale = scale < 1 ? buffer : NULL;

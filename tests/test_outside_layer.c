@@ -201,8 +201,8 @@ static gf_status open_model(gf_model **out, const char *yaml) {
   *out = NULL;
   GF_TRY(gf_config_parse(&config, "net", yaml));
   gf_status status =
-      gf__model_open(out, device_test_device(), config, (gf_image_shape){SIDE, SIDE, C}, 10, OPENED,
-                     1, &(gf__model_options){.no_loss = true, .input_gradient = true});
+      gf__model_open_with(out, device_test_device(), config, (gf_image_shape){SIDE, SIDE, C}, 10,
+                          OPENED, 1, &(gf__model_options){.no_loss = true, .input_gradient = true});
   gf_config_free(&config);
   return status;
 }
@@ -322,7 +322,7 @@ static void check_example(const char *text, bool is_joined, const char *yaml) {
   } else {
     swish_reference(in, beta, da, dx, dbeta, y);
   }
-  gf__buffer *out = model->graph.nodes[model->graph.count - 1]->out.data;
+  gf_buffer *out = model->graph.nodes[model->graph.count - 1]->out.data;
   compare(text, "y", COUNT, buffer_get(out, COUNT), y, 2);
   compare(text, "dx", COUNT, buffer_get(model->graph.input.grad, COUNT), dx, 4);
   compare_gradient(model, text, "a.beta", C, dbeta, ROWS);
@@ -456,7 +456,7 @@ static void check_network(const char *fuse) {
   double *through = project_backward(&P, in, dr);
   for (int i = 0; i < COUNT; i++) din[i] += through[i];
 
-  gf__buffer *out = model->graph.nodes[model->graph.count - 1]->out.data;
+  gf_buffer *out = model->graph.nodes[model->graph.count - 1]->out.data;
   compare(fuse, "o", COUNT, buffer_get(out, COUNT), o, chain_);
   compare(fuse, "dx", COUNT, buffer_get(model->graph.input.grad, COUNT), din, chain_);
   compare_projection(model, fuse, &P);

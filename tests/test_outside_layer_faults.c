@@ -22,8 +22,8 @@ static gf_status open_model(gf_model **out, const char *layer) {
   snprintf(yaml, sizeof yaml, "model: {graph: [{type: %s}]}", layer);
   GF_TRY(gf_config_parse(&config, "net", yaml));
   gf_status status =
-      gf__model_open(out, device_test_device(), config, (gf_image_shape){SIDE, SIDE, C}, 10, 1, 1,
-                     &(gf__model_options){.no_loss = true});
+      gf__model_open_with(out, device_test_device(), config, (gf_image_shape){SIDE, SIDE, C}, 10, 1,
+                          1, &(gf__model_options){.no_loss = true});
   gf_config_free(&config);
   return status;
 }

@@ -23,7 +23,7 @@
 enum { MOST_SLOTS = 1024, MOST_HELD = 8 };
 
 /* What a slot holds: data or gradients of tensors; several where a sum's gradient is that of
- * its addend, too. */
+ * its residual, too. */
 typedef struct holding {
   const gf__tensor *tensor[MOST_HELD];
   bool is_grad[MOST_HELD];
@@ -48,7 +48,7 @@ static bool holds(const stage *s, const gf__tensor *t, bool is_grad) {
   return false;
 }
 
-static void complain(stage *s, const gf__node *node, const char *what, const gf__tensor *t,
+static void complain(stage *s, const gf_node *node, const char *what, const gf__tensor *t,
                      bool is_grad) {
   if (*s->error) return;
   snprintf(s->error, sizeof s->error, "%s: %s the %s of %s in slot %d", node->name, what,
@@ -68,7 +68,7 @@ typedef struct use {
   bool is_grad;
 } use;
 
-static void launch(stage *s, const gf__node *node, const use *reads, int read_count, use write,
+static void launch(stage *s, const gf_node *node, const use *reads, int read_count, use write,
                    bool adds) {
   for (int i = 0; i < read_count; i++) {
     const gf__tensor *t = reads[i].tensor;
@@ -92,51 +92,50 @@ static void launch(stage *s, const gf__node *node, const use *reads, int read_co
   add_holding(s, write.tensor, write.is_grad);
 }
 
-static bool is_addend(const gf__node *node, int k) {
-  return node->has_addend && k == node->in_count - 1;
+static bool is_residual(const gf_node *node, int k) {
+  return node->has_residual && k == node->in_count - 1;
 }
 
-static bool is_loss(const gf__node *node) {
-  return node->layer == &gf__layer_softmax_cross_entropy;
-}
+static bool is_loss(const gf_node *node) { return node->layer == &gf__layer_softmax_cross_entropy; }
 
-static void act_forward(stage *s, const gf__node *node) {
+static void act_forward(stage *s, const gf_node *node) {
   use reads[GF__MOST_INPUTS];
   for (int k = 0; k < node->in_count; k++) reads[k] = (use){node->in[k], false};
   launch(s, node, reads, node->in_count, (use){is_loss(node) ? NULL : &node->out, false}, false);
 }
 
 /* The share of input k of the node's gradient. */
-static void act_sink(stage *s, const gf__node *node, int k) {
-  const gf__sink *sink = &node->sinks[k];
+static void act_sink(stage *s, const gf_node *node, int k) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[k];
   const gf__tensor *t = node->in[k];
-  if (!sink->is_wanted) return;
+  if (!input_gradient->is_wanted) return;
   use reads[GF__MOST_INPUTS + 3];
   int count = 0;
   if (!is_loss(node)) reads[count++] = (use){&node->out, true};
-  if (!is_loss(node) && is_addend(node, k) && t->grad_slot == node->out.grad_slot) {
+  if (!is_loss(node) && is_residual(node, k) && t->grad_slot == node->out.grad_slot) {
     if (!holds(s, &node->out, true)) complain(s, node, "hands on what is not", &node->out, true);
-    if (sink->accumulates || sink->masks) complain(s, node, "hands on and changes", t, true);
+    if (input_gradient->accumulates || input_gradient->masks)
+      complain(s, node, "hands on and changes", t, true);
     add_holding(s, t, true);
     return;
   }
   if (node->layer->backward_reads_output) reads[count++] = (use){&node->out, false};
-  if (node->layer->backward_reads_input && !is_addend(node, k))
+  if (node->layer->backward_reads_input && !is_residual(node, k))
     for (int i = 0; i < node->in_count; i++)
-      if (!is_addend(node, i)) reads[count++] = (use){node->in[i], false};
-  if (sink->masks) reads[count++] = (use){t, false};
-  launch(s, node, reads, count, (use){t, true}, sink->accumulates);
+      if (!is_residual(node, i)) reads[count++] = (use){node->in[i], false};
+  if (input_gradient->masks) reads[count++] = (use){t, false};
+  launch(s, node, reads, count, (use){t, true}, input_gradient->accumulates);
 }
 
-static void act_backward(stage *s, const gf__node *node) {
-  /* Weight gradients first, then the addend's share, then the data gradients. */
+static void act_backward(stage *s, const gf_node *node) {
+  /* Weight gradients first, then the residual's share, then the data gradients. */
   use reads[GF__MOST_INPUTS + 1] = {{&node->out, true}};
   int count = 1;
   for (int i = 0; node->layer->backward_reads_input && i < node->in_count; i++)
-    if (!is_addend(node, i)) reads[count++] = (use){node->in[i], false};
+    if (!is_residual(node, i)) reads[count++] = (use){node->in[i], false};
   if (node->parameter_count) launch(s, node, reads, count, (use){NULL, false}, false);
-  int inputs = node->in_count - node->has_addend;
-  if (node->has_addend) act_sink(s, node, inputs);
+  int inputs = node->in_count - node->has_residual;
+  if (node->has_residual) act_sink(s, node, inputs);
   for (int k = 0; k < inputs; k++) act_sink(s, node, k);
 }
 
@@ -148,11 +147,11 @@ static char *act(const gf__plan *plan, const gf__graph *graph, bool input_gradie
   s->plan = plan;
   for (int i = 0; i < graph->count; i++) act_forward(s, graph->nodes[i]);
   for (int i = graph->count - 1; i >= 0; i--) {
-    const gf__node *node = graph->nodes[i];
+    const gf_node *node = graph->nodes[i];
     if (is_loss(node) || node->out.grad_slot >= 0) act_backward(s, node);
   }
   /* What can be read after a step. */
-  const gf__node *last = graph->nodes[graph->count - 1];
+  const gf_node *last = graph->nodes[graph->count - 1];
   if (!holds(s, last->in[0], false)) complain(s, last, "has lost", last->in[0], false);
   if (input_gradient && !holds(s, &graph->input, true))
     complain(s, graph->nodes[0], "has lost", &graph->input, true);
@@ -162,23 +161,23 @@ static char *act(const gf__plan *plan, const gf__graph *graph, bool input_gradie
 }
 
 /* Each gradient that a parameter needs must be asked for, each share once. */
-static void check_sinks(const gf__graph *graph, bool input_gradient) {
+static void check_input_gradients(const gf__graph *graph, bool wants_input) {
   for (int i = 0; i < graph->count; i++) {
-    const gf__node *node = graph->nodes[i];
+    const gf_node *node = graph->nodes[i];
     if (node->parameter_count > 0) assert_true(node->out.grad_slot >= 0);
   }
-  for (int t = input_gradient ? 0 : 1; t < graph->count; t++) {
+  for (int t = wants_input ? 0 : 1; t < graph->count; t++) {
     const gf__tensor *tensor = t == 0 ? &graph->input : &graph->nodes[t - 1]->out;
     int first = 0, masks = 0, shares = 0;
     for (int i = graph->count - 1; i >= 0; i--)
       for (int k = 0; k < graph->nodes[i]->in_count; k++) {
-        const gf__sink *sink = &graph->nodes[i]->sinks[k];
-        if (graph->nodes[i]->in[k] != tensor || !sink->is_wanted) continue;
+        const gf__input_gradient *input_gradient = &graph->nodes[i]->input_gradients[k];
+        if (graph->nodes[i]->in[k] != tensor || !input_gradient->is_wanted) continue;
         shares++;
-        first += !sink->accumulates;
-        masks += sink->masks;
+        first += !input_gradient->accumulates;
+        masks += input_gradient->masks;
       }
-    const gf__node *producer = gf__graph_producer(graph, tensor);
+    const gf_node *producer = gf__graph_producer(graph, tensor);
     bool is_activated = producer && producer->activation.kind != GF__ACTIVATION_NONE;
     if (shares == 0) continue;
     assert_int_equal(first, 1);
@@ -226,7 +225,7 @@ static void check(const char *yaml, int side, int channels) {
     char *error = act(&n.plan, &n.graph, input_gradient);
     if (*error) fail_msg("%s\n%s", error, yaml);
     free(error);
-    check_sinks(&n.graph, input_gradient);
+    check_input_gradients(&n.graph, input_gradient);
     discard(&n);
   }
 }
@@ -254,14 +253,14 @@ static const char *const graphs_[] = {
     "{name: s, type: add, input: [r, r]}, {name: b, type: conv2d, filters: 3, padding: 1, "
     "input: r}, {name: t, type: add, input: [s, b]}, {name: u, type: add, input: [t, r]},"
     "{type: global_avg_pool}]",
-    /* sums of sums: an addend's gradient that is an addend's gradient */
+    /* sums of sums: an residual's gradient that is an residual's gradient */
     "[{name: a, type: conv2d, filters: 3, padding: 1}, {name: b, type: conv2d, filters: 3, "
     "padding: 1}, {name: s, type: add, input: [b, a]}, {name: c, type: conv2d, filters: 3, "
     "padding: 1}, {name: t, type: add, input: [c, s]}, {name: d, type: conv2d, filters: 3, "
     "padding: 1}, {name: u, type: add, input: [d, t]}, {name: e, type: conv2d, filters: 3, "
     "padding: 1}, {name: v, type: add, input: [e, a]}, {name: w, type: add, input: [v, u]},"
     "{type: flatten}]",
-    /* the addend comes after the convolution, or is the images */
+    /* the residual comes after the convolution, or is the images */
     "[{name: a, type: conv2d, filters: 3, padding: 1}, {name: b, type: tanh, input: input},"
     "{name: s, type: add, input: [a, b]}, {name: c, type: conv2d, filters: 3, padding: 1},"
     "{name: t, type: add, input: [c, input]}, {type: sigmoid}, {type: flatten}]",
@@ -350,7 +349,7 @@ static bool is_read_again(const gf__graph *graph, const gf__tensor *t) {
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++)
       if (graph->nodes[i]->in[k] == t && graph->nodes[i]->layer->backward_reads_input &&
-          !is_addend(graph->nodes[i], k))
+          !is_residual(graph->nodes[i], k))
         return true;
   return false;
 }

@@ -29,7 +29,7 @@ static int open_all(void **state) {
 static void stir(gf_model *model) {
   uint32_t random = 99;
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     if (p.dim_count != 1) continue;
     bool is_scale = p.is_weight || strstr(p.name, "running_var");
     float *values = malloc(p.count * sizeof *values);
@@ -43,7 +43,7 @@ static void stir(gf_model *model) {
 
 /* Whatever a pass does not write itself is not a number. */
 static void poison(gf_model *model) {
-  gf__buffer *buffers[256];
+  gf_buffer *buffers[256];
   int count = 0;
   for (int s = 0; s < model->plan.count; s++) buffers[count++] = model->plan.slots[s].buffer;
   for (int i = 0; i < model->graph.count; i++)
@@ -110,7 +110,7 @@ static const variant variants_[] = {
     {VGG "norm: entry, shortcut: identity, activation: silu",
      {OPTIONS, IDENTITY, .activation = "silu"}},
     /* what only training needs has weights in the file and no part in the score */
-    {VGG "shortcut: none, norm: every, initialisation: he, companions: [block_0_0_act_0]",
+    {VGG "shortcut: none, norm: every, initialisation: he, auxiliarys: [block_0_0_act_0]",
      {OPTIONS, EVERY}},
 };
 enum { VARIANTS = sizeof variants_ / sizeof *variants_ };
@@ -120,9 +120,9 @@ static ref_network *open_reference(const variant *v, gf_model *model) {
   int found = 0;
   assert_non_null(reference);
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     const ref_tensor *tensor = ref_network_find(reference, p.name);
-    if (!tensor) continue; /* of a companion */
+    if (!tensor) continue; /* of a auxiliary */
     float *values = malloc(p.count * sizeof *values);
     assert_non_null(values);
     assert_ok(gf_model_read_parameter(model, i, values));

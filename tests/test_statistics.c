@@ -56,8 +56,8 @@ static void run(const tensor *tensors, int count, gf__statistics_sums *out) {
       old[ranges[2 * t] + i] = 1.5f;
     }
   }
-  gf__buffer *on_device[3], *places, *result = guarded_new(sums, "the sums");
-  gf__buffer *workspace =
+  gf_buffer *on_device[3], *places, *result = guarded_new(sums, "the sums");
+  gf_buffer *workspace =
       guarded_new(gf__statistics_workspace(count) / sizeof(float), "the workspace");
   const float *const host[] = {gradient, w, old};
   for (int i = 0; i < 3; i++) {
@@ -173,8 +173,8 @@ static double norm_of_difference(const float *a, const float *b, size_t count) {
   return sqrt(sum);
 }
 
-static void expect_row(const gf_gradient *row, const gf_parameter *p, const float *gradient,
-                       const float *old, const float *new) {
+static void expect_row(const gf_gradient_stats *row, const gf_parameter_info *p,
+                       const float *gradient, const float *old, const float *new) {
   const tensor t = {p->name, (int)p->count, 0, 0};
   ref_statistics s = ref_statistics_of(p->count, doubles_from(gradient, p->count));
   assert_string_equal(row->parameter, p->name);
@@ -198,7 +198,7 @@ static void test_step(void **unused) {
   gf_config *config;
   gf_model *model;
   gf_trainer *trainer;
-  gf_gradient rows[64];
+  gf_gradient_stats rows[64];
   gf_loss loss, before;
   float images[BATCH * PIXELS], *old[64];
   const int labels[BATCH] = {1, 4, 0, 1};
@@ -215,7 +215,7 @@ static void test_step(void **unused) {
   assert_true(loss.loss == before.loss && loss.correct == before.correct);
   bool some_zeros = false;
   for (int i = 0; i < count; i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     assert_true(p.trainable);
     expect_row(&rows[i], &p, read(model, i, true), old[i], read(model, i, false));
     some_zeros |= rows[i].zeros > 0;

@@ -212,7 +212,7 @@ static void a_damaged_test_is_told(void **state) {
   }
 }
 
-/* Companions' layers stand behind the last one, and are none of the network's ends. */
+/* Auxiliarys' layers stand behind the last one, and are none of the network's ends. */
 static void gradients_are_shown_as_powers(void **state) {
   (void)state;
   static const char *const means[][3] = {{"1.1e-5", "2e-3", "9"}, {"1.3e-5", "2e-3", "9"}};
@@ -225,7 +225,7 @@ static void gradients_are_shown_as_powers(void **state) {
     snprintf(text, sizeof text,
              "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"
              "1,5,a,a.weight,%s,0,0,0,0\n1,5,b,b.weight,1,0,0,0,0\n1,5,c,c.weight,%s,0,0,0,0\n"
-             "1,5,companion_a_linear,companion_a_linear.weight,%s,0,0,0,0\n",
+             "1,5,auxiliary_a_linear,auxiliary_a_linear.weight,%s,0,0,0,0\n",
              m[0], m[1], m[2]);
     write_text(name, text);
   }

@@ -217,7 +217,7 @@ static void folders_are_counted(void **state) {
 /* The rows are those of the config, not of what fusion makes of them. */
 static void layers_are_those_of_the_config(void **state) {
   (void)state;
-  gf_layer *layers;
+  gf_layer_summary *layers;
   int count;
   size_t parameters = 0;
   gf_config *parsed = parse_config("model: {family: vgg_stages}");

@@ -105,7 +105,7 @@ static void close_loop(loop *l) {
   gf__text_free(&l->gradients);
 }
 
-static void add_gradients(loop *l, int epoch, const gf_gradient *rows) {
+static void add_gradients(loop *l, int epoch, const gf_gradient_stats *rows) {
   for (int i = 0; i < gf_trainer_gradient_count(l->trainer); i++)
     gf__text_add(&l->gradients, "%d,%d,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch + 1,
                  (epoch + 1) * BATCHES, rows[i].layer, rows[i].parameter, rows[i].mean_abs,
@@ -116,7 +116,7 @@ static void add_gradients(loop *l, int epoch, const gf_gradient *rows) {
 static void loop_epoch(loop *l, int epoch) {
   gf_batch batch;
   gf_loss loss;
-  gf_gradient rows[16];
+  gf_gradient_stats rows[16];
   double losses = 0, accuracies = 0, validation_losses = 0, correct = 0;
   assert_true(gf_trainer_gradient_count(l->trainer) <= 16);
   assert_ok(gf_loader_start(l->train_loader, epoch, 0));
@@ -386,7 +386,7 @@ static void see_epoch(void *user, const gf_epoch *e) {
 }
 
 /* In order, and before the end of their epoch. */
-static void see_step(void *user, const gf_step *s) {
+static void see_step(void *user, const gf_step_event *s) {
   witness *w = user;
   w->step_count++;
   w->bad += s->step != w->step_count || s->epoch != (w->step_count - 1) / BATCHES + 1;
@@ -673,7 +673,7 @@ static void save_constant(const char *path, int class, float bias) {
       gf_model_open(&model, fixture_device, config, (gf_image_shape){32, 32, 3}, CLASSES, 1, 0));
   float values[4 * 3 * 3 * 3 + CLASSES * 4] = {0};
   for (int i = 0; i < gf_model_parameter_count(model); i++) {
-    gf_parameter p = gf_model_parameter(model, i);
+    gf_parameter_info p = gf_model_parameter(model, i);
     assert_true(p.count <= sizeof values / sizeof *values);
     bool is_last = p.count == CLASSES;
     if (is_last) values[class] = bias;

@@ -20,7 +20,7 @@
 #define B12 B6 B6
 #define H6 "######"
 
-static const gf_gradient flow_[] = {
+static const gf_gradient_stats flow_[] = {
     {"input_conv", "input_conv.weight", 1, 1e-4, 0, 0, 0, 1e-3, 0},
     {"input_conv", "input_conv.bias", 0, 1e-12, 0, 0, 1, 1e-3, 0},
     {"block_0_conv", "block_0_conv.weight", 1, 1e-8, 0, 0, 0.254, 2.51e-4, 0},
@@ -41,7 +41,7 @@ static const gf_progress progress_ = {.phase = "train",
 
 /* What one call writes; valid until the next one. */
 static const char *show(gf__watch *watch, const gf_progress *progress, int epoch, long step,
-                        const gf_gradient *gradients, int count) {
+                        const gf_gradient_stats *gradients, int count) {
   static char text[1 << 20];
   watch->file = tmpfile();
   assert_non_null(watch->file);
@@ -104,14 +104,14 @@ static void test_locale(void **unused) {
   assert_null(strstr(show(&watch, NULL, 1, 5, flow_, FLOW), "█"));
 }
 
-static void make_layers(gf_gradient *out, char (*names)[24], int count) {
+static void make_layers(gf_gradient_stats *out, char (*names)[24], int count) {
   for (int i = 0; i < count; i++) {
     snprintf(names[i], sizeof names[i], "block_%d_conv_%d", i / 10, i % 10);
-    out[i] = (gf_gradient){.layer = names[i],
-                           .parameter = names[i],
-                           .is_weight = 1,
-                           .mean_abs = pow(10, -10 + i % 4),
-                           .update_ratio = 1e-3};
+    out[i] = (gf_gradient_stats){.layer = names[i],
+                                 .parameter = names[i],
+                                 .is_weight = 1,
+                                 .mean_abs = pow(10, -10 + i % 4),
+                                 .update_ratio = 1e-3};
   }
 }
 
@@ -120,7 +120,7 @@ static void test_40_columns_10_rows(void **unused) {
   (void)unused;
   enum { LAYERS = 19 };
   char names[LAYERS][24];
-  gf_gradient g[LAYERS];
+  gf_gradient_stats g[LAYERS];
   use_locale("C.UTF-8");
   make_layers(g, names, LAYERS);
   g[18].mean_abs = 0;
@@ -141,7 +141,7 @@ static void test_200_columns(void **unused) {
   (void)unused;
   use_locale("C.UTF-8");
   gf__watch watch = {.draws = true, .width = 200, .height = 60};
-  gf_gradient g[2] = {flow_[0], flow_[2]};
+  gf_gradient_stats g[2] = {flow_[0], flow_[2]};
   g[0].mean_abs = pow(10, -4 + 3.0 / 64); /* eight columns a decade, eight parts a column */
   assert_string_equal(
       show(&watch, &progress_, 3, 957, g, 2),
@@ -157,7 +157,7 @@ static void test_colours(void **unused) {
   (void)unused;
   use_locale("C");
   gf__watch watch = {.draws = true, .colours = true, .width = 44, .height = 60};
-  gf_gradient g[5] = {flow_[0], flow_[3], flow_[4], flow_[2], flow_[2]};
+  gf_gradient_stats g[5] = {flow_[0], flow_[3], flow_[4], flow_[2], flow_[2]};
   g[2].mean_abs = 7;
   g[3].mean_abs = NAN;
   assert_string_equal(show(&watch, NULL, 1, 5, g, 5),
@@ -200,7 +200,7 @@ static void test_narrow_and_low(void **unused) {
 /* A name cannot move the cursor or be wider than it is long. */
 static void test_names(void **unused) {
   (void)unused;
-  gf_gradient g = flow_[0];
+  gf_gradient_stats g = flow_[0];
   g.layer = "a\033[2Jö\n";
   gf__watch watch = {.draws = true, .width = 80, .height = 60};
   use_locale("C.UTF-8");
@@ -234,7 +234,7 @@ static void test_it_stays_in_the_terminal(void **unused) {
   (void)unused;
   enum { MOST = 500 };
   static char names[MOST][24];
-  static gf_gradient g[MOST];
+  static gf_gradient_stats g[MOST];
   static const int counts[] = {1, 3, 38, 110, MOST};
   make_layers(g, names, MOST);
   for (int variant = 0; variant < 4; variant++)
@@ -311,7 +311,7 @@ static void test_records(void **unused) {
   assert_string_equal(show(&watch, NULL, 2, 190, flow_, FLOW),
                       "epoch 2 step 190: mean |gradient| 1.0e-01 (logit_linear) ... 1.0e-10 "
                       "(reduction_2_conv_0); 1 of 4 below 1e-8\n");
-  gf_gradient g[2] = {flow_[0], flow_[2]};
+  gf_gradient_stats g[2] = {flow_[0], flow_[2]};
   g[0].nonfinite = 1;
   g[0].mean_abs = NAN;
   assert_string_equal(show(&watch, NULL, 2, 190, g, 2),

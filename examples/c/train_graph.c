@@ -29,7 +29,7 @@ typedef struct watch {
   double first, last;
 } watch;
 
-static void on_gradients(void *user, int epoch, long step, const gf_gradient *gradients,
+static void on_gradients(void *user, int epoch, long step, const gf_gradient_stats *gradients,
                          int count) {
   watch *w = user;
   (void)epoch, (void)step;

@@ -174,5 +174,5 @@ except ImportError:
 # %%
 for name, run in ("plain", plain), ("residual", residual):
     probabilities = gradflow.predict(run, test_images[..., np.newaxis])
-    hits = probabilities.argmax(axis=1) == test_labels
-    print(f"{name}: {hits.mean():.1%} of {len(hits)} images right")
+    correct = probabilities.argmax(axis=1) == test_labels
+    print(f"{name}: {correct.mean():.1%} of {len(correct)} images right")

@@ -5,7 +5,7 @@
 /* ---- opening ---- */
 
 /* No number is denormal, and no two neighbours are equal. */
-static gf_status fill(gf__buffer *buffer, size_t floats) {
+static gf_status fill(gf_buffer *buffer, size_t floats) {
   float *values = malloc(floats * sizeof *values);
   if (!values) return gf__fail_host_memory(floats * sizeof *values);
   for (size_t i = 0; i < floats; i++) values[i] = (float)(i * 7919 % 1000) / 250.0F - 1.998F;
@@ -15,7 +15,7 @@ static gf_status fill(gf__buffer *buffer, size_t floats) {
 }
 
 static gf_status prepare(gf_model *model, int batch) {
-  gf__node *node = model->graph.nodes[0];
+  gf_node *node = model->graph.nodes[0];
   model->pass.n = batch;
   model->pass.training = true;
   GF_TRY(gf__buffer_zero(model->labels));
@@ -36,8 +36,8 @@ gf_status gf__bench_case_open(gf_model **out, gf_device *device, const gf__bench
   gf_status status = gf__text_status(&text);
   if (status == GF_OK) status = gf_config_parse(&config, of->layer->name, text.data);
   if (status == GF_OK)
-    status = gf__model_open(out, device, config, of->image, 1, batch, 0,
-                            &(gf__model_options){.no_loss = true, .input_gradient = true});
+    status = gf__model_open_with(out, device, config, of->image, 1, batch, 0,
+                                 &(gf__model_options){.no_loss = true, .input_gradient = true});
   if (status == GF_OK) status = prepare(*out, batch);
   if (status != GF_OK) gf_model_free(out);
   gf_config_free(&config);
@@ -47,25 +47,25 @@ gf_status gf__bench_case_open(gf_model **out, gf_device *device, const gf__bench
 
 /* ---- passes ---- */
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   return node->layer->forward(node, pass);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   return node->layer->backward(node, pass);
 }
 
 /* The two halves of a convolution's backward. */
-static gf_status backward_data(gf__node *node, const gf__pass *pass) {
+static gf_status backward_data(gf_node *node, const gf__pass *pass) {
   gf__conv2d_run run = {.n = pass->n,
                         .w = node->parameters[0].data,
                         .dy = node->out.grad,
-                        .out = node->sinks[0].grad,
+                        .out = node->input_gradients[0].grad,
                         .workspace = pass->workspace};
   return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
 }
 
-static gf_status backward_weight(gf__node *node, const gf__pass *pass) {
+static gf_status backward_weight(gf_node *node, const gf__pass *pass) {
   gf__conv2d_run run = {.n = pass->n,
                         .x = node->in[0]->data,
                         .dy = node->out.grad,
@@ -83,16 +83,16 @@ const gf__bench_pass *gf__bench_passes(const gf__layer *layer) {
   return layer == &gf__layer_conv2d ? convolution : all;
 }
 
-static bool is_convolution(const gf__node *node) { return node->layer == &gf__layer_conv2d; }
+static bool is_convolution(const gf_node *node) { return node->layer == &gf__layer_conv2d; }
 
 double gf__bench_flops(const gf_model *model, int p) {
-  const gf__node *node = model->graph.nodes[0];
+  const gf_node *node = model->graph.nodes[0];
   double forward_flops = node->layer->flops ? model->pass.n * node->layer->flops(node) : 0;
   return p == 0 || is_convolution(node) ? forward_flops : 2 * forward_flops;
 }
 
 double gf__bench_bytes(const gf_model *model, int p) {
-  const gf__node *node = model->graph.nodes[0];
+  const gf_node *node = model->graph.nodes[0];
   double n = model->pass.n, x = 0, y = n * (double)gf__tensor_size(&node->out), parameters = 0;
   for (int i = 0; i < node->in_count; i++) x += n * (double)gf__tensor_size(node->in[i]);
   for (int i = 0; i < node->parameter_count; i++) parameters += (double)node->parameters[i].count;

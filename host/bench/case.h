@@ -18,7 +18,7 @@ gf_status gf__bench_case_open(gf_model **out, gf_device *device, const gf__bench
 /* A pass over the layer of such a network. */
 typedef struct gf__bench_pass {
   const char *name; /* "forward" */
-  gf_status (*run)(gf__node *node, const gf__pass *pass);
+  gf_status (*run)(gf_node *node, const gf__pass *pass);
 } gf__bench_pass;
 
 /* Ended by a row without a name. The passes of a convolution are in the order of gf__conv2d_pass.

@@ -64,7 +64,7 @@ static gf_status best_of(gf_device *device, const launch *l, int count, double *
   return GF_OK;
 }
 
-static gf_status measure_flops(gf_device *device, int vector, gf__buffer *out, double *rate) {
+static gf_status measure_flops(gf_device *device, int vector, gf_buffer *out, double *rate) {
   char options[32];
   bool cpu = gf_device_describe(device)->type == GF_DEVICE_CPU;
   int items = cpu ? 8 * gf_device_describe(device)->compute_units : 1 << 18;
@@ -83,7 +83,7 @@ static gf_status measure_flops(gf_device *device, int vector, gf__buffer *out, d
   return GF_OK;
 }
 
-static gf_status measure_bytes(gf_device *device, int vector, gf__buffer *from, gf__buffer *to,
+static gf_status measure_bytes(gf_device *device, int vector, gf_buffer *from, gf_buffer *to,
                                double *rate) {
   char options[32];
   size_t size = gf__buffer_size(from);
@@ -100,7 +100,7 @@ static gf_status measure_bytes(gf_device *device, int vector, gf__buffer *from, 
 }
 
 gf_status gf__bench_peaks(gf_device *device, double *flops, double *bytes) {
-  gf__buffer *from = NULL, *to = NULL;
+  gf_buffer *from = NULL, *to = NULL;
   int vector = gf__vector_width(device, 16);
   size_t size = fitting(device, COPY_BYTES);
   gf_status status = gf__buffer_new(&from, device, size, "a copy");
@@ -115,7 +115,7 @@ gf_status gf__bench_peaks(gf_device *device, double *flops, double *bytes) {
 
 /* One work-item that stores a number. */
 static gf_status measure_launches(gf_device *device, gf_bench_limits *out) {
-  gf__buffer *buffer = NULL;
+  gf_buffer *buffer = NULL;
   launch l = {.grid = gf__grid_single(1, 1, 1), .arg_count = 3};
   gf_status status = gf__buffer_new(&buffer, device, sizeof(float), "a number");
   l.args = (const gf__arg[]){GF_BUFFER(buffer), GF_INT(0), GF_FLOAT(0)};
@@ -126,7 +126,7 @@ static gf_status measure_launches(gf_device *device, gf_bench_limits *out) {
   return status;
 }
 
-static gf_status time_transfers(gf_device *device, gf__buffer *buffer, void *memory,
+static gf_status time_transfers(gf_device *device, gf_buffer *buffer, void *memory,
                                 gf_bench_limits *out) {
   size_t size = gf__buffer_size(buffer);
   double up = INFINITY, down = INFINITY, first = gf__seconds();
@@ -145,7 +145,7 @@ static gf_status time_transfers(gf_device *device, gf__buffer *buffer, void *mem
 }
 
 static gf_status measure_transfers(gf_device *device, gf_bench_limits *out) {
-  gf__buffer *buffer = NULL;
+  gf_buffer *buffer = NULL;
   size_t size = fitting(device, TRANSFER_BYTES);
   void *memory = calloc(1, size);
   if (!memory) return gf__fail_host_memory(size);
@@ -156,7 +156,7 @@ static gf_status measure_transfers(gf_device *device, gf_bench_limits *out) {
   return status;
 }
 
-gf_status gf__bench_limits(gf_device *device, gf_bench_limits *out) {
+gf_status gf__bench_measure_limits(gf_device *device, gf_bench_limits *out) {
   GF_TRY(gf__bench_peaks(device, &out->flops, &out->bytes));
   GF_TRY(measure_launches(device, out));
   return measure_transfers(device, out);

@@ -78,8 +78,8 @@ enum { TENSORS = 47, FLOATS = 9 * 32 * (3 + 36 * 32) + 6 * 32 + 2 * 32 + 33 * 10
 
 typedef struct flat_work {
   gf_device *device;
-  gf__buffer *states[STATES]; /* weights, gradient, the optimizer's two */
-  gf__buffer *ranges, *workspace, *sums;
+  gf_buffer *states[STATES]; /* weights, gradient, the optimizer's two */
+  gf_buffer *ranges, *workspace, *sums;
   int t;
 } flat_work;
 

@@ -54,7 +54,7 @@ static gf_status measure(gf__bench_run *run) {
   run->out->card = *gf_device_describe(run->device);
   run->count = 1 + gf__bench_count_operations() + gf__bench_count_steps(run);
   GF_TRY(gf__bench_begin(run, "limits of the device"));
-  GF_TRY(gf__bench_limits(run->device, &run->out->limits));
+  GF_TRY(gf__bench_measure_limits(run->device, &run->out->limits));
   GF_TRY(gf__bench_operations(run));
   return gf__bench_steps(run);
 }

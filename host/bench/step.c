@@ -38,17 +38,18 @@ double gf__bench_step_flops(const gf__bench_step *step) {
   const gf__graph *graph = &step->model->graph;
   double sum = 0;
   for (int i = 0; i < graph->count; i++) {
-    const gf__node *node = graph->nodes[i];
-    if (node->layer->flops) sum += node->layer->flops(node) * (2 + node->sinks[0].is_wanted);
+    const gf_node *node = graph->nodes[i];
+    if (node->layer->flops)
+      sum += node->layer->flops(node) * (2 + node->input_gradients[0].is_wanted);
   }
   return sum * step->batch.count;
 }
 
-static double node_floats(const gf__node *node) { /* of an image */
+static double node_floats(const gf_node *node) { /* of an image */
   double x = 0, y = (double)gf__tensor_size(&node->out), sum = y;
   for (int i = 0; i < node->in_count; i++) {
     x += (double)gf__tensor_size(node->in[i]);
-    if (node->sinks[i].is_wanted) sum += (double)gf__tensor_size(node->in[i]);
+    if (node->input_gradients[i].is_wanted) sum += (double)gf__tensor_size(node->in[i]);
   }
   sum += x + y; /* forward reads and writes, backward reads y's gradient */
   if (node->layer->backward_reads_input) sum += x;

@@ -11,9 +11,9 @@ enum { WIDTH = 80 };
 
 typedef struct summary {
   gf_dataset_info data;
-  gf_layer *layers;
+  gf_layer_summary *layers;
   int count;
-  gf_layer total;
+  gf_layer_summary total;
 } summary;
 
 static gf_status read_summary(const gf__cli *cli, summary *out) {
@@ -34,7 +34,7 @@ static gf_status read_summary(const gf__cli *cli, summary *out) {
 
 /* ---- for people ---- */
 
-static void add_row(gf__table *table, const gf_layer *row, const char *output) {
+static void add_row(gf__table *table, const gf_layer_summary *row, const char *output) {
   gf__table_add(table, "%s", row->name);
   gf__table_add(table, "%s", row->type);
   gf__table_add(table, "%s", output);
@@ -48,7 +48,7 @@ static gf_status print_text(const summary *s) {
                                              {"output", true}, {"parameters", true},
                                              {"MFLOP", true},  {"KiB", true}};
   gf__table table = {.columns = columns, .column_count = sizeof columns / sizeof *columns};
-  gf_layer total = s->total;
+  gf_layer_summary total = s->total;
   gf__text text = {0};
   for (int i = 0; i < s->count; i++) {
     gf_image_shape shape = s->layers[i].output;
@@ -79,7 +79,7 @@ static json_t *pack_shape(int height, int width, int channels) {
 }
 
 /* A volume's depth stands first. */
-static json_t *pack_output(const gf_layer *row) {
+static json_t *pack_output(const gf_layer_summary *row) {
   const gf_image_shape *out = &row->output;
   if (row->depth == 1) return pack_shape(out->height, out->width, out->channels);
   return json_pack("[i, i, i, i]", row->depth, out->height, out->width, out->channels);
@@ -88,7 +88,7 @@ static json_t *pack_output(const gf_layer *row) {
 static json_t *list_layers(const summary *s) {
   json_t *list = json_array();
   for (int i = 0; list && i < s->count; i++) {
-    const gf_layer *row = &s->layers[i];
+    const gf_layer_summary *row = &s->layers[i];
     json_t *item = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", row->name, "type", row->type,
                              "output", pack_output(row), "parameters", COUNT(row->parameters),
                              "flops", COUNT(row->flops), "bytes", COUNT(row->bytes));

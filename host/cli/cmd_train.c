@@ -59,7 +59,7 @@ static void on_progress(void *user, const gf_progress *progress) {
   if (!s->watches || progress->epoch == 0) gf__bar_show(&s->bar, progress);
 }
 
-static void on_gradients(void *user, int epoch, long step, const gf_gradient *gradients,
+static void on_gradients(void *user, int epoch, long step, const gf_gradient_stats *gradients,
                          int count) {
   screen *s = user;
   gf__bar_clear(&s->bar);

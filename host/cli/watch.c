@@ -38,8 +38,8 @@ static const struct level {
 
 /* The weights among the gradients, and the two ends of what they are. */
 typedef struct survey {
-  const gf_gradient *gradients, *weakest, *strongest; /* of the finite ones; or NULL */
-  int count;                                          /* of gradients */
+  const gf_gradient_stats *gradients, *weakest, *strongest; /* of the finite ones; or NULL */
+  int count;                                                /* of gradients */
   int weights, vanished, nonfinite;
   int name; /* characters of the longest */
 } survey;
@@ -53,17 +53,19 @@ typedef struct layout {
   bool blocks, colours;
 } layout;
 
-static bool is_finite(const gf_gradient *g) { return g->nonfinite == 0 && isfinite(g->mean_abs); }
+static bool is_finite(const gf_gradient_stats *g) {
+  return g->nonfinite == 0 && isfinite(g->mean_abs);
+}
 
 /* What is not finite is worse than any number. */
-static bool is_weaker(const gf_gradient *a, const gf_gradient *b) {
+static bool is_weaker(const gf_gradient_stats *a, const gf_gradient_stats *b) {
   if (!is_finite(a) || !is_finite(b)) return !is_finite(a) && is_finite(b);
   return a->mean_abs < b->mean_abs;
 }
 
-static survey look(const gf_gradient *gradients, int count) {
+static survey look(const gf_gradient_stats *gradients, int count) {
   survey s = {.gradients = gradients, .count = count};
-  for (const gf_gradient *g = gradients; g < gradients + count; g++) {
+  for (const gf_gradient_stats *g = gradients; g < gradients + count; g++) {
     if (!g->is_weight) continue;
     int length = (int)strlen(g->layer);
     if (length > s.name) s.name = length;
@@ -103,7 +105,7 @@ static void add_name(gf__text *out, const char *name, int columns) {
   if (!skipped) gf__text_add(out, "%*s", columns - length, "");
 }
 
-static const char *colour_of(const gf_gradient *g) {
+static const char *colour_of(const gf_gradient_stats *g) {
   size_t level = 0;
   for (size_t i = 0; is_finite(g) && i < sizeof levels / sizeof *levels; i++)
     if (g->mean_abs >= levels[i].from) level = i;
@@ -111,7 +113,7 @@ static const char *colour_of(const gf_gradient *g) {
 }
 
 /* Blocks of eighths, or '#'; where the bar does not reach the eps, its mark stands. */
-static void add_bar(gf__text *out, const gf_gradient *g, const layout *l) {
+static void add_bar(gf__text *out, const gf_gradient_stats *g, const layout *l) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   enum { EIGHTHS = 8 };
   int parts = l->blocks ? EIGHTHS : 1, filled = 0;
@@ -187,7 +189,7 @@ static void add_scale(gf__text *out, const layout *l) {
   gf__text_add(out, "\033[K\n");
 }
 
-static void add_row(gf__text *out, const gf_gradient *g, const layout *l) {
+static void add_row(gf__text *out, const gf_gradient_stats *g, const layout *l) {
   add_name(out, g->layer, l->name);
   if (l->bar) {
     gf__text_add(out, " ");
@@ -203,9 +205,9 @@ static void add_row(gf__text *out, const gf_gradient *g, const layout *l) {
 
 /* A row for each group of layers, its weakest. Returns the number of rows. */
 static int add_rows(gf__text *out, const survey *s, const layout *l) {
-  const gf_gradient *weakest = NULL;
+  const gf_gradient_stats *weakest = NULL;
   int rows = 0, seen = 0;
-  for (const gf_gradient *g = s->gradients; g < s->gradients + s->count; g++) {
+  for (const gf_gradient_stats *g = s->gradients; g < s->gradients + s->count; g++) {
     if (!g->is_weight) continue;
     if (!weakest || is_weaker(g, weakest)) weakest = g;
     if (++seen % l->group && seen < s->weights) continue;
@@ -283,7 +285,7 @@ static void add_record(gf__text *out, int epoch, long step, const survey *s) {
 }
 
 void gf__watch_show(gf__watch *watch, const gf_progress *progress, int epoch, long step,
-                    const gf_gradient *gradients, int count) {
+                    const gf_gradient_stats *gradients, int count) {
   survey s = look(gradients, count);
   gf__text text = {0};
   int lines = 0;

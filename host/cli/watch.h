@@ -21,7 +21,7 @@ typedef struct gf__watch {
 /* Shows the gradients of a step; progress is the newest one, or NULL before the first. Nothing
  * else may be written to the file between two calls, except on the line below the last one. */
 void gf__watch_show(gf__watch *watch, const gf_progress *progress, int epoch, long step,
-                    const gf_gradient *gradients, int count);
+                    const gf_gradient_stats *gradients, int count);
 /* Leaves what is drawn where it is, so that lines may follow below it. */
 void gf__watch_leave(gf__watch *watch);
 

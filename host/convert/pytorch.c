@@ -6,7 +6,7 @@
 
 static const int64_t no_batches_; /* PyTorch reads it for averages that gradflow does not have */
 
-static bool is_of_norm(const gf__named_tensor *t, const gf__node *node) {
+static bool is_of_norm(const gf__named_tensor *t, const gf_node *node) {
   size_t length = strlen(node->name);
   return !strncmp(t->name, node->name, length) && !strcmp(t->name + length, ".running_mean");
 }
@@ -19,7 +19,7 @@ static size_t list_tensors(const gf__stored *stored, gf__named_tensor *out) {
   for (int pass = 0; pass < 2; pass++) {
     next = 0;
     for (int i = 0; i < stored->graph.count; i++) {
-      const gf__node *node = stored->graph.nodes[i];
+      const gf_node *node = stored->graph.nodes[i];
       for (int k = 0; k < node->parameter_count; k++) {
         const gf__named_tensor *t = &stored->tensors[next++];
         if (node->trains_only) continue;

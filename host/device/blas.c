@@ -112,9 +112,9 @@ static gf_status provide(gf_device *device, size_t bytes) {
 
 void gf__gemm_keep_defaults(gf_device *device) { device->blas_is_ready = true; }
 
-gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, size_t a_offset,
-                   const gf__buffer *b, size_t b_offset, bool b_transposed, float beta,
-                   gf__buffer *c, size_t c_offset) {
+gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf_buffer *a, size_t a_offset,
+                   const gf_buffer *b, size_t b_offset, bool b_transposed, float beta, gf_buffer *c,
+                   size_t c_offset) {
   if (!device->blas_is_ready) GF_TRY(prepare(device));
   device->blas_is_ready = true;
   const CLBlastLayout layout = CLBlastLayoutColMajor;

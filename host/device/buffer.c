@@ -2,7 +2,7 @@
 
 #include "device/internal.h"
 
-gf_status gf__buffer_new(gf__buffer **out, gf_device *device, size_t bytes, const char *what) {
+gf_status gf__buffer_new(gf_buffer **out, gf_device *device, size_t bytes, const char *what) {
   *out = NULL;
   if (bytes > device->info.max_allocation)
     return gf__fail(GF_ERROR_MEMORY,
@@ -10,7 +10,7 @@ gf_status gf__buffer_new(gf__buffer **out, gf_device *device, size_t bytes, cons
                     "batch",
                     what, (double)bytes / 0x1p20, device->info.name,
                     (double)device->info.max_allocation / 0x1p20);
-  gf__buffer *buffer = calloc(1, sizeof *buffer);
+  gf_buffer *buffer = calloc(1, sizeof *buffer);
   if (!buffer) return gf__fail_host_memory(sizeof *buffer);
   cl_int error;
   buffer->memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
@@ -30,9 +30,9 @@ gf_status gf__buffer_new(gf__buffer **out, gf_device *device, size_t bytes, cons
   return GF_OK;
 }
 
-gf_status gf__buffer_part(gf__buffer **out, gf__buffer *whole, size_t offset, size_t bytes) {
+gf_status gf__buffer_part(gf_buffer **out, gf_buffer *whole, size_t offset, size_t bytes) {
   *out = NULL;
-  gf__buffer *part = calloc(1, sizeof *part);
+  gf_buffer *part = calloc(1, sizeof *part);
   if (!part) return gf__fail_host_memory(sizeof *part);
   cl_buffer_region region = {offset, bytes};
   cl_int error;
@@ -50,7 +50,7 @@ gf_status gf__buffer_part(gf__buffer **out, gf__buffer *whole, size_t offset, si
   return GF_OK;
 }
 
-void gf__buffer_free(gf__buffer **buffer) {
+void gf__buffer_free(gf_buffer **buffer) {
   if (!*buffer) return;
   clReleaseMemObject((*buffer)->memory);
   if (!(*buffer)->is_part) (*buffer)->device->allocated -= (*buffer)->size;
@@ -58,9 +58,9 @@ void gf__buffer_free(gf__buffer **buffer) {
   *buffer = NULL;
 }
 
-size_t gf__buffer_size(const gf__buffer *buffer) { return buffer->size; }
+size_t gf__buffer_size(const gf_buffer *buffer) { return buffer->size; }
 
-gf_status gf__buffer_write(gf__buffer *buffer, size_t offset, size_t bytes, const void *from) {
+gf_status gf__buffer_write(gf_buffer *buffer, size_t offset, size_t bytes, const void *from) {
   gf_device *device = buffer->device;
   cl_int error =
       clEnqueueWriteBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, from, 0, NULL,
@@ -68,7 +68,7 @@ gf_status gf__buffer_write(gf__buffer *buffer, size_t offset, size_t bytes, cons
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot upload %zu bytes", bytes);
 }
 
-gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void *to) {
+gf_status gf__buffer_read(gf_buffer *buffer, size_t offset, size_t bytes, void *to) {
   gf_device *device = buffer->device;
   cl_int error = clEnqueueReadBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, to, 0,
                                      NULL, gf__profile_slot(device, "download", 0, (double)bytes));
@@ -81,7 +81,7 @@ struct gf__reading {
   cl_event done;
 };
 
-gf_status gf__reading_start(gf__reading **out, gf__buffer *buffer, size_t offset, size_t bytes,
+gf_status gf__reading_start(gf__reading **out, gf_buffer *buffer, size_t offset, size_t bytes,
                             void *to) {
   gf_device *device = buffer->device;
   gf__reading *reading = malloc(sizeof *reading);
@@ -109,14 +109,14 @@ gf_status gf__reading_wait(gf__reading **reading) {
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "a download failed");
 }
 
-gf_status gf__buffer_copy(gf__buffer *from, gf__buffer *to, size_t bytes) {
+gf_status gf__buffer_copy(gf_buffer *from, gf_buffer *to, size_t bytes) {
   gf_device *device = from->device;
   cl_int error = clEnqueueCopyBuffer(device->queue, from->memory, to->memory, 0, 0, bytes, 0, NULL,
                                      gf__profile_slot(device, "copy", 0, 2 * (double)bytes));
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot copy %zu bytes", bytes);
 }
 
-gf_status gf__buffer_zero(gf__buffer *buffer) {
+gf_status gf__buffer_zero(gf_buffer *buffer) {
   gf_device *device = buffer->device;
   cl_float zero = 0;
   cl_int error =

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-typedef struct gf__buffer gf__buffer;
+typedef struct gf_buffer gf_buffer;
 typedef struct gf__kernel gf__kernel;
 
 /* What gf_device_open would open; of several of one kind, number nth modulo their count. */
@@ -21,26 +21,26 @@ gf_status gf__device_open_part(gf_device **out, const char *selector, int part,
                                int parts) GF_MUST_USE;
 
 /* Device memory of bytes > 0; what names it in messages. */
-gf_status gf__buffer_new(gf__buffer **out, gf_device *device, size_t bytes,
+gf_status gf__buffer_new(gf_buffer **out, gf_device *device, size_t bytes,
                          const char *what) GF_MUST_USE;
 /* A part of whole, which must outlive it; offset is a multiple of the device's base_alignment. */
-gf_status gf__buffer_part(gf__buffer **out, gf__buffer *whole, size_t offset,
+gf_status gf__buffer_part(gf_buffer **out, gf_buffer *whole, size_t offset,
                           size_t bytes) GF_MUST_USE;
-void gf__buffer_free(gf__buffer **buffer);
-size_t gf__buffer_size(const gf__buffer *buffer); /* bytes */
+void gf__buffer_free(gf_buffer **buffer);
+size_t gf__buffer_size(const gf_buffer *buffer); /* bytes */
 
 /* Copies between host and device, in the order of the queue. A write returns
  * when from may be changed again; a read waits for its data. */
-gf_status gf__buffer_write(gf__buffer *buffer, size_t offset, size_t bytes,
+gf_status gf__buffer_write(gf_buffer *buffer, size_t offset, size_t bytes,
                            const void *from) GF_MUST_USE;
-gf_status gf__buffer_read(gf__buffer *buffer, size_t offset, size_t bytes, void *to) GF_MUST_USE;
+gf_status gf__buffer_read(gf_buffer *buffer, size_t offset, size_t bytes, void *to) GF_MUST_USE;
 /* A read that does not wait, begun at once; to is the device's until gf__reading_wait. */
 typedef struct gf__reading gf__reading;
-gf_status gf__reading_start(gf__reading **out, gf__buffer *buffer, size_t offset, size_t bytes,
+gf_status gf__reading_start(gf__reading **out, gf_buffer *buffer, size_t offset, size_t bytes,
                             void *to) GF_MUST_USE;
 gf_status gf__reading_wait(gf__reading **reading) GF_MUST_USE; /* frees, clears; NULL is fine */
-gf_status gf__buffer_copy(gf__buffer *from, gf__buffer *to, size_t bytes) GF_MUST_USE;
-gf_status gf__buffer_zero(gf__buffer *buffer) GF_MUST_USE;
+gf_status gf__buffer_copy(gf_buffer *from, gf_buffer *to, size_t bytes) GF_MUST_USE;
+gf_status gf__buffer_zero(gf_buffer *buffer) GF_MUST_USE;
 
 /* Uploads that do not wait for the queue: two staging areas of host memory, so
  * that the caller may run one batch ahead of the device. */
@@ -48,7 +48,7 @@ typedef struct gf__upload gf__upload;
 gf_status gf__upload_new(gf__upload **out, gf_device *device, size_t bytes) GF_MUST_USE;
 void gf__upload_free(gf__upload **upload);
 /* Queues the copy of bytes from from, which may be changed at once, to the start of buffer. */
-gf_status gf__upload_send(gf__upload *upload, gf__buffer *buffer, size_t bytes,
+gf_status gf__upload_send(gf__upload *upload, gf_buffer *buffer, size_t bytes,
                           const void *from) GF_MUST_USE;
 
 /* A line each: what tells compiled kernels and measurements of one device from those of another, be
@@ -103,7 +103,7 @@ gf__grid gf__grid_single(size_t x, size_t y, size_t z);
 typedef struct gf__arg {
   enum { GF__ARG_BUFFER, GF__ARG_INT, GF__ARG_FLOAT } kind;
   union {
-    const gf__buffer *buffer; /* NULL is the null pointer in the kernel */
+    const gf_buffer *buffer; /* NULL is the null pointer in the kernel */
     int i;
     float f;
   } value;
@@ -125,9 +125,9 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args,
  * with b_transposed the buffer holds B' (n, k). CLBlast takes that as it is, and
  * otherwise copies B into that order first, so it is the fast form where k is
  * long. Offsets are in floats. */
-gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf__buffer *a, size_t a_offset,
-                   const gf__buffer *b, size_t b_offset, bool b_transposed, float beta,
-                   gf__buffer *c, size_t c_offset) GF_MUST_USE;
+gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf_buffer *a, size_t a_offset,
+                   const gf_buffer *b, size_t b_offset, bool b_transposed, float beta, gf_buffer *c,
+                   size_t c_offset) GF_MUST_USE;
 
 /* CLBlast's own parameters on a CPU for the rest of the process, to measure what
  * ours bring; before the first product. */

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "device/device.h"
 
-struct gf__buffer {
+struct gf_buffer {
   gf_device *device;
   cl_mem memory;
   size_t size;

@@ -47,7 +47,7 @@ void gf__upload_free(gf__upload **upload) {
   *upload = NULL;
 }
 
-gf_status gf__upload_send(gf__upload *upload, gf__buffer *buffer, size_t bytes, const void *from) {
+gf_status gf__upload_send(gf__upload *upload, gf_buffer *buffer, size_t bytes, const void *from) {
   int i = upload->next;
   gf_device *device = upload->device;
   cl_int error = wait_for_area(upload, i);

@@ -195,8 +195,8 @@ static gf_status read_options(fetch *f) {
   return gf__path_join(f->folder, sizeof f->folder, o->to, f->source->folder);
 }
 
-gf_status gf__fetch(const gf__fetch_source *source, const gf_fetch_options *options,
-                    gf_fetched *out) {
+gf_status gf__fetch_source_to(const gf__fetch_source *source, const gf_fetch_options *options,
+                              gf_fetched *out) {
   fetch f = {.source = source, .options = options ? *options : (gf_fetch_options){0}};
   *out = (gf_fetched){.data_name = source->data_name};
   GF_TRY(read_options(&f));
@@ -242,6 +242,6 @@ gf_status gf_fetch(const char *name, const gf_fetch_options *options, gf_fetched
   *out = (gf_fetched){0};
   for (size_t i = 0; i < gf__fetch_source_count; i++)
     if (is_same_name(name, gf__fetch_sources[i].name))
-      return gf__fetch(&gf__fetch_sources[i], options, out);
+      return gf__fetch_source_to(&gf__fetch_sources[i], options, out);
   return fail_unknown(name);
 }

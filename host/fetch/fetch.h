@@ -32,7 +32,7 @@ extern const gf__fetch_source gf__fetch_sources[];
 extern const size_t gf__fetch_source_count;
 
 /* gf_fetch for a source that need not be in the table. */
-gf_status gf__fetch(const gf__fetch_source *source, const gf_fetch_options *options,
-                    gf_fetched *out) GF_MUST_USE;
+gf_status gf__fetch_source_to(const gf__fetch_source *source, const gf_fetch_options *options,
+                              gf_fetched *out) GF_MUST_USE;
 
 #endif

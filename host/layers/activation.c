@@ -13,38 +13,38 @@ static const gf__key leaky_relu_keys[] = {
      "factor of negative values"},
 };
 
-static gf__activation leaky_relu(const gf__node *node) {
+static gf__activation leaky_relu(const gf_node *node) {
   const leaky_relu_options *o = node->options;
   return (gf__activation){GF__ACTIVATION_LEAKY_RELU, (float)o->slope};
 }
 
-static gf__activation relu(const gf__node *node) {
+static gf__activation relu(const gf_node *node) {
   (void)node;
   return (gf__activation){GF__ACTIVATION_LEAKY_RELU, 0};
 }
 
-static gf__activation tanh_(const gf__node *node) {
+static gf__activation tanh_(const gf_node *node) {
   (void)node;
   return (gf__activation){GF__ACTIVATION_TANH, 0};
 }
 
-static gf__activation sigmoid(const gf__node *node) {
+static gf__activation sigmoid(const gf_node *node) {
   (void)node;
   return (gf__activation){GF__ACTIVATION_SIGMOID, 0};
 }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   gf__epilogue epilogue = {.activation = node->layer->activation(node)};
   return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->in[0]->data,
                    node->out.data, &epilogue);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
+static gf_status backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
   return gf__activation_backward(pass->device, gf__node_rows(node, pass), node->out.c,
                                  node->layer->activation(node), node->out.grad, node->out.data,
-                                 sink->grad, &sink->epilogue);
+                                 input_gradient->grad, &input_gradient->epilogue);
 }
 
 #define ACTIVATION                                                    \

@@ -17,7 +17,7 @@ static const gf__key keys[] = {
 
 enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   gf__node_add_parameter(node, "weight", GF__FILL_ONE, 1, &x->c, x->c, x->c);
   gf__node_add_parameter(node, "bias", GF__FILL_ZERO, 1, &x->c, x->c, x->c);
@@ -27,17 +27,17 @@ static gf_status setup(gf__node *node) {
   return gf__node_keep_shape(node);
 }
 
-static size_t workspace(const gf__node *node, const gf_device *device, int batch) {
+static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
   (void)batch;
   return gf__batch_norm_workspace(device, node->out.c);
 }
 
-static size_t saved(const gf__node *node, int batch) {
+static size_t saved(const gf_node *node, int batch) {
   (void)batch;
   return 2 * (size_t)node->out.c * sizeof(float);
 }
 
-gf__batch_norm gf__node_batch_norm(const gf__node *node) {
+gf__batch_norm gf__node_batch_norm(const gf_node *node) {
   const batch_norm_options *o = node->options;
   return (gf__batch_norm){.channels = node->out.c,
                           .eps = (float)o->eps,
@@ -64,7 +64,7 @@ static void free_exchange(exchange *x) {
   free(x->rows);
 }
 
-static gf_status open_exchange(exchange *x, const gf__node *node, const gf__pass *pass) {
+static gf_status open_exchange(exchange *x, const gf_node *node, const gf__pass *pass) {
   const gf__peers *peers = pass->peers;
   size_t ranks = (size_t)peers->ranks, count = 2 * (size_t)node->out.c;
   *x = (exchange){count, calloc(count, sizeof *x->mine), malloc(ranks * count * sizeof *x->all),
@@ -78,8 +78,8 @@ static gf_status open_exchange(exchange *x, const gf__node *node, const gf__pass
   return gf__fail_host_memory(ranks * count * sizeof *x->all);
 }
 
-static gf_status join_moments(const gf__node *node, const gf__pass *pass,
-                              const gf__batch_norm *norm, exchange *x, long *rows) {
+static gf_status join_moments(const gf_node *node, const gf__pass *pass, const gf__batch_norm *norm,
+                              exchange *x, long *rows) {
   const gf__peers *peers = pass->peers;
   if (pass->n) {
     GF_TRY(gf__batch_norm_moments(pass->device, norm, (int)gf__node_rows(node, pass),
@@ -91,7 +91,7 @@ static gf_status join_moments(const gf__node *node, const gf__pass *pass,
   return gf__buffer_write(node->saved, 0, x->count * sizeof *x->mine, x->mine);
 }
 
-static gf_status forward_joined(gf__node *node, const gf__pass *pass) {
+static gf_status forward_joined(gf_node *node, const gf__pass *pass) {
   gf__batch_norm norm = gf__node_batch_norm(node);
   gf__epilogue epilogue = gf__node_epilogue(node, NULL);
   exchange x;
@@ -117,10 +117,10 @@ static void average(const gf__peers *peers, exchange *x) {
   }
 }
 
-static gf_status join_gradients(const gf__node *node, const gf__pass *pass,
+static gf_status join_gradients(const gf_node *node, const gf__pass *pass,
                                 const gf__batch_norm *norm, exchange *x) {
   const gf__peers *peers = pass->peers;
-  gf__buffer *dgamma = node->parameters[GAMMA].grad, *dbeta = node->parameters[BETA].grad;
+  gf_buffer *dgamma = node->parameters[GAMMA].grad, *dbeta = node->parameters[BETA].grad;
   size_t half = x->count / 2, bytes = half * sizeof *x->mine;
   if (pass->n) {
     GF_TRY(gf__batch_norm_backward_sums(pass->device, norm, (int)gf__node_rows(node, pass),
@@ -135,23 +135,24 @@ static gf_status join_gradients(const gf__node *node, const gf__pass *pass,
   return gf__buffer_write(dbeta, 0, bytes, x->mine + half);
 }
 
-static gf_status backward_joined(gf__node *node, const gf__pass *pass) {
+static gf_status backward_joined(gf_node *node, const gf__pass *pass) {
   gf__batch_norm norm = gf__node_batch_norm(node);
-  const gf__sink *sink = &node->sinks[0];
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
   exchange x;
-  if (pass->n) GF_TRY(gf__node_backward_addend(node, pass));
+  if (pass->n) GF_TRY(gf__node_backward_residual(node, pass));
   GF_TRY(open_exchange(&x, node, pass));
   gf_status status = join_gradients(node, pass, &norm, &x);
   free_exchange(&x);
-  if (status != GF_OK || pass->n == 0 || !sink->grad) return status;
+  if (status != GF_OK || pass->n == 0 || !input_gradient->grad) return status;
   return gf__batch_norm_backward_by(pass->device, &norm, (int)gf__node_rows(node, pass),
                                     node->in[0]->data, node->out.grad, node->parameters[GAMMA].grad,
-                                    node->parameters[BETA].grad, sink->grad, &sink->epilogue);
+                                    node->parameters[BETA].grad, input_gradient->grad,
+                                    &input_gradient->epilogue);
 }
 
 /* ---- a pass ---- */
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   if (pass->training && pass->peers) return forward_joined(node, pass);
   if (node->is_folded && pass->folded[0]) return GF_OK;
   gf__batch_norm norm = gf__node_batch_norm(node);
@@ -161,19 +162,19 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
                                 pass->workspace);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   if (pass->training && pass->peers) return backward_joined(node, pass);
   gf__batch_norm norm = gf__node_batch_norm(node);
-  const gf__sink *sink = &node->sinks[0];
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
   int rows = (int)gf__node_rows(node, pass);
-  GF_TRY(gf__node_backward_addend(node, pass));
-  if (!pass->training && !sink->grad) return GF_OK;
+  GF_TRY(gf__node_backward_residual(node, pass));
+  if (!pass->training && !input_gradient->grad) return GF_OK;
   if (!pass->training)
-    return gf__batch_norm_backward_running(pass->device, &norm, rows, node->out.grad, sink->grad,
-                                           &sink->epilogue);
+    return gf__batch_norm_backward_running(pass->device, &norm, rows, node->out.grad,
+                                           input_gradient->grad, &input_gradient->epilogue);
   return gf__batch_norm_backward(pass->device, &norm, rows, node->in[0]->data, node->out.grad,
                                  node->parameters[GAMMA].grad, node->parameters[BETA].grad,
-                                 sink->grad, &sink->epilogue, pass->workspace);
+                                 input_gradient->grad, &input_gradient->epilogue, pass->workspace);
 }
 
 const gf__layer gf__layer_batch_norm = {

@@ -2,7 +2,7 @@
 
 #include "layers/layer.h"
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const gf__tensor *first = node->in[0];
   node->out.d = first->d;
   node->out.h = first->h;
@@ -17,7 +17,7 @@ static gf_status setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   gf__concat_part part = {.width = node->out.c};
   for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
     part.channels = node->in[i]->c;
@@ -27,14 +27,14 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
   return GF_OK;
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   gf__concat_part part = {.width = node->out.c};
   for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
-    const gf__sink *sink = &node->sinks[i];
+    const gf__input_gradient *input_gradient = &node->input_gradients[i];
     part.channels = node->in[i]->c;
-    if (!sink->grad) continue;
+    if (!input_gradient->grad) continue;
     GF_TRY(gf__concat_backward(pass->device, gf__node_rows(node, pass), part, node->out.grad,
-                               sink->grad, &sink->epilogue));
+                               input_gradient->grad, &input_gradient->epilogue));
   }
   return GF_OK;
 }

@@ -37,13 +37,13 @@ static const gf__key linear_keys[] = {
 };
 
 /* Before products of ints are made of it. */
-static gf_status check_weight(const gf__node *node, double floats) {
+static gf_status check_weight(const gf_node *node, double floats) {
   if (floats <= GF__MOST_FLOATS) return GF_OK;
   return gf__node_fail(node, "its weight would have %.0f elements; at most %d are possible", floats,
                        GF__MOST_FLOATS);
 }
 
-static gf_status conv2d_setup(gf__node *node) {
+static gf_status conv2d_setup(gf_node *node) {
   const conv2d_options *o = node->options;
   const gf__tensor *x = node->in[0];
   GF_TRY(gf__node_check_image(node));
@@ -68,7 +68,7 @@ static gf_status conv2d_setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf_status linear_setup(gf__node *node) {
+static gf_status linear_setup(gf_node *node) {
   const linear_options *o = node->options;
   const gf__tensor *x = node->in[0];
   if (!gf__tensor_is_vector(x))
@@ -92,20 +92,20 @@ static gf_status linear_setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf_status open_(gf__node *node, gf__tuning *tuning, int batch) {
+static gf_status open_(gf_node *node, gf__tuning *tuning, int batch) {
   return gf__tuning_choose(tuning, node->state, batch);
 }
 
-static size_t workspace(const gf__node *node, const gf_device *device, int batch) {
+static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
   return gf__conv2d_workspace(node->state, device, batch);
 }
 
-static const gf__buffer *bias_of(const gf__node *node) {
+static const gf_buffer *bias_of(const gf_node *node) {
   return node->parameter_count > 1 ? node->parameters[1].data : NULL;
 }
 
 /* The convolution and its norm as one: Ioffe and Szegedy, 2015, algorithm 2. */
-static gf_status forward_folded(gf__node *node, const gf__pass *pass) {
+static gf_status forward_folded(gf_node *node, const gf__pass *pass) {
   gf__batch_norm norm = gf__node_batch_norm(node->norm);
   const gf__parameter *weight = &node->parameters[0];
   gf__conv2d_run run = {.n = pass->n,
@@ -119,7 +119,7 @@ static gf_status forward_folded(gf__node *node, const gf__pass *pass) {
   return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_FORWARD, &run);
 }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   if (node->norm && pass->folded[0]) return forward_folded(node, pass);
   gf__conv2d_run run = {.n = pass->n,
                         .x = node->in[0]->data,
@@ -130,7 +130,7 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
   return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_FORWARD, &run);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   gf__conv2d_run run = {.n = pass->n,
                         .x = node->in[0]->data,
                         .w = node->parameters[0].data,
@@ -139,14 +139,14 @@ static gf_status backward(gf__node *node, const gf__pass *pass) {
                         .bias_out = bias_of(node) ? node->parameters[1].grad : NULL,
                         .workspace = pass->workspace};
   GF_TRY(gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_WEIGHT, &run));
-  GF_TRY(gf__node_backward_addend(node, pass));
-  if (!node->sinks[0].grad) return GF_OK;
-  run.out = node->sinks[0].grad;
-  run.epilogue = node->sinks[0].epilogue;
+  GF_TRY(gf__node_backward_residual(node, pass));
+  if (!node->input_gradients[0].grad) return GF_OK;
+  run.out = node->input_gradients[0].grad;
+  run.epilogue = node->input_gradients[0].epilogue;
   return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
 }
 
-static double flops(const gf__node *node) {
+static double flops(const gf_node *node) {
   return 2.0 * (double)gf__tensor_pixels(&node->out) * (double)node->parameters[0].count;
 }
 

@@ -24,7 +24,7 @@ static const gf__key keys[] = {
      "add a trainable number to each channel"},
 };
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const conv3d_options *o = node->options;
   const gf__tensor *x = node->in[0];
   gf__conv3d_shape shape = {.size = {x->d, x->h, x->w}, .c = x->c, .filters = o->filters};
@@ -52,15 +52,15 @@ static gf_status setup(gf__node *node) {
   return GF_OK;
 }
 
-static size_t workspace(const gf__node *node, const gf_device *device, int batch) {
+static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
   (void)batch;
   return gf__conv3d_workspace(device, node->state);
 }
 
-static bool has_bias(const gf__node *node) { return node->parameter_count > 1; }
+static bool has_bias(const gf_node *node) { return node->parameter_count > 1; }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
-  const gf__buffer *bias = has_bias(node) ? node->parameters[1].data : NULL;
+static gf_status forward(gf_node *node, const gf__pass *pass) {
+  const gf_buffer *bias = has_bias(node) ? node->parameters[1].data : NULL;
   gf__conv3d_run run = {.n = pass->n,
                         .x = node->in[0]->data,
                         .w = node->parameters[0].data,
@@ -69,7 +69,7 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
   return gf__conv3d(pass->device, node->state, &run);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   gf__conv3d_run run = {.n = pass->n,
                         .x = node->in[0]->data,
                         .w = node->parameters[0].data,
@@ -78,14 +78,14 @@ static gf_status backward(gf__node *node, const gf__pass *pass) {
                         .bias_out = has_bias(node) ? node->parameters[1].grad : NULL,
                         .workspace = pass->workspace};
   GF_TRY(gf__conv3d_backward_weight(pass->device, node->state, &run));
-  GF_TRY(gf__node_backward_addend(node, pass));
-  if (!node->sinks[0].grad) return GF_OK;
-  run.out = node->sinks[0].grad;
-  run.epilogue = node->sinks[0].epilogue;
+  GF_TRY(gf__node_backward_residual(node, pass));
+  if (!node->input_gradients[0].grad) return GF_OK;
+  run.out = node->input_gradients[0].grad;
+  run.epilogue = node->input_gradients[0].epilogue;
   return gf__conv3d_backward_data(pass->device, node->state, &run);
 }
 
-static double flops(const gf__node *node) { return gf__conv3d_flops(node->state); }
+static double flops(const gf_node *node) { return gf__conv3d_flops(node->state); }
 
 const gf__layer gf__layer_conv3d = {
     .name = "conv3d",

@@ -12,7 +12,7 @@ static const gf__key keys[] = {
      "probability that a value is dropped in training"},
 };
 
-static gf_status draw(gf__node *node, const gf__pass *pass, const gf__buffer *from, gf__buffer *to,
+static gf_status draw(gf_node *node, const gf__pass *pass, const gf_buffer *from, gf_buffer *to,
                       const gf__epilogue *epilogue) {
   const dropout_options *o = node->options;
   size_t size = gf__tensor_size(&node->out), first = (size_t)pass->first_image * size;
@@ -20,19 +20,20 @@ static gf_status draw(gf__node *node, const gf__pass *pass, const gf__buffer *fr
                      node->number, first, from, to, epilogue);
 }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   gf__epilogue none = {0};
   if (pass->training) return draw(node, pass, node->in[0]->data, node->out.data, &none);
   return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->in[0]->data,
                    node->out.data, &none);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  if (pass->training) return draw(node, pass, node->out.grad, sink->grad, &sink->epilogue);
-  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad, sink->grad,
-                   &sink->epilogue);
+static gf_status backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  if (pass->training)
+    return draw(node, pass, node->out.grad, input_gradient->grad, &input_gradient->epilogue);
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad,
+                   input_gradient->grad, &input_gradient->epilogue);
 }
 
 const gf__layer gf__layer_dropout = {

@@ -12,9 +12,9 @@
 #include "ops/conv2d/tuning.h"
 
 typedef struct gf__layer gf__layer;
-typedef struct gf__node gf__node;
+typedef struct gf_node gf_node;
 
-/* Inputs: eight, and the addend that fusion may add. */
+/* Inputs: eight, and the residual that fusion may add. */
 enum { GF__NAME_SIZE = 64, GF__MOST_INPUTS = 9, GF__MOST_PARAMETERS = 4 };
 /* Floats of an image's activation and of a parameter: the sum over eight inputs is an int, too. */
 enum { GF__MOST_FLOATS = (1 << 28) - 1 };
@@ -23,8 +23,8 @@ enum { GF__MOST_FLOATS = (1 << 28) - 1 };
 typedef struct gf__tensor {
   char name[GF__NAME_SIZE]; /* of the node that makes it */
   int d, h, w, c;           /* depth d is 1 for images */
-  gf__buffer *data;
-  gf__buffer *grad;         /* NULL where nothing needs it */
+  gf_buffer *data;
+  gf_buffer *grad;          /* NULL where nothing needs it */
   int data_slot, grad_slot; /* of the memory plan; -1: none */
   int index;                /* among the graph's tensors; the graph's input is 0 */
 } gf__tensor;
@@ -58,20 +58,20 @@ typedef struct gf__parameter {
   bool is_weight, trainable;
   gf__fill fill;
   int fan_in, fan_out;
-  gf__buffer *data, *grad; /* parts of the flat buffers; grad NULL if not trainable */
+  gf_buffer *data, *grad; /* parts of the flat buffers; grad NULL if not trainable */
 } gf__parameter;
 
 /* Where a node's backward leaves the gradient of one of its inputs: it writes
- * epilogue(gradient) to grad. The epilogue's addend is grad itself where an
+ * epilogue(gradient) to grad. The epilogue's residual is grad itself where an
  * earlier node has written its share; its mask is the input's where this is
  * the last share and the input has a fused activation. */
-typedef struct gf__sink {
-  gf__buffer *grad; /* NULL: not wanted */
+typedef struct gf__input_gradient {
+  gf_buffer *grad; /* NULL: not wanted */
   gf__epilogue epilogue;
   bool is_wanted, accumulates, masks; /* what the plan decided */
-} gf__sink;
+} gf__input_gradient;
 
-struct gf__node {
+struct gf_node {
   const gf__layer *layer;
   char name[GF__NAME_SIZE];
   void *options; /* by the layer's keys */
@@ -81,16 +81,16 @@ struct gf__node {
   gf__tensor out;
   gf__parameter parameters[GF__MOST_PARAMETERS];
   int parameter_count;
-  gf__buffer *saved; /* layer->saved bytes, kept from forward to backward; or NULL */
-  int number;        /* in the graph, for random streams */
-  /* Fused into the store of the output: an addend, the last input, and an activation. */
-  bool has_addend;
+  gf_buffer *saved; /* layer->saved bytes, kept from forward to backward; or NULL */
+  int number;       /* in the graph, for random streams */
+  /* Fused into the store of the output: an residual, the last input, and an activation. */
+  bool has_residual;
   gf__activation activation;
   /* In inference a convolution does the work of the batch_norm behind it: that node, or NULL. */
-  gf__node *norm;
+  gf_node *norm;
   bool is_folded;   /* such a batch_norm */
-  bool trains_only; /* nothing but companion losses comes of it */
-  gf__sink sinks[GF__MOST_INPUTS];
+  bool trains_only; /* nothing but auxiliary losses comes of it */
+  gf__input_gradient input_gradients[GF__MOST_INPUTS];
 };
 
 /* Others that work on the same batch, for layers that are to compute over the whole of it. */
@@ -107,20 +107,20 @@ typedef struct gf__pass {
   gf_device *device;
   int n; /* images in this batch; 0: there are some for other ranks only */
   bool training;
-  gf__buffer *workspace; /* of the largest need of any node */
+  gf_buffer *workspace; /* of the largest need of any node */
   /* A weight and a bias for a convolution that does the work of its norm; NULL: none does,
    * as in training. */
-  gf__buffer *folded[2];
-  const gf__buffer *labels; /* n ints, and n second ones behind them if label_share < 1 */
-  double label_share;       /* of the first ones in the target */
-  gf__buffer *results;      /* (slots, 2): sums of losses and hits */
+  gf_buffer *folded[2];
+  const gf_buffer *labels; /* n ints, and n second ones behind them if label_share < 1 */
+  double label_share;      /* of the first ones in the target */
+  gf_buffer *results;      /* (slots, 2): sums of losses and correct */
   int slot;
   uint32_t dropout_key[2];
   int step;                /* of training, for random streams */
   int first_image;         /* of a part of a batch, in the batch */
   const gf__peers *peers;  /* NULL: these images are a batch of their own */
   double label_smoothing;  /* of the losses, in training */
-  double companion_weight; /* what companion losses are multiplied by */
+  double auxiliary_weight; /* what auxiliary losses are multiplied by */
 } gf__pass;
 
 struct gf__layer {
@@ -135,20 +135,19 @@ struct gf__layer {
   /* Forward ends in an epilogue, so that an add and an activation can be fused into it. */
   bool has_epilogue;
   /* Fills out's shape, adds parameters; GF_ERROR_SHAPE if the inputs do not fit. */
-  gf_status (*setup)(gf__node *node);
+  gf_status (*setup)(gf_node *node);
   /* Chooses algorithms for batches of batch images; NULL if there is nothing to choose. */
-  gf_status (*open)(gf__node *node, gf__tuning *tuning, int batch);
-  size_t (*workspace)(const gf__node *node, const gf_device *device,
-                      int batch);                   /* bytes, or NULL */
-  size_t (*saved)(const gf__node *node, int batch); /* bytes, or NULL */
-  gf_status (*forward)(gf__node *node, const gf__pass *pass);
-  gf_status (*backward)(gf__node *node, const gf__pass *pass);
-  double (*flops)(const gf__node *node); /* of forward, an image; NULL: negligible */
+  gf_status (*open)(gf_node *node, gf__tuning *tuning, int batch);
+  size_t (*workspace)(const gf_node *node, const gf_device *device, int batch); /* bytes, or NULL */
+  size_t (*saved)(const gf_node *node, int batch);                              /* bytes, or NULL */
+  gf_status (*forward)(gf_node *node, const gf__pass *pass);
+  gf_status (*backward)(gf_node *node, const gf__pass *pass);
+  double (*flops)(const gf_node *node); /* of forward, an image; NULL: negligible */
   /* Of layers that are an activation which can be fused; NULL for others. */
-  gf__activation (*activation)(const gf__node *node);
+  gf__activation (*activation)(const gf_node *node);
   /* Of activations that cannot be fused: the outputs between which the derivative is above
    * GF__ALIVE, or above 0 where the output does not tell; NULL for all others. */
-  gf__interval (*alive)(const gf__node *node);
+  gf__interval (*alive)(const gf_node *node);
 };
 
 /* The library's table, ended by NULL. */
@@ -162,22 +161,23 @@ const gf__layer *gf__layer_at(int index);
 const gf__layer *gf__layer_find(const char *name);
 
 /* Adds a parameter "NODE.suffix" of dims. */
-gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fill fill,
+gf__parameter *gf__node_add_parameter(gf_node *node, const char *suffix, gf__fill fill,
                                       int dim_count, const int *dims, int fan_in, int fan_out);
 /* The setup of layers whose output is like their first input. */
-gf_status gf__node_keep_shape(gf__node *node) GF_MUST_USE;
+gf_status gf__node_keep_shape(gf_node *node) GF_MUST_USE;
 /* Pixels of the output of all images of the pass. */
-size_t gf__node_rows(const gf__node *node, const gf__pass *pass);
-/* The epilogue of the node's forward store: its fused addend and activation. */
-gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias);
+size_t gf__node_rows(const gf_node *node, const gf__pass *pass);
+/* The epilogue of the node's forward store: its fused residual and activation. */
+gf__epilogue gf__node_epilogue(const gf_node *node, const gf_buffer *bias);
 /* The operation of a batch_norm. */
-gf__batch_norm gf__node_batch_norm(const gf__node *node);
-/* Gives the output's gradient to the fused addend's sink; for nodes with an epilogue. */
-gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) GF_MUST_USE;
+gf__batch_norm gf__node_batch_norm(const gf_node *node);
+/* Gives the output's gradient to the fused residual's input_gradient; for nodes with an epilogue.
+ */
+gf_status gf__node_backward_residual(gf_node *node, const gf__pass *pass) GF_MUST_USE;
 /* The setup's check of layers that take images alone. */
-gf_status gf__node_check_image(const gf__node *node) GF_MUST_USE;
+gf_status gf__node_check_image(const gf_node *node) GF_MUST_USE;
 /* GF_ERROR_SHAPE: "conv2d 'name' with input 'x' (4x4x32): …"; a volume's depth stands first. */
-gf_status gf__node_fail(const gf__node *node, const char *format, ...)
+gf_status gf__node_fail(const gf_node *node, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
 extern const gf__layer gf__layer_conv2d, gf__layer_linear, gf__layer_batch_norm,
@@ -186,15 +186,15 @@ extern const gf__layer gf__layer_conv2d, gf__layer_linear, gf__layer_batch_norm,
     gf__layer_global_avg_pool, gf__layer_conv3d, gf__layer_avg_pool3d, gf__layer_max_pool3d,
     gf__layer_to_volume, gf__layer_to_image, gf__layer_add, gf__layer_concat,
     gf__layer_pad_shortcut, gf__layer_flatten, gf__layer_dropout, gf__layer_softmax_cross_entropy,
-    gf__layer_companion_loss;
+    gf__layer_auxiliary_loss;
 
-/* Words of companion_loss's key loss, ended by NULL. */
-extern const char *const gf__companion_losses[];
+/* Words of auxiliary_loss's key loss, ended by NULL. */
+extern const char *const gf__auxiliary_losses[];
 
 /* Whether the gradient begins at the node. */
-static inline bool gf__node_is_loss(const gf__node *node) {
+static inline bool gf__node_is_loss(const gf_node *node) {
   return node->layer == &gf__layer_softmax_cross_entropy ||
-         node->layer == &gf__layer_companion_loss;
+         node->layer == &gf__layer_auxiliary_loss;
 }
 
 #endif

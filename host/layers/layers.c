@@ -29,7 +29,7 @@ const gf__layer *const gf__layers[] = {&gf__layer_conv2d,
                                        &gf__layer_flatten,
                                        &gf__layer_dropout,
                                        &gf__layer_softmax_cross_entropy,
-                                       &gf__layer_companion_loss,
+                                       &gf__layer_auxiliary_loss,
                                        NULL};
 
 const gf__layer *gf__layer_at(int index) {
@@ -44,7 +44,7 @@ const gf__layer *gf__layer_find(const char *name) {
   return NULL;
 }
 
-gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fill fill,
+gf__parameter *gf__node_add_parameter(gf_node *node, const char *suffix, gf__fill fill,
                                       int dim_count, const int *dims, int fan_in, int fan_out) {
   gf__parameter *p = &node->parameters[node->parameter_count++];
   *p = (gf__parameter){.layer = node->name,
@@ -63,7 +63,7 @@ gf__parameter *gf__node_add_parameter(gf__node *node, const char *suffix, gf__fi
   return p;
 }
 
-gf_status gf__node_keep_shape(gf__node *node) {
+gf_status gf__node_keep_shape(gf_node *node) {
   const gf__tensor *x = node->in[0];
   node->out.d = x->d;
   node->out.h = x->h;
@@ -72,32 +72,32 @@ gf_status gf__node_keep_shape(gf__node *node) {
   return GF_OK;
 }
 
-size_t gf__node_rows(const gf__node *node, const gf__pass *pass) {
+size_t gf__node_rows(const gf_node *node, const gf__pass *pass) {
   return (size_t)pass->n * gf__tensor_pixels(&node->out);
 }
 
-gf__epilogue gf__node_epilogue(const gf__node *node, const gf__buffer *bias) {
+gf__epilogue gf__node_epilogue(const gf_node *node, const gf_buffer *bias) {
   return (gf__epilogue){.bias = bias,
-                        .addend = node->has_addend ? node->in[node->in_count - 1]->data : NULL,
+                        .residual = node->has_residual ? node->in[node->in_count - 1]->data : NULL,
                         .activation = node->activation};
 }
 
-gf_status gf__node_backward_addend(gf__node *node, const gf__pass *pass) {
-  if (!node->has_addend) return GF_OK;
-  const gf__sink *sink = &node->sinks[node->in_count - 1];
-  /* The planner lets the addend's gradient be the output's where it can. */
-  if (!sink->grad || sink->grad == node->out.grad) return GF_OK;
-  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad, sink->grad,
-                   &sink->epilogue);
+gf_status gf__node_backward_residual(gf_node *node, const gf__pass *pass) {
+  if (!node->has_residual) return GF_OK;
+  const gf__input_gradient *input_gradient = &node->input_gradients[node->in_count - 1];
+  /* The planner lets the residual's gradient be the output's where it can. */
+  if (!input_gradient->grad || input_gradient->grad == node->out.grad) return GF_OK;
+  return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->out.grad,
+                   input_gradient->grad, &input_gradient->epilogue);
 }
 
-gf_status gf__node_check_image(const gf__node *node) {
+gf_status gf__node_check_image(const gf_node *node) {
   if (node->in[0]->d == 1) return GF_OK;
   return gf__node_fail(node, "it takes images, not volumes; put a to_image before it, or take %s",
                        strstr(node->layer->name, "pool") ? "the pool of volumes" : "conv3d");
 }
 
-gf_status gf__node_fail(const gf__node *node, const char *format, ...) {
+gf_status gf__node_fail(const gf_node *node, const char *format, ...) {
   char text[512], inputs[512] = "";
   size_t used = 0;
   for (int i = 0; i < node->in_count && used < sizeof inputs; i++) {

@@ -26,7 +26,7 @@ typedef union option {
   double number;
 } option;
 
-static const gf_layer_type *type_of(const gf__node *node) {
+static const gf_layer_type *type_of(const gf_node *node) {
   return ((const row *)node->layer)->type;
 }
 
@@ -36,7 +36,7 @@ static gf_layer_shape shape_of(const gf__tensor *t) {
   return (gf_layer_shape){t->d, t->h, t->w, t->c};
 }
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const gf_layer_type *type = type_of(node);
   gf_layer_node *n = node->state;
   const option *options = node->options;
@@ -91,14 +91,14 @@ gf_status gf_layer_add_parameter(gf_layer_node *node, const gf_layer_parameter *
 
 /* ---- memory ---- */
 
-static size_t saved(const gf__node *node, int batch) {
+static size_t saved(const gf_node *node, int batch) {
   const gf_layer_type *type = type_of(node);
   return type->saved ? type->saved(node->state, batch) : 0;
 }
 
 /* A gradient that is to be added to another's goes through the workspace, since backward writes. */
-static bool needs_scratch(const gf__node *node, int i) {
-  return node->sinks[i].is_wanted && node->sinks[i].accumulates;
+static bool needs_scratch(const gf_node *node, int i) {
+  return node->input_gradients[i].is_wanted && node->input_gradients[i].accumulates;
 }
 
 static size_t aligned(const gf_device *device, size_t bytes) {
@@ -106,16 +106,16 @@ static size_t aligned(const gf_device *device, size_t bytes) {
   return alignment ? (bytes + alignment - 1) / alignment * alignment : bytes;
 }
 
-static size_t input_bytes(const gf__node *node, int i, int images) {
+static size_t input_bytes(const gf_node *node, int i, int images) {
   return (size_t)images * gf__tensor_size(node->in[i]) * sizeof(float);
 }
 
-static size_t own_workspace(const gf__node *node, int batch) {
+static size_t own_workspace(const gf_node *node, int batch) {
   const gf_layer_type *type = type_of(node);
   return type->workspace ? type->workspace(node->state, batch) : 0;
 }
 
-static size_t workspace(const gf__node *node, const gf_device *device, int batch) {
+static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
   size_t bytes = aligned(device, own_workspace(node, batch));
   for (int i = 0; i < node->in_count; i++)
     if (needs_scratch(node, i)) bytes += aligned(device, input_bytes(node, i, batch));
@@ -124,7 +124,7 @@ static size_t workspace(const gf__node *node, const gf_device *device, int batch
 
 /* ---- passes ---- */
 
-static gf_layer_pass pass_of(const gf__node *node, const gf__pass *pass) {
+static gf_layer_pass pass_of(const gf_node *node, const gf__pass *pass) {
   gf_layer_pass p = {.images = pass->n,
                      .training = pass->training,
                      .saved = node->saved,
@@ -134,7 +134,7 @@ static gf_layer_pass pass_of(const gf__node *node, const gf__pass *pass) {
   return p;
 }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   gf_layer_pass p = pass_of(node, pass);
   for (int i = 0; i < node->in_count; i++) p.in[i] = node->in[i]->data;
   p.out = node->out.data;
@@ -143,11 +143,11 @@ static gf_status forward(gf__node *node, const gf__pass *pass) {
 
 /* The gradients that backward writes: where they are to be, or in scratch, which begins behind the
  * layer's own workspace. */
-static gf_status choose_gradients(const gf__node *node, const gf__pass *pass, gf_layer_pass *p,
-                                  gf__buffer **scratch) {
+static gf_status choose_gradients(const gf_node *node, const gf__pass *pass, gf_layer_pass *p,
+                                  gf_buffer **scratch) {
   size_t offset = aligned(pass->device, own_workspace(node, pass->n));
   for (int i = 0; i < node->in_count; i++) {
-    p->in_gradient[i] = node->sinks[i].grad;
+    p->in_gradient[i] = node->input_gradients[i].grad;
     if (!needs_scratch(node, i)) continue;
     size_t bytes = input_bytes(node, i, pass->n);
     GF_TRY(gf__buffer_part(&scratch[i], pass->workspace, offset, bytes));
@@ -158,18 +158,20 @@ static gf_status choose_gradients(const gf__node *node, const gf__pass *pass, gf
 }
 
 /* What the plan wants besides: an addition, the derivative of an activation. */
-static gf_status finish_gradient(const gf__node *node, const gf__pass *pass, int i,
-                                 const gf__buffer *written) {
-  const gf__sink *sink = &node->sinks[i];
-  if (!sink->grad || (!sink->accumulates && !sink->masks)) return GF_OK;
+static gf_status finish_gradient(const gf_node *node, const gf__pass *pass, int i,
+                                 const gf_buffer *written) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[i];
+  if (!input_gradient->grad || (!input_gradient->accumulates && !input_gradient->masks))
+    return GF_OK;
   size_t rows = (size_t)pass->n * gf__tensor_pixels(node->in[i]);
-  return gf__apply(pass->device, rows, node->in[i]->c, written, sink->grad, &sink->epilogue);
+  return gf__apply(pass->device, rows, node->in[i]->c, written, input_gradient->grad,
+                   &input_gradient->epilogue);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   const gf_layer_type *type = type_of(node);
   gf_layer_pass p = pass_of(node, pass);
-  gf__buffer *scratch[GF_LAYER_INPUTS] = {NULL};
+  gf_buffer *scratch[GF_LAYER_INPUTS] = {NULL};
   for (int i = 0; i < node->in_count && type->backward_reads_in; i++) p.in[i] = node->in[i]->data;
   if (type->backward_reads_out) p.out = node->out.data;
   p.out_gradient = node->out.grad;

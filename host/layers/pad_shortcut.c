@@ -13,7 +13,7 @@ static const gf__key keys[] = {
      "pixels from one that is taken to the next"},
 };
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const pad_options *o = node->options;
   const gf__tensor *x = node->in[0];
   GF_TRY(gf__node_check_image(node));
@@ -25,23 +25,23 @@ static gf_status setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf__pad_shape shape_of(const gf__node *node) {
+static gf__pad_shape shape_of(const gf_node *node) {
   const gf__tensor *x = node->in[0], *y = &node->out;
   const pad_options *o = node->options;
   return (gf__pad_shape){x->h, x->w, x->c, o->stride, y->h, y->w, y->c};
 }
 
-static gf_status forward(gf__node *node, const gf__pass *pass) {
+static gf_status forward(gf_node *node, const gf__pass *pass) {
   gf__pad_shape shape = shape_of(node);
   return gf__pad_shortcut(pass->device, &shape, pass->n, node->in[0]->data, node->out.data);
 }
 
-static gf_status backward(gf__node *node, const gf__pass *pass) {
+static gf_status backward(gf_node *node, const gf__pass *pass) {
   gf__pad_shape shape = shape_of(node);
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  return gf__pad_shortcut_backward(pass->device, &shape, pass->n, node->out.grad, sink->grad,
-                                   &sink->epilogue);
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  return gf__pad_shortcut_backward(pass->device, &shape, pass->n, node->out.grad,
+                                   input_gradient->grad, &input_gradient->epilogue);
 }
 
 const gf__layer gf__layer_pad_shortcut = {

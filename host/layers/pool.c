@@ -16,7 +16,7 @@ static const gf__key keys[] = {
      "rows and columns around the image; at most half a window"},
 };
 
-static gf_status finish_setup(gf__node *node, gf__pool_shape shape) {
+static gf_status finish_setup(gf_node *node, gf__pool_shape shape) {
   if (gf__pool_infer(&shape) != GF_OK) return gf__node_fail(node, "%s", gf_error_message());
   node->out.h = shape.out_h;
   node->out.w = shape.out_w;
@@ -25,7 +25,7 @@ static gf_status finish_setup(gf__node *node, gf__pool_shape shape) {
   return GF_OK;
 }
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const pool_options *o = node->options;
   const gf__tensor *x = node->in[0];
   GF_TRY(gf__node_check_image(node));
@@ -38,7 +38,7 @@ static gf_status setup(gf__node *node) {
   return finish_setup(node, shape);
 }
 
-static gf_status global_setup(gf__node *node) {
+static gf_status global_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   int h = x->d * x->h; /* the planes of a volume one below the other */
   return finish_setup(
@@ -46,31 +46,31 @@ static gf_status global_setup(gf__node *node) {
       (gf__pool_shape){.h = h, .w = x->w, .c = x->c, .kernel = {h, x->w}, .stride = {h, x->w}});
 }
 
-static gf_status avg_forward(gf__node *node, const gf__pass *pass) {
+static gf_status avg_forward(gf_node *node, const gf__pass *pass) {
   return gf__avg_pool(pass->device, node->state, pass->n, node->in[0]->data, node->out.data);
 }
 
-static gf_status avg_backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  return gf__avg_pool_backward(pass->device, node->state, pass->n, node->out.grad, sink->grad,
-                               &sink->epilogue);
+static gf_status avg_backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  return gf__avg_pool_backward(pass->device, node->state, pass->n, node->out.grad,
+                               input_gradient->grad, &input_gradient->epilogue);
 }
 
-static size_t max_saved(const gf__node *node, int batch) {
+static size_t max_saved(const gf_node *node, int batch) {
   return (size_t)batch * gf__tensor_size(&node->out) * sizeof(int);
 }
 
-static gf_status max_forward(gf__node *node, const gf__pass *pass) {
+static gf_status max_forward(gf_node *node, const gf__pass *pass) {
   return gf__max_pool(pass->device, node->state, pass->n, node->in[0]->data, node->out.data,
                       node->saved);
 }
 
-static gf_status max_backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
+static gf_status max_backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
   return gf__max_pool_backward(pass->device, node->state, pass->n, node->out.grad, node->saved,
-                               sink->grad, &sink->epilogue);
+                               input_gradient->grad, &input_gradient->epilogue);
 }
 
 #define POOL .state_size = sizeof(gf__pool_shape), .least_inputs = 1, .most_inputs = 1

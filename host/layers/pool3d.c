@@ -18,7 +18,7 @@ static const gf__key keys[] = {
      "planes, rows and columns around the volume; at most half a window"},
 };
 
-static gf_status setup(gf__node *node) {
+static gf_status setup(gf_node *node) {
   const pool3d_options *o = node->options;
   const gf__tensor *x = node->in[0];
   gf__pool3d_shape shape = {.size = {x->d, x->h, x->w}, .c = x->c};
@@ -34,31 +34,31 @@ static gf_status setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf_status avg_forward(gf__node *node, const gf__pass *pass) {
+static gf_status avg_forward(gf_node *node, const gf__pass *pass) {
   return gf__avg_pool3d(pass->device, node->state, pass->n, node->in[0]->data, node->out.data);
 }
 
-static gf_status avg_backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  return gf__avg_pool3d_backward(pass->device, node->state, pass->n, node->out.grad, sink->grad,
-                                 &sink->epilogue);
+static gf_status avg_backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  return gf__avg_pool3d_backward(pass->device, node->state, pass->n, node->out.grad,
+                                 input_gradient->grad, &input_gradient->epilogue);
 }
 
-static size_t max_saved(const gf__node *node, int batch) {
+static size_t max_saved(const gf_node *node, int batch) {
   return (size_t)batch * gf__tensor_size(&node->out) * sizeof(int);
 }
 
-static gf_status max_forward(gf__node *node, const gf__pass *pass) {
+static gf_status max_forward(gf_node *node, const gf__pass *pass) {
   return gf__max_pool3d(pass->device, node->state, pass->n, node->in[0]->data, node->out.data,
                         node->saved);
 }
 
-static gf_status max_backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
+static gf_status max_backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
   return gf__max_pool3d_backward(pass->device, node->state, pass->n, node->out.grad, node->saved,
-                                 sink->grad, &sink->epilogue);
+                                 input_gradient->grad, &input_gradient->epilogue);
 }
 
 #define POOL                                                                                     \

@@ -12,7 +12,7 @@ static const gf__key keys[] = {
      "of the volume; the image's channels divided by them are its depth"},
 };
 
-static gf_status to_volume_setup(gf__node *node) {
+static gf_status to_volume_setup(gf_node *node) {
   int channels = ((const volume_options *)node->options)->channels;
   const gf__tensor *x = node->in[0];
   if (x->d != 1) return gf__node_fail(node, "it is a volume already");
@@ -25,7 +25,7 @@ static gf_status to_volume_setup(gf__node *node) {
   return GF_OK;
 }
 
-static gf_status to_image_setup(gf__node *node) {
+static gf_status to_image_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   if ((double)x->d * x->c > GF__MOST_FLOATS)
     return gf__node_fail(node, "an image of it has more than %d channels", GF__MOST_FLOATS);
@@ -39,28 +39,28 @@ static gf__volume_shape shape_of(const gf__tensor *volume) {
   return (gf__volume_shape){volume->d, volume->h * volume->w, volume->c};
 }
 
-static gf_status to_volume_forward(gf__node *node, const gf__pass *pass) {
+static gf_status to_volume_forward(gf_node *node, const gf__pass *pass) {
   return gf__to_volume(pass->device, shape_of(&node->out), pass->n, node->in[0]->data,
                        node->out.data, &(gf__epilogue){0});
 }
 
-static gf_status to_volume_backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  return gf__to_image(pass->device, shape_of(&node->out), pass->n, node->out.grad, sink->grad,
-                      &sink->epilogue);
+static gf_status to_volume_backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  return gf__to_image(pass->device, shape_of(&node->out), pass->n, node->out.grad,
+                      input_gradient->grad, &input_gradient->epilogue);
 }
 
-static gf_status to_image_forward(gf__node *node, const gf__pass *pass) {
+static gf_status to_image_forward(gf_node *node, const gf__pass *pass) {
   return gf__to_image(pass->device, shape_of(node->in[0]), pass->n, node->in[0]->data,
                       node->out.data, &(gf__epilogue){0});
 }
 
-static gf_status to_image_backward(gf__node *node, const gf__pass *pass) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  return gf__to_volume(pass->device, shape_of(node->in[0]), pass->n, node->out.grad, sink->grad,
-                       &sink->epilogue);
+static gf_status to_image_backward(gf_node *node, const gf__pass *pass) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  return gf__to_volume(pass->device, shape_of(node->in[0]), pass->n, node->out.grad,
+                       input_gradient->grad, &input_gradient->epilogue);
 }
 
 const gf__layer gf__layer_to_volume = {

@@ -5,13 +5,13 @@
 
 /* Convolutions, linear layers, norms, and activations that were not fused into one of those; not
  * what only moves values or chooses among them. */
-static bool is_measured(const gf__node *node) {
+static bool is_measured(const gf_node *node) {
   const gf__layer *layer = node->layer;
   return layer->has_epilogue || layer->activation || layer->alive;
 }
 
 /* Whether what the node stores comes from an activation, and the interval where that is alive. */
-static bool find_activation(const gf__node *node, gf__interval *alive) {
+static bool find_activation(const gf_node *node, gf__interval *alive) {
   const gf__layer *layer = node->layer;
   gf__activation activation = layer->activation ? layer->activation(node) : node->activation;
   *alive = layer->alive ? layer->alive(node) : gf__activation_alive(activation);
@@ -25,11 +25,11 @@ size_t gf__activations_bytes(const gf_model *model) {
   return channels * sizeof(gf__activation_moments);
 }
 
-size_t gf__activations_workspace(const gf_model *model, const gf__node *node) {
+size_t gf__activations_workspace(const gf_model *model, const gf_node *node) {
   return is_measured(node) ? gf__activation_statistics_workspace(model->device, node->out.c) : 0;
 }
 
-gf_status gf__activations_queue(gf_model *model, const gf__node *node, int *channel) {
+gf_status gf__activations_queue(gf_model *model, const gf_node *node, int *channel) {
   if (!is_measured(node)) return GF_OK;
   gf__interval alive;
   find_activation(node, &alive);
@@ -60,19 +60,20 @@ static gf_status join_peers(const gf__peers *peers, gf__activation_moments *mome
 }
 
 static void describe(const gf_model *model, const gf__activation_moments *moments,
-                     gf_activation *out) {
+                     gf_activation_stats *out) {
   for (int i = 0; i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
+    const gf_node *node = model->graph.nodes[i];
     if (!is_measured(node)) continue;
     gf__interval alive;
     gf__activation_summary s = gf__activation_summarize(moments, node->out.c);
     double dead = find_activation(node, &alive) ? s.dead : (double)NAN;
-    *out++ = (gf_activation){node->out.name, s.mean, s.deviation, dead};
+    *out++ = (gf_activation_stats){node->out.name, s.mean, s.deviation, dead};
     moments += node->out.c;
   }
 }
 
-gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers, gf_activation *out) {
+gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
+                                     gf_activation_stats *out) {
   size_t bytes = gf__activations_bytes(model);
   if (bytes == 0) return GF_OK;
   if (!model->has_activation_statistics)

@@ -4,14 +4,14 @@
 
 #include "model/graph.h"
 
-static int index_of(const gf__graph *graph, const gf__node *node) {
+static int index_of(const gf__graph *graph, const gf_node *node) {
   int i = 0;
   while (i < graph->count && graph->nodes[i] != node) i++;
   return i;
 }
 
 /* The one node that reads the output of node, or NULL. */
-static gf__node *only_reader(const gf__graph *graph, const gf__node *node) {
+static gf_node *only_reader(const gf__graph *graph, const gf_node *node) {
   if (gf__graph_uses(graph, &node->out) != 1) return NULL;
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++)
@@ -20,7 +20,7 @@ static gf__node *only_reader(const gf__graph *graph, const gf__node *node) {
 }
 
 /* Lets node stand for reader, whose work it does and whose tensor it makes from here on. */
-static void replace(gf__graph *graph, gf__node *node, gf__node *reader) {
+static void replace(gf__graph *graph, gf_node *node, gf_node *reader) {
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++)
       if (graph->nodes[i]->in[k] == &reader->out) graph->nodes[i]->in[k] = &node->out;
@@ -28,27 +28,27 @@ static void replace(gf__graph *graph, gf__node *node, gf__node *reader) {
   gf__graph_remove(graph, index_of(graph, reader));
 }
 
-static bool fuse_add(gf__graph *graph, gf__node *node, gf__node *add) {
-  if (node->has_addend || node->activation.kind != GF__ACTIVATION_NONE) return false;
+static bool fuse_add(gf__graph *graph, gf_node *node, gf_node *add) {
+  if (node->has_residual || node->activation.kind != GF__ACTIVATION_NONE) return false;
   gf__tensor *other = add->in[0] == &node->out ? add->in[1] : add->in[0];
-  const gf__node *producer = gf__graph_producer(graph, other);
-  /* The addend must be there when the node runs. */
+  const gf_node *producer = gf__graph_producer(graph, other);
+  /* The residual must be there when the node runs. */
   if (producer && index_of(graph, producer) > index_of(graph, node)) return false;
   node->in[node->in_count++] = other;
-  node->has_addend = true;
+  node->has_residual = true;
   replace(graph, node, add);
   return true;
 }
 
-static bool fuse_activation(gf__graph *graph, gf__node *node, gf__node *activation) {
+static bool fuse_activation(gf__graph *graph, gf_node *node, gf_node *activation) {
   if (node->activation.kind != GF__ACTIVATION_NONE) return false;
   node->activation = activation->layer->activation(activation);
   replace(graph, node, activation);
   return true;
 }
 
-static bool fuse_reader(gf__graph *graph, gf__node *node) {
-  gf__node *reader = only_reader(graph, node);
+static bool fuse_reader(gf__graph *graph, gf_node *node) {
+  gf_node *reader = only_reader(graph, node);
   /* The derivative of a fused activation is taken by its reader, and the last node has none. */
   if (!reader || reader == graph->nodes[graph->count - 1]) return false;
   if (reader->layer == &gf__layer_add) return fuse_add(graph, node, reader);
@@ -61,17 +61,17 @@ void gf__graph_fuse(gf__graph *graph) {
 }
 
 /* Whether all that norm adds is there when node runs. */
-static bool can_fold(const gf__graph *graph, const gf__node *node, const gf__node *norm) {
-  if (node->has_addend || node->activation.kind != GF__ACTIVATION_NONE) return false;
-  if (!norm->has_addend) return true;
-  const gf__node *producer = gf__graph_producer(graph, norm->in[norm->in_count - 1]);
+static bool can_fold(const gf__graph *graph, const gf_node *node, const gf_node *norm) {
+  if (node->has_residual || node->activation.kind != GF__ACTIVATION_NONE) return false;
+  if (!norm->has_residual) return true;
+  const gf_node *producer = gf__graph_producer(graph, norm->in[norm->in_count - 1]);
   return !producer || index_of(graph, producer) < index_of(graph, node);
 }
 
 void gf__graph_fold(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++) {
-    gf__node *node = graph->nodes[i];
-    gf__node *reader = node->layer == &gf__layer_conv2d ? only_reader(graph, node) : NULL;
+    gf_node *node = graph->nodes[i];
+    gf_node *reader = node->layer == &gf__layer_conv2d ? only_reader(graph, node) : NULL;
     if (!reader || reader->layer != &gf__layer_batch_norm || !can_fold(graph, node, reader))
       continue;
     node->norm = reader;

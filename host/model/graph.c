@@ -42,7 +42,7 @@ static gf_status find_input(gf__graph *graph, const gf__value *name, gf__tensor 
   return *out ? GF_OK : fail_input(graph, name, name->text);
 }
 
-static gf_status connect(gf__graph *graph, gf__node *node, const gf__value *item,
+static gf_status connect(gf__graph *graph, gf_node *node, const gf__value *item,
                          const gf__value *input) {
   if (!input) {
     node->in[node->in_count++] =
@@ -87,7 +87,7 @@ static gf_status find_layer(const gf__value *item, const char *type, const gf__l
   return status;
 }
 
-static void node_free(gf__node *node) {
+static void node_free(gf_node *node) {
   if (!node) return;
   if (node->options) gf__keys_free(node->layer->keys, node->layer->key_count, node->options);
   free(node->options);
@@ -96,8 +96,8 @@ static void node_free(gf__node *node) {
   free(node);
 }
 
-static gf_status node_new(const gf__layer *layer, const char *name, int number, gf__node **out) {
-  gf__node *node = calloc(1, sizeof *node);
+static gf_status node_new(const gf__layer *layer, const char *name, int number, gf_node **out) {
+  gf_node *node = calloc(1, sizeof *node);
   *out = node;
   if (!node) return gf__fail_host_memory(sizeof *node);
   node->layer = layer;
@@ -116,11 +116,11 @@ static gf_status node_new(const gf__layer *layer, const char *name, int number, 
 }
 
 static gf_status add_node(gf__graph *graph, const gf__layer *layer, const char *name,
-                          gf__node **out) {
+                          gf_node **out) {
   *out = NULL;
   if (graph->count == MOST_NODES)
     return gf__fail(GF_ERROR_CONFIG, "a network has at most %d nodes", MOST_NODES);
-  gf__node **nodes = realloc(graph->nodes, (size_t)(graph->count + 1) * sizeof *nodes);
+  gf_node **nodes = realloc(graph->nodes, (size_t)(graph->count + 1) * sizeof *nodes);
   if (!nodes) return gf__fail_host_memory((size_t)(graph->count + 1) * sizeof *nodes);
   graph->nodes = nodes;
   gf_status status = node_new(layer, name, graph->count, out);
@@ -130,7 +130,7 @@ static gf_status add_node(gf__graph *graph, const gf__layer *layer, const char *
 
 static double floats_of(const gf__tensor *t) { return (double)t->d * t->h * t->w * t->c; }
 
-static gf_status set_up(gf__node *node) {
+static gf_status set_up(gf_node *node) {
   GF_TRY(node->layer->setup(node));
   const gf__tensor *out = &node->out;
   if (floats_of(out) <= GF__MOST_FLOATS) return GF_OK;
@@ -141,7 +141,7 @@ static gf_status set_up(gf__node *node) {
 }
 
 /* Reads the options, connects and sets up; the node is not in the graph yet. */
-static gf_status fill_node(gf__graph *graph, gf__node *node, const gf__value *item,
+static gf_status fill_node(gf__graph *graph, gf_node *node, const gf__value *item,
                            node_keys *common) {
   const gf__layer *layer = node->layer;
   const gf__key_group groups[] = {{common_keys, COMMON, common},
@@ -166,7 +166,7 @@ static gf_status read_node(gf__graph *graph, const gf__value *item) {
                           GF__NAME_SIZE - 9);
   const gf__layer *layer;
   GF_TRY(find_layer(item, type->text, &layer));
-  gf__node *node;
+  gf_node *node;
   GF_TRY(add_node(graph, layer, name ? name->text : "", &node));
   node_keys common = {0};
   gf_status status = fill_node(graph, node, item, &common);
@@ -179,7 +179,7 @@ static gf_status read_node(gf__graph *graph, const gf__value *item) {
 }
 
 gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) {
-  gf__node *node;
+  gf_node *node;
   GF_TRY(add_node(graph, &gf__layer_softmax_cross_entropy, "loss", &node));
   node->in[node->in_count++] = logits;
   gf_status status = node->layer->setup(node);
@@ -207,35 +207,35 @@ gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) {
 }
 
 /* Three nodes on the one called name, as a family would write them. */
-static void write_companion(gf__text *out, const char *name, const char *loss, int classes) {
+static void write_auxiliary(gf__text *out, const char *name, const char *loss, int classes) {
   gf__text_add(out,
-               "- {name: companion_%s_pool, type: global_avg_pool, input: %s}\n"
-               "- {name: companion_%s_linear, type: linear, outputs: %d}\n"
-               "- {name: companion_%s_loss, type: companion_loss, loss: %s}\n",
+               "- {name: auxiliary_%s_pool, type: global_avg_pool, input: %s}\n"
+               "- {name: auxiliary_%s_linear, type: linear, outputs: %d}\n"
+               "- {name: auxiliary_%s_loss, type: auxiliary_loss, loss: %s}\n",
                name, name, name, classes, name, loss);
 }
 
-gf_status gf__graph_add_companions(gf__graph *graph, const gf__value *names, const char *loss,
+gf_status gf__graph_add_auxiliarys(gf__graph *graph, const gf__value *names, const char *loss,
                                    int classes) {
   gf_config *config = NULL;
   gf__text text = {0};
   if (names->kind != GF__SEQUENCE)
-    return gf__value_fail(names, "model.companions is a list of names of layers");
-  gf__text_add(&text, "companions:\n");
+    return gf__value_fail(names, "model.auxiliarys is a list of names of layers");
+  gf__text_add(&text, "auxiliarys:\n");
   gf_status status = GF_OK;
   for (size_t i = 0; status == GF_OK && i < names->count; i++) {
     gf__tensor *tensor = NULL;
     if (names->items[i]->kind == GF__SCALAR)
       status = find_input(graph, names->items[i], &tensor);
     else
-      status = gf__value_fail(names, "model.companions is a list of names of layers");
-    if (status == GF_OK) write_companion(&text, tensor->name, loss, classes);
+      status = gf__value_fail(names, "model.auxiliarys is a list of names of layers");
+    if (status == GF_OK) write_auxiliary(&text, tensor->name, loss, classes);
   }
   if (status == GF_OK) status = gf__text_status(&text);
-  if (status == GF_OK) status = gf_config_parse(&config, "model.companions", text.data);
+  if (status == GF_OK) status = gf_config_parse(&config, "model.auxiliarys", text.data);
   gf__text_free(&text);
   if (status != GF_OK) return status;
-  const gf__value *list = gf__value_get(gf__config_root(config), "companions");
+  const gf__value *list = gf__value_get(gf__config_root(config), "auxiliarys");
   for (size_t i = 0; status == GF_OK && i < list->count; i++)
     status = read_node(graph, list->items[i]);
   gf_config_free(&config);
@@ -246,7 +246,7 @@ void gf__graph_mark(gf__graph *graph) {
   for (int i = 0; i + 1 < graph->count; i++) graph->nodes[i]->trains_only = true;
   for (int i = graph->count - 1; i >= 0; i--)
     for (int k = 0; k < graph->nodes[i]->in_count && !graph->nodes[i]->trains_only; k++) {
-      gf__node *producer = gf__graph_producer(graph, graph->nodes[i]->in[k]);
+      gf_node *producer = gf__graph_producer(graph, graph->nodes[i]->in[k]);
       if (producer) producer->trains_only = false;
     }
 }
@@ -270,7 +270,7 @@ int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor) {
   return uses;
 }
 
-gf__node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
+gf_node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
   for (int i = 0; i < graph->count; i++)
     if (&graph->nodes[i]->out == tensor) return graph->nodes[i];
   return NULL;

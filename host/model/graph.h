@@ -6,7 +6,7 @@
 #include "layers/layer.h"
 
 typedef struct gf__graph {
-  gf__node **nodes;
+  gf_node **nodes;
   int count;
   gf__tensor input;
 } gf__graph;
@@ -16,9 +16,9 @@ typedef struct gf__graph {
  * network's. With loss, a softmax_cross_entropy ends the graph. */
 gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) GF_MUST_USE;
 gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) GF_MUST_USE;
-/* Adds a companion classifier on each layer of a list of names: global_avg_pool, linear and
- * companion_loss, called "companion_NAME_linear" and so on. Before the loss. */
-gf_status gf__graph_add_companions(gf__graph *graph, const gf__value *names, const char *loss,
+/* Adds a auxiliary classifier on each layer of a list of names: global_avg_pool, linear and
+ * auxiliary_loss, called "auxiliary_NAME_linear" and so on. Before the loss. */
+gf_status gf__graph_add_auxiliarys(gf__graph *graph, const gf__value *names, const char *loss,
                                    int classes) GF_MUST_USE;
 /* Finds the nodes that only training needs. */
 void gf__graph_mark(gf__graph *graph);
@@ -29,7 +29,7 @@ void gf__graph_help(gf__help *help);
 /* The number of inputs of nodes that tensor is. */
 int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor);
 /* The node that makes tensor; NULL for the graph's input. */
-gf__node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor);
+gf_node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor);
 
 /* Frees a node that nothing reads any more. */
 void gf__graph_remove(gf__graph *graph, int index);

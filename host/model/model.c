@@ -16,7 +16,7 @@ static gf_status build_graph(gf_model *model, const gf__network_config *network,
   input->w = model->image.width;
   input->c = model->image.channels;
   GF_TRY(gf__network_build(&model->graph, network, model->classes, !options->no_loss));
-  const gf__node *last = model->graph.nodes[model->graph.count - 1];
+  const gf_node *last = model->graph.nodes[model->graph.count - 1];
   if (!options->no_loss) GF_TRY(gf__network_check_classes(last->in[0], model->classes));
   if (gf__network_config_fuses(network)) {
     gf__graph_fuse(&model->graph);
@@ -28,7 +28,7 @@ static gf_status build_graph(gf_model *model, const gf__network_config *network,
 static size_t workspace_bytes(const gf_model *model, int batch) {
   size_t most = sizeof(float);
   for (int i = 0; i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
+    const gf_node *node = model->graph.nodes[i];
     size_t bytes = node->layer->workspace ? node->layer->workspace(node, model->device, batch) : 0;
     size_t statistics = gf__activations_workspace(model, node);
     if (statistics > bytes) bytes = statistics;
@@ -41,7 +41,7 @@ static size_t workspace_bytes(const gf_model *model, int batch) {
 static size_t folded_bytes(const gf_model *model, int which) {
   size_t most = 0;
   for (int i = 0; i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
+    const gf_node *node = model->graph.nodes[i];
     size_t count = which == 0 ? node->parameters[0].count : (size_t)node->out.c;
     if (node->norm && count > most) most = count;
   }
@@ -51,7 +51,7 @@ static size_t folded_bytes(const gf_model *model, int which) {
 static size_t saved_bytes(const gf_model *model, int batch) {
   size_t sum = 0;
   for (int i = 0; i < model->graph.count; i++) {
-    const gf__node *node = model->graph.nodes[i];
+    const gf_node *node = model->graph.nodes[i];
     if (node->layer->saved) sum += node->layer->saved(node, batch);
   }
   return sum;
@@ -121,7 +121,7 @@ static gf_status allocate(gf_model *model) {
   GF_TRY(gf__parameters_allocate(model));
   GF_TRY(gf__plan_allocate(&model->plan, &model->graph, device, model->batch));
   for (int i = 0; i < model->graph.count; i++) {
-    gf__node *node = model->graph.nodes[i];
+    gf_node *node = model->graph.nodes[i];
     size_t bytes = node->layer->saved ? node->layer->saved(node, model->batch) : 0;
     if (bytes) GF_TRY(gf__buffer_new(&node->saved, device, bytes, node->name));
   }
@@ -146,7 +146,7 @@ static gf_status choose_algorithms(gf_model *model, const gf__network_config *ne
   gf_status status = gf__tuning_open(&tuning, model->device, (gf__tune)network->tune, force);
   if (status == GF_OK && options->algorithms) gf__tuning_prefer(tuning, options->algorithms);
   for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
-    gf__node *node = model->graph.nodes[i];
+    gf_node *node = model->graph.nodes[i];
     if (node->layer->open) status = node->layer->open(node, tuning, model->batch);
   }
   if (status == GF_OK) status = gf__tuning_choices(tuning, &model->algorithms);
@@ -173,16 +173,16 @@ static gf_status open_model(gf_model *model, const gf_config *config,
                            .results = model->results,
                            .label_share = 1,
                            .label_smoothing = network.label_smoothing,
-                           .companion_weight = network.companion_weight};
-  model->companion_weight = network.companion_weight;
+                           .auxiliary_weight = network.auxiliary_weight};
+  model->auxiliary_weight = network.auxiliary_weight;
   model->joins_batch_norms = network.batch_norm == GF__BATCH_NORM_SYNC;
   gf__random_key(seed, GF__STREAM_DROPOUT, model->pass.dropout_key);
   return gf__model_initialise(model, seed);
 }
 
-gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *config,
-                         gf_image_shape image, int classes, int batch, unsigned long long seed,
-                         const gf__model_options *options) {
+gf_status gf__model_open_with(gf_model **out, gf_device *device, const gf_config *config,
+                              gf_image_shape image, int classes, int batch, unsigned long long seed,
+                              const gf__model_options *options) {
   *out = NULL;
   if (batch < 1 || image.height < 1 || image.width < 1 || image.channels < 1 || classes < 1)
     return gf__fail(GF_ERROR_ARGUMENT, "a network needs at least one image, pixel and class");
@@ -200,7 +200,8 @@ gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *con
 
 gf_status gf_model_open(gf_model **out, gf_device *device, const gf_config *config,
                         gf_image_shape image, int classes, int batch, unsigned long long seed) {
-  return gf__model_open(out, device, config, image, classes, batch, seed, &(gf__model_options){0});
+  return gf__model_open_with(out, device, config, image, classes, batch, seed,
+                             &(gf__model_options){0});
 }
 
 void gf_model_free(gf_model **model_pointer) {
@@ -242,7 +243,7 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
 }
 
 /* Without images a node has nothing to do, unless other ranks wait for it. */
-static bool takes_part(const gf__node *node, const gf__pass *pass) {
+static bool takes_part(const gf_node *node, const gf__pass *pass) {
   return pass->n || (pass->peers && node->layer->joins_ranks);
 }
 
@@ -263,7 +264,7 @@ gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
   int channel = 0;
   gf__model_begin_forward(model, training, slot);
   for (int i = 0; i < model->graph.count; i++) {
-    gf__node *node = model->graph.nodes[i];
+    gf_node *node = model->graph.nodes[i];
     if (inference && node->trains_only) continue;
     if (!takes_part(node, &model->pass)) continue;
     GF_TRY(node->layer->forward(node, &model->pass));
@@ -276,7 +277,7 @@ gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
 
 gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) {
   for (int i = end - 1; i >= begin; i--) {
-    gf__node *node = model->graph.nodes[i];
+    gf_node *node = model->graph.nodes[i];
     bool is_wanted = gf__node_is_loss(node) || node->out.grad;
     if (is_wanted && takes_part(node, &model->pass))
       GF_TRY(node->layer->backward(node, &model->pass));
@@ -289,8 +290,8 @@ gf_status gf__model_queue_backward(gf_model *model) {
   return gf__model_queue_backward_nodes(model, 0, model->graph.count);
 }
 
-void gf__model_weigh_companions(gf_model *model, double share) {
-  model->pass.companion_weight = share * model->companion_weight;
+void gf__model_weigh_auxiliarys(gf_model *model, double share) {
+  model->pass.auxiliary_weight = share * model->auxiliary_weight;
 }
 
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) {
@@ -318,7 +319,7 @@ gf_status gf_model_backward(gf_model *model) {
 }
 
 gf_status gf_model_logits(gf_model *model, float *out) {
-  const gf__node *last = model->graph.nodes[model->graph.count - 1];
+  const gf_node *last = model->graph.nodes[model->graph.count - 1];
   const gf__tensor *logits = last->in[0];
   if (model->pass.n == 0)
     return gf__fail(GF_ERROR_ARGUMENT, "logits need a forward pass before them");

@@ -27,19 +27,18 @@ struct gf_model {
   int parameter_count, trainable_count;
   /* Flat buffers: each tensor begins at a multiple of the device's alignment. */
   size_t flat_floats, running_floats;
-  gf__buffer *weights, *gradients, *running;
-  gf__buffer *workspace, *labels, *results;
-  gf__buffer
-      *folded[2]; /* in inference: a convolution's weight and bias with its norm's; or NULL */
+  gf_buffer *weights, *gradients, *running;
+  gf_buffer *workspace, *labels, *results;
+  gf_buffer *folded[2]; /* in inference: a convolution's weight and bias with its norm's; or NULL */
   gf__upload *image_upload, *label_upload;
   gf__initialisation initialisation;
   char *algorithms; /* that convolutions take, as JSON */
-  double orthogonal_gain, companion_weight;
+  double orthogonal_gain, auxiliary_weight;
   bool joins_batch_norms; /* those of several ranks are to be over the whole batch */
   gf__pass pass;
   /* Statistics of activations: forward passes take them while this is set. */
   bool takes_activation_statistics, has_activation_statistics;
-  gf__buffer *activation_moments; /* of every channel that is measured; or NULL */
+  gf_buffer *activation_moments; /* of every channel that is measured; or NULL */
 };
 
 /* What gf_model_open decides and tests may decide otherwise. */
@@ -50,9 +49,9 @@ typedef struct gf__model_options {
       *algorithms; /* that convolutions are to take, as gf_model.algorithms had them; or NULL */
 } gf__model_options;
 
-gf_status gf__model_open(gf_model **out, gf_device *device, const gf_config *config,
-                         gf_image_shape image, int classes, int batch, unsigned long long seed,
-                         const gf__model_options *options) GF_MUST_USE;
+gf_status gf__model_open_with(gf_model **out, gf_device *device, const gf_config *config,
+                              gf_image_shape image, int classes, int batch, unsigned long long seed,
+                              const gf__model_options *options) GF_MUST_USE;
 /* Sets every parameter to its beginning for seed. */
 gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST_USE;
 
@@ -67,16 +66,16 @@ gf_status gf__model_upload(gf_model *model, const float *images, const int *labe
  * second one. With a share of 1 labels are count. */
 gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int *labels, int count,
                                  double share) GF_MUST_USE;
-/* The sums of the losses and of the hits go to slot of model->results. */
+/* The sums of the losses and of the correct go to slot of model->results. */
 gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) GF_MUST_USE;
 /* What comes before its first node, for callers that run the nodes themselves. */
 void gf__model_begin_forward(gf_model *model, bool training, int slot);
 gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
 /* The same in parts: of nodes end - 1 to begin alone. The pass ends with the part of node 0. */
 gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) GF_MUST_USE;
-/* From here on companion losses have a share of model.companion_weight; 1 at first. */
-void gf__model_weigh_companions(gf_model *model, double share);
-/* Reads slots first to first + count - 1: sums of losses and numbers of hits, in turn. Waits. */
+/* From here on auxiliary losses have a share of model.auxiliary_weight; 1 at first. */
+void gf__model_weigh_auxiliarys(gf_model *model, double share);
+/* Reads slots first to first + count - 1: sums of losses and numbers of correct, in turn. Waits. */
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) GF_MUST_USE;
 
 /* Layers whose activations are measured, from the input to the output: whatever is stored by a
@@ -85,6 +84,6 @@ int gf__model_activation_count(const gf_model *model);
 /* Their statistics in the last forward pass with model->takes_activation_statistics, a row each; of
  * the peers' images, too, unless those are NULL. Waits. */
 gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
-                                     gf_activation *out) GF_MUST_USE;
+                                     gf_activation_stats *out) GF_MUST_USE;
 
 #endif

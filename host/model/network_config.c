@@ -30,11 +30,11 @@ static const gf__key keys[] = {
      NULL, "orthogonal: times the weights; 1.41421 keeps the size through ReLU"},
     {"label_smoothing", GF__KEY_FLOAT, offsetof(gf__network_config, label_smoothing), "0", 0,
      0.999999, NULL, "in training, share of the target given to all classes alike"},
-    {"companions", GF__KEY_ANY, offsetof(gf__network_config, companions), "", 0, 0, gf__list_form,
+    {"auxiliarys", GF__KEY_ANY, offsetof(gf__network_config, auxiliarys), "", 0, 0, gf__list_form,
      "layers that get a classifier and a loss in training (Lee et al., 2015)"},
-    {"companion_loss", GF__KEY_CHOICE, offsetof(gf__network_config, companion_loss),
-     "softmax_cross_entropy", 0, 0, gf__companion_losses, "of the companions"},
-    {"companion_weight", GF__KEY_FLOAT, offsetof(gf__network_config, companion_weight), "0.3", 0,
+    {"auxiliary_loss", GF__KEY_CHOICE, offsetof(gf__network_config, auxiliary_loss),
+     "softmax_cross_entropy", 0, 0, gf__auxiliary_losses, "of the auxiliarys"},
+    {"auxiliary_weight", GF__KEY_FLOAT, offsetof(gf__network_config, auxiliary_weight), "0.3", 0,
      1e3, NULL, "of their losses in the first epoch; it falls to 0 in equal steps"},
     {"batch_norm", GF__KEY_CHOICE, offsetof(gf__network_config, batch_norm), "local", 0, 0, norms,
      "with several ranks, over what each has of a batch, or over all of it"},
@@ -103,9 +103,9 @@ gf_status gf__network_config_expand(const gf__network_config *network, int class
 void gf__network_config_write(gf__text *out, const gf__network_config *network) {
   gf__text_add(out, "model:\n");
   gf__keys_write(out, 2, keys, KEYS, network);
-  if (network->companions) {
-    gf__text_add(out, "  companions:\n");
-    gf__value_write(out, 4, network->companions);
+  if (network->auxiliarys) {
+    gf__text_add(out, "  auxiliarys:\n");
+    gf__value_write(out, 4, network->auxiliarys);
   }
   if (network->family != FAMILY_NONE) {
     const gf__family *family = gf__families[network->family];

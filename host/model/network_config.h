@@ -13,10 +13,10 @@ typedef struct gf__network_config {
   const gf__value *graph; /* of the config, or NULL */
   int initialisation, algorithm, tune, fuse;
   double orthogonal_gain, label_smoothing;
-  const gf__value *companions; /* of the config, or NULL */
-  int companion_loss;          /* index in gf__companion_losses */
+  const gf__value *auxiliarys; /* of the config, or NULL */
+  int auxiliary_loss;          /* index in gf__auxiliary_losses */
   int batch_norm;              /* GF__BATCH_NORM_LOCAL or _SYNC */
-  double companion_weight;
+  double auxiliary_weight;
   void *family_options; /* of the family, or NULL */
 } gf__network_config;
 

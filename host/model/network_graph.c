@@ -3,10 +3,10 @@
 
 static gf_status add_losses(gf__graph *graph, const gf__network_config *network, int classes) {
   gf__tensor *logits = &graph->nodes[graph->count - 1]->out;
-  const gf__value *companions = network->companions;
-  if (companions)
-    GF_TRY(gf__graph_add_companions(graph, companions,
-                                    gf__companion_losses[network->companion_loss], classes));
+  const gf__value *auxiliarys = network->auxiliarys;
+  if (auxiliarys)
+    GF_TRY(gf__graph_add_auxiliarys(graph, auxiliarys,
+                                    gf__auxiliary_losses[network->auxiliary_loss], classes));
   return gf__graph_add_loss(graph, logits);
 }
 

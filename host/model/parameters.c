@@ -93,14 +93,14 @@ static void from_device(const gf__parameter *p, const float *from, float *to) {
 
 int gf_model_parameter_count(const gf_model *model) { return model->parameter_count; }
 
-gf_parameter gf_model_parameter(const gf_model *model, int index) {
+gf_parameter_info gf_model_parameter(const gf_model *model, int index) {
   const gf__parameter *p = model->parameters[index];
-  gf_parameter out = {.name = p->name,
-                      .layer = p->layer,
-                      .dim_count = p->dim_count,
-                      .count = p->count,
-                      .is_weight = p->is_weight,
-                      .trainable = p->trainable};
+  gf_parameter_info out = {.name = p->name,
+                           .layer = p->layer,
+                           .dim_count = p->dim_count,
+                           .count = p->count,
+                           .is_weight = p->is_weight,
+                           .trainable = p->trainable};
   memcpy(out.dims, p->dims, sizeof out.dims);
   return out;
 }
@@ -125,7 +125,7 @@ gf_status gf__parameter_tensor(const gf__parameter *p, const char *prefix, gf__n
   return out->values ? GF_OK : gf__fail_host_memory(p->count * sizeof(float));
 }
 
-gf_status gf__parameter_read(const gf__parameter *p, gf__buffer *flat, float *out) {
+gf_status gf__parameter_read(const gf__parameter *p, gf_buffer *flat, float *out) {
   size_t bytes = p->count * sizeof(float);
   float *values = malloc(bytes);
   if (!values) return gf__fail_host_memory(bytes);
@@ -135,7 +135,7 @@ gf_status gf__parameter_read(const gf__parameter *p, gf__buffer *flat, float *ou
   return status;
 }
 
-gf_status gf__parameter_write(const gf__parameter *p, gf__buffer *flat, const float *values) {
+gf_status gf__parameter_write(const gf__parameter *p, gf_buffer *flat, const float *values) {
   size_t bytes = p->count * sizeof(float);
   float *ordered = malloc(bytes);
   if (!ordered) return gf__fail_host_memory(bytes);
@@ -145,7 +145,7 @@ gf_status gf__parameter_write(const gf__parameter *p, gf__buffer *flat, const fl
   return status;
 }
 
-static gf__buffer *flat_of(const gf_model *model, const gf__parameter *p) {
+static gf_buffer *flat_of(const gf_model *model, const gf__parameter *p) {
   return p->trainable ? model->weights : model->running;
 }
 

@@ -14,8 +14,8 @@ gf_status gf__parameter_tensor(const gf__parameter *p, const char *prefix,
                                gf__named_tensor *out) GF_MUST_USE;
 /* One tensor between a flat buffer that is laid out like the parameters (they themselves, their
  * gradients, an optimizer's state) and PyTorch's order of dims, p->count floats. */
-gf_status gf__parameter_read(const gf__parameter *p, gf__buffer *flat, float *out) GF_MUST_USE;
-gf_status gf__parameter_write(const gf__parameter *p, gf__buffer *flat,
+gf_status gf__parameter_read(const gf__parameter *p, gf_buffer *flat, float *out) GF_MUST_USE;
+gf_status gf__parameter_write(const gf__parameter *p, gf_buffer *flat,
                               const float *values) GF_MUST_USE;
 
 /* checkpoint.c: how many classes a file of weights is for by the last layer of the config's

@@ -34,7 +34,7 @@ static void plan_data(planner *p) {
   gf__graph *graph = p->graph;
   int last = 2 * graph->count;
   for (int i = 0; i < graph->count; i++) {
-    gf__node *node = graph->nodes[i];
+    gf_node *node = graph->nodes[i];
     life *own = &p->data[node->out.index];
     *own = (life){.floats = gf__node_is_loss(node) ? 0 : gf__tensor_size(&node->out),
                   /* In inference the convolution before it stores what a folded norm would. */
@@ -48,10 +48,10 @@ static void plan_data(planner *p) {
       life *in = &p->data[node->in[k]->index];
       extend(in, i);
       if (gf__node_is_loss(node) && i + 1 == graph->count) in->end = last;
-      bool is_addend = node->has_addend && k == node->in_count - 1;
-      if (node->layer->backward_reads_input && !is_addend) extend(in, backward_time(p, i));
+      bool is_residual = node->has_residual && k == node->in_count - 1;
+      if (node->layer->backward_reads_input && !is_residual) extend(in, backward_time(p, i));
       /* The last share of the gradient is masked by the activation's output. */
-      const gf__node *producer = gf__graph_producer(graph, node->in[k]);
+      const gf_node *producer = gf__graph_producer(graph, node->in[k]);
       if (producer && producer->activation.kind != GF__ACTIVATION_NONE)
         extend(in, backward_time(p, i));
     }
@@ -61,7 +61,7 @@ static void plan_data(planner *p) {
 static void plan_wanted(planner *p, bool input_gradient) {
   p->is_wanted[0] = input_gradient;
   for (int i = 0; i < p->graph->count; i++) {
-    const gf__node *node = p->graph->nodes[i];
+    const gf_node *node = p->graph->nodes[i];
     bool *wanted = &p->is_wanted[node->out.index];
     for (int k = 0; k < node->parameter_count; k++) *wanted |= node->parameters[k].trainable;
     for (int k = 0; k < node->in_count; k++) {
@@ -71,27 +71,27 @@ static void plan_wanted(planner *p, bool input_gradient) {
   }
 }
 
-/* An addend's gradient is the output's own: the first share can be had for
+/* An residual's gradient is the output's own: the first share can be had for
  * nothing if another node adds the next one in place. */
-static bool can_alias(const planner *p, const gf__node *node, const gf__tensor *t) {
+static bool can_alias(const planner *p, const gf_node *node, const gf__tensor *t) {
   for (int k = 0; k + 1 < node->in_count; k++)
     if (node->in[k] == t) return false;
   return p->shares[t->index] > 1;
 }
 
 /* The gradient of input k of node i, in the order in which backward runs. */
-static void plan_sink(planner *p, int i, int k) {
-  gf__node *node = p->graph->nodes[i];
+static void plan_input_gradient(planner *p, int i, int k) {
+  gf_node *node = p->graph->nodes[i];
   gf__tensor *t = node->in[k];
-  gf__sink *sink = &node->sinks[k];
+  gf__input_gradient *input_gradient = &node->input_gradients[k];
   life *l = &p->grad[t->index];
-  *sink = (gf__sink){.is_wanted = p->is_wanted[t->index]};
-  bool is_addend = node->has_addend && k == node->in_count - 1;
-  if (sink->is_wanted) {
+  *input_gradient = (gf__input_gradient){.is_wanted = p->is_wanted[t->index]};
+  bool is_residual = node->has_residual && k == node->in_count - 1;
+  if (input_gradient->is_wanted) {
     bool is_first = l->floats == 0;
-    const gf__node *producer = gf__graph_producer(p->graph, t);
-    sink->accumulates = !is_first;
-    sink->masks =
+    const gf_node *producer = gf__graph_producer(p->graph, t);
+    input_gradient->accumulates = !is_first;
+    input_gradient->masks =
         p->shares[t->index] == 1 && producer && producer->activation.kind != GF__ACTIVATION_NONE;
     if (is_first) {
       int end = producer ? backward_time(p, t->index - 1) : 2 * p->graph->count;
@@ -100,7 +100,7 @@ static void plan_sink(planner *p, int i, int k) {
                   .end = end,
                   .slot = &t->grad_slot,
                   .owner = t};
-      if (is_addend && can_alias(p, node, t)) {
+      if (is_residual && can_alias(p, node, t)) {
         l->owner = p->grad[node->out.index].owner;
         extend(&p->grad[l->owner->index], end);
       }
@@ -111,7 +111,7 @@ static void plan_sink(planner *p, int i, int k) {
 
 static void plan_gradients(planner *p) {
   gf__graph *graph = p->graph;
-  gf__node *last = graph->nodes[graph->count - 1];
+  gf_node *last = graph->nodes[graph->count - 1];
   /* Without a loss the gradient of the output comes from outside. */
   if (!gf__node_is_loss(last))
     p->grad[last->out.index] = (life){.floats = gf__tensor_size(&last->out),
@@ -120,10 +120,11 @@ static void plan_gradients(planner *p) {
                                       .slot = &last->out.grad_slot,
                                       .owner = &last->out};
   for (int i = graph->count - 1; i >= 0; i--) {
-    gf__node *node = graph->nodes[i];
+    gf_node *node = graph->nodes[i];
     int k = node->in_count - 1;
-    if (node->has_addend) plan_sink(p, i, k--); /* backward gives the addend its share first */
-    for (int j = 0; j <= k; j++) plan_sink(p, i, j);
+    if (node->has_residual)
+      plan_input_gradient(p, i, k--); /* backward gives the residual its share first */
+    for (int j = 0; j <= k; j++) plan_input_gradient(p, i, j);
   }
 }
 
@@ -223,14 +224,14 @@ gf_status gf__plan_allocate(gf__plan *plan, gf__graph *graph, gf_device *device,
   }
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++) {
-      gf__sink *sink = &graph->nodes[i]->sinks[k];
+      gf__input_gradient *input_gradient = &graph->nodes[i]->input_gradients[k];
       gf__tensor *t = graph->nodes[i]->in[k];
-      if (!sink->is_wanted) continue;
-      sink->grad = t->grad;
-      if (sink->accumulates) sink->epilogue.addend = t->grad;
-      if (!sink->masks) continue;
-      sink->epilogue.mask = t->data;
-      sink->epilogue.activation = gf__graph_producer(graph, t)->activation;
+      if (!input_gradient->is_wanted) continue;
+      input_gradient->grad = t->grad;
+      if (input_gradient->accumulates) input_gradient->epilogue.residual = t->grad;
+      if (!input_gradient->masks) continue;
+      input_gradient->epilogue.mask = t->data;
+      input_gradient->epilogue.activation = gf__graph_producer(graph, t)->activation;
     }
   return GF_OK;
 }

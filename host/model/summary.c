@@ -6,26 +6,26 @@
 #include "model/graph.h"
 #include "model/network_config.h"
 
-static gf_layer row_of(const gf__node *node) {
-  gf_layer row = {.type = node->layer->name,
-                  .output = {node->out.h, node->out.w, node->out.c},
-                  .depth = node->out.d,
-                  .flops = node->layer->flops ? node->layer->flops(node) : 0,
-                  .bytes = gf__tensor_size(&node->out) * sizeof(float)};
+static gf_layer_summary row_of(const gf_node *node) {
+  gf_layer_summary row = {.type = node->layer->name,
+                          .output = {node->out.h, node->out.w, node->out.c},
+                          .depth = node->out.d,
+                          .flops = node->layer->flops ? node->layer->flops(node) : 0,
+                          .bytes = gf__tensor_size(&node->out) * sizeof(float)};
   snprintf(row.name, sizeof row.name, "%s", node->name);
   for (int k = 0; k < node->parameter_count; k++)
     if (node->parameters[k].trainable) row.parameters += node->parameters[k].count;
   return row;
 }
 
-static gf_status list_layers(const gf__graph *graph, gf_layer **out) {
+static gf_status list_layers(const gf__graph *graph, gf_layer_summary **out) {
   *out = calloc((size_t)graph->count, sizeof **out);
   if (!*out) return gf__fail_host_memory((size_t)graph->count * sizeof **out);
   for (int i = 0; i < graph->count; i++) (*out)[i] = row_of(graph->nodes[i]);
   return GF_OK;
 }
 
-gf_status gf_model_summarise(gf_layer **out, int *count, const gf_config *config,
+gf_status gf_model_summarise(gf_layer_summary **out, int *count, const gf_config *config,
                              gf_image_shape image, int classes) {
   gf__network_config network;
   gf__graph graph = {.input = {.h = image.height, .w = image.width, .c = image.channels}};

@@ -1,7 +1,7 @@
 #include "ops/accumulate.h"
 
-gf_status gf__accumulate(gf_device *device, int count, const gf__buffer *gradient, gf__buffer *sum,
-                         double share, bool first, gf__buffer *results, int slot, int part_slot) {
+gf_status gf__accumulate(gf_device *device, int count, const gf_buffer *gradient, gf_buffer *sum,
+                         double share, bool first, gf_buffer *results, int slot, int part_slot) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "accumulate.cl", "accumulate", ""));
   gf__grid grid = gf__grid_flat(device, (size_t)(count > 2 ? count : 2));

@@ -25,8 +25,8 @@ size_t gf__activation_statistics_workspace(const gf_device *device, int channels
   return (size_t)gf__reduce_parts(device) * VALUES * (size_t)channels * sizeof(float);
 }
 
-gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf__buffer *x,
-                                    gf__interval alive, gf__buffer *workspace, gf__buffer *out,
+gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf_buffer *x,
+                                    gf__interval alive, gf_buffer *workspace, gf_buffer *out,
                                     int first_channel) {
   gf__kernel *partial, *join;
   char options[32];

@@ -31,8 +31,8 @@ gf__interval gf__activation_alive(gf__activation activation);
 
 size_t gf__activation_statistics_workspace(const gf_device *device, int channels); /* bytes */
 /* The moments of x (rows, channels) into out from first_channel on. */
-gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf__buffer *x,
-                                    gf__interval alive, gf__buffer *workspace, gf__buffer *out,
+gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf_buffer *x,
+                                    gf__interval alive, gf_buffer *workspace, gf_buffer *out,
                                     int first_channel) GF_MUST_USE;
 /* A channel's over the images of several places: those of place p, which has images[p], are
  * moments[p * stride]. */

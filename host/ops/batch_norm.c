@@ -34,7 +34,7 @@ static gf__grid values_grid(const gf_device *device, int channels, int rows, int
 
 /* From moments in the first parts of partial to the norm's saved and running ones. */
 static gf_status join_moments(gf_device *device, const gf__batch_norm *norm,
-                              const gf__buffer *partial, long rows, int parts) {
+                              const gf_buffer *partial, long rows, int parts) {
   gf__kernel *join;
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   GF_TRY(get_kernel(device, norm->channels, "join_moments", &join));
@@ -44,7 +44,7 @@ static gf_status join_moments(gf_device *device, const gf__batch_norm *norm,
 }
 
 static gf_status find_moments(gf_device *device, const gf__batch_norm *norm, int rows,
-                              const gf__buffer *x, gf__buffer *partial) {
+                              const gf_buffer *x, gf_buffer *partial) {
   gf__kernel *moments;
   GF_TRY(get_kernel(device, norm->channels, "moments", &moments));
   return GF_LAUNCH(moments, parts_grid(device, norm->channels, rows, 1), GF_BUFFER(x),
@@ -52,18 +52,18 @@ static gf_status find_moments(gf_device *device, const gf__batch_norm *norm, int
 }
 
 static gf_status normalize(gf_device *device, const gf__batch_norm *norm, int rows,
-                           const gf__buffer *x, gf__buffer *y, const gf__epilogue *epilogue) {
+                           const gf_buffer *x, gf_buffer *y, const gf__epilogue *epilogue) {
   int count;
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, norm->channels, "normalize_rows", &kernel));
-  gf__grid grid = values_grid(device, norm->channels, rows, 2 + !!epilogue->addend, &count);
+  gf__grid grid = values_grid(device, norm->channels, rows, 2 + !!epilogue->residual, &count);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(norm->saved), GF_BUFFER(norm->gamma),
                    GF_BUFFER(norm->beta), GF_BUFFER(y), GF_INT(count), GF_EPILOGUE(epilogue));
 }
 
 gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, int rows,
-                                 const gf__buffer *x, gf__buffer *y, bool training,
-                                 const gf__epilogue *epilogue, gf__buffer *workspace) {
+                                 const gf_buffer *x, gf_buffer *y, bool training,
+                                 const gf__epilogue *epilogue, gf_buffer *workspace) {
   gf__kernel *running;
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   if (training) {
@@ -79,7 +79,7 @@ gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, 
 }
 
 gf_status gf__batch_norm_moments(gf_device *device, const gf__batch_norm *norm, int rows,
-                                 const gf__buffer *x, gf__buffer *moments, gf__buffer *workspace) {
+                                 const gf_buffer *x, gf_buffer *moments, gf_buffer *workspace) {
   gf__kernel *join;
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   GF_TRY(find_moments(device, norm, rows, x, workspace));
@@ -108,16 +108,15 @@ long gf__batch_norm_join(int channels, int places, const long *rows, const float
 }
 
 gf_status gf__batch_norm_forward_by(gf_device *device, const gf__batch_norm *norm, int rows,
-                                    const gf__buffer *x, gf__buffer *y, const gf__buffer *moments,
+                                    const gf_buffer *x, gf_buffer *y, const gf_buffer *moments,
                                     long all_rows, const gf__epilogue *epilogue) {
   GF_TRY(join_moments(device, norm, moments, all_rows, 1));
   return rows ? normalize(device, norm, rows, x, y, epilogue) : GF_OK;
 }
 
 gf_status gf__batch_norm_backward_sums(gf_device *device, const gf__batch_norm *norm, int rows,
-                                       const gf__buffer *x, const gf__buffer *dy,
-                                       gf__buffer *dgamma, gf__buffer *dbeta,
-                                       gf__buffer *workspace) {
+                                       const gf_buffer *x, const gf_buffer *dy, gf_buffer *dgamma,
+                                       gf_buffer *dbeta, gf_buffer *workspace) {
   int channels = norm->channels;
   gf__kernel *sums, *join;
   gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
@@ -131,9 +130,9 @@ gf_status gf__batch_norm_backward_sums(gf_device *device, const gf__batch_norm *
 }
 
 gf_status gf__batch_norm_backward_by(gf_device *device, const gf__batch_norm *norm, int rows,
-                                     const gf__buffer *x, const gf__buffer *dy,
-                                     const gf__buffer *dgamma, const gf__buffer *dbeta,
-                                     gf__buffer *dx, const gf__epilogue *epilogue) {
+                                     const gf_buffer *x, const gf_buffer *dy,
+                                     const gf_buffer *dgamma, const gf_buffer *dbeta, gf_buffer *dx,
+                                     const gf__epilogue *epilogue) {
   int count;
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, norm->channels, "normalize_rows_backward", &kernel));
@@ -144,16 +143,16 @@ gf_status gf__batch_norm_backward_by(gf_device *device, const gf__batch_norm *no
 }
 
 gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm, int rows,
-                                  const gf__buffer *x, const gf__buffer *dy, gf__buffer *dgamma,
-                                  gf__buffer *dbeta, gf__buffer *dx, const gf__epilogue *epilogue,
-                                  gf__buffer *workspace) {
+                                  const gf_buffer *x, const gf_buffer *dy, gf_buffer *dgamma,
+                                  gf_buffer *dbeta, gf_buffer *dx, const gf__epilogue *epilogue,
+                                  gf_buffer *workspace) {
   GF_TRY(gf__batch_norm_backward_sums(device, norm, rows, x, dy, dgamma, dbeta, workspace));
   if (!dx) return GF_OK;
   return gf__batch_norm_backward_by(device, norm, rows, x, dy, dgamma, dbeta, dx, epilogue);
 }
 
 gf_status gf__batch_norm_backward_running(gf_device *device, const gf__batch_norm *norm, int rows,
-                                          const gf__buffer *dy, gf__buffer *dx,
+                                          const gf_buffer *dy, gf_buffer *dx,
                                           const gf__epilogue *epilogue) {
   int count;
   gf__kernel *kernel;
@@ -165,8 +164,8 @@ gf_status gf__batch_norm_backward_running(gf_device *device, const gf__batch_nor
 }
 
 gf_status gf__batch_norm_fold(gf_device *device, const gf__batch_norm *norm, size_t count,
-                              const gf__buffer *weight, const gf__buffer *bias,
-                              gf__buffer *folded_weight, gf__buffer *folded_bias) {
+                              const gf_buffer *weight, const gf_buffer *bias,
+                              gf_buffer *folded_weight, gf_buffer *folded_bias) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, norm->channels, "fold", &kernel));
   gf__grid grid = gf__grid_flat(device, count);

@@ -6,8 +6,8 @@ enum { PARTS = 64, LANES = 64 };
 
 size_t gf__clip_workspace(void) { return PARTS * sizeof(float); }
 
-gf_status gf__clip_scale(gf_device *device, int count, const gf__buffer *gradient, double most,
-                         gf__buffer *workspace, gf__buffer *scale) {
+gf_status gf__clip_scale(gf_device *device, int count, const gf_buffer *gradient, double most,
+                         gf_buffer *workspace, gf_buffer *scale) {
   gf__kernel *sum, *join;
   size_t lanes = LANES;
   char options[64];

@@ -10,7 +10,7 @@ size_t gf__clip_workspace(void); /* bytes */
  * count floats of gradient, as PyTorch's clip_grad_norm_. The gradient is left
  * as it is. A norm that leaves the range of floats (elements above 1.8e19) gives
  * 0, one that is NaN gives 1. Two launches, and no wait. */
-gf_status gf__clip_scale(gf_device *device, int count, const gf__buffer *gradient, double most,
-                         gf__buffer *workspace, gf__buffer *scale) GF_MUST_USE;
+gf_status gf__clip_scale(gf_device *device, int count, const gf_buffer *gradient, double most,
+                         gf_buffer *workspace, gf_buffer *scale) GF_MUST_USE;
 
 #endif

@@ -19,8 +19,8 @@ static gf__grid values_grid(const gf_device *device, size_t rows, gf__concat_par
   return grid;
 }
 
-gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const gf__buffer *x,
-                     gf__buffer *y) {
+gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const gf_buffer *x,
+                     gf_buffer *y) {
   gf__kernel *kernel;
   int count;
   GF_TRY(get_kernel(device, rows, part, "concat", &kernel, &count));
@@ -29,7 +29,7 @@ gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const
 }
 
 gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_part part,
-                              const gf__buffer *dy, gf__buffer *dx, const gf__epilogue *epilogue) {
+                              const gf_buffer *dy, gf_buffer *dx, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count;
   GF_TRY(get_kernel(device, rows, part, "concat_backward", &kernel, &count));

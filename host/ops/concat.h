@@ -9,11 +9,11 @@ typedef struct gf__concat_part {
 } gf__concat_part;
 
 /* That part of y (rows, width) = x (rows, channels). */
-gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const gf__buffer *x,
-                     gf__buffer *y) GF_MUST_USE;
+gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const gf_buffer *x,
+                     gf_buffer *y) GF_MUST_USE;
 /* dx (rows, channels) = epilogue(that part of dy (rows, width)). */
 gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_part part,
-                              const gf__buffer *dy, gf__buffer *dx,
+                              const gf_buffer *dy, gf_buffer *dx,
                               const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

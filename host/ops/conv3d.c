@@ -74,7 +74,7 @@ static gf_status get_kernel(gf_device *device, const gf__conv3d_shape *s, side f
 }
 
 static gf_status convolve(gf_device *device, const gf__conv3d_shape *s, const gf__conv3d_run *r,
-                          side from, side to, const gf__buffer *x, const gf__buffer *weights) {
+                          side from, side to, const gf_buffer *x, const gf_buffer *weights) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, s, from, to, "conv3d", &kernel));
   int tiles = product(to.size) / divisor_of(to.size[2], MOST_TILE);

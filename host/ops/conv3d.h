@@ -16,13 +16,13 @@ typedef struct gf__conv3d_shape {
 /* The operands of a pass over n volumes. Weights are (kernel d, h, w, c, filters). */
 typedef struct gf__conv3d_run {
   int n;
-  const gf__buffer *x;   /* (n, d, h, w, c): forward, backward_weight */
-  const gf__buffer *w;   /* forward, backward_data */
-  const gf__buffer *dy;  /* (n, out, filters): both backward passes */
-  gf__buffer *out;       /* y, dx or dw: written */
-  gf__buffer *bias_out;  /* backward_weight: (filters), or NULL */
+  const gf_buffer *x;    /* (n, d, h, w, c): forward, backward_weight */
+  const gf_buffer *w;    /* forward, backward_data */
+  const gf_buffer *dy;   /* (n, out, filters): both backward passes */
+  gf_buffer *out;        /* y, dx or dw: written */
+  gf_buffer *bias_out;   /* backward_weight: (filters), or NULL */
   gf__epilogue epilogue; /* forward and backward_data */
-  gf__buffer *workspace; /* backward passes: of gf__conv3d_workspace bytes */
+  gf_buffer *workspace;  /* backward passes: of gf__conv3d_workspace bytes */
 } gf__conv3d_run;
 
 /* Fills out; GF_ERROR_SHAPE when the kernel does not fit the padded volume. */

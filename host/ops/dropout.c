@@ -1,7 +1,7 @@
 #include "ops/dropout.h"
 
 gf_status gf__dropout(gf_device *device, int count, float p, const uint32_t key[2], int step,
-                      int node, size_t first, const gf__buffer *x, gf__buffer *y,
+                      int node, size_t first, const gf_buffer *x, gf_buffer *y,
                       const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int skip = (int)(first % 4);

@@ -9,7 +9,7 @@
  * stand behind first others. Forward and backward are the same call: key, step, node and
  * place draw the same values. */
 gf_status gf__dropout(gf_device *device, int count, float p, const uint32_t key[2], int step,
-                      int node, size_t first, const gf__buffer *x, gf__buffer *y,
+                      int node, size_t first, const gf_buffer *x, gf_buffer *y,
                       const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

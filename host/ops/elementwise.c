@@ -25,13 +25,13 @@ static gf__grid values_grid(const gf_device *device, size_t rows, int channels,
   size_t values = rows * (size_t)channels / (size_t)gf__vector_width(device, channels);
   *count = (int)values;
   gf__grid grid = gf__grid_flat(device, values);
-  operands += !!epilogue->addend + !!epilogue->mask;
+  operands += !!epilogue->residual + !!epilogue->mask;
   grid.bytes = 4.0 * (double)rows * channels * operands;
   return grid;
 }
 
-gf_status gf__apply(gf_device *device, size_t rows, int channels, const gf__buffer *x,
-                    gf__buffer *y, const gf__epilogue *epilogue) {
+gf_status gf__apply(gf_device *device, size_t rows, int channels, const gf_buffer *x, gf_buffer *y,
+                    const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count;
   GF_TRY(get_kernel(device, channels, epilogue, "apply", &kernel));
@@ -40,7 +40,7 @@ gf_status gf__apply(gf_device *device, size_t rows, int channels, const gf__buff
 }
 
 gf_status gf__activation_backward(gf_device *device, size_t rows, int channels, gf__activation own,
-                                  const gf__buffer *dy, const gf__buffer *y, gf__buffer *dx,
+                                  const gf_buffer *dy, const gf_buffer *y, gf_buffer *dx,
                                   const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count;

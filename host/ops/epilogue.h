@@ -19,17 +19,17 @@ typedef struct gf__activation {
 } gf__activation;
 
 typedef struct gf__epilogue {
-  const gf__buffer *bias;   /* (channels), or NULL */
-  const gf__buffer *addend; /* like the output, added; in backward it may be the output
+  const gf_buffer *bias;     /* (channels), or NULL */
+  const gf_buffer *residual; /* like the output, added; in backward it may be the output
                                itself; or NULL */
-  const gf__buffer *mask;   /* like the output: multiplies by the derivative at this
-                               output of the activation, instead of applying it; or NULL */
+  const gf_buffer *mask;     /* like the output: multiplies by the derivative at this
+                                 output of the activation, instead of applying it; or NULL */
   gf__activation activation;
 } gf__epilogue;
 
 /* The five kernel arguments of an epilogue. */
-#define GF_EPILOGUE(e)                                                \
-  GF_BUFFER((e)->bias), GF_BUFFER((e)->addend), GF_BUFFER((e)->mask), \
+#define GF_EPILOGUE(e)                                                  \
+  GF_BUFFER((e)->bias), GF_BUFFER((e)->residual), GF_BUFFER((e)->mask), \
       GF_INT((e)->activation.kind), GF_FLOAT((e)->activation.slope)
 
 /* The widest vector that the device likes and that divides count. */

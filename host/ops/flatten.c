@@ -9,8 +9,8 @@ static gf_status get_kernel(gf_device *device, int h, int w, int c, const char *
   return gf__kernel_get(out, device, "flatten.cl", name, options);
 }
 
-gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf__buffer *x,
-                      gf__buffer *y) {
+gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf_buffer *x,
+                      gf_buffer *y) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, h, w, c, "flatten", &kernel));
   int count = n * h * w * c;
@@ -18,8 +18,8 @@ gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf__b
                    GF_INT(count));
 }
 
-gf_status gf__flatten_backward(gf_device *device, int n, int h, int w, int c, const gf__buffer *dy,
-                               gf__buffer *dx, const gf__epilogue *epilogue) {
+gf_status gf__flatten_backward(gf_device *device, int n, int h, int w, int c, const gf_buffer *dy,
+                               gf_buffer *dx, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, h, w, c, "flatten_backward", &kernel));
   int count = n * h * w * c;

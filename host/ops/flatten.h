@@ -4,9 +4,9 @@
 #include "ops/epilogue.h"
 
 /* y (n, c * h * w) in the order c, h, w from x (n, h, w, c). */
-gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf__buffer *x,
-                      gf__buffer *y) GF_MUST_USE;
-gf_status gf__flatten_backward(gf_device *device, int n, int h, int w, int c, const gf__buffer *dy,
-                               gf__buffer *dx, const gf__epilogue *epilogue) GF_MUST_USE;
+gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf_buffer *x,
+                      gf_buffer *y) GF_MUST_USE;
+gf_status gf__flatten_backward(gf_device *device, int n, int h, int w, int c, const gf_buffer *dy,
+                               gf_buffer *dx, const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

@@ -9,12 +9,12 @@
  * each element then limited to +-clip_value, and is left as it is. */
 typedef struct gf__optimizer_step {
   int count;
-  gf__buffer *w;
-  const gf__buffer *gradient;
-  gf__buffer *first, *second;
+  gf_buffer *w;
+  const gf_buffer *gradient;
+  gf_buffer *first, *second;
   double learning_rate, weight_decay;
-  const gf__buffer *clip_scale; /* 1 float, or NULL: 1 */
-  double clip_value;            /* 0: no limit */
+  const gf_buffer *clip_scale; /* 1 float, or NULL: 1 */
+  double clip_value;           /* 0: no limit */
 } gf__optimizer_step;
 
 /* Kingma and Ba, 2015, as PyTorch's; t counts steps from 1. decoupled: weight

@@ -16,8 +16,8 @@ static gf__grid values_grid(const gf_device *device, const gf__pad_shape *s, int
   return grid;
 }
 
-gf_status gf__pad_shortcut(gf_device *device, const gf__pad_shape *s, int n, const gf__buffer *x,
-                           gf__buffer *y) {
+gf_status gf__pad_shortcut(gf_device *device, const gf__pad_shape *s, int n, const gf_buffer *x,
+                           gf_buffer *y) {
   gf__kernel *kernel;
   int count = n * s->out_h * s->out_w * s->out_c;
   GF_TRY(get_kernel(device, s, "pad_shortcut", &kernel));
@@ -26,7 +26,7 @@ gf_status gf__pad_shortcut(gf_device *device, const gf__pad_shape *s, int n, con
 }
 
 gf_status gf__pad_shortcut_backward(gf_device *device, const gf__pad_shape *s, int n,
-                                    const gf__buffer *dy, gf__buffer *dx, const gf__epilogue *e) {
+                                    const gf_buffer *dy, gf_buffer *dx, const gf__epilogue *e) {
   gf__kernel *kernel;
   int count = n * s->h * s->w * s->c;
   GF_TRY(get_kernel(device, s, "pad_shortcut_backward", &kernel));

@@ -10,10 +10,10 @@ typedef struct gf__pad_shape {
 } gf__pad_shape;
 
 /* y[n, p, q, k] = x[n, p stride, q stride, k], and 0 for k >= c. */
-gf_status gf__pad_shortcut(gf_device *device, const gf__pad_shape *shape, int n,
-                           const gf__buffer *x, gf__buffer *y) GF_MUST_USE;
+gf_status gf__pad_shortcut(gf_device *device, const gf__pad_shape *shape, int n, const gf_buffer *x,
+                           gf_buffer *y) GF_MUST_USE;
 gf_status gf__pad_shortcut_backward(gf_device *device, const gf__pad_shape *shape, int n,
-                                    const gf__buffer *dy, gf__buffer *dx,
+                                    const gf_buffer *dy, gf_buffer *dx,
                                     const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

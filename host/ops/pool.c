@@ -38,8 +38,8 @@ static gf__grid values_grid(const gf_device *device, const gf__pool_shape *s, in
   return grid;
 }
 
-gf_status gf__avg_pool(gf_device *device, const gf__pool_shape *s, int n, const gf__buffer *x,
-                       gf__buffer *y) {
+gf_status gf__avg_pool(gf_device *device, const gf__pool_shape *s, int n, const gf_buffer *x,
+                       gf_buffer *y) {
   gf__kernel *kernel;
   int width = gf__vector_width(device, s->c), values = s->out_h * s->out_w * s->c;
   GF_TRY(get_kernel(device, s, "avg_pool", width, &kernel));
@@ -48,7 +48,7 @@ gf_status gf__avg_pool(gf_device *device, const gf__pool_shape *s, int n, const 
 }
 
 gf_status gf__avg_pool_backward(gf_device *device, const gf__pool_shape *s, int n,
-                                const gf__buffer *dy, gf__buffer *dx, const gf__epilogue *e) {
+                                const gf_buffer *dy, gf_buffer *dx, const gf__epilogue *e) {
   gf__kernel *kernel;
   int width = gf__vector_width(device, s->c), values = s->h * s->w * s->c;
   GF_TRY(get_kernel(device, s, "avg_pool_backward", width, &kernel));
@@ -56,8 +56,8 @@ gf_status gf__avg_pool_backward(gf_device *device, const gf__pool_shape *s, int 
                    GF_INT(n * (values / width)), GF_EPILOGUE(e));
 }
 
-gf_status gf__max_pool(gf_device *device, const gf__pool_shape *s, int n, const gf__buffer *x,
-                       gf__buffer *y, gf__buffer *winner) {
+gf_status gf__max_pool(gf_device *device, const gf__pool_shape *s, int n, const gf_buffer *x,
+                       gf_buffer *y, gf_buffer *winner) {
   gf__kernel *kernel;
   int values = s->out_h * s->out_w * s->c;
   GF_TRY(get_kernel(device, s, "max_pool", 1, &kernel));
@@ -66,7 +66,7 @@ gf_status gf__max_pool(gf_device *device, const gf__pool_shape *s, int n, const 
 }
 
 gf_status gf__max_pool_backward(gf_device *device, const gf__pool_shape *s, int n,
-                                const gf__buffer *dy, const gf__buffer *winner, gf__buffer *dx,
+                                const gf_buffer *dy, const gf_buffer *winner, gf_buffer *dx,
                                 const gf__epilogue *e) {
   gf__kernel *kernel;
   int values = s->h * s->w * s->c;

@@ -41,8 +41,8 @@ static gf__grid values_grid(const gf_device *device, const gf__pool3d_shape *s, 
   return grid;
 }
 
-gf_status gf__avg_pool3d(gf_device *device, const gf__pool3d_shape *s, int n, const gf__buffer *x,
-                         gf__buffer *y) {
+gf_status gf__avg_pool3d(gf_device *device, const gf__pool3d_shape *s, int n, const gf_buffer *x,
+                         gf_buffer *y) {
   gf__kernel *kernel;
   int count, width = gf__vector_width(device, s->c);
   GF_TRY(get_kernel(device, s, "avg_pool3d", width, &kernel));
@@ -51,7 +51,7 @@ gf_status gf__avg_pool3d(gf_device *device, const gf__pool3d_shape *s, int n, co
 }
 
 gf_status gf__avg_pool3d_backward(gf_device *device, const gf__pool3d_shape *s, int n,
-                                  const gf__buffer *dy, gf__buffer *dx, const gf__epilogue *e) {
+                                  const gf_buffer *dy, gf_buffer *dx, const gf__epilogue *e) {
   gf__kernel *kernel;
   int count, width = gf__vector_width(device, s->c);
   GF_TRY(get_kernel(device, s, "avg_pool3d_backward", width, &kernel));
@@ -59,8 +59,8 @@ gf_status gf__avg_pool3d_backward(gf_device *device, const gf__pool3d_shape *s, 
   return GF_LAUNCH(kernel, grid, GF_BUFFER(dy), GF_BUFFER(dx), GF_INT(count), GF_EPILOGUE(e));
 }
 
-gf_status gf__max_pool3d(gf_device *device, const gf__pool3d_shape *s, int n, const gf__buffer *x,
-                         gf__buffer *y, gf__buffer *winner) {
+gf_status gf__max_pool3d(gf_device *device, const gf__pool3d_shape *s, int n, const gf_buffer *x,
+                         gf_buffer *y, gf_buffer *winner) {
   gf__kernel *kernel;
   int count;
   GF_TRY(get_kernel(device, s, "max_pool3d", 1, &kernel));
@@ -69,7 +69,7 @@ gf_status gf__max_pool3d(gf_device *device, const gf__pool3d_shape *s, int n, co
 }
 
 gf_status gf__max_pool3d_backward(gf_device *device, const gf__pool3d_shape *s, int n,
-                                  const gf__buffer *dy, const gf__buffer *winner, gf__buffer *dx,
+                                  const gf_buffer *dy, const gf_buffer *winner, gf_buffer *dx,
                                   const gf__epilogue *e) {
   gf__kernel *kernel;
   int count;

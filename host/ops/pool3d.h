@@ -16,16 +16,16 @@ gf_status gf__pool3d_infer(gf__pool3d_shape *shape) GF_MUST_USE;
 
 /* y (n, out, c) from x (n, size, c); padding counts as zeros. */
 gf_status gf__avg_pool3d(gf_device *device, const gf__pool3d_shape *shape, int n,
-                         const gf__buffer *x, gf__buffer *y) GF_MUST_USE;
+                         const gf_buffer *x, gf_buffer *y) GF_MUST_USE;
 gf_status gf__avg_pool3d_backward(gf_device *device, const gf__pool3d_shape *shape, int n,
-                                  const gf__buffer *dy, gf__buffer *dx,
+                                  const gf_buffer *dy, gf_buffer *dx,
                                   const gf__epilogue *epilogue) GF_MUST_USE;
 
 /* winner: one int an output value, kept from forward to backward. */
 gf_status gf__max_pool3d(gf_device *device, const gf__pool3d_shape *shape, int n,
-                         const gf__buffer *x, gf__buffer *y, gf__buffer *winner) GF_MUST_USE;
+                         const gf_buffer *x, gf_buffer *y, gf_buffer *winner) GF_MUST_USE;
 gf_status gf__max_pool3d_backward(gf_device *device, const gf__pool3d_shape *shape, int n,
-                                  const gf__buffer *dy, const gf__buffer *winner, gf__buffer *dx,
+                                  const gf_buffer *dy, const gf_buffer *winner, gf_buffer *dx,
                                   const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

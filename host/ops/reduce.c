@@ -10,8 +10,8 @@ size_t gf__column_sums_workspace(const gf_device *device, int channels) {
   return (size_t)gf__reduce_parts(device) * (size_t)channels * sizeof(float);
 }
 
-gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf__buffer *x,
-                          gf__buffer *out, gf__buffer *workspace) {
+gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf_buffer *x,
+                          gf_buffer *out, gf_buffer *workspace) {
   gf__kernel *kernel;
   char options[64];
   int width = gf__vector_width(device, channels);
@@ -25,7 +25,7 @@ gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf__b
 }
 
 gf_status gf__sum_parts(gf_device *device, int count, int stride, int part_count,
-                        const gf__buffer *partial, gf__buffer *out) {
+                        const gf_buffer *partial, gf_buffer *out) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "reduce.cl", "sum_parts", "-DVEC=1 -DCHANNELS=1"));
   gf__grid grid = gf__grid_flat(device, (size_t)count);

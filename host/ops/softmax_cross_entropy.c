@@ -11,8 +11,8 @@ static gf_status get_kernel(gf_device *device, int classes, const char *name, gf
 /* Images a work-group: few, so that a CPU's units share a batch. */
 enum { GROUP = 8 };
 
-gf_status gf__softmax_cross_entropy(gf_device *device, int n, int classes, const gf__buffer *logits,
-                                    gf__target target, gf__buffer *per_image, gf__buffer *results,
+gf_status gf__softmax_cross_entropy(gf_device *device, int n, int classes, const gf_buffer *logits,
+                                    gf__target target, gf_buffer *per_image, gf_buffer *results,
                                     int slot) {
   gf__kernel *each, *sum;
   GF_TRY(get_kernel(device, classes, "softmax_cross_entropy", &each));
@@ -25,8 +25,8 @@ gf_status gf__softmax_cross_entropy(gf_device *device, int n, int classes, const
 }
 
 gf_status gf__softmax_cross_entropy_backward(gf_device *device, int n, int classes,
-                                             const gf__buffer *logits, gf__target target,
-                                             gf__buffer *dlogits, const gf__epilogue *epilogue) {
+                                             const gf_buffer *logits, gf__target target,
+                                             gf_buffer *dlogits, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, classes, "softmax_cross_entropy_backward", &kernel));
   return GF_LAUNCH(kernel, gf__grid_groups(device, (size_t)n, GROUP), GF_BUFFER(logits),

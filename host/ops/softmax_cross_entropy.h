@@ -8,20 +8,20 @@
  * al., 2016) leaves 1 - s of that and gives s / classes to every class, the
  * label's as well, as PyTorch does. */
 typedef struct gf__target {
-  const gf__buffer *labels; /* n ints, or (2, n) of share < 1 */
+  const gf_buffer *labels; /* n ints, or (2, n) of share < 1 */
   double share, smoothing;
 } gf__target;
 
-/* Of logits (n, classes): the sums of the losses and of the hits into results
+/* Of logits (n, classes): the sums of the losses and of the correct into results
  * (., 2) at slot. per_image (2, n) floats hold what each image gives. A hit
  * counts the share of the label that was hit. */
-gf_status gf__softmax_cross_entropy(gf_device *device, int n, int classes, const gf__buffer *logits,
-                                    gf__target target, gf__buffer *per_image, gf__buffer *results,
+gf_status gf__softmax_cross_entropy(gf_device *device, int n, int classes, const gf_buffer *logits,
+                                    gf__target target, gf_buffer *per_image, gf_buffer *results,
                                     int slot) GF_MUST_USE;
 /* dlogits (n, classes) of the mean loss. */
 gf_status gf__softmax_cross_entropy_backward(gf_device *device, int n, int classes,
-                                             const gf__buffer *logits, gf__target target,
-                                             gf__buffer *dlogits,
+                                             const gf_buffer *logits, gf__target target,
+                                             gf_buffer *dlogits,
                                              const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

@@ -8,9 +8,9 @@ size_t gf__statistics_workspace(int tensors) {
   return (size_t)tensors * PARTS * sizeof(gf__statistics_sums);
 }
 
-gf_status gf__statistics(gf_device *device, int tensors, const gf__buffer *gradient,
-                         const gf__buffer *w, const gf__buffer *old, const gf__buffer *ranges,
-                         gf__buffer *workspace, gf__buffer *out) {
+gf_status gf__statistics(gf_device *device, int tensors, const gf_buffer *gradient,
+                         const gf_buffer *w, const gf_buffer *old, const gf_buffer *ranges,
+                         gf_buffer *workspace, gf_buffer *out) {
   gf__kernel *partial, *join;
   char options[32];
   snprintf(options, sizeof options, "-DPARTS=%d", PARTS);

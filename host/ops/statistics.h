@@ -18,8 +18,8 @@ size_t gf__statistics_workspace(int tensors); /* bytes */
 /* For tensors ranges of the flat buffers, ranges (tensors, 2) ints: first float
  * and number of floats. old is w before the optimizer's step. out holds
  * tensors gf__statistics_sums. */
-gf_status gf__statistics(gf_device *device, int tensors, const gf__buffer *gradient,
-                         const gf__buffer *w, const gf__buffer *old, const gf__buffer *ranges,
-                         gf__buffer *workspace, gf__buffer *out) GF_MUST_USE;
+gf_status gf__statistics(gf_device *device, int tensors, const gf_buffer *gradient,
+                         const gf_buffer *w, const gf_buffer *old, const gf_buffer *ranges,
+                         gf_buffer *workspace, gf_buffer *out) GF_MUST_USE;
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 static gf_status permute(gf_device *device, gf__volume_shape s, const char *name, int n,
-                         const gf__buffer *from, gf__buffer *to, const gf__epilogue *e) {
+                         const gf_buffer *from, gf_buffer *to, const gf__epilogue *e) {
   gf__kernel *kernel;
   char options[64];
   int count = n * s.d * s.pixels * s.c;
@@ -14,12 +14,12 @@ static gf_status permute(gf_device *device, gf__volume_shape s, const char *name
   return GF_LAUNCH(kernel, grid, GF_BUFFER(from), GF_BUFFER(to), GF_INT(count), GF_EPILOGUE(e));
 }
 
-gf_status gf__to_volume(gf_device *device, gf__volume_shape shape, int n, const gf__buffer *image,
-                        gf__buffer *volume, const gf__epilogue *e) {
+gf_status gf__to_volume(gf_device *device, gf__volume_shape shape, int n, const gf_buffer *image,
+                        gf_buffer *volume, const gf__epilogue *e) {
   return permute(device, shape, "to_volume", n, image, volume, e);
 }
 
-gf_status gf__to_image(gf_device *device, gf__volume_shape shape, int n, const gf__buffer *volume,
-                       gf__buffer *image, const gf__epilogue *e) {
+gf_status gf__to_image(gf_device *device, gf__volume_shape shape, int n, const gf_buffer *volume,
+                       gf_buffer *image, const gf__epilogue *e) {
   return permute(device, shape, "to_image", n, volume, image, e);
 }

@@ -10,9 +10,9 @@ typedef struct gf__volume_shape {
 } gf__volume_shape;
 
 /* volume (n, d, pixels, c) = epilogue of image (n, pixels, c * d), channel c * depth + d. */
-gf_status gf__to_volume(gf_device *device, gf__volume_shape shape, int n, const gf__buffer *image,
-                        gf__buffer *volume, const gf__epilogue *epilogue) GF_MUST_USE;
-gf_status gf__to_image(gf_device *device, gf__volume_shape shape, int n, const gf__buffer *volume,
-                       gf__buffer *image, const gf__epilogue *epilogue) GF_MUST_USE;
+gf_status gf__to_volume(gf_device *device, gf__volume_shape shape, int n, const gf_buffer *image,
+                        gf_buffer *volume, const gf__epilogue *epilogue) GF_MUST_USE;
+gf_status gf__to_image(gf_device *device, gf__volume_shape shape, int n, const gf_buffer *volume,
+                       gf_buffer *image, const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

@@ -61,8 +61,8 @@ static gf_status open_predictor(predictor *p, gf_device *device) {
   if (p->options.top < 0)
     return gf__fail(GF_ERROR_ARGUMENT, "at least one class is listed of an image, not %d",
                     p->options.top);
-  GF_TRY(gf__predictor_open(&p->network, device, p->folder, p->options.classes,
-                            p->options.saliency != 0));
+  GF_TRY(gf__predictor_open_with(&p->network, device, p->folder, p->options.classes,
+                                 p->options.saliency != 0));
   int classes = p->network->names.count;
   if (!p->options.top) p->options.top = USUAL_TOP;
   if (p->options.top > classes) p->options.top = classes;

@@ -52,8 +52,8 @@ struct gf_predictor {
   float *images, *logits; /* (batch, size), (batch, classes) */
 };
 
-gf_status gf__predictor_open(gf_predictor **out, gf_device *device, const char *folder,
-                             const char *classes, bool saliency) GF_MUST_USE;
+gf_status gf__predictor_open_with(gf_predictor **out, gf_device *device, const char *folder,
+                                  const char *classes, bool saliency) GF_MUST_USE;
 /* The logits of the first count images. */
 gf_status gf__predictor_run(gf_predictor *predictor, int count) GF_MUST_USE;
 /* False, and out anything, where a logit is not finite. out: (classes). */

@@ -65,8 +65,8 @@ static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *
   return GF_OK;
 }
 
-gf_status gf__predictor_open(gf_predictor **out, gf_device *device, const char *folder,
-                             const char *classes, bool saliency) {
+gf_status gf__predictor_open_with(gf_predictor **out, gf_device *device, const char *folder,
+                                  const char *classes, bool saliency) {
   *out = calloc(1, sizeof **out);
   if (!*out) return gf__fail_host_memory(sizeof **out);
   gf_status status = open_predictor(*out, device, folder, classes, saliency);
@@ -76,7 +76,7 @@ gf_status gf__predictor_open(gf_predictor **out, gf_device *device, const char *
 
 gf_status gf_predictor_open(gf_predictor **out, gf_device *device, const char *run_folder,
                             const char *classes) {
-  return gf__predictor_open(out, device, run_folder, classes, false);
+  return gf__predictor_open_with(out, device, run_folder, classes, false);
 }
 
 void gf_predictor_free(gf_predictor **predictor) {

@@ -1,6 +1,6 @@
 /* The gradient of a class's score with respect to the image: Simonyan, Vedaldi and Zisserman
  * (2014), Deep Inside Convolutional Networks. A network of its own gives it, since one without a
- * loss takes the gradient of its output from outside, and has no companions. */
+ * loss takes the gradient of its output from outside, and has no auxiliarys. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +26,8 @@ static gf_status copy_parameter(gf_model *from, gf_model *to, int index) {
 gf_status gf__saliency_open(gf_model **out, gf_model *trained, const gf_config *config) {
   gf__model_options options = {
       .no_loss = true, .input_gradient = true, .algorithms = trained->algorithms};
-  GF_TRY(gf__model_open(out, trained->device, config, trained->image, trained->classes,
-                        trained->batch, 0, &options));
+  GF_TRY(gf__model_open_with(out, trained->device, config, trained->image, trained->classes,
+                             trained->batch, 0, &options));
   gf_status status = GF_OK;
   for (int i = 0; i < (*out)->parameter_count && status == GF_OK; i++)
     status = copy_parameter(trained, *out, i);

@@ -23,7 +23,7 @@ enum { STATES = sizeof state_names_ / sizeof *state_names_ };
 
 /* Calls what on every tensor of a checkpoint: the parameters, then each state of the optimizer,
  * with the flat buffer where the tensor lies. */
-typedef gf_status (*visitor)(const gf__parameter *p, gf__buffer *flat, const char *prefix,
+typedef gf_status (*visitor)(const gf__parameter *p, gf_buffer *flat, const char *prefix,
                              gf__named_tensor *tensor);
 
 static gf_status visit(gf_trainer *trainer, gf__named_tensor *tensors, visitor what) {
@@ -39,19 +39,19 @@ static gf_status visit(gf_trainer *trainer, gf__named_tensor *tensors, visitor w
   return GF_OK;
 }
 
-static gf_status make(const gf__parameter *p, gf__buffer *flat, const char *prefix,
+static gf_status make(const gf__parameter *p, gf_buffer *flat, const char *prefix,
                       gf__named_tensor *tensor) {
   (void)flat;
   return gf__parameter_tensor(p, prefix, tensor);
 }
 
-static gf_status from_device(const gf__parameter *p, gf__buffer *flat, const char *prefix,
+static gf_status from_device(const gf__parameter *p, gf_buffer *flat, const char *prefix,
                              gf__named_tensor *tensor) {
   (void)prefix;
   return gf__parameter_read(p, flat, tensor->values);
 }
 
-static gf_status to_device(const gf__parameter *p, gf__buffer *flat, const char *prefix,
+static gf_status to_device(const gf__parameter *p, gf_buffer *flat, const char *prefix,
                            gf__named_tensor *tensor) {
   (void)prefix;
   return gf__parameter_write(p, flat, tensor->values);

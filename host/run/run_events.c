@@ -42,7 +42,7 @@ static void add(gf__run_folder *folder, long step, gf__text *summary) {
   gf__events_add(&folder->logs[GF__LOG_EVENTS].pending, now(), step, summary);
 }
 
-void gf__run_events_add_step(gf__run_folder *folder, const gf_step *s) {
+void gf__run_events_add_step(gf__run_folder *folder, const gf_step_event *s) {
   gf__text summary = {0};
   if (!is_open(folder)) return;
   gf__summary_add_scalar(&summary, "loss/batch", s->loss);
@@ -66,7 +66,7 @@ void gf__run_events_add_epoch(gf__run_folder *folder, long step, const gf_epoch 
 }
 
 static void add_tensors(gf__text *summary, const gf_model *model, const float *flat,
-                        const gf_gradient *gradients) {
+                        const gf_gradient_stats *gradients) {
   for (int i = 0; i < model->trainable_count; i++) {
     const gf__parameter *p = model->parameters[i];
     gf__text tag = {0};
@@ -80,7 +80,7 @@ static void add_tensors(gf__text *summary, const gf_model *model, const float *f
 }
 
 gf_status gf__run_events_add_gradients(gf__run_folder *folder, long step, gf_trainer *trainer,
-                                       const gf_gradient *gradients) {
+                                       const gf_gradient_stats *gradients) {
   const gf_model *model = gf__trainer_model(trainer);
   size_t bytes = model->flat_floats * sizeof(float);
   gf__text summary = {0};

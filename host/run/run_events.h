@@ -11,12 +11,12 @@
 gf_status gf__run_events_open(gf__run_folder *folder, const gf__record_mark *mark) GF_MUST_USE;
 
 /* Records; they are in the file after gf__run_folder_flush. */
-void gf__run_events_add_step(gf__run_folder *folder, const gf_step *step);
+void gf__run_events_add_step(gf__run_folder *folder, const gf_step_event *step);
 void gf__run_events_add_epoch(gf__run_folder *folder, long step, const gf_epoch *epoch);
 /* Mean absolute gradients, which are given, and histograms, for which all of the gradient is read
  * from the device: 4 bytes a parameter. */
 gf_status gf__run_events_add_gradients(gf__run_folder *folder, long step, gf_trainer *trainer,
-                                       const gf_gradient *gradients) GF_MUST_USE;
+                                       const gf_gradient_stats *gradients) GF_MUST_USE;
 /* A chart's PNG file, named after it. */
 gf_status gf__run_events_add_picture(gf__run_folder *folder, long step,
                                      const char *path) GF_MUST_USE;

@@ -140,20 +140,20 @@ void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *e) {
 }
 
 void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
-                                  const gf_gradient *gradients, int count) {
+                                  const gf_gradient_stats *gradients, int count) {
   gf__text *rows = &folder->logs[GF__LOG_GRADIENTS].pending;
   for (int i = 0; i < count; i++) {
-    const gf_gradient *g = &gradients[i];
+    const gf_gradient_stats *g = &gradients[i];
     gf__text_add(rows, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step, g->layer,
                  g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
   }
 }
 
 void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step,
-                                    const gf_activation *activations, int count) {
+                                    const gf_activation_stats *activations, int count) {
   gf__text *rows = &folder->logs[GF__LOG_ACTIVATIONS].pending;
   for (int i = 0; i < count; i++) {
-    const gf_activation *a = &activations[i];
+    const gf_activation_stats *a = &activations[i];
     gf__text_add(rows, "%d,%ld,%s,%.6g,%.6g,%.6g\n", epoch, step, a->layer, a->mean, a->deviation,
                  a->dead);
   }

@@ -42,9 +42,9 @@ gf_status gf__run_folder_remove_torn(const char *folder) GF_MUST_USE;
  * the run. */
 void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *epoch);
 void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
-                                  const gf_gradient *gradients, int count);
+                                  const gf_gradient_stats *gradients, int count);
 void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step,
-                                    const gf_activation *activations, int count);
+                                    const gf_activation_stats *activations, int count);
 gf_status gf__run_folder_flush(gf__run_folder *folder) GF_MUST_USE;
 
 /* Writes result.json: how the run ended; message may be NULL. */

@@ -27,9 +27,9 @@ static void take_epochs(gf__outcome *out) {
 
 /* ---- gradients.csv ---- */
 
-/* Those of companions stand behind the logits', and are nearer to the input all the same. */
-static bool is_companion(const char *layer) {
-  static const char prefix[] = "companion_";
+/* Those of auxiliarys stand behind the logits', and are nearer to the input all the same. */
+static bool is_auxiliary(const char *layer) {
+  static const char prefix[] = "auxiliary_";
   return strncmp(layer, prefix, sizeof prefix - 1) == 0;
 }
 
@@ -37,7 +37,7 @@ static gf_status load_gradients(gf__outcome *out, const char *folder) {
   gf__run run;
   GF_TRY(gf__run_load(&run, folder));
   int last = run.layer_count - 1;
-  while (last > 0 && is_companion(run.layers[last])) last--;
+  while (last > 0 && is_auxiliary(run.layers[last])) last--;
   if (last >= 0 && run.epoch_count > 0) {
     const double *means =
         run.mean_gradients + (size_t)(run.epoch_count - 1) * (size_t)run.layer_count;

@@ -143,7 +143,7 @@ void gf__allreduce_begin(gf__allreduce *x, int whole) {
 }
 
 /* The copy from the device, behind what is queued. */
-static gf_status read_bucket(gf__allreduce *x, bucket *b, gf__buffer *flat) {
+static gf_status read_bucket(gf__allreduce *x, bucket *b, gf_buffer *flat) {
   if (x->model->pass.n == 0) return GF_OK;
   return gf__reading_start(&b->reading, flat, b->offset * sizeof(float),
                            b->raw_floats * sizeof(float), b->raw);
@@ -185,7 +185,7 @@ gf_status gf__allreduce_backward(gf__allreduce *x) {
   return before ? send_bucket(x, before) : GF_OK;
 }
 
-gf_status gf__allreduce_send(gf__allreduce *x, gf__buffer *gradient) {
+gf_status gf__allreduce_send(gf__allreduce *x, gf_buffer *gradient) {
   for (int i = 0; i < x->count; i++) {
     bucket *b = &x->buckets[i];
     GF_TRY(read_bucket(x, b, is_running(x, b) ? x->model->running : gradient));
@@ -195,19 +195,19 @@ gf_status gf__allreduce_send(gf__allreduce *x, gf__buffer *gradient) {
 }
 
 /* The losses go while the last gradients are on their way. */
-static gf_status sum_losses(gf__allreduce *x, int slot, bool wants_stop, gf__step *out) {
-  enum { LOSSES, HITS, STOPS, VALUES };
+static gf_status sum_losses(gf__allreduce *x, int slot, bool wants_stop, gf__global_step *out) {
+  enum { LOSSES, CORRECT, STOPS, VALUES };
   float sums[2] = {0};
   if (x->model->pass.n) GF_TRY(gf__model_read_results(x->model, slot, 1, sums));
   double values[VALUES] = {
-      [LOSSES] = (double)sums[0], [HITS] = (double)sums[1], [STOPS] = wants_stop};
+      [LOSSES] = (double)sums[0], [CORRECT] = (double)sums[1], [STOPS] = wants_stop};
   GF_TRY(gf__cluster_sum(x->cluster, values, VALUES));
-  *out = (gf__step){values[LOSSES], values[HITS], values[STOPS] > 0};
+  *out = (gf__global_step){values[LOSSES], values[CORRECT], values[STOPS] > 0};
   return GF_OK;
 }
 
-gf_status gf__allreduce_finish(gf__allreduce *x, gf__buffer *gradient, int slot, bool wants_stop,
-                               gf__step *out) {
+gf_status gf__allreduce_finish(gf__allreduce *x, gf_buffer *gradient, int slot, bool wants_stop,
+                               gf__global_step *out) {
   GF_TRY(sum_losses(x, slot, wants_stop, out));
   for (int i = 0; i < x->count; i++) {
     bucket *b = &x->buckets[i];
@@ -221,7 +221,7 @@ gf_status gf__allreduce_finish(gf__allreduce *x, gf__buffer *gradient, int slot,
 
 /* ---- all at once ---- */
 
-gf_status gf__allreduce_broadcast(gf_cluster *cluster, const gf_model *model, gf__buffer *flat,
+gf_status gf__allreduce_broadcast(gf_cluster *cluster, const gf_model *model, gf_buffer *flat,
                                   bool trainable) {
   int first = trainable ? 0 : model->trainable_count;
   int end = trainable ? model->trainable_count : model->parameter_count;

@@ -9,10 +9,10 @@
 typedef struct gf__allreduce gf__allreduce;
 
 /* Of a step of all ranks. */
-typedef struct gf__step {
-  double losses, hits; /* sums over the images of the whole batch */
-  bool stops;          /* some rank wants to */
-} gf__step;
+typedef struct gf__global_step {
+  double losses, correct; /* sums over the images of the whole batch */
+  bool stops;             /* some rank wants to */
+} gf__global_step;
 
 /* edges (ranks + 1), from 0 to 1: rank r takes the part of each batch between edges[r] and
  * edges[r + 1]. Cluster, model and edges must outlive it. */
@@ -32,15 +32,15 @@ void gf__allreduce_begin(gf__allreduce *x, int whole);
 /* Instead of gf__model_queue_backward: sends each bucket as soon as its nodes have computed it. */
 gf_status gf__allreduce_backward(gf__allreduce *x) GF_MUST_USE;
 /* Or sends gradient (flat), which is complete, at once. */
-gf_status gf__allreduce_send(gf__allreduce *x, gf__buffer *gradient) GF_MUST_USE;
+gf_status gf__allreduce_send(gf__allreduce *x, gf_buffer *gradient) GF_MUST_USE;
 /* Then waits for all ranks: gradient (flat) and the running statistics become those of all. The
  * losses of this rank are in slot. */
-gf_status gf__allreduce_finish(gf__allreduce *x, gf__buffer *gradient, int slot, bool wants_stop,
-                               gf__step *out) GF_MUST_USE;
+gf_status gf__allreduce_finish(gf__allreduce *x, gf_buffer *gradient, int slot, bool wants_stop,
+                               gf__global_step *out) GF_MUST_USE;
 
 /* Gives the tensors of flat, which is like the weights or like the running statistics, of rank 0
  * to all ranks. */
-gf_status gf__allreduce_broadcast(gf_cluster *cluster, const gf_model *model, gf__buffer *flat,
+gf_status gf__allreduce_broadcast(gf_cluster *cluster, const gf_model *model, gf_buffer *flat,
                                   bool trainable) GF_MUST_USE;
 
 #endif

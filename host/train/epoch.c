@@ -123,11 +123,11 @@ static gf_status report(gf__training *r, gf__results *results, const char *phase
 static void add_step(void *training, int later, double loss, double accuracy) {
   gf__training *r = training;
   const gf_train_events *events = &r->options.events;
-  gf_step step = {.epoch = r->position.epoch,
-                  .step = r->position.steps - later,
-                  .loss = loss,
-                  .accuracy = accuracy,
-                  .learning_rate = r->rate};
+  gf_step_event step = {.epoch = r->position.epoch,
+                        .step = r->position.steps - later,
+                        .loss = loss,
+                        .accuracy = accuracy,
+                        .learning_rate = r->rate};
   gf__run_events_add_step(&r->folder, &step);
   if (events->step) events->step(events->user, &step);
 }
@@ -177,8 +177,8 @@ static gf_status train_batch(gf__training *r, int batches) {
   r->position.steps++;
   r->position.batch++;
   if (r->cluster) {
-    gf__step all = gf__trainer_step_of_all(r->trainer);
-    gf__results_add(&r->position.trained, all.losses, all.hits, batch.whole, 0);
+    gf__global_step all = gf__trainer_step_of_all(r->trainer);
+    gf__results_add(&r->position.trained, all.losses, all.correct, batch.whole, 0);
     r->stops |= all.stops;
   }
   return recorded || watched ? record(r, recorded) : GF_OK;
@@ -256,7 +256,7 @@ gf_status gf__training_epoch(gf__training *r) {
   gf__results validated;
   r->rate = gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
                               p->epoch - 1, r->config.epochs);
-  gf__model_weigh_companions(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
+  gf__model_weigh_auxiliarys(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
   GF_TRY(gf__ranks_align(r));
   p->trained.model = r->model;
   p->trained.step = add_step;

@@ -66,8 +66,8 @@ void gf__lockstep_close(gf__lockstep *l) {
 /* Through the host: the devices may have nothing in common, nor the same alignment. */
 static gf_status copy_state(gf__lockstep *l, int index, int state) {
   const gf__parameter *p = l->models[0]->parameters[index], *q = l->models[1]->parameters[index];
-  gf__buffer *from = gf__trainer_state(l->trainers[0], state);
-  gf__buffer *to = gf__trainer_state(l->trainers[1], state);
+  gf_buffer *from = gf__trainer_state(l->trainers[0], state);
+  gf_buffer *to = gf__trainer_state(l->trainers[1], state);
   size_t bytes = p->count * sizeof(float);
   if (!from) return GF_OK;
   GF_TRY(gf__buffer_read(from, p->offset * sizeof(float), bytes, l->values[0]));
@@ -147,8 +147,8 @@ static void compare(gf__lockstep *l, const tensor *t, double *square) {
 }
 
 /* What lies in a buffer of each device, batch first. */
-static gf_status compare_tensor(gf__lockstep *l, const gf__node *node, gf_divergence_phase phase,
-                                const gf__tensor *t, gf__buffer *const buffers[2]) {
+static gf_status compare_tensor(gf__lockstep *l, const gf_node *node, gf_divergence_phase phase,
+                                const gf__tensor *t, gf_buffer *const buffers[2]) {
   int images = l->models[0]->pass.n;
   tensor c = {.phase = phase,
               .layer = node->name,
@@ -165,7 +165,7 @@ static gf_status compare_tensor(gf__lockstep *l, const gf__node *node, gf_diverg
 
 static gf_status compare_parameter(gf__lockstep *l, int index, gf_divergence_phase phase,
                                    double *square) {
-  gf_parameter p = gf_model_parameter(l->models[0], index);
+  gf_parameter_info p = gf_model_parameter(l->models[0], index);
   tensor c = {
       .phase = phase, .layer = p.layer, .name = p.name, .dims = p.dim_count, .count = p.count};
   memcpy(c.shape, p.dims, sizeof c.shape);
@@ -197,9 +197,9 @@ static gf_status forward(gf__lockstep *l, const gf_batch *batch) {
     gf__model_begin_forward(l->models[i], true, 0);
   }
   for (int n = 0; n < l->models[0]->graph.count && !l->result->diverged; n++) {
-    gf__node *nodes[] = {l->models[0]->graph.nodes[n], l->models[1]->graph.nodes[n]};
+    gf_node *nodes[] = {l->models[0]->graph.nodes[n], l->models[1]->graph.nodes[n]};
     for (int i = 0; i < 2; i++) GF_TRY(nodes[i]->layer->forward(nodes[i], &l->models[i]->pass));
-    gf__buffer *const outputs[] = {nodes[0]->out.data, nodes[1]->out.data};
+    gf_buffer *const outputs[] = {nodes[0]->out.data, nodes[1]->out.data};
     if (outputs[0])
       GF_TRY(compare_tensor(l, nodes[0], GF_DIVERGENCE_FORWARD, &nodes[0]->out, outputs));
   }
@@ -217,10 +217,11 @@ static gf_status read_losses(gf__lockstep *l, int images) {
 
 static gf_status backward(gf__lockstep *l) {
   for (int n = l->models[0]->graph.count - 1; n >= 0 && !l->result->diverged; n--) {
-    const gf__node *nodes[] = {l->models[0]->graph.nodes[n], l->models[1]->graph.nodes[n]};
+    const gf_node *nodes[] = {l->models[0]->graph.nodes[n], l->models[1]->graph.nodes[n]};
     for (int i = 0; i < 2; i++) GF_TRY(gf__model_queue_backward_nodes(l->models[i], n, n + 1));
     for (int k = 0; k < nodes[0]->in_count && !l->result->diverged; k++) {
-      gf__buffer *const gradients[] = {nodes[0]->sinks[k].grad, nodes[1]->sinks[k].grad};
+      gf_buffer *const gradients[] = {nodes[0]->input_gradients[k].grad,
+                                      nodes[1]->input_gradients[k].grad};
       if (gradients[0])
         GF_TRY(compare_tensor(l, nodes[0], GF_DIVERGENCE_BACKWARD, nodes[0]->in[k], gradients));
     }

@@ -1,4 +1,4 @@
-/* Losses and hits of the steps that were queued, read back late and together,
+/* Losses and correct of the steps that were queued, read back late and together,
  * so that the host seldom waits. */
 #ifndef GF_TRAIN_RESULTS_H
 #define GF_TRAIN_RESULTS_H

@@ -42,7 +42,7 @@ static gf_status open_subject(subject *s, gf_device *device, const gf_config *co
 
 /* ---- a rank ---- */
 
-static double flops_of(const gf__node *node) {
+static double flops_of(const gf_node *node) {
   return node->layer->flops ? node->layer->flops(node) : 0;
 }
 

@@ -80,8 +80,8 @@ static gf_status open_network_of(gf__training *r, const gf_config *config, const
   gf_dataset_info info = gf_dataset_describe(r->train);
   gf_image_shape image = {info.height, info.width, info.channels};
   gf__model_options options = {.algorithms = algorithms};
-  gf_status status = gf__model_open(&r->model, r->device, config, image, info.classes, part,
-                                    r->config.seed, &options);
+  gf_status status = gf__model_open_with(&r->model, r->device, config, image, info.classes, part,
+                                         r->config.seed, &options);
   if (status == GF_OK) status = gf_trainer_open(&r->trainer, r->model, config);
   if (status != GF_OK) gf_model_free(&r->model);
   return status;

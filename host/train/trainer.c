@@ -12,16 +12,16 @@ struct gf_trainer {
   gf_model *model;
   gf__optimizer_config optimizer;
   int steps;
-  gf__buffer *state[2];                /* of the optimizer, like the flat parameters; or NULL */
-  gf__buffer *clip_parts, *clip_scale; /* NULL without optimizer.clip_norm */
+  gf_buffer *state[2];                /* of the optimizer, like the flat parameters; or NULL */
+  gf_buffer *clip_parts, *clip_scale; /* NULL without optimizer.clip_norm */
   /* For the statistics: the weights before the step, and the tensors' places. */
-  gf__buffer *old, *ranges, *partial, *sums;
+  gf_buffer *old, *ranges, *partial, *sums;
   gf__statistics_sums *read;
-  gf__buffer *sum; /* of the gradients of a batch's parts; NULL where batches are not split */
-  bool skips;      /* steps whose gradient is not finite */
+  gf_buffer *sum; /* of the gradients of a batch's parts; NULL where batches are not split */
+  bool skips;     /* steps whose gradient is not finite */
   long skipped;
   gf__allreduce *exchange; /* with the other ranks; NULL: there are none */
-  gf__step step;           /* of all ranks, the last */
+  gf__global_step step;    /* of all ranks, the last */
   bool wants_stop;
 };
 
@@ -109,13 +109,11 @@ const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer) {
 
 gf_model *gf__trainer_model(const gf_trainer *trainer) { return trainer->model; }
 
-gf__buffer *gf__trainer_gradient(const gf_trainer *trainer) {
+gf_buffer *gf__trainer_gradient(const gf_trainer *trainer) {
   return trainer->sum ? trainer->sum : trainer->model->gradients;
 }
 
-gf__buffer *gf__trainer_state(const gf_trainer *trainer, int index) {
-  return trainer->state[index];
-}
+gf_buffer *gf__trainer_state(const gf_trainer *trainer, int index) { return trainer->state[index]; }
 
 void gf__trainer_set_steps(gf_trainer *trainer, int steps) {
   trainer->steps = trainer->model->pass.step = steps;
@@ -137,7 +135,7 @@ void gf__trainer_share(gf_trainer *trainer, gf__allreduce *exchange) {
   trainer->exchange = exchange;
 }
 
-gf__step gf__trainer_step_of_all(const gf_trainer *trainer) { return trainer->step; }
+gf__global_step gf__trainer_step_of_all(const gf_trainer *trainer) { return trainer->step; }
 
 void gf__trainer_want_stop(gf_trainer *trainer) { trainer->wants_stop = true; }
 
@@ -157,14 +155,14 @@ static gf_status queue_pass(gf_trainer *trainer, int slot, bool activations) {
   return gf__model_queue_backward(trainer->model);
 }
 
-static gf_status queue_statistics(gf_trainer *trainer, gf__buffer *gradient, gf__buffer *old) {
+static gf_status queue_statistics(gf_trainer *trainer, gf_buffer *gradient, gf_buffer *old) {
   const gf_model *model = trainer->model;
   return gf__statistics(model->device, model->trainable_count, gradient, model->weights, old,
                         trainer->ranges, trainer->partial, trainer->sums);
 }
 
 /* Waits for it. */
-static gf_status find_nonfinite(gf_trainer *trainer, gf__buffer *gradient, bool *found) {
+static gf_status find_nonfinite(gf_trainer *trainer, gf_buffer *gradient, bool *found) {
   size_t tensors = (size_t)trainer->model->trainable_count;
   GF_TRY(queue_statistics(trainer, gradient, trainer->model->weights));
   GF_TRY(gf__buffer_read(trainer->sums, 0, tensors * sizeof *trainer->read, trainer->read));
@@ -173,7 +171,7 @@ static gf_status find_nonfinite(gf_trainer *trainer, gf__buffer *gradient, bool 
   return GF_OK;
 }
 
-static gf_status queue_optimizer(gf_trainer *trainer, gf__buffer *gradient, double learning_rate) {
+static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, double learning_rate) {
   const gf_model *model = trainer->model;
   if (trainer->clip_scale)
     GF_TRY(gf__clip_scale(model->device, (int)model->flat_floats, gradient,
@@ -192,7 +190,7 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf__buffer *gradient, doub
 }
 
 /* From the gradient to the new weights. */
-static gf_status queue_update(gf_trainer *trainer, gf__buffer *gradient, double learning_rate,
+static gf_status queue_update(gf_trainer *trainer, gf_buffer *gradient, double learning_rate,
                               bool statistics) {
   const gf_model *model = trainer->model;
   bool skip = false;
@@ -266,7 +264,7 @@ gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, dou
   gf_model *model = trainer->model;
   bool activations = measure == GF__MEASURE_ACTIVATIONS, gradients = measure != GF__MEASURE_NOTHING;
   if (trainer->exchange) {
-    gf__buffer *gradient = trainer->sum ? trainer->sum : model->gradients;
+    gf_buffer *gradient = trainer->sum ? trainer->sum : model->gradients;
     GF_TRY(queue_shared(trainer, batch, slot, activations));
     GF_TRY(gf__allreduce_finish(trainer->exchange, gradient, slot, trainer->wants_stop,
                                 &trainer->step));
@@ -355,9 +353,9 @@ gf_status gf__trainer_measure_update(gf_trainer *trainer, double *seconds) {
   return GF_OK;
 }
 
-static gf_gradient describe(const gf__parameter *p, const gf__statistics_sums *s) {
+static gf_gradient_stats describe(const gf__parameter *p, const gf__statistics_sums *s) {
   double count = (double)p->count, weights = sqrt((double)s->weight_squares);
-  return (gf_gradient){
+  return (gf_gradient_stats){
       .layer = p->layer,
       .parameter = p->name,
       .is_weight = p->is_weight,
@@ -369,7 +367,7 @@ static gf_gradient describe(const gf__parameter *p, const gf__statistics_sums *s
       .nonfinite = (long)s->nonfinite};
 }
 
-gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) {
+gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient_stats *out) {
   size_t tensors = (size_t)trainer->model->trainable_count;
   GF_TRY(gf__buffer_read(trainer->sums, 0, tensors * sizeof *trainer->read, trainer->read));
   for (size_t i = 0; i < tensors; i++)
@@ -378,7 +376,7 @@ gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) {
 }
 
 gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *labels, int count,
-                          double learning_rate, gf_loss *loss, gf_gradient *gradients) {
+                          double learning_rate, gf_loss *loss, gf_gradient_stats *gradients) {
   float sums[2];
   if (!labels) return gf__fail(GF_ERROR_ARGUMENT, "a training step needs labels");
   gf_batch batch = {.images = images, .labels = labels, .count = count, .share = 1};

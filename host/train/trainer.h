@@ -23,7 +23,7 @@ typedef enum gf__measure {
   GF__MEASURE_ACTIVATIONS /* and gradients */
 } gf__measure;
 /* Queues a training step on the batch: uploads, forward, backward, and the optimizer's step; the
- * sums of losses and hits go to slot of model->results, which is not the last one. A batch
+ * sums of losses and correct go to slot of model->results, which is not the last one. A batch
  * larger than the model's goes through it in parts, whose gradients are added: the same step but
  * for rounding, except that batch norm sees a part. Activations that are measured are those of
  * the last part. Waits only where steps that are not finite are to be skipped. */
@@ -41,7 +41,7 @@ long gf__trainer_skipped(const gf_trainer *trainer); /* steps */
  * The exchange must outlive the trainer. */
 void gf__trainer_share(gf_trainer *trainer, gf__allreduce *exchange);
 /* Of the last step of all ranks. */
-gf__step gf__trainer_step_of_all(const gf_trainer *trainer);
+gf__global_step gf__trainer_step_of_all(const gf_trainer *trainer);
 /* Tells the others in the next steps. */
 void gf__trainer_want_stop(gf_trainer *trainer);
 /* Seconds that a step on a batch of zeros takes without the optimizer, on the average of some. */
@@ -52,13 +52,13 @@ gf_status gf__trainer_measure_update(gf_trainer *trainer, double *seconds) GF_MU
 gf_status gf__trainer_zeros(const gf_trainer *trainer, gf_batch *out) GF_MUST_USE;
 void gf__trainer_zeros_free(gf_batch *zeros);
 /* Reads the statistics that were queued last. Waits. */
-gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient *out) GF_MUST_USE;
+gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient_stats *out) GF_MUST_USE;
 const gf__optimizer_config *gf__trainer_optimizer(const gf_trainer *trainer);
 gf_model *gf__trainer_model(const gf_trainer *trainer);
 /* The gradient of the last step, before it is clipped; a flat buffer like the parameters. */
-gf__buffer *gf__trainer_gradient(const gf_trainer *trainer);
+gf_buffer *gf__trainer_gradient(const gf_trainer *trainer);
 /* The optimizer's state 0 or 1, a flat buffer like the parameters, or NULL where it has none. */
-gf__buffer *gf__trainer_state(const gf_trainer *trainer, int index);
+gf_buffer *gf__trainer_state(const gf_trainer *trainer, int index);
 /* As if so many steps had been made: random numbers and Adam's corrections depend on it. */
 void gf__trainer_set_steps(gf_trainer *trainer, int steps);
 

@@ -16,13 +16,13 @@ typedef struct gf__training {
   gf_loader *train_loader, *validation_loader;
   gf_model *model;
   gf_trainer *trainer;
-  gf_gradient *gradients;     /* a row a trainable tensor */
-  gf_activation *activations; /* a row a layer */
-  gf_cluster *cluster;        /* the options' */
-  bool writes;                /* this rank is the one that does */
-  double *edges;              /* (ranks + 1) of the parts of a batch, 0 to 1 */
-  gf__allreduce *exchange;    /* NULL: there are no other ranks */
-  bool stops;                 /* some rank has asked to */
+  gf_gradient_stats *gradients;     /* a row a trainable tensor */
+  gf_activation_stats *activations; /* a row a layer */
+  gf_cluster *cluster;              /* the options' */
+  bool writes;                      /* this rank is the one that does */
+  double *edges;                    /* (ranks + 1) of the parts of a batch, 0 to 1 */
+  gf__allreduce *exchange;          /* NULL: there are no other ranks */
+  bool stops;                       /* some rank has asked to */
   gf__run_folder folder;
   gf__position position;
   double rate; /* of learning, in this epoch */

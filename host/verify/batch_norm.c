@@ -15,7 +15,7 @@ typedef struct norm {
 } norm;
 
 static gf_status open_norm(norm *b, gf__check *check, gf__cases *list) {
-  gf__buffer *gamma, *beta;
+  gf_buffer *gamma, *beta;
   int n = gf__cases_int(list, "n", 1), h = gf__cases_int(list, "h", 1);
   *b = (norm){.rows = n * h * gf__cases_int(list, "w", 1),
               .channels = gf__cases_int(list, "c", 1),
@@ -51,7 +51,7 @@ static gf_status run_fold(const gf__subject *subject, gf__check *check, gf__case
         *bias = gf__uniform(check->arena, c, 1, -1, 1);
   double *expected = gf__new_doubles(check->arena, count),
          *size = gf__new_doubles(check->arena, count);
-  gf__buffer *w, *shift, *folded_w, *folded_shift;
+  gf_buffer *w, *shift, *folded_w, *folded_shift;
   for (size_t i = 0; i < count; i++) {
     expected[i] = (double)weight[i] * scale_of(&b, i % c);
     size[i] = fabs(expected[i]);
@@ -86,7 +86,7 @@ static gf_status run_running(const gf__subject *subject, gf__check *check, gf__c
   float *dy = gf__uniform(check->arena, count, 0, -1, 1);
   double *expected = gf__new_doubles(check->arena, count),
          *size = gf__new_doubles(check->arena, count);
-  gf__buffer *from, *dx;
+  gf_buffer *from, *dx;
   for (size_t i = 0; i < count; i++) {
     expected[i] = (double)dy[i] * scale_of(&b, i % c);
     size[i] = fabs(expected[i]);
@@ -106,12 +106,12 @@ typedef struct place {
   int rows;
   size_t first, count; /* of its floats in x */
   gf__batch_norm norm;
-  gf__buffer *x, *y, *dy, *dx;
+  gf_buffer *x, *y, *dy, *dx;
 } place;
 
 typedef struct places {
   place at[PLACES];
-  gf__buffer *moments, *dgamma, *dbeta, *workspace;
+  gf_buffer *moments, *dgamma, *dbeta, *workspace;
 } places;
 
 static gf_status open_places(places *b, gf__check *check, const gf__problem *p,
@@ -119,7 +119,7 @@ static gf_status open_places(places *b, gf__check *check, const gf__problem *p,
   size_t c = (size_t)p->image.channels;
   int all = (int)(p->x_count / c), first = (all + 2) / 3;
   size_t floats = gf__batch_norm_workspace(check->device, (int)c) / sizeof(float);
-  gf__buffer *gamma, *beta;
+  gf_buffer *gamma, *beta;
   GF_TRY(gf__guarded_from(check, "gamma", gf__narrow(p->arena, v->parameter[GAMMA], c), c, &gamma));
   GF_TRY(gf__guarded_from(check, "beta", gf__narrow(p->arena, v->parameter[BETA], c), c, &beta));
   GF_TRY(gf__guarded_new(check, "the moments", 2 * c, &b->moments));

@@ -50,27 +50,27 @@ void gf__check_close(gf__check *check) {
 
 /* ---- buffers ---- */
 
-gf_status gf__write(gf__buffer *buffer, const float *values, size_t count) {
+gf_status gf__write(gf_buffer *buffer, const float *values, size_t count) {
   return gf__buffer_write(buffer, 0, count * sizeof *values, values);
 }
 
-gf_status gf__read(gf__arena *arena, gf__buffer *buffer, size_t count, float **out) {
+gf_status gf__read(gf__arena *arena, gf_buffer *buffer, size_t count, float **out) {
   *out = gf__new_floats(arena, count);
   return gf__buffer_read(buffer, 0, count * sizeof **out, *out);
 }
 
-static gf_status fill(gf__arena *arena, gf__buffer *buffer, size_t count, float value) {
+static gf_status fill(gf__arena *arena, gf_buffer *buffer, size_t count, float value) {
   float *values = gf__new_floats(arena, count);
   for (size_t i = 0; i < count; i++) memcpy(&values[i], &value, sizeof value);
   return gf__write(buffer, values, count);
 }
 
-gf_status gf__poison(gf__arena *arena, gf__buffer *buffer, size_t count) {
+gf_status gf__poison(gf__arena *arena, gf_buffer *buffer, size_t count) {
   return fill(arena, buffer, count, poison());
 }
 
 static gf_status open_guarded(gf__check *check, const char *what, size_t count, float guard,
-                              gf__buffer **out) {
+                              gf_buffer **out) {
   size_t before = gf_device_describe(check->device)->base_alignment / sizeof(float);
   *out = NULL;
   if (check->guarded_count == GF__CHECK_BUFFERS)
@@ -87,12 +87,12 @@ static gf_status open_guarded(gf__check *check, const char *what, size_t count, 
   return GF_OK;
 }
 
-gf_status gf__guarded_new(gf__check *check, const char *what, size_t count, gf__buffer **out) {
+gf_status gf__guarded_new(gf__check *check, const char *what, size_t count, gf_buffer **out) {
   return open_guarded(check, what, count, poison(), out);
 }
 
 gf_status gf__guarded_from(gf__check *check, const char *what, const void *values, size_t count,
-                           gf__buffer **out) {
+                           gf_buffer **out) {
   GF_TRY(open_guarded(check, what, count, operand_guard, out));
   return gf__buffer_write(*out, 0, count * sizeof(float), values);
 }
@@ -153,7 +153,7 @@ void gf__check_values(gf__check *check, const char *what, size_t count, const fl
                     largest);
 }
 
-gf_status gf__check_buffer(gf__check *check, const char *what, gf__buffer *buffer, size_t count,
+gf_status gf__check_buffer(gf__check *check, const char *what, gf_buffer *buffer, size_t count,
                            const double *expected, const gf__tolerance *allowed) {
   float *got;
   GF_TRY(gf__read(check->arena, buffer, count, &got));

@@ -12,9 +12,9 @@ enum { GF__CHECK_TEXT = 512, GF__CHECK_BUFFERS = 24 };
 /* A buffer of count floats between two guard zones. */
 typedef struct gf__guarded {
   const char *what;
-  gf__buffer *whole, *buffer; /* buffer is the part between the zones */
-  size_t before, count;       /* floats */
-  float guard;                /* what the zones hold */
+  gf_buffer *whole, *buffer; /* buffer is the part between the zones */
+  size_t before, count;      /* floats */
+  float guard;               /* what the zones hold */
 } gf__guarded;
 
 typedef struct gf__check {
@@ -37,21 +37,21 @@ void gf__check_fault(gf__check *check, const char *format, ...)
 /* All of it, zones too, is a NaN that no operation makes. The check owns *out; what names it in
  * messages. */
 gf_status gf__guarded_new(gf__check *check, const char *what, size_t count,
-                          gf__buffer **out) GF_MUST_USE;
+                          gf_buffer **out) GF_MUST_USE;
 /* One with values in it, floats or ints. Its zones hold a number that is no NaN, so that what
  * is changed in place there does not stay a NaN, and that is larger than any value. */
 gf_status gf__guarded_from(gf__check *check, const char *what, const void *values, size_t count,
-                           gf__buffer **out) GF_MUST_USE;
+                           gf_buffer **out) GF_MUST_USE;
 /* Frees all of them. A write into a guard zone is a fault. */
 gf_status gf__guarded_close(gf__check *check) GF_MUST_USE;
 
 /* Sets the first count floats of buffer to that NaN. */
-gf_status gf__poison(gf__arena *arena, gf__buffer *buffer, size_t count) GF_MUST_USE;
+gf_status gf__poison(gf__arena *arena, gf_buffer *buffer, size_t count) GF_MUST_USE;
 /* Whether value is that NaN. */
 bool gf__is_poison(float value);
-gf_status gf__write(gf__buffer *buffer, const float *values, size_t count) GF_MUST_USE;
+gf_status gf__write(gf_buffer *buffer, const float *values, size_t count) GF_MUST_USE;
 /* *out is an array of the arena. */
-gf_status gf__read(gf__arena *arena, gf__buffer *buffer, size_t count, float **out) GF_MUST_USE;
+gf_status gf__read(gf__arena *arena, gf_buffer *buffer, size_t count, float **out) GF_MUST_USE;
 
 /* Rounding errors that are allowed: |got - expected| <= factor * eps * (4 + 2 sqrt(terms)) *
  * magnitude, with eps = 2^-23. The error of a sum of terms products a b grows
@@ -68,7 +68,7 @@ typedef struct gf__tolerance {
 void gf__check_values(gf__check *check, const char *what, size_t count, const float *got,
                       const double *expected, const gf__tolerance *allowed);
 /* Those that buffer begins with. */
-gf_status gf__check_buffer(gf__check *check, const char *what, gf__buffer *buffer, size_t count,
+gf_status gf__check_buffer(gf__check *check, const char *what, gf_buffer *buffer, size_t count,
                            const double *expected, const gf__tolerance *allowed) GF_MUST_USE;
 /* Equal bits. */
 void gf__check_same(gf__check *check, const char *what, size_t count, const float *got,

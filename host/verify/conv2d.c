@@ -22,12 +22,12 @@ static double transform_factor(const char *name) {
   return 0;
 }
 
-/* What is fused into the store of a pass. In backward the addend is the output
+/* What is fused into the store of a pass. In backward the residual is the output
  * itself, as in the shares of a gradient. */
 typedef struct fusion {
   const char *name;
   gf__conv2d_pass pass;
-  bool bias, addend, mask;
+  bool bias, residual, mask;
   gf__activation activation;
 } fusion;
 
@@ -38,12 +38,12 @@ typedef struct fusion {
 static const fusion fusions[] = {
     {"", GF__CONV2D_FORWARD, .bias = false},
     {" with bias, leaky_relu", GF__CONV2D_FORWARD, .bias = true, .activation = LEAKY},
-    {" with addend, leaky_relu", GF__CONV2D_FORWARD, .addend = true, .activation = LEAKY},
-    {" with bias, addend", GF__CONV2D_FORWARD, .bias = true, .addend = true},
-    {"", GF__CONV2D_BACKWARD_DATA, .addend = false},
-    {" with addend in place", GF__CONV2D_BACKWARD_DATA, .addend = true},
+    {" with residual, leaky_relu", GF__CONV2D_FORWARD, .residual = true, .activation = LEAKY},
+    {" with bias, residual", GF__CONV2D_FORWARD, .bias = true, .residual = true},
+    {"", GF__CONV2D_BACKWARD_DATA, .residual = false},
+    {" with residual in place", GF__CONV2D_BACKWARD_DATA, .residual = true},
     {" with mask", GF__CONV2D_BACKWARD_DATA, .mask = true, .activation = LEAKY},
-    {" with addend in place, mask", GF__CONV2D_BACKWARD_DATA, .addend = true, .mask = true,
+    {" with residual in place, mask", GF__CONV2D_BACKWARD_DATA, .residual = true, .mask = true,
      .activation = LEAKY},
     {"", GF__CONV2D_BACKWARD_WEIGHT, .bias = false},
     {" with bias", GF__CONV2D_BACKWARD_WEIGHT, .bias = true},
@@ -63,9 +63,9 @@ typedef struct work {
   size_t count;                                 /* of the result */
   const double *expected, *magnitude;           /* of the result, as the device has it */
   const double *bias_expected, *bias_magnitude; /* of backward_weight */
-  float *bias, *addend, *mask; /* (channels of the result), like the result, likewise */
-  gf__buffer *x, *w, *dy, *bias_buffer, *addend_buffer, *mask_buffer;
-  gf__buffer *out, *bias_out, *workspace;
+  float *bias, *residual, *mask; /* (channels of the result), like the result, likewise */
+  gf_buffer *x, *w, *dy, *bias_buffer, *residual_buffer, *mask_buffer;
+  gf_buffer *out, *bias_out, *workspace;
   size_t workspace_count;
 } work;
 
@@ -133,7 +133,7 @@ static gf_status open_work(work *b) {
   float *x = numbers(b, p->x_count, 0), *w = numbers(b, weights, 1);
   float *dy = numbers(b, p->y_count, 2), *placed = gf__new_floats(arena, weights);
   b->bias = numbers(b, channels, 3);
-  b->addend = numbers(b, b->count, 4);
+  b->residual = numbers(b, b->count, 4);
   b->mask = numbers(b, b->count, 5);
   for (size_t i = 0; i < weights; i++) placed[device_place(&p->conv, i)] = w[i];
   double *wide[] = {gf__widen(arena, x, p->x_count), gf__widen(arena, w, weights),
@@ -149,7 +149,7 @@ static gf_status open_work(work *b) {
   GF_TRY(gf__guarded_from(check, "the weight", placed, weights, &b->w));
   GF_TRY(gf__guarded_from(check, "dy", dy, p->y_count, &b->dy));
   GF_TRY(gf__guarded_from(check, "the bias", b->bias, channels, &b->bias_buffer));
-  GF_TRY(gf__guarded_from(check, "the addend", b->addend, b->count, &b->addend_buffer));
+  GF_TRY(gf__guarded_from(check, "the residual", b->residual, b->count, &b->residual_buffer));
   GF_TRY(gf__guarded_from(check, "the mask", b->mask, b->count, &b->mask_buffer));
   return open_outputs(b);
 }
@@ -173,8 +173,8 @@ static gf_status run(const work *b, const fusion *f, answer *out) {
   if (b->bias_out) GF_TRY(gf__poison(arena, b->bias_out, filters));
   if (is_weight && f->bias) r.bias_out = b->bias_out;
   if (!is_weight && f->bias) r.epilogue.bias = b->bias_buffer;
-  if (f->addend) r.epilogue.addend = b->pass == GF__CONV2D_FORWARD ? b->addend_buffer : r.out;
-  if (r.epilogue.addend == r.out) GF_TRY(gf__write(r.out, b->addend, b->count));
+  if (f->residual) r.epilogue.residual = b->pass == GF__CONV2D_FORWARD ? b->residual_buffer : r.out;
+  if (r.epilogue.residual == r.out) GF_TRY(gf__write(r.out, b->residual, b->count));
   if (f->mask) r.epilogue.mask = b->mask_buffer;
   r.epilogue.activation = f->activation;
   GF_TRY(gf__conv2d_run_pass(&convolution, b->check->device, b->pass, &r));
@@ -190,7 +190,7 @@ static double leaky(double x, double slope) { return x > 0 ? x : slope * x; }
 static double fuse(const work *b, const fusion *f, size_t i, double value) {
   size_t channels = (size_t)(f->pass == GF__CONV2D_FORWARD ? b->shape.filters : b->shape.c);
   if (f->bias) value += (double)b->bias[i % channels];
-  if (f->addend) value += (double)b->addend[i];
+  if (f->residual) value += (double)b->residual[i];
   if (f->activation.kind == GF__ACTIVATION_NONE) return value;
   if (f->mask) return b->mask[i] > 0 ? value : value * (double)f->activation.slope;
   return leaky(value, (double)f->activation.slope);
@@ -203,7 +203,7 @@ static gf__tolerance tolerance_of(const work *b, const fusion *f) {
   double *magnitude = gf__new_doubles(b->check->arena, b->count);
   for (size_t i = 0; i < b->count; i++) {
     magnitude[i] = b->magnitude[i];
-    if (f->addend) magnitude[i] += fabs((double)b->addend[i]);
+    if (f->residual) magnitude[i] += fabs((double)b->residual[i]);
     if (f->bias) magnitude[i] += 1;
     largest = fmax(largest, magnitude[i]);
   }

@@ -33,8 +33,8 @@ typedef struct network {
 static void write_network(gf__text *text, const gf__problem *p, network net) {
   const char *source = *net.first ? "source" : "input";
   /* The algorithm that rounds least; conv2d.c has them all. */
-  gf__text_add(text, "model:\n  algorithm: im2col\n  fuse: %s\n  companion_weight: %g\n",
-               net.fuse ? "on" : "off", GF__PROBLEM_COMPANION_WEIGHT);
+  gf__text_add(text, "model:\n  algorithm: im2col\n  fuse: %s\n  auxiliary_weight: %g\n",
+               net.fuse ? "on" : "off", GF__PROBLEM_AUXILIARY_WEIGHT);
   gf__text_add(text, "  graph:\n%s", net.first);
   if (*p->before) {
     gf__text_add(text, "    - ");
@@ -58,20 +58,20 @@ static gf_status open_model(gf__check *check, const gf__problem *p, network net)
   gf__text_free(&text);
   /* Room for one image more than there are: what lies behind the images must stay as it is. */
   if (status == GF_OK)
-    status = gf__model_open(&check->model, check->device, config, p->image, p->image.channels,
-                            p->n + 1, GF__PROBLEM_SEED,
-                            &(gf__model_options){.no_loss = true, .input_gradient = true});
+    status = gf__model_open_with(&check->model, check->device, config, p->image, p->image.channels,
+                                 p->n + 1, GF__PROBLEM_SEED,
+                                 &(gf__model_options){.no_loss = true, .input_gradient = true});
   gf_config_free(&config);
   return status;
 }
 
-static gf__node *node_of(const gf_model *model, const char *name) {
+static gf_node *node_of(const gf_model *model, const char *name) {
   int i = 0;
   while (strcmp(model->graph.nodes[i]->name, name) != 0) i++;
   return model->graph.nodes[i];
 }
 
-static gf__node *last_of(const gf_model *model) {
+static gf_node *last_of(const gf_model *model) {
   return model->graph.nodes[model->graph.count - 1];
 }
 
@@ -83,7 +83,7 @@ static int index_of(const gf_model *model, const gf__parameter *parameter) {
 
 static gf_status write_parameters(gf__check *check, const char *name, const gf__problem *p,
                                   const gf__problem_values *v) {
-  gf__node *node = node_of(check->model, name);
+  gf_node *node = node_of(check->model, name);
   for (int k = 0; k < p->parameter_count; k++)
     GF_TRY(gf_model_write_parameter(check->model, index_of(check->model, &node->parameters[k]),
                                     gf__narrow(p->arena, v->parameter[k], p->parameter_size[k])));
@@ -91,7 +91,7 @@ static gf_status write_parameters(gf__check *check, const char *name, const gf__
 }
 
 /* The gradient of parameter k of a node, or its value if it is not trainable. */
-static gf_status read_result(gf__check *check, const gf__node *node, int k, float **out) {
+static gf_status read_result(gf__check *check, const gf_node *node, int k, float **out) {
   const gf__parameter *parameter = &node->parameters[k];
   int index = index_of(check->model, parameter);
   *out = gf__new_floats(check->arena, parameter->count);
@@ -100,14 +100,14 @@ static gf_status read_result(gf__check *check, const gf__node *node, int k, floa
 }
 
 /* "dweight", or "running_mean" of what has no gradient. */
-static const char *result_name(const gf__node *node, int k, char out[GF__NAME_SIZE]) {
+static const char *result_name(const gf_node *node, int k, char out[GF__NAME_SIZE]) {
   const gf__parameter *parameter = &node->parameters[k];
   snprintf(out, GF__NAME_SIZE, "%s%s", parameter->trainable ? "d" : "",
            strrchr(parameter->name, '.') + 1);
   return out;
 }
 
-static gf_status poison(gf__check *check, gf__buffer *buffer) {
+static gf_status poison(gf__check *check, gf_buffer *buffer) {
   return buffer ? gf__poison(check->arena, buffer, gf__buffer_size(buffer) / sizeof(float)) : GF_OK;
 }
 
@@ -135,7 +135,7 @@ static gf_status run_backward(gf__check *check, const gf__problem *p, const doub
 }
 
 /* The first count floats; whatever lies behind them must be as it was. */
-static gf_status read_tensor(gf__check *check, gf__buffer *buffer, const char *what, size_t count,
+static gf_status read_tensor(gf__check *check, gf_buffer *buffer, const char *what, size_t count,
                              float **out) {
   size_t whole = gf__buffer_size(buffer) / sizeof(float);
   GF_TRY(gf__read(check->arena, buffer, whole, out));
@@ -183,14 +183,15 @@ static gf_status check_loss(gf__check *check, const gf__problem *p,
                             const gf__problem_values *expected,
                             const gf__problem_values *magnitude) {
   float sums[2];
-  int hits;
+  int correct;
   if (p->type->has_no_result) return GF_OK;
   GF_TRY(gf__model_read_results(check->model, 0, 1, sums));
   gf__check_values(check, "loss", 1, sums, expected->loss,
                    &(gf__tolerance){magnitude->loss, p->y_terms, 1});
-  ref_softmax_cross_entropy(p->n, p->image.channels, expected->x, p->labels, &hits, NULL);
-  if (!(sums[1] == (float)hits))
-    gf__check_fault(check, "%g images are counted as hits, and %d are", (double)sums[1], hits);
+  ref_softmax_cross_entropy(p->n, p->image.channels, expected->x, p->labels, &correct, NULL);
+  if (!(sums[1] == (float)correct))
+    gf__check_fault(check, "%g images are counted as correct, and %d are", (double)sums[1],
+                    correct);
   return GF_OK;
 }
 
@@ -201,7 +202,7 @@ typedef struct answer {
 
 static gf_status run_training(gf__check *check, const gf__problem *p, const gf__problem_values *v,
                               answer *out) {
-  gf__node *node = node_of(check->model, "a");
+  gf_node *node = node_of(check->model, "a");
   GF_TRY(write_parameters(check, "a", p, v));
   GF_TRY(poison_model(check));
   check->model->pass.step = 0;
@@ -219,7 +220,7 @@ static gf_status check_training(gf__check *check, const gf__problem *p) {
   answer got = {0}, again = {0};
   p->type->run(p, &v, &v);
   GF_TRY(open_model(check, p, (network){"", false, true}));
-  const gf__node *node = node_of(check->model, "a");
+  const gf_node *node = node_of(check->model, "a");
   GF_TRY(run_training(check, p, &v, &got));
   if (p->type->ends_graph)
     GF_TRY(check_loss(check, p, &v, &magnitude));
@@ -248,7 +249,7 @@ static gf_status check_inference(gf__check *check, const gf__problem *p) {
   else
     p->type->run(p, &v, &v);
   GF_TRY(open_model(check, p, (network){"", false, true}));
-  gf__node *node = node_of(check->model, "a");
+  gf_node *node = node_of(check->model, "a");
   GF_TRY(write_parameters(check, "a", p, &v));
   GF_TRY(poison_model(check));
   GF_TRY(run_forward(check, p, v.x, false));
@@ -302,7 +303,7 @@ static gf_status check_branches(gf__check *check, const gf__problem *p) {
   for (int j = 0; j < 2; j++)
     for (int k = 0; k < p->parameter_count; k++) {
       char name[GF__NAME_SIZE];
-      const gf__node *node = node_of(check->model, j ? "b" : "a");
+      const gf_node *node = node_of(check->model, j ? "b" : "a");
       GF_TRY(read_result(check, node, k, &d));
       gf__check_values(check, result_name(node, k, name), p->parameter_size[k], d, branch[j]->d[k],
                        &(gf__tolerance){magnitude[j]->d[k], p->d_terms, 1});
@@ -324,7 +325,7 @@ static gf_status check_behind(gf__check *check, const gf__problem *p, const char
            p->image.channels, activation);
   for (int fused = 0; fused < 2; fused++) {
     GF_TRY(open_model(check, p, (network){first, true, fused}));
-    gf__node *before = node_of(check->model, "before");
+    gf_node *before = node_of(check->model, "before");
     if ((before->activation.kind != GF__ACTIVATION_NONE) != fused)
       gf__check_fault(check, "%s was%s fused", activation, fused ? " not" : "");
     GF_TRY(poison_model(check));

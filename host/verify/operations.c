@@ -20,7 +20,7 @@ static gf_status run_reduce(const gf__subject *subject, gf__check *check, gf__ca
   size_t count = (size_t)rows * (size_t)channels, wide = (size_t)channels;
   size_t floats = gf__column_sums_workspace(check->device, channels) / sizeof(float);
   float *x = gf__new_floats(check->arena, count);
-  gf__buffer *buffer, *out, *workspace;
+  gf_buffer *buffer, *out, *workspace;
   GF_TRY(gf__guarded_new(check, "x", count, &buffer));
   GF_TRY(gf__guarded_new(check, "the sums", wide, &out));
   GF_TRY(gf__guarded_new(check, "the workspace", floats, &workspace));
@@ -59,7 +59,7 @@ static gf_status run_accumulate(const gf__subject *subject, gf__check *check, gf
   double *expected = gf__new_doubles(check->arena, floats),
          *size = gf__new_doubles(check->arena, floats);
   double sums[2 * SLOTS];
-  gf__buffer *g, *s, *r;
+  gf_buffer *g, *s, *r;
   for (size_t i = 0; i < floats; i++) {
     double before = first ? 0 : (double)sum[i];
     expected[i] = share * (double)gradient[i] + before;
@@ -86,7 +86,7 @@ static gf_status run_clip(const gf__subject *subject, gf__check *check, gf__case
   const double *wide = gf__widen(check->arena, gradient, floats);
   double most = gf__cases_float(list, "share", 1) * ref_statistics_of(floats, wide).l2;
   double expected = ref_clip_scale(floats, wide, most);
-  gf__buffer *g, *parts, *scale;
+  gf_buffer *g, *parts, *scale;
   GF_TRY(gf__guarded_from(check, "the gradient", gradient, floats, &g));
   GF_TRY(gf__guarded_new(check, "the workspace", gf__clip_workspace() / sizeof(float), &parts));
   GF_TRY(gf__guarded_new(check, "the scale", 1, &scale));
@@ -110,7 +110,7 @@ static gf_status run_statistics(const gf__subject *subject, gf__check *check, gf
   size_t count = (size_t)(4 * GAP + 2 * ONES + size);
   float *gradient = gf__new_floats(check->arena, count), *w = gf__new_floats(check->arena, count);
   float *old = gf__new_floats(check->arena, count), *tensor = gradient + ranges[2], *got;
-  gf__buffer *on_device[3], *places, *workspace, *out;
+  gf_buffer *on_device[3], *places, *workspace, *out;
   for (size_t i = 0; i < count; i++) gradient[i] = w[i] = old[i] = NAN;
   for (int t = 0; t < TENSORS; t++) {
     size_t first = (size_t)ranges[2 * t], floats = (size_t)ranges[2 * t + 1];
@@ -165,7 +165,7 @@ static gf_status run_activation_statistics(const gf__subject *subject, gf__check
   double *expected = gf__new_doubles(check->arena, wide * FLOATS);
   double *size = gf__new_doubles(check->arena, wide * FLOATS);
   double *column = gf__new_doubles(check->arena, (size_t)rows);
-  gf__buffer *on_device, *out, *workspace;
+  gf_buffer *on_device, *out, *workspace;
   for (size_t i = 0; i < count; i++) x[i] += (float)(step * (double)(i % wide));
   for (size_t c = 0; c < wide; c++) {
     double *e = expected + c * FLOATS, *s = size + c * FLOATS, first = (double)x[c];
@@ -222,23 +222,23 @@ static gf_status run_soft_target(const gf__subject *subject, gf__check *check, g
   (void)subject;
   int n = gf__cases_int(list, "n", 1), classes = gf__cases_int(list, "classes", 1);
   double share = gf__cases_float(list, "share", 1), spread = gf__cases_float(list, "spread", 1);
-  double smoothing = gf__cases_float(list, "smoothing", 0), hits = 0;
+  double smoothing = gf__cases_float(list, "smoothing", 0), correct = 0;
   size_t count = (size_t)n * (size_t)classes, label_count = (size_t)(share < 1 ? 2 * n : n);
   float *logits = gf__uniform(check->arena, count, 0, -spread, spread), *sums;
   int *labels = gf__new_array(check->arena, label_count * sizeof *labels);
   double *d = gf__new_doubles(check->arena, count), *size = gf__new_doubles(check->arena, count);
-  gf__buffer *x, *dx, *numbers, *each, *results;
+  gf_buffer *x, *dx, *numbers, *each, *results;
   for (size_t i = 0; i < label_count; i++) labels[i] = (int)(i * 5 + 2) % classes;
   for (int i = 0; i < n; i++) {
     int best = first_largest(logits + (size_t)i * (size_t)classes, classes);
-    hits += share * (best == labels[i]);
-    if (share < 1) hits += (1 - share) * (best == labels[n + i]);
+    correct += share * (best == labels[i]);
+    if (share < 1) correct += (1 - share) * (best == labels[n + i]);
   }
   for (size_t i = 0; i < count; i++) size[i] = 1.0 / n; /* softmax and target are up to 1 */
   const double expected[] = {
       n * mixed_loss(check->arena, n, classes, smoothing, gf__widen(check->arena, logits, count),
                      labels, share, d),
-      hits};
+      correct};
   const double sizes[] = {n * (spread + log(classes)), n};
   GF_TRY(gf__guarded_from(check, "logits", logits, count, &x));
   GF_TRY(gf__guarded_from(check, "labels", labels, label_count, &numbers));
@@ -253,7 +253,7 @@ static gf_status run_soft_target(const gf__subject *subject, gf__check *check, g
   for (int i = 0; i < 2 * SLOTS; i++)
     if (i / 2 != SLOT && !gf__is_poison(sums[i]))
       gf__check_fault(check, "losses: a slot other than %d was written", SLOT);
-  gf__check_values(check, "loss and hits", 2, sums + 2 * SLOT, expected,
+  gf__check_values(check, "loss and correct", 2, sums + 2 * SLOT, expected,
                    &(gf__tolerance){sizes, classes + n, 1});
   return gf__check_buffer(check, "dlogits", dx, count, d, &(gf__tolerance){size, classes, 1});
 }

@@ -101,7 +101,7 @@ static void clip(const settings *o, const float *gradient, double *out) {
 /* A case's numbers: w and the states, here and on the device. */
 typedef struct run {
   const settings *o;
-  gf__buffer *gradient, *w, *state[STATES], *scale;
+  gf_buffer *gradient, *w, *state[STATES], *scale;
   double *values[1 + STATES]; /* w and the states by the reference */
   double *sizes[1 + STATES];  /* the largest that each number was */
 } run;
@@ -128,7 +128,7 @@ static gf_status open_run(run *r, gf__check *check, int states) {
  * that of STEPS steps is at most that many times as large. */
 static gf_status compare(const run *r, gf__check *check, int states) {
   static const char *const names[] = {"w", "the first state", "the second state"};
-  gf__buffer *const buffers[] = {r->w, r->state[0], r->state[1]};
+  gf_buffer *const buffers[] = {r->w, r->state[0], r->state[1]};
   /* The states hold g, which decay adds to in floats. */
   for (size_t i = 0; i < COUNT; i++) r->sizes[1][i] += r->o->weight_decay * r->sizes[0][i];
   for (int k = 0; k <= states; k++) {

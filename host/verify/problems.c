@@ -421,30 +421,30 @@ static void magnitudes_softmax_cross_entropy(const gf__problem *p, const gf__pro
   }
 }
 
-/* ---- companion_loss ---- */
+/* ---- auxiliary_loss ---- */
 
-static void read_companion_loss(gf__problem *p, gf__cases *list) {
+static void read_auxiliary_loss(gf__problem *p, gf__cases *list) {
   read_softmax_cross_entropy(p, list);
   p->hinge = gf__cases_bool(list, "hinge", false);
   snprintf(p->keys, sizeof p->keys, ", loss: %s",
            p->hinge ? "squared_hinge" : "softmax_cross_entropy");
 }
 
-static void weigh_companion(const gf__problem *p, double *dx) {
-  for (size_t i = 0; i < p->x_count; i++) dx[i] *= GF__PROBLEM_COMPANION_WEIGHT;
+static void weigh_auxiliary(const gf__problem *p, double *dx) {
+  for (size_t i = 0; i < p->x_count; i++) dx[i] *= GF__PROBLEM_AUXILIARY_WEIGHT;
 }
 
-static void run_companion_loss(const gf__problem *p, const gf__problem_values *in,
+static void run_auxiliary_loss(const gf__problem *p, const gf__problem_values *in,
                                gf__problem_values *out) {
   if (p->hinge)
     ref_squared_hinge(p->n, p->image.channels, in->x, p->labels, out->dx);
   else
     run_softmax_cross_entropy(p, in, out);
-  weigh_companion(p, out->dx);
+  weigh_auxiliary(p, out->dx);
 }
 
 /* A lack is as wrong as its terms are large, and the label's slope sums all of them. */
-static void magnitudes_companion_loss(const gf__problem *p, const gf__problem_values *in,
+static void magnitudes_auxiliary_loss(const gf__problem *p, const gf__problem_values *in,
                                       gf__problem_values *out) {
   int classes = p->image.channels;
   if (!p->hinge) magnitudes_softmax_cross_entropy(p, in, out);
@@ -455,7 +455,7 @@ static void magnitudes_companion_loss(const gf__problem *p, const gf__problem_va
       sum += dx[k] = 2 * (1 + fabs(row[p->labels[i]]) + fabs(row[k])) / p->n;
     dx[p->labels[i]] = sum;
   }
-  weigh_companion(p, out->dx);
+  weigh_auxiliary(p, out->dx);
 }
 
 /* ---- the table ---- */
@@ -529,12 +529,12 @@ const gf__problem_type gf__problem_types[] = {
      .read = read_softmax_cross_entropy,
      .run = run_softmax_cross_entropy,
      .magnitudes = magnitudes_softmax_cross_entropy},
-    {.layer = "companion_loss",
+    {.layer = "auxiliary_loss",
      .ends_graph = true,
      .has_no_result = true,
-     .read = read_companion_loss,
-     .run = run_companion_loss,
-     .magnitudes = magnitudes_companion_loss},
+     .read = read_auxiliary_loss,
+     .run = run_auxiliary_loss,
+     .magnitudes = magnitudes_auxiliary_loss},
     {0}};
 
 const gf__problem_type *gf__problem_type_find(const char *layer) {

@@ -12,8 +12,8 @@
 #include "verify/cases.h"
 
 enum { GF__PROBLEM_PARAMETERS = 4, GF__PROBLEM_SEED = 7 };
-/* model.companion_weight of the config. */
-#define GF__PROBLEM_COMPANION_WEIGHT 0.75
+/* model.auxiliary_weight of the config. */
+#define GF__PROBLEM_AUXILIARY_WEIGHT 0.75
 
 /* A layer's arrays, in the layouts of the references: its operands x, parameter
  * and dy, its results y, dx and d, or the magnitudes of the results. d of a

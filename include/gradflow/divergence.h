@@ -27,7 +27,7 @@ typedef struct gf_divergence_place {
   char layer[64], tensor[96]; /* "block_0_0_conv_0", and the parameter or the input */
   int index[5], shape[5];     /* of the element where they differ most; activations as (image,
                                  height, width, channel), volumes with depth before height,
-                                 parameters as in gf_parameter */
+                                 parameters as in gf_parameter_info */
   int dims;                   /* of both */
   double a, b;                /* the element */
   double difference;

@@ -32,12 +32,12 @@ typedef struct gf_layer_node {
   double options[GF_LAYER_KEYS]; /* in the order of the keys */
   int in_count;
   gf_layer_shape in[GF_LAYER_INPUTS];
-  gf_layer_shape out;    /* setup may change it; it is the first input's before */
-  struct gf__node *node; /* the library's */
+  gf_layer_shape out;   /* setup may change it; it is the first input's before */
+  struct gf_node *node; /* the library's */
 } gf_layer_node;
 
 /* Memory on the device. */
-typedef struct gf__buffer gf_buffer;
+typedef struct gf_buffer gf_buffer;
 
 /* What forward and backward work on. Pointers are NULL where a comment says so. */
 typedef struct gf_layer_pass {

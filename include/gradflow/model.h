@@ -36,21 +36,21 @@ typedef struct gf_memory {
  * weight (filters, channels, kernel height, kernel width), conv3d weight with
  * the kernel's depth before its height, linear weight (outputs, inputs), vectors
  * (count). */
-typedef struct gf_parameter {
+typedef struct gf_parameter_info {
   const char *name;  /* "block_0_0_conv_0.weight"; owned by the model */
   const char *layer; /* "block_0_0_conv_0" */
   int dims[5], dim_count;
   size_t count;  /* elements */
   int is_weight; /* 0: a bias or a shift, which gradient-flow pictures leave out */
   int trainable; /* 0: a running statistic */
-} gf_parameter;
+} gf_parameter_info;
 
 /* Parameters from the input towards the output; running statistics come last. */
 GF_API int gf_model_parameter_count(const gf_model *model);
-GF_API gf_parameter gf_model_parameter(const gf_model *model, int index);
+GF_API gf_parameter_info gf_model_parameter(const gf_model *model, int index);
 /* Trainable elements in all. */
 GF_API size_t gf_model_parameter_total(const gf_model *model);
-/* Copies of parameter index, gf_parameter.count floats each. */
+/* Copies of parameter index, gf_parameter_info.count floats each. */
 GF_API gf_status gf_model_read_parameter(gf_model *model, int index, float *out) GF_MUST_USE;
 GF_API gf_status gf_model_write_parameter(gf_model *model, int index,
                                           const float *values) GF_MUST_USE;
@@ -74,20 +74,20 @@ GF_API gf_status gf_model_forward(gf_model *model, const float *images, const in
 /* The gradient of the mean loss of the last forward pass, which was a training one. */
 GF_API gf_status gf_model_backward(gf_model *model) GF_MUST_USE;
 /* Statistics of what a layer stores in a forward pass, its fused activation included. */
-typedef struct gf_activation {
+typedef struct gf_activation_stats {
   const char *layer; /* of the tensor: "block_0_0_act_0"; owned by the model */
   double mean, deviation;
   /* Share of channels that are dead on the batch: the activation's derivative is at most 0.01
    * at every pixel of every image, so that hardly any gradient comes through. NaN where the
    * layer has no activation. */
   double dead;
-} gf_activation;
+} gf_activation_stats;
 
 /* The logits of the last forward pass, (count, classes). */
 GF_API gf_status gf_model_logits(gf_model *model, float *out) GF_MUST_USE;
 
 /* One layer of a network as its config has it, before anything is fused. */
-typedef struct gf_layer {
+typedef struct gf_layer_summary {
   char name[64];
   const char *type; /* "conv2d" */
   gf_image_shape output;
@@ -95,11 +95,11 @@ typedef struct gf_layer {
   size_t parameters; /* trainable elements */
   double flops;      /* of the convolutions and linear layers, of a forward pass of an image */
   size_t bytes;      /* of an image's output */
-} gf_layer;
+} gf_layer_summary;
 
 /* The layers of the config's network from the input to the logits, for images of a shape and a
  * number of classes. Needs no device. The caller frees *out with free. */
-GF_API gf_status gf_model_summarise(gf_layer **out, int *count, const gf_config *config,
+GF_API gf_status gf_model_summarise(gf_layer_summary **out, int *count, const gf_config *config,
                                     gf_image_shape image, int classes) GF_MUST_USE;
 
 #endif

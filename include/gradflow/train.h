@@ -9,14 +9,14 @@
 #include <gradflow/status.h>
 
 /* Statistics of one parameter's gradient, and how far the step moved the parameter. */
-typedef struct gf_gradient {
+typedef struct gf_gradient_stats {
   const char *layer, *parameter; /* owned by the model */
   int is_weight;                 /* 0: a bias or a shift */
   double mean_abs, l2, max_abs;
   double zeros;        /* share of elements that are exactly 0 */
   double update_ratio; /* |w - w before the step| / |w before the step|, L2 */
   long nonfinite;      /* elements */
-} gf_gradient;
+} gf_gradient_stats;
 
 /* The optimizer of a config over a model's parameters. */
 typedef struct gf_trainer gf_trainer;
@@ -30,7 +30,7 @@ GF_API void gf_trainer_free(gf_trainer **trainer);
  * gf_trainer_gradient_count rows. Waits for the loss. */
 GF_API gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *labels,
                                  int count, double learning_rate, gf_loss *loss,
-                                 gf_gradient *gradients) GF_MUST_USE;
+                                 gf_gradient_stats *gradients) GF_MUST_USE;
 /* The number of trainable parameter tensors. */
 GF_API int gf_trainer_gradient_count(const gf_trainer *trainer);
 
@@ -45,12 +45,12 @@ typedef struct gf_progress {
 } gf_progress;
 
 /* One training step. */
-typedef struct gf_step {
+typedef struct gf_step_event {
   int epoch;             /* from 1 */
   long step;             /* of the run, from 1 */
   double loss, accuracy; /* means over the batch as it was trained */
   double learning_rate;
-} gf_step;
+} gf_step_event;
 
 /* A row of metrics.csv. */
 typedef struct gf_epoch {
@@ -70,9 +70,10 @@ typedef struct gf_train_events {
   void (*written)(void *user, const char *path); /* a picture */
   /* The gradients of a step, about twice a second and at the end of each epoch:
    * count rows from the input to the output. */
-  void (*gradients)(void *user, int epoch, long step, const gf_gradient *gradients, int count);
+  void (*gradients)(void *user, int epoch, long step, const gf_gradient_stats *gradients,
+                    int count);
   /* Every step, in order; told about five times a second, since the device is not waited for. */
-  void (*step)(void *user, const gf_step *step);
+  void (*step)(void *user, const gf_step_event *step);
 } gf_train_events;
 
 typedef struct gf_train_options {

@@ -49,7 +49,7 @@ static void close_subject(subject *s) {
 /* Every tensor of both. */
 static void compare(subject *a, subject *b) {
   for (int i = 0; i < gf_model_parameter_count(a->model); i++) {
-    gf_parameter p = gf_model_parameter(a->model, i);
+    gf_parameter_info p = gf_model_parameter(a->model, i);
     float *x = malloc(p.count * sizeof *x), *y = malloc(p.count * sizeof *y);
     assert_ok(gf_model_read_parameter(a->model, i, x));
     assert_ok(gf_model_read_parameter(b->model, i, y));
@@ -87,10 +87,10 @@ static void test_parts_of_parts_are_a_whole(void **state) {
     assert_ok(gf__trainer_queue_step(one.trainer, &all, 0.1, 0, GF__MEASURE_NOTHING));
     assert_ok(gf__model_read_results(one.model, 0, 1, sums));
     assert_ok(gf__trainer_queue_step(ours.trainer, &mine, 0.1, 0, GF__MEASURE_NOTHING));
-    gf__step of_all = gf__trainer_step_of_all(ours.trainer);
+    gf__global_step of_all = gf__trainer_step_of_all(ours.trainer);
     if (!(fabs(of_all.losses - (double)sums[0]) <= 1e-5 * (double)sums[0]))
       fail_msg("step %d: losses %g, %g", step, of_all.losses, (double)sums[0]);
-    assert_true(of_all.hits == (double)sums[1]);
+    assert_true(of_all.correct == (double)sums[1]);
     assert_false(of_all.stops);
   }
   compare(&ours, &one);

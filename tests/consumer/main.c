@@ -27,7 +27,7 @@ int main(void) {
   image.height = 32;
   image.width = 32;
   image.channels = 3;
-  gf_layer *layers = NULL;
+  gf_layer_summary *layers = NULL;
   int count = 0;
   status = gf_model_summarise(&layers, &count, config, image, 100);
   gf_config_free(&config);

@@ -17,7 +17,7 @@ static const char base_[] =
 
 static void summarise(const gf_config *config) {
   gf_dataset_info info;
-  gf_layer *layers;
+  gf_layer_summary *layers;
   int count;
   if (gf__data_expect(&info, config) != GF_OK) return;
   gf_image_shape image = {info.height, info.width, info.channels};

@@ -88,7 +88,7 @@ class gf_versions(Structure):
     ]
 
 
-class gf_step(Structure):
+class gf_step_event(Structure):
     _fields_ = [
         ("epoch", c_int),
         ("step", c_long),
@@ -112,7 +112,7 @@ class gf_epoch(Structure):
     ]
 
 
-class gf_gradient(Structure):
+class gf_gradient_stats(Structure):
     _fields_ = [
         ("layer", c_char_p),
         ("parameter", c_char_p),
@@ -127,9 +127,9 @@ class gf_gradient(Structure):
 
 
 EPOCH_FUNCTION = CFUNCTYPE(None, c_void_p, POINTER(gf_epoch))
-STEP_FUNCTION = CFUNCTYPE(None, c_void_p, POINTER(gf_step))
+STEP_FUNCTION = CFUNCTYPE(None, c_void_p, POINTER(gf_step_event))
 STOP_FUNCTION = CFUNCTYPE(c_int, c_void_p)
-GRADIENTS_FUNCTION = CFUNCTYPE(None, c_void_p, c_int, c_long, POINTER(gf_gradient), c_int)
+GRADIENTS_FUNCTION = CFUNCTYPE(None, c_void_p, c_int, c_long, POINTER(gf_gradient_stats), c_int)
 LOG_FUNCTION = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 
 

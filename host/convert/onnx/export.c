@@ -31,7 +31,7 @@ static gf_status add_nodes(gf__onnx *onnx, const gf__stored *stored, gf__onnx_va
   const gf__graph *graph = &stored->graph;
   const gf__named_tensor *tensor = stored->tensors;
   for (int i = 0; i + 1 < graph->count; i++) {
-    const gf__node *node = graph->nodes[i];
+    const gf_node *node = graph->nodes[i];
     gf__onnx_value in[GF__MOST_INPUTS];
     for (int k = 0; k < node->parameter_count; k++, tensor++)
       if (!node->trains_only) gf__onnx_weight(onnx, tensor);

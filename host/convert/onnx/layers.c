@@ -11,7 +11,7 @@
 /* A layer on its way. */
 typedef struct emission {
   gf__onnx *onnx;
-  const gf__node *node;
+  const gf_node *node;
   gf__onnx_value in[GF__MOST_INPUTS];
   gf__onnx_value out;
 } emission;
@@ -37,17 +37,17 @@ static gf__onnx_value named(const emission *e, const char *word, int rank) {
 }
 
 /* What the config says of the node under a key of its layer. */
-static const void *option(const gf__node *node, const char *name) {
+static const void *option(const gf_node *node, const char *name) {
   const gf__key *key = node->layer->keys;
   while (strcmp(key->name, name) != 0) key++;
   return (const char *)node->options + key->offset;
 }
 
-static float number_option(const gf__node *node, const char *name) {
+static float number_option(const gf_node *node, const char *name) {
   return (float)*(const double *)option(node, name);
 }
 
-static int whole_option(const gf__node *node, const char *name) {
+static int whole_option(const gf_node *node, const char *name) {
   return *(const int *)option(node, name);
 }
 
@@ -247,7 +247,7 @@ static int wanted_form(const row *r, int first) {
   return r->in == ANY ? first : r->in;
 }
 
-gf_status gf__onnx_layer(gf__onnx *onnx, const gf__node *node, const gf__onnx_value *in,
+gf_status gf__onnx_layer(gf__onnx *onnx, const gf_node *node, const gf__onnx_value *in,
                          gf__onnx_value *out) {
   const row *r = rows_, *end = rows_ + sizeof rows_ / sizeof *rows_;
   while (r < end && r->layer != node->layer) r++;

@@ -16,7 +16,7 @@ typedef struct gf__onnx_value {
 
 /* Adds the nodes of node, whose inputs are in; *out becomes what its output is, which may be an
  * input. GF_ERROR_CONFIG for a layer without a form in ONNX. */
-gf_status gf__onnx_layer(gf__onnx *onnx, const gf__node *node, const gf__onnx_value *in,
+gf_status gf__onnx_layer(gf__onnx *onnx, const gf_node *node, const gf__onnx_value *in,
                          gf__onnx_value *out) GF_MUST_USE;
 
 #endif

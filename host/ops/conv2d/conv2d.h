@@ -22,13 +22,13 @@ typedef enum gf__conv2d_pass {
 /* The operands of a pass over n images. Weights are (kernel h, kernel w, c, filters). */
 typedef struct gf__conv2d_run {
   int n;
-  const gf__buffer *x;   /* (n, h, w, c): forward, backward_weight */
-  const gf__buffer *w;   /* forward, backward_data */
-  const gf__buffer *dy;  /* (n, out_h, out_w, filters): both backward passes */
-  gf__buffer *out;       /* y, dx or dw: written */
-  gf__buffer *bias_out;  /* backward_weight: (filters), or NULL */
+  const gf_buffer *x;    /* (n, h, w, c): forward, backward_weight */
+  const gf_buffer *w;    /* forward, backward_data */
+  const gf_buffer *dy;   /* (n, out_h, out_w, filters): both backward passes */
+  gf_buffer *out;        /* y, dx or dw: written */
+  gf_buffer *bias_out;   /* backward_weight: (filters), or NULL */
   gf__epilogue epilogue; /* forward and backward_data */
-  gf__buffer *workspace; /* of the bytes that gf__conv2d_workspace says */
+  gf_buffer *workspace;  /* of the bytes that gf__conv2d_workspace says */
 } gf__conv2d_run;
 
 typedef struct gf__conv2d_algorithm {

@@ -75,11 +75,11 @@ static void options_of(char out[GF__SHAPE_OPTIONS_SIZE], const gf__conv2d_shape 
 /* Runs the forward kernel for a shape on packed weights. pack names the kernel
  * that packs r->w; NULL where the weights already are as the kernel wants them. */
 static gf_status convolve(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r,
-                          const gf__buffer *x, const char *pack) {
+                          const gf_buffer *x, const char *pack) {
   tiling t = choose_tiling(device, s);
   char options[GF__SHAPE_OPTIONS_SIZE];
   options_of(options, s, &t, FORWARD_ROWS, 0);
-  const gf__buffer *weights = r->w;
+  const gf_buffer *weights = r->w;
   gf__kernel *kernel;
   if (pack) {
     GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", pack, options));

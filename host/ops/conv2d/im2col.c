@@ -95,7 +95,8 @@ static gf_status forward(gf_device *device, const gf__conv2d_shape *s, const gf_
                     r->out, (size_t)first * pixels(s) * (size_t)k));
   }
   const gf__epilogue *e = &r->epilogue;
-  if (!e->bias && !e->addend && !e->mask && e->activation.kind == GF__ACTIVATION_NONE) return GF_OK;
+  if (!e->bias && !e->residual && !e->mask && e->activation.kind == GF__ACTIVATION_NONE)
+    return GF_OK;
   return gf__apply(device, (size_t)r->n * pixels(s), k, r->out, r->out, e);
 }
 

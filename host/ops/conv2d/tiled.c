@@ -58,7 +58,7 @@ static gf__grid tiles_grid(const gf__conv2d_shape *s, int images, size_t rows, i
 }
 
 static gf_status multiply(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r,
-                          gf__conv2d_pass pass, const gf__buffer *left, size_t rows, int n) {
+                          gf__conv2d_pass pass, const gf_buffer *left, size_t rows, int n) {
   gf__kernel *kernel;
   GF_TRY(get_kernel(device, s, pass, n, "conv2d_tiled", &kernel));
   return GF_LAUNCH(kernel, tiles_grid(s, r->n, rows, n, 1), GF_BUFFER(left), GF_BUFFER(r->w),

@@ -36,7 +36,7 @@ typedef struct trial {
   gf_device *device;
   const gf__conv2d_shape *shape;
   int batch;
-  gf__buffer *x, *w, *dy, *out, *workspace;
+  gf_buffer *x, *w, *dy, *out, *workspace;
   size_t out_floats;
   float *expected, *got;
 } trial;
@@ -125,7 +125,7 @@ static void shape_key(const gf__conv2d_shape *s, int batch, gf__conv2d_pass pass
       s->padding[0], s->padding[1], s->dilation[0], s->dilation[1], pass_names[pass]);
 }
 
-static gf_status noise(gf_device *device, size_t floats, uint32_t tensor, gf__buffer **out) {
+static gf_status noise(gf_device *device, size_t floats, uint32_t tensor, gf_buffer **out) {
   float *values = malloc(floats * sizeof *values);
   if (!values) return gf__fail_host_memory(floats * sizeof *values);
   for (size_t i = 0; i < floats; i += 4) {

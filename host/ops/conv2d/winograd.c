@@ -65,7 +65,7 @@ static void options_of(char out[GF__SHAPE_OPTIONS_SIZE], const gf_device *device
 
 /* The forward pass of a shape; transform names the kernel that transforms r->w. */
 static gf_status convolve(gf_device *device, const gf__conv2d_shape *s, const gf__conv2d_run *r,
-                          int m, const gf__buffer *x, const char *transform) {
+                          int m, const gf_buffer *x, const char *transform) {
   gf__kernel *weights, *kernel;
   char options[GF__SHAPE_OPTIONS_SIZE];
   /* The data gradient is the forward pass of another shape, often of the same one. */

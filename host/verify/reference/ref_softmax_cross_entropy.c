@@ -5,7 +5,7 @@
 double ref_softmax_cross_entropy(int n, int classes, const double *logits, const int *labels,
                                  int *correct, double *dlogits) {
   double loss = 0;
-  int hits = 0;
+  int right = 0;
   for (int i = 0; i < n; i++) {
     const double *row = logits + (size_t)i * classes;
     int best = 0;
@@ -14,10 +14,10 @@ double ref_softmax_cross_entropy(int n, int classes, const double *logits, const
     double sum = 0; /* of exp(logit - largest), which cannot overflow */
     for (int k = 0; k < classes; k++) sum += exp(row[k] - row[best]);
     loss += log(sum) + row[best] - row[labels[i]];
-    hits += best == labels[i];
+    right += best == labels[i];
     for (int k = 0; dlogits && k < classes; k++)
       dlogits[(size_t)i * classes + k] = (exp(row[k] - row[best]) / sum - (k == labels[i])) / n;
   }
-  if (correct) *correct = hits;
+  if (correct) *correct = right;
   return loss / n;
 }

@@ -1,5 +1,5 @@
 /* Activations whose backward reads their input, so that nothing is fused with them. */
-#include "ops/smooth.h"
+#include "ops/activation_of_input.h"
 
 #include <math.h>
 
@@ -14,53 +14,54 @@ static const gf__key elu_keys[] = {
      "the value that large negative x approach is -alpha"},
 };
 
-static gf_status forward_by(gf__node *node, const gf__pass *pass, gf__smooth smooth) {
-  return gf__smooth_forward(pass->device, gf__node_rows(node, pass), node->out.c, smooth,
-                            node->in[0]->data, node->out.data);
+static gf_status forward_by(gf_node *node, const gf__pass *pass, gf__activation_of_input smooth) {
+  return gf__activation_of_input_forward(pass->device, gf__node_rows(node, pass), node->out.c,
+                                         smooth, node->in[0]->data, node->out.data);
 }
 
-static gf_status backward_by(gf__node *node, const gf__pass *pass, gf__smooth smooth) {
-  const gf__sink *sink = &node->sinks[0];
-  if (!sink->grad) return GF_OK;
-  return gf__smooth_backward(pass->device, gf__node_rows(node, pass), node->out.c, smooth,
-                             node->out.grad, node->in[0]->data, sink->grad, &sink->epilogue);
+static gf_status backward_by(gf_node *node, const gf__pass *pass, gf__activation_of_input smooth) {
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  if (!input_gradient->grad) return GF_OK;
+  return gf__activation_of_input_backward(pass->device, gf__node_rows(node, pass), node->out.c,
+                                          smooth, node->out.grad, node->in[0]->data,
+                                          input_gradient->grad, &input_gradient->epilogue);
 }
 
-static gf__smooth elu_of(const gf__node *node) {
+static gf__activation_of_input elu_of(const gf_node *node) {
   const elu_options *o = node->options;
-  return (gf__smooth){GF__SMOOTH_ELU, (float)o->alpha};
+  return (gf__activation_of_input){GF__ACTIVATION_OF_INPUT_ELU, (float)o->alpha};
 }
 
-static gf_status elu_forward(gf__node *node, const gf__pass *pass) {
+static gf_status elu_forward(gf_node *node, const gf__pass *pass) {
   return forward_by(node, pass, elu_of(node));
 }
 
-static gf_status elu_backward(gf__node *node, const gf__pass *pass) {
+static gf_status elu_backward(gf_node *node, const gf__pass *pass) {
   return backward_by(node, pass, elu_of(node));
 }
 
-static gf_status gelu_forward(gf__node *node, const gf__pass *pass) {
-  return forward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_GELU});
+static gf_status gelu_forward(gf_node *node, const gf__pass *pass) {
+  return forward_by(node, pass, (gf__activation_of_input){.kind = GF__ACTIVATION_OF_INPUT_GELU});
 }
 
-static gf_status gelu_backward(gf__node *node, const gf__pass *pass) {
-  return backward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_GELU});
+static gf_status gelu_backward(gf_node *node, const gf__pass *pass) {
+  return backward_by(node, pass, (gf__activation_of_input){.kind = GF__ACTIVATION_OF_INPUT_GELU});
 }
 
-static gf_status silu_forward(gf__node *node, const gf__pass *pass) {
-  return forward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_SILU});
+static gf_status silu_forward(gf_node *node, const gf__pass *pass) {
+  return forward_by(node, pass, (gf__activation_of_input){.kind = GF__ACTIVATION_OF_INPUT_SILU});
 }
 
-static gf_status silu_backward(gf__node *node, const gf__pass *pass) {
-  return backward_by(node, pass, (gf__smooth){.kind = GF__SMOOTH_SILU});
+static gf_status silu_backward(gf_node *node, const gf__pass *pass) {
+  return backward_by(node, pass, (gf__activation_of_input){.kind = GF__ACTIVATION_OF_INPUT_SILU});
 }
 
 /* The derivative below 0 is the output + alpha. */
-static gf__interval elu_alive(const gf__node *node) {
+static gf__interval elu_alive(const gf_node *node) {
   return (gf__interval){fmin(0, GF__ALIVE - (double)elu_of(node).alpha), INFINITY};
 }
 
-static gf__interval positive(const gf__node *node) {
+static gf__interval positive(const gf_node *node) {
   (void)node;
   return (gf__interval){0, INFINITY};
 }

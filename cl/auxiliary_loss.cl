@@ -1,4 +1,4 @@
-/* Gradients of companion losses with respect to their logits (n, CLASSES), times weight / n.
+/* Gradients of auxiliary losses with respect to their logits (n, CLASSES), times weight / n.
  * Labels as in softmax_cross_entropy.cl: (n), or (2, n) of share < 1. Options: CLASSES, and
  * SQUARED_HINGE or nothing. */
 #define VEC 1
@@ -25,7 +25,7 @@ inline float lacks(__global const float *row, int label) {
 
 #endif
 
-__kernel void companion_loss_backward(__global const float *logits, __global const int *labels,
+__kernel void auxiliary_loss_backward(__global const float *logits, __global const int *labels,
                                       float share, float weight, __global float *dlogits, int n,
                                       EPILOGUE) {
   int i = get_global_id(0);

@@ -1,4 +1,4 @@
-/* Companion classifiers: their gradients reach the layers below them and no others, inference
+/* Auxiliary classifiers: their gradients reach the layers below them and no others, inference
  * does without them, their weight falls over a run, and the run folder knows of them. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
@@ -14,7 +14,7 @@
 #include <gradflow/train.h>
 
 #include "model/model.h"
-#include "ops/companion_loss.h"
+#include "ops/auxiliary_loss.h"
 #include "run_fixture.h"
 
 enum { SIDE = 8, COLOURS = 3, KINDS = 5, IMAGES = 4, PIXELS = SIDE * SIDE * COLOURS };
@@ -69,7 +69,7 @@ static void read_gradient(gf_model *model, const char *name, float values[512]) 
 
 static gf_loss pass(gf_model *model, double share) {
   gf_loss loss;
-  gf__model_weigh_companions(model, share);
+  gf__model_weigh_auxiliarys(model, share);
   assert_ok(gf_model_forward(model, images_, labels_, IMAGES, 1, &loss));
   assert_ok(gf_model_backward(model));
   return loss;
@@ -81,25 +81,25 @@ static const char *const below_[] = {"conv_a.weight", "conv_a.bias", "conv_b.wei
                                      "conv_b.bias"};
 static const char *const above_[] = {"conv_c.weight", "conv_c.bias", "last.weight", "last.bias"};
 
-/* What a companion adds is the gradient of the network that ends in its classifier. */
-static void gradients_are_those_of_the_companions_network(void **state) {
+/* What a auxiliary adds is the gradient of the network that ends in its classifier. */
+static void gradients_are_those_of_the_auxiliarys_network(void **state) {
   const char *fuse = *state;
   char section[1024];
   static float main_[8][512], both[512], alone[512];
   const double weight = 0.5, share = 0.25;
-  snprintf(section, sizeof section, "fuse: %s, companions: [b], companion_weight: %g, " WHOLE, fuse,
+  snprintf(section, sizeof section, "fuse: %s, auxiliarys: [b], auxiliary_weight: %g, " WHOLE, fuse,
            weight);
   gf_model *model = open_model(section);
   gf_model *ended = open_model("graph: [" STEM
                                ", {name: pool, type: global_avg_pool}, "
                                "{name: end, type: linear, outputs: 5}]");
   for (int i = 0; i < 4; i++) copy_parameters(ended, model, below_[i], below_[i]);
-  copy_parameters(ended, model, "end.weight", "companion_b_linear.weight");
-  copy_parameters(ended, model, "end.bias", "companion_b_linear.bias");
+  copy_parameters(ended, model, "end.weight", "auxiliary_b_linear.weight");
+  copy_parameters(ended, model, "end.bias", "auxiliary_b_linear.bias");
   gf_loss without = pass(model, 0), ends;
   for (int i = 0; i < 4; i++) read_gradient(model, below_[i], main_[i]);
   for (int i = 0; i < 4; i++) read_gradient(model, above_[i], main_[4 + i]);
-  read_gradient(model, "companion_b_linear.weight", both);
+  read_gradient(model, "auxiliary_b_linear.weight", both);
   for (int k = 0; k < 512; k++) assert_true(both[k] == 0);
   gf_loss with = pass(model, share);
   ends = pass(ended, 1);
@@ -125,23 +125,23 @@ static void gradients_are_those_of_the_companions_network(void **state) {
   gf_model_free(&ended);
 }
 
-/* Two companions add up, on a layer whose activation is fused and on one that is not. */
-static void companions_add_up(void **state) {
+/* Two auxiliarys add up, on a layer whose activation is fused and on one that is not. */
+static void auxiliarys_add_up(void **state) {
   (void)state;
   static const char *const lists[] = {"a", "conv_b", "a, conv_b"};
   static float gradient[3][2][512];
   for (int i = 0; i < 3; i++) {
     char section[1024];
     snprintf(section, sizeof section,
-             "companions: [%s], companion_loss: squared_hinge, companion_weight: 1, " WHOLE,
+             "auxiliarys: [%s], auxiliary_loss: squared_hinge, auxiliary_weight: 1, " WHOLE,
              lists[i]);
     gf_model *model = open_model(section);
     /* The same classifiers in each network, whatever stands before them in the list. */
     for (int k = 0; k < 2; k++) {
-      static const char *const linears[] = {"companion_a_linear.weight",
-                                            "companion_conv_b_linear.weight"};
-      static const char *const biases[] = {"companion_a_linear.bias",
-                                           "companion_conv_b_linear.bias"};
+      static const char *const linears[] = {"auxiliary_a_linear.weight",
+                                            "auxiliary_conv_b_linear.weight"};
+      static const char *const biases[] = {"auxiliary_a_linear.bias",
+                                           "auxiliary_conv_b_linear.bias"};
       float values[512];
       for (int v = 0; v < 512; v++) values[v] = (float)((v * 7 + k) % 11) / 11 - 0.4f;
       if (i != 2 && i != k) continue;
@@ -173,7 +173,7 @@ static void labels_are_mixed(void **state) {
   const float logits[N * KINDS] = {1, -1, 0.5f, 0, 2, 0, 0.25f, -0.5f, 1, 0};
   const int labels[2 * N] = {0, 3, 2, 1};
   float out[3][N * KINDS];
-  gf__buffer *x, *y, *dx;
+  gf_buffer *x, *y, *dx;
   for (int kind = 0; kind < 2; kind++) {
     for (int i = 0; i < 3; i++) { /* the first labels, the second ones, and both */
       assert_ok(gf__buffer_new(&x, fixture_device, sizeof logits, "logits"));
@@ -182,8 +182,8 @@ static void labels_are_mixed(void **state) {
       assert_ok(gf__buffer_write(x, 0, sizeof logits, logits));
       assert_ok(
           gf__buffer_write(y, 0, sizeof labels / (i < 2 ? 2 : 1), i == 1 ? labels + N : labels));
-      assert_ok(gf__companion_loss_backward(fixture_device, (gf__companion_kind)kind, N, KINDS, x,
-                                            (gf__companion_target){y, i < 2 ? 1 : 0.3}, 1, dx,
+      assert_ok(gf__auxiliary_loss_backward(fixture_device, (gf__auxiliary_kind)kind, N, KINDS, x,
+                                            (gf__auxiliary_target){y, i < 2 ? 1 : 0.3}, 1, dx,
                                             &(gf__epilogue){0}));
       assert_ok(gf__buffer_read(dx, 0, sizeof logits, out[i]));
       gf__buffer_free(&x), gf__buffer_free(&y), gf__buffer_free(&dx);
@@ -210,7 +210,7 @@ static int launches(void) {
 
 static void inference_does_without(void **state) {
   (void)state;
-  gf_model *with = open_model("companions: [a, b], " WHOLE), *without = open_model(WHOLE);
+  gf_model *with = open_model("auxiliarys: [a, b], " WHOLE), *without = open_model(WHOLE);
   float logits[2][IMAGES * KINDS];
   gf_loss loss[2];
   int calls[2];
@@ -220,8 +220,8 @@ static void inference_does_without(void **state) {
   }
   int only = 0;
   for (int i = 0; i < with->graph.count; i++) {
-    const gf__node *node = with->graph.nodes[i];
-    assert_int_equal(node->trains_only, strncmp(node->name, "companion_", 10) == 0);
+    const gf_node *node = with->graph.nodes[i];
+    assert_int_equal(node->trains_only, strncmp(node->name, "auxiliary_", 10) == 0);
     only += node->trains_only;
   }
   assert_int_equal(only, 6);
@@ -243,22 +243,22 @@ static void inference_does_without(void **state) {
 
 /* ---- runs ---- */
 
-/* mean |g| of the companion's weight at the end of each epoch. */
+/* mean |g| of the auxiliary's weight at the end of each epoch. */
 static void read_means(const char *run, double means[], int epochs) {
   size_t size;
   char *text = read_text(run, "gradients.csv", &size);
   int found = 0;
   for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-    char *at = strstr(line, ",companion_input_act_linear.weight,");
+    char *at = strstr(line, ",auxiliary_input_act_linear.weight,");
     if (!at) continue;
     assert_true(found < epochs);
-    means[found++] = atof(at + strlen(",companion_input_act_linear.weight,"));
+    means[found++] = atof(at + strlen(",auxiliary_input_act_linear.weight,"));
   }
   assert_int_equal(found, epochs);
   free(text);
 }
 
-/* Weights that hardly move have the same gradients in each epoch but for the companions' weight. */
+/* Weights that hardly move have the same gradients in each epoch but for the auxiliarys' weight. */
 static void the_weight_falls_to_zero(void **state) {
   (void)state;
   enum { EPOCHS = 4 };
@@ -268,7 +268,7 @@ static void the_weight_falls_to_zero(void **state) {
   snprintf(yaml, sizeof yaml,
            "data: {name: cifar100, path: %s, flip: false, crop_padding: 0}\n"
            "model: {family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4, "
-           "companions: [input_act]}\n"
+           "auxiliarys: [input_act]}\n"
            "optimizer: {name: sgd, learning_rate: 1e-20, momentum: 0}\n"
            "schedule: {name: constant}\n"
            "train: {epochs: 4, batch_size: 285, seed: 5}",
@@ -280,9 +280,9 @@ static void the_weight_falls_to_zero(void **state) {
     if (!(fabs(means[e] / means[0] - (1 - (double)e / EPOCHS)) <= 1e-4))
       fail_msg("epoch %d: %g of %g", e + 1, means[e], means[0]);
   char *resolved = read_text("falling", "config.yaml", &size);
-  assert_non_null(strstr(resolved, "\n  companions:\n    - input_act\n"));
-  assert_non_null(strstr(resolved, "\n  companion_loss: softmax_cross_entropy\n"));
-  assert_non_null(strstr(resolved, "\n  companion_weight: 0.3\n"));
+  assert_non_null(strstr(resolved, "\n  auxiliarys:\n    - input_act\n"));
+  assert_non_null(strstr(resolved, "\n  auxiliary_loss: softmax_cross_entropy\n"));
+  assert_non_null(strstr(resolved, "\n  auxiliary_weight: 0.3\n"));
   free(resolved);
   /* The run's own config opens the network that its weights are of. */
   gf_test_result result;
@@ -294,16 +294,16 @@ static void the_weight_falls_to_zero(void **state) {
 int main(void) {
 #define WITH(fuse)                                                                            \
   {                                                                                           \
-    .name = "gradients_are_those_of_the_companions_network, fuse " fuse,                      \
-    .test_func = gradients_are_those_of_the_companions_network, .initial_state = (void *)fuse \
+    .name = "gradients_are_those_of_the_auxiliarys_network, fuse " fuse,                      \
+    .test_func = gradients_are_those_of_the_auxiliarys_network, .initial_state = (void *)fuse \
   }
   const struct CMUnitTest tests[] = {
       WITH("on"),
       WITH("off"),
-      cmocka_unit_test(companions_add_up),
+      cmocka_unit_test(auxiliarys_add_up),
       cmocka_unit_test(labels_are_mixed),
       cmocka_unit_test(inference_does_without),
       cmocka_unit_test(the_weight_falls_to_zero),
   };
-  return cmocka_run_group_tests_name("companions", tests, open_all, fixture_close);
+  return cmocka_run_group_tests_name("auxiliarys", tests, open_all, fixture_close);
 }

@@ -26,7 +26,7 @@ inline V slope_at(V x, float alpha) {
 }
 #endif
 
-__kernel void smooth_forward(__global const float *x, __global float *y, int count, float alpha) {
+__kernel void activation_of_input_forward(__global const float *x, __global float *y, int count, float alpha) {
   int i = get_global_id(0);
   if (i >= count) return;
   size_t at = (size_t)i * VEC;
@@ -34,7 +34,7 @@ __kernel void smooth_forward(__global const float *x, __global float *y, int cou
 }
 
 /* dx = epilogue(dy * the derivative at x). */
-__kernel void smooth_backward(__global const float *dy, __global const float *x,
+__kernel void activation_of_input_backward(__global const float *dy, __global const float *x,
                               __global float *dx, int count, float alpha, EPILOGUE) {
   int i = get_global_id(0);
   if (i >= count) return;
