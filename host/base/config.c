@@ -14,6 +14,10 @@ struct gf_config {
 
 /* ---- the tree ---- */
 
+const char *gf__scalar_words(const gf__value *value) {
+  return value && value->kind == GF__SCALAR ? value->text : "";
+}
+
 gf_status(gf__value_fail)(const gf__value *value, const char *format, ...) {
   char message[4096];
   va_list args;

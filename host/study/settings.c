@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/os.h"
 #include "data/dataset.h"
 #include "model/network_config.h"
@@ -208,7 +209,7 @@ gf_status gf__setting_add(gf_study *study, gf__setting *setting, int *index) {
     *index = i;
     return GF_OK;
   }
-  GF_TRY(gf__grow(&study->settings, study->setting_count, sizeof *study->settings));
+  GF_TRY(gf__grow(&study->settings, (size_t)study->setting_count, sizeof *study->settings));
   *index = study->setting_count;
   study->settings[study->setting_count++] = *setting;
   *setting = (gf__setting){0};
@@ -247,7 +248,7 @@ static gf_status fill_setting(gf__study_file *file, const gf__value *place, cons
   GF_TRY(gf_config_load(&out->config, path));
   GF_TRY(read_published(it->published, out->published));
   GF_TRY(change(out->config, overrides, count));
-  out->place = gf__copy(place->place);
+  out->place = gf__text_copy(place->place);
   size_t bytes = (size_t)file->seed_count * sizeof *out->seeds;
   out->seeds = malloc(bytes);
   if (!out->place || !out->seeds) return gf__fail_host_memory(bytes);

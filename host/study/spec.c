@@ -44,23 +44,6 @@ enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
 /* ---- what the readers share ---- */
 
-char *gf__copy(const char *text) {
-  size_t size = strlen(text) + 1;
-  char *copy = malloc(size);
-  return copy ? memcpy(copy, text, size) : NULL;
-}
-
-gf_status gf__grow(void *array, int count, size_t item_size) {
-  if ((count & (count - 1)) != 0) return GF_OK; /* full at 0 and at every power of two */
-  size_t bytes = (count ? 2 * (size_t)count : 1) * item_size;
-  void *items;
-  memcpy(&items, array, sizeof items);
-  items = realloc(items, bytes);
-  if (!items) return gf__fail_host_memory(bytes);
-  memcpy(array, &items, sizeof items);
-  return GF_OK;
-}
-
 gf_status gf__name_check(const gf__value *value, const char *what, const char *name) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
   enum { LONGEST = 100 };
@@ -104,7 +87,7 @@ static gf_status read_study(gf_study *study, const gf__value *section, const cha
   study->out = out.data;
   if (*study->title) return GF_OK;
   free(study->title);
-  study->title = gf__copy(study->name);
+  study->title = gf__text_copy(study->name);
   return study->title ? GF_OK : gf__fail_host_memory(strlen(study->name) + 1);
 }
 

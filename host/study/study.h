@@ -78,9 +78,4 @@ extern const char *const gf__figure_words[];
 gf_status gf__study_run_folder(char out[GF__STUDY_PATH], const gf_study *study,
                                const gf__setting *setting, uint64_t seed) GF_MUST_USE;
 
-/* Makes room behind count items of an array, for at least one. */
-gf_status gf__grow(void *array, int count, size_t item_size) GF_MUST_USE;
-/* A copy of the text, or NULL. */
-char *gf__copy(const char *text);
-
 #endif
