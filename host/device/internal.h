@@ -46,7 +46,7 @@ enum { GF__PENDING_LIMIT = 1024, GF__SPAN_LIMIT = 100000 };
 typedef struct gf__profile {
   bool on;
   gf_profile_row *rows;
-  int count, capacity;
+  int count;
   gf__pending pending[GF__PENDING_LIMIT];
   int pending_count;
   gf__span *spans;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "device/internal.h"
 
 enum { MOST_PLATFORMS = 32, MOST_DEVICES = 64 };
@@ -126,12 +127,9 @@ typedef struct list {
 static bool add_row(void *user, cl_device_id id, const gf_device_info *info) {
   (void)id;
   list *all = user;
-  gf_device_info *rows = realloc(all->rows, (size_t)(all->count + 1) * sizeof *rows);
-  all->failed = !rows;
-  if (!rows) return false;
-  rows[all->count++] = *info;
-  all->rows = rows;
-  return true;
+  all->failed = gf__grow(&all->rows, (size_t)all->count, sizeof *all->rows) != GF_OK;
+  if (!all->failed) all->rows[all->count++] = *info;
+  return !all->failed;
 }
 
 gf_status gf_devices_list(gf_device_info **out, int *count, int *platforms) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/file.h"
 #include "device/internal.h"
 
@@ -39,13 +40,7 @@ static void settle_pending(gf_device *device) {
 static int find_row(gf__profile *profile, const char *name) {
   for (int i = 0; i < profile->count; i++)
     if (!strcmp(profile->rows[i].name, name)) return i;
-  if (profile->count == profile->capacity) {
-    int capacity = profile->capacity * 2 + 32;
-    gf_profile_row *rows = realloc(profile->rows, (size_t)capacity * sizeof *rows);
-    if (!rows) return -1;
-    profile->rows = rows;
-    profile->capacity = capacity;
-  }
+  if (gf__grow(&profile->rows, (size_t)profile->count, sizeof *profile->rows) != GF_OK) return -1;
   profile->rows[profile->count] = (gf_profile_row){0};
   snprintf(profile->rows[profile->count].name, sizeof profile->rows->name, "%s", name);
   return profile->count++;

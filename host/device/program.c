@@ -24,16 +24,14 @@ static gf_status read_source(const char *name, char **out) {
   size_t size;
   *out = NULL;
   if (folder && *folder) {
-    char path[4096];
+    char path[GF__PATH_SIZE];
     GF_TRY(gf__path_join(path, sizeof path, folder, name));
     return gf__file_read_within(path, LARGEST_SOURCE, out, &size);
   }
   const gf__embedded *file = find_embedded(name);
   if (!file) return gf__fail(GF_ERROR_BUILD, "there is no kernel file %s in the library", name);
-  *out = malloc(file->size + 1);
-  if (!*out) return gf__fail_host_memory(file->size + 1);
-  memcpy(*out, file->bytes, file->size + 1);
-  return GF_OK;
+  *out = gf__text_copy_bytes((const char *)file->bytes, file->size);
+  return *out ? GF_OK : gf__fail_host_memory(file->size + 1);
 }
 
 static gf_status add_file(gf__text *out, const char *name, int depth);
@@ -167,7 +165,7 @@ static void count_build(gf_device *device, bool is_loaded, double seconds) {
 /* text is the file's, or NULL where it is the library's own. */
 static gf_status build(gf_device *device, const char *file, const char *text, const char *options,
                        cl_program *out) {
-  char path[4096];
+  char path[GF__PATH_SIZE];
   gf__text source = {0};
   double begun = gf__seconds();
   gf_status status = text ? add_source(&source, file, text, 0) : add_file(&source, file, 0);
@@ -189,12 +187,6 @@ static gf_status build(gf_device *device, const char *file, const char *text, co
   return status;
 }
 
-static char *copy_text(const char *text) {
-  size_t size = strlen(text) + 1;
-  char *copy = malloc(size);
-  return copy ? memcpy(copy, text, size) : NULL;
-}
-
 static gf_status get_program(gf_device *device, const char *file, const char *text,
                              const char *options, gf__program **out) {
   for (gf__program *p = device->programs; p; p = p->next)
@@ -204,8 +196,8 @@ static gf_status get_program(gf_device *device, const char *file, const char *te
     }
   gf__program *row = calloc(1, sizeof *row);
   if (!row) return gf__fail_host_memory(sizeof *row);
-  row->file = copy_text(file);
-  row->options = copy_text(options);
+  row->file = gf__text_copy(file);
+  row->options = gf__text_copy(options);
   gf_status status = row->file && row->options ? build(device, file, text, options, &row->program)
                                                : gf__fail_host_memory(strlen(options));
   if (status != GF_OK) {

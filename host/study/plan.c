@@ -21,7 +21,7 @@ static gf_status check_options(const gf_study_options *o) {
 
 static gf_status add_item(const gf_study *study, const gf__setting *setting, uint64_t seed,
                           gf_study_item *out) {
-  char folder[GF__STUDY_PATH];
+  char folder[GF__PATH_SIZE];
   gf__train_config run;
   *out = (gf_study_item){.setting = setting->name, .seed = seed, .seconds_left = NAN};
   GF_TRY(gf__study_run_folder(folder, study, setting, seed));

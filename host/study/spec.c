@@ -132,11 +132,10 @@ static gf_status merge(gf_study *study, gf_study *other, int *map) {
   return GF_OK;
 }
 
-gf_status gf__path_beside(char out[GF__STUDY_PATH], const char *file, const char *name) {
-  const char *slash = strrchr(file, '/');
-  char folder[GF__STUDY_PATH];
-  size_t length = slash ? (size_t)(slash - file) + 1 : 0;
-  if (length + strlen(name) >= GF__STUDY_PATH)
+gf_status gf__path_beside(char out[GF__PATH_SIZE], const char *file, const char *name) {
+  char folder[GF__PATH_SIZE];
+  size_t length = (size_t)(gf__path_base(file) - file);
+  if (length + strlen(name) >= GF__PATH_SIZE)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s beside %s", name, file);
   memcpy(folder, file, length);
   folder[length] = 0;
@@ -147,7 +146,7 @@ gf_status gf__path_beside(char out[GF__STUDY_PATH], const char *file, const char
 }
 
 static gf_status include(gf__study_file *file, const gf__value *item, int depth) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   if (item->kind != GF__SCALAR || !*item->text)
     return gf__value_fail(item, "an item of include must be the path of a study");
   if (depth == DEEPEST_INCLUDE)
@@ -219,11 +218,11 @@ void gf_study_free(gf_study **study) {
   *study = NULL;
 }
 
-gf_status gf__study_run_folder(char out[GF__STUDY_PATH], const gf_study *study,
+gf_status gf__study_run_folder(char out[GF__PATH_SIZE], const gf_study *study,
                                const gf__setting *setting, uint64_t seed) {
   char name[256];
   snprintf(name, sizeof name, "%s/seed-%llu", setting->name, (unsigned long long)seed);
-  return gf__path_join(out, GF__STUDY_PATH, study->out, name);
+  return gf__path_join(out, GF__PATH_SIZE, study->out, name);
 }
 
 static void add_parts(gf__help *help) {
