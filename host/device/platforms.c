@@ -30,7 +30,8 @@ static unsigned long long query_number(cl_device_id id, cl_device_info what) {
   return size == sizeof narrow ? narrow : wide;
 }
 
-/* What cannot be done without, of a device that may be too broken to say it; NULL: it says all. */
+/* The first indispensable property that the device does not report, as a broken one may; NULL where
+ * it reports all of them. */
 static const char *find_unknown(const gf_device_info *info, cl_device_type type) {
   return !info->name[0]            ? "name"
          : !type                   ? "type"
@@ -42,7 +43,7 @@ static const char *find_unknown(const gf_device_info *info, cl_device_type type)
                                    : NULL;
 }
 
-/* Returns what the device does not tell, or NULL. */
+/* Returns what the device does not report, or NULL. */
 static const char *query_device(cl_platform_id platform, int platform_index, cl_device_id id,
                                 int index, gf_device_info *out) {
   *out = (gf_device_info){.platform = platform_index, .index = index};

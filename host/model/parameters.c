@@ -50,9 +50,9 @@ gf_status gf__parameters_allocate(gf_model *model) {
   for (int i = 0; i < model->parameter_count; i++) {
     gf__parameter *p = model->parameters[i];
     size_t offset = p->offset * sizeof(float), bytes = p->count * sizeof(float);
-    GF_TRY(
-        gf__buffer_part(&p->data, p->trainable ? model->weights : model->running, offset, bytes));
-    if (p->trainable) GF_TRY(gf__buffer_part(&p->grad, model->gradients, offset, bytes));
+    GF_TRY(gf__sub_buffer_new(&p->data, p->trainable ? model->weights : model->running, offset,
+                              bytes));
+    if (p->trainable) GF_TRY(gf__sub_buffer_new(&p->grad, model->gradients, offset, bytes));
   }
   return GF_OK;
 }
