@@ -1,4 +1,4 @@
-/* The base layer: text, files, random numbers, threads, folders, messages. */
+/* The base layer: text, arrays, numbers, files, random numbers, threads, folders, messages. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv, setrlimit */
 #include <errno.h>
 #include <math.h>
@@ -16,7 +16,11 @@
 
 #include <cmocka.h>
 
+#include "base/array.h"
+#include "base/config.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/numbers.h"
 #include "base/os.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -103,6 +107,78 @@ static void test_text(void **state) {
   gf__text_add(&text, "x");
   assert_null(text.data);
   assert_int_equal(gf__text_status(&text), GF_ERROR_MEMORY);
+}
+
+static void test_copies_of_texts(void **state) {
+  (void)state;
+  char text[] = "conv1";
+  char *copy = gf__text_copy(text), *empty = gf__text_copy("");
+  char *beginning = gf__text_copy_bytes(text, 4), *none = gf__text_copy_bytes(NULL, 0);
+  text[0] = 'C';
+  assert_string_equal(copy, "conv1");
+  assert_string_equal(empty, "");
+  assert_string_equal(beginning, "conv");
+  assert_string_equal(none, "");
+  free(copy);
+  free(empty);
+  free(beginning);
+  free(none);
+}
+
+static void test_words_of_scalars(void **state) {
+  (void)state;
+  gf_config *config;
+  static const char yaml[] = "text: a b\nlist: [1, 2]\nmap: {a: 1}\nempty:\n";
+  assert_int_equal(gf_config_parse(&config, "x.yaml", yaml), GF_OK);
+  const gf__value *root = gf__config_root(config);
+  assert_string_equal(gf__scalar_words(gf__value_get(root, "text")), "a b");
+  assert_string_equal(gf__scalar_words(gf__value_get(root, "list")), "");
+  assert_string_equal(gf__scalar_words(gf__value_get(root, "map")), "");
+  assert_string_equal(gf__scalar_words(gf__value_get(root, "empty")), "");
+  assert_string_equal(gf__scalar_words(NULL), "");
+  gf_config_free(&config);
+}
+
+/* ---- arrays and numbers ---- */
+
+static void test_arrays_grow(void **state) {
+  (void)state;
+  enum { COUNT = 1000 };
+  uint64_t *items = NULL;
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_int_equal(gf__grow(&items, i, sizeof *items), GF_OK);
+    items[i] = i * i;
+  }
+  for (size_t i = 0; i < COUNT; i++) assert_int_equal(items[i], i * i);
+  uint64_t *before = items;
+  assert_int_equal(gf__grow(&items, (size_t)1 << 60, sizeof *items), GF_ERROR_MEMORY);
+  assert_ptr_equal(items, before);
+  free(items);
+}
+
+static void test_limits_of_numbers(void **state) {
+  (void)state;
+  assert_int_equal(GF__MIN(3, -4), -4);
+  assert_int_equal(GF__MAX(3, -4), 3);
+  assert_int_equal(GF__CLAMP(7, 0, 5), 5);
+  assert_int_equal(GF__CLAMP(-7, 0, 5), 0);
+  assert_int_equal(GF__CLAMP(4, 0, 5), 4);
+  assert_true(isnan(GF__CLAMP((double)NAN, 0.0, 1.0)));
+}
+
+static void test_alignment(void **state) {
+  (void)state;
+  static const size_t cases[][3] = {{0, 16, 0},   {1, 16, 16}, {16, 16, 16}, {17, 16, 32},
+                                    {25, 12, 36}, {7, 1, 7},   {7, 0, 7}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_int_equal(gf__align(cases[i][0], cases[i][1]), cases[i][2]);
+}
+
+static void test_little_endian_numbers(void **state) {
+  (void)state;
+  static const uint8_t bytes[] = {0xff, 0x01, 0x02, 0x83, 0xf4, 0x05, 0x06, 0x07, 0x98};
+  assert_int_equal(gf__read_le32(bytes + 1), 0xf4830201u);
+  assert_true(gf__read_le64(bytes + 1) == 0x98070605f4830201u);
 }
 
 static void test_did_you_mean(void **state) {
@@ -251,6 +327,27 @@ static void test_file_write_into_a_read_only_folder(void **state) {
   assert_int_equal(status, GF_ERROR_FILE);
   assert_message("cannot create %s.tmp.%d: Permission denied", inner, gf__process_id());
   assert_content(inner, "old");
+}
+
+static void test_base_of_a_path(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"a.yaml", "a.yaml"}, {"/x/y/a.yaml", "a.yaml"}, {"x/", ""}, {"", ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_string_equal(gf__path_base(cases[i][0]), cases[i][1]);
+}
+
+static void test_json_is_written(void **state) {
+  (void)state;
+  char *text;
+  size_t size;
+  const char *path = scratch("written.json");
+  assert_int_equal(gf__json_write(path, json_pack("{s:i}", "epochs", 3)), GF_OK);
+  assert_int_equal(gf__file_read(path, &text, &size), GF_OK);
+  assert_string_equal(text, "{\n  \"epochs\": 3\n}");
+  free(text);
+  assert_int_equal(gf__json_write(path, NULL), GF_ERROR_MEMORY);
+  assert_message("out of host memory for the JSON of %s", path);
 }
 
 static void test_path_too_long(void **state) {
@@ -537,6 +634,12 @@ int main(void) {
       cmocka_unit_test(test_failure_may_quote_the_message_it_replaces),
       cmocka_unit_test(test_log),
       cmocka_unit_test(test_text),
+      cmocka_unit_test(test_copies_of_texts),
+      cmocka_unit_test(test_words_of_scalars),
+      cmocka_unit_test(test_arrays_grow),
+      cmocka_unit_test(test_limits_of_numbers),
+      cmocka_unit_test(test_alignment),
+      cmocka_unit_test(test_little_endian_numbers),
       cmocka_unit_test(test_did_you_mean),
       cmocka_unit_test(test_file_round_trip),
       cmocka_unit_test(test_file_read_fails),
@@ -544,6 +647,8 @@ int main(void) {
       cmocka_unit_test(test_file_write_that_fails_keeps_the_old_file),
       cmocka_unit_test(test_file_write_onto_a_folder),
       cmocka_unit_test(test_file_write_into_a_read_only_folder),
+      cmocka_unit_test(test_base_of_a_path),
+      cmocka_unit_test(test_json_is_written),
       cmocka_unit_test(test_path_too_long),
       cmocka_unit_test(test_folders),
       cmocka_unit_test(test_cache_folder),

@@ -337,9 +337,48 @@ static int open_warm(void **state) {
   return close_cache(state);
 }
 
+/* ---- a device keeps its kernels ---- */
+
+/* 80 characters, more than a row of the profile shows. */
+#define LONG_NAME "scale_by_two_scale_by_two_scale_by_two_scale_by_two_scale_by_two_scale_by_two___"
+
+static void a_kernel_of_a_long_name_is_made_once(void **state) {
+  static const char source[] =
+      "kernel void " LONG_NAME "(global float *x) { x[get_global_id(0)] *= 2; }\n";
+  (void)state;
+  gf_device *device;
+  gf__kernel *kernel, *again;
+  gf_buffer *buffer;
+  gf_profile_row *rows;
+  int count;
+  float values[4] = {1, 2, 3, 4};
+  assert_ok(gf_device_open(&device, NULL));
+  assert_ok(gf_profile_start(device));
+  assert_ok(gf__buffer_new(&buffer, device, sizeof values, "a test"));
+  assert_ok(gf__buffer_write(buffer, 0, sizeof values, values));
+  assert_ok(gf__kernel_get_from(&kernel, device, "own.cl", source, LONG_NAME, ""));
+  for (int i = 0; i < 3; i++) {
+    assert_ok(gf__kernel_get_from(&again, device, "own.cl", source, LONG_NAME, ""));
+    assert_ptr_equal(again, kernel);
+    assert_ok(GF_LAUNCH(again, gf__grid_single(4, 1, 1), GF_BUFFER(buffer)));
+  }
+  assert_ok(gf__buffer_read(buffer, 0, sizeof values, values));
+  for (int i = 0; i < 4; i++) assert_true(values[i] == 8.0f * (float)(i + 1));
+  assert_ok(gf_profile_read(device, &rows, &count));
+  assert_int_equal(count, 3); /* upload, the kernel, download */
+  int row = 0;
+  while (row < count && strncmp(rows[row].name, LONG_NAME, sizeof rows[row].name - 1) != 0) row++;
+  assert_true(row < count);
+  assert_int_equal(rows[row].calls, 3);
+  free(rows);
+  gf__buffer_free(&buffer);
+  gf_device_free(&device);
+}
+
 int main(void) {
 #define IN_CACHE(test) cmocka_unit_test_setup_teardown(test, open_cache, close_cache)
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_kernel_of_a_long_name_is_made_once),
       IN_CACHE(what_is_kept_is_used_and_is_private),
       IN_CACHE(a_file_that_others_can_write_is_replaced),
       IN_CACHE(a_file_of_another_user_is_replaced),

@@ -273,7 +273,15 @@ static void test_load(void **state) {
   snprintf(expected, sizeof expected, "cannot open %s: No such file or directory", path);
   assert_string_equal(gf_error_message(), expected);
   assert_int_equal(gf_config_load(&config, folder), GF_ERROR_FILE);
-  snprintf(expected, sizeof expected, "cannot read %s: Is a directory", folder);
+  snprintf(expected, sizeof expected, "cannot read %s: it is a folder", folder);
+  assert_string_equal(gf_error_message(), expected);
+
+  gf__text large = {0};
+  gf__text_add(&large, "a: %*d", (1 << 20) - 2, 1); /* a byte more than 1 MiB */
+  assert_int_equal(gf__file_write(path, large.data, large.size), GF_OK);
+  gf__text_free(&large);
+  assert_int_equal(gf_config_load(&config, path), GF_ERROR_CONFIG);
+  snprintf(expected, sizeof expected, "%s: more than 1048576 bytes; is this a config?", path);
   assert_string_equal(gf_error_message(), expected);
 
   assert_int_equal(gf__file_write(path, "train: {epochs: 7}\n", 19), GF_OK);

@@ -230,7 +230,7 @@ static void test_text_aligns(void **state) {
   (void)state;
   for (int align = GF__ALIGN_START; align <= GF__ALIGN_END; align++) {
     gf__canvas *canvas = new_canvas(200, 40);
-    gf__text_style style = {.size = 20, .color = black, .align = (gf__align)align};
+    gf__text_style style = {.size = 20, .color = black, .align = (gf__text_align)align};
     gf__canvas_text(canvas, (gf__point){100, 30}, style, "HHHH");
     double length = gf__canvas_text_length(canvas, 20, "HHHH");
     gf__box ink = ink_box(canvas, 200, 40);

@@ -12,7 +12,7 @@ gf_status gf__cache_path(char *out, size_t size, const char *name) {
 }
 
 gf_status gf__cache_read(const char *path, size_t largest, char **out, size_t *size) {
-  char real[4096];
+  char real[GF__PATH_SIZE];
   *out = NULL;
   GF_TRY(gf__private_path(real, sizeof real, path));
   return gf__file_read_within(real, largest, out, size);

@@ -1,11 +1,11 @@
 #include "base/config.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/yaml.h"
 
 struct gf_config {
@@ -13,6 +13,10 @@ struct gf_config {
 };
 
 /* ---- the tree ---- */
+
+const char *gf__scalar_words(const gf__value *value) {
+  return value && value->kind == GF__SCALAR ? value->text : "";
+}
 
 gf_status(gf__value_fail)(const gf__value *value, const char *format, ...) {
   char message[4096];
@@ -68,20 +72,12 @@ gf_status gf_config_parse(gf_config **out, const char *name, const char *yaml) {
 }
 
 gf_status gf_config_load(gf_config **out, const char *path) {
+  char *yaml;
+  size_t size;
   *out = NULL;
-  FILE *file = fopen(path, "rb");
-  if (!file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
-  char *yaml = malloc(GF__YAML_LARGEST + 1); /* the last byte tells a file that is too large */
-  size_t size = yaml ? fread(yaml, 1, GF__YAML_LARGEST + 1, file) : 0;
-  int error = errno;
-  gf_status status;
-  if (!yaml)
-    status = gf__fail_host_memory(GF__YAML_LARGEST + 1);
-  else if (ferror(file))
-    status = gf__fail(GF_ERROR_FILE, "cannot read %s: %s", path, strerror(error));
-  else
-    status = parse(out, path, yaml, size);
-  fclose(file);
+  gf_status status = gf__file_read_within(path, GF__YAML_LARGEST, &yaml, &size);
+  if (status == GF_ERROR_DATA) return gf__yaml_fail_size(path);
+  if (status == GF_OK) status = parse(out, path, yaml, size);
   free(yaml);
   return status;
 }

@@ -27,6 +27,8 @@ typedef struct gf__value {
 const gf__value *gf__config_root(const gf_config *config);
 /* The entry of a mapping, or NULL; map may be NULL. */
 const gf__value *gf__value_get(const gf__value *map, const char *key);
+/* The text of a scalar; "" of a list, of a mapping and of NULL. */
+const char *gf__scalar_words(const gf__value *value);
 /* A failure at a value: "PLACE: message". */
 gf_status gf__value_fail(const gf__value *value, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));

@@ -18,6 +18,11 @@ gf_status gf__path_join(char *out, size_t size, const char *folder, const char *
   return GF_OK;
 }
 
+const char *gf__path_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
 /* All that is left of the file; of a pipe the size is not known before. */
 static gf_status read_all(FILE *file, const char *path, size_t largest, char **data, size_t *used) {
   long end = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
@@ -82,7 +87,7 @@ static gf_status write_and_close(FILE *file, const char *path, const void *bytes
 }
 
 static gf_status write_file(const char *path, const void *bytes, size_t size, bool is_private) {
-  char temporary[4096];
+  char temporary[GF__PATH_SIZE];
   int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, gf__process_id());
   if (n < 0 || (size_t)n >= sizeof temporary)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", path);

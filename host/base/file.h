@@ -7,6 +7,9 @@
 
 #include "base/error.h"
 
+/* Bytes of any path that the library makes, with its NUL. */
+enum { GF__PATH_SIZE = 4096 };
+
 /* The caller frees *out, which has a NUL behind its size bytes. */
 gf_status gf__file_read(const char *path, char **out, size_t *size) GF_MUST_USE;
 /* The same; a file of more than largest bytes is GF_ERROR_DATA, and is not read. */
@@ -24,5 +27,7 @@ extern gf_status (*gf__file_fault)(const char *step, const char *path);
 
 /* "folder/name" in out; GF_ERROR_ARGUMENT if it is too long. */
 gf_status gf__path_join(char *out, size_t size, const char *folder, const char *name) GF_MUST_USE;
+/* The last component of path: what follows its last slash. */
+const char *gf__path_base(const char *path);
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 
@@ -11,6 +12,15 @@ json_t *gf__json_read(const char *path) {
   json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
   free(text);
   return json;
+}
+
+gf_status gf__json_write(const char *path, json_t *json) {
+  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+  json_decref(json);
+  if (!text) return gf__fail(GF_ERROR_MEMORY, "out of host memory for the JSON of %s", path);
+  gf_status status = gf__file_write(path, text, strlen(text));
+  free(text);
+  return status;
 }
 
 json_t *gf__json_text(const char *text, size_t length) {

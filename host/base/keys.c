@@ -8,6 +8,8 @@
 
 #include "base/keys.h"
 
+#include "base/numbers.h"
+
 enum { MOST_FLOATS = sizeof((gf__floats *)0)->v / sizeof(double) };
 
 /* A value that is being read: what it is called, and where it goes. */
@@ -64,7 +66,7 @@ enum { LONGEST_SHOWN = 60 };
 
 /* "'abc'", cut and on one line. */
 static void add_quote(gf__text *out, const char *text) {
-  size_t length = strlen(text), shown = length > LONGEST_SHOWN ? LONGEST_SHOWN : length;
+  size_t length = strlen(text), shown = GF__MIN(length, (size_t)LONGEST_SHOWN);
   while (shown < length && ((unsigned char)text[shown] & 0xc0) == 0x80) shown--;
   gf__text_add(out, "'");
   for (size_t i = 0; i < shown; i++)
@@ -172,10 +174,8 @@ static gf_status read_choice(const field *f, const gf__value *value) {
 
 static gf_status read_text(const field *f, const gf__value *value) {
   if (value->kind != GF__SCALAR) return fail_type(f, value, "text", false);
-  size_t size = strlen(value->text) + 1;
-  char *copy = malloc(size);
-  if (!copy) return gf__fail_host_memory(size);
-  memcpy(copy, value->text, size);
+  char *copy = gf__text_copy(value->text);
+  if (!copy) return gf__fail_host_memory(strlen(value->text) + 1);
   *(char **)f->target = copy;
   return GF_OK;
 }

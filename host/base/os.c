@@ -17,6 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/file.h"
+#include "base/text.h"
+
 struct gf__thread {
   pthread_t id;
   void (*run)(void *);
@@ -166,7 +170,7 @@ gf_status gf__private_path(char *out, size_t size, const char *path) {
 }
 
 static gf_status make_folder(const char *path, mode_t mode) {
-  char part[4096];
+  char part[GF__PATH_SIZE];
   size_t length = strlen(path);
   if (length == 0 || length >= sizeof part)
     return gf__fail(GF_ERROR_ARGUMENT, "not a path for a folder: '%s'", path);
@@ -213,7 +217,7 @@ gf_status gf__sync_file(FILE *file, const char *path) {
 gf_status gf__rename(const char *from, const char *to) {
   if (rename(from, to) != 0)
     return gf__fail(GF_ERROR_FILE, "cannot rename %s to %s: %s", from, to, strerror(errno));
-  char folder[4096];
+  char folder[GF__PATH_SIZE];
   const char *slash = strrchr(to, '/');
   size_t length = slash ? (size_t)(slash - to) : 0;
   if (length >= sizeof folder) return GF_OK;
@@ -232,13 +236,8 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static gf_status add_name(gf__names *names, const char *name) {
-  if ((names->count & (names->count - 1)) == 0) { /* full at each power of two */
-    size_t size = (names->count ? 2 * names->count : 1) * sizeof *names->v;
-    char **grown = realloc(names->v, size);
-    if (!grown) return gf__fail_host_memory(size);
-    names->v = grown;
-  }
-  char *copy = strdup(name);
+  GF_TRY(gf__grow(&names->v, names->count, sizeof *names->v));
+  char *copy = gf__text_copy(name);
   if (!copy) return gf__fail_host_memory(strlen(name) + 1);
   names->v[names->count++] = copy;
   return GF_OK;

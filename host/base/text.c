@@ -50,6 +50,16 @@ void gf__text_free(gf__text *text) {
   *text = (gf__text){0};
 }
 
+char *gf__text_copy_bytes(const char *text, size_t length) {
+  char *copy = malloc(length + 1);
+  if (!copy) return NULL;
+  if (length) memcpy(copy, text, length);
+  copy[length] = 0;
+  return copy;
+}
+
+char *gf__text_copy(const char *text) { return gf__text_copy_bytes(text, strlen(text)); }
+
 enum { LONGEST_WORD = 64 };
 
 /* Levenshtein distance with two rows. */

@@ -19,6 +19,11 @@ void gf__text_add_bytes(gf__text *text, const void *bytes, size_t size);
 gf_status gf__text_status(const gf__text *text) GF_MUST_USE;
 void gf__text_free(gf__text *text);
 
+/* A copy of text, or of its first length bytes with a NUL after them, which the caller frees; NULL
+ * where memory is out. */
+char *gf__text_copy(const char *text) GF_MUST_USE;
+char *gf__text_copy_bytes(const char *text, size_t length) GF_MUST_USE;
+
 /* "512 KiB", "7.5 GiB". */
 typedef struct gf__short_text {
   char text[32];

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* A config is written by hand: what exceeds these is a wrong file or an attack,
  * and the recursions over the tree rely on the depth. */
 enum { DEEPEST = 32, MOST_VALUES = 100000, MOST_KEYS = 4096, LONGEST_KEY = 200 };
@@ -105,13 +107,16 @@ static gf_status fail_at(const gf__yaml *yaml, int line, int column, const char 
 
 /* ---- checks ahead of libfyaml ---- */
 
+gf_status gf__yaml_fail_size(const char *name) {
+  return gf__fail(GF_ERROR_CONFIG, "%s: more than %d bytes; is this a config?", name,
+                  GF__YAML_LARGEST);
+}
+
 /* What libfyaml 0.7.12 does not survive or does not report: it takes the first byte that is not
  * UTF-8, or a NUL, for the end of the text. */
 gf_status gf__yaml_check(const gf__yaml *yaml) {
   int line = 0, column = 0;
-  if (yaml->size > GF__YAML_LARGEST)
-    return gf__fail(GF_ERROR_CONFIG, "%s: more than %d bytes; is this a config?", yaml->name,
-                    GF__YAML_LARGEST);
+  if (yaml->size > GF__YAML_LARGEST) return gf__yaml_fail_size(yaml->name);
   for (size_t i = 0, length; i < yaml->size; i += length) {
     bool line_end = yaml->text[i] == '\r' && i + 1 < yaml->size && yaml->text[i + 1] == '\n';
     length = line_end ? 1 : character(yaml->text + i, yaml->size - i);
@@ -129,14 +134,6 @@ gf_status gf__yaml_check(const gf__yaml *yaml) {
 
 /* ---- values ---- */
 
-static char *copy_text(const char *text, size_t length) {
-  char *copy = malloc(length + 1);
-  if (!copy) return NULL;
-  if (length) memcpy(copy, text, length);
-  copy[length] = 0;
-  return copy;
-}
-
 void gf__value_free(gf__value *value) {
   if (!value) return;
   for (size_t i = 0; i < value->count; i++) gf__value_free(value->items[i]);
@@ -148,19 +145,13 @@ void gf__value_free(gf__value *value) {
 }
 
 gf_status gf__value_append(gf__value *parent, gf__value *child) {
-  size_t count = parent->count;
-  if ((count & (count - 1)) == 0) { /* full at 0 and at every power of two */
-    size_t bytes = (count ? 2 * count : 1) * sizeof *parent->items;
-    gf__value **grown = realloc(parent->items, bytes);
-    if (!grown) return gf__fail_host_memory(bytes);
-    parent->items = grown;
-  }
+  GF_TRY(gf__grow(&parent->items, parent->count, sizeof *parent->items));
   parent->items[parent->count++] = child;
   return GF_OK;
 }
 
 gf_status gf__value_set_key(gf__value *value, const char *key, size_t length) {
-  value->key = copy_text(key, length);
+  value->key = gf__text_copy_bytes(key, length);
   return value->key ? GF_OK : gf__fail_host_memory(length + 1);
 }
 
@@ -269,7 +260,7 @@ static gf_status copy_value(reader *r, int depth, const gf__value *from, gf__val
   if (depth > DEEPEST) return fail_here(r->yaml, "nested deeper than %d levels", DEEPEST);
   to->kind = from->kind;
   to->quoted = from->quoted;
-  if (from->text && !(to->text = copy_text(from->text, strlen(from->text))))
+  if (from->text && !(to->text = gf__text_copy(from->text)))
     return gf__fail_host_memory(strlen(from->text) + 1);
   for (size_t i = 0; i < from->count; i++) {
     const gf__value *item = from->items[i];
@@ -297,10 +288,7 @@ static gf_status read_alias(reader *r, int depth, gf__value *value) {
 }
 
 static gf_status add_anchor(reader *r, char *name, const gf__value *value) {
-  size_t bytes = (r->anchor_count + 1) * sizeof *r->anchors;
-  anchor *grown = realloc(r->anchors, bytes);
-  if (!grown) return gf__fail_host_memory(bytes);
-  r->anchors = grown;
+  GF_TRY(gf__grow(&r->anchors, r->anchor_count, sizeof *r->anchors));
   r->anchors[r->anchor_count++] = (anchor){name, value};
   return GF_OK;
 }
@@ -362,7 +350,7 @@ static gf_status read_document(reader *r, int depth, gf__value *root) {
   GF_TRY(next_event(r)); /* the start of the stream */
   GF_TRY(next_event(r));
   if (r->event->type == FYET_STREAM_END) {
-    root->text = copy_text("", 0);
+    root->text = gf__text_copy("");
     return root->text ? GF_OK : gf__fail_host_memory(1);
   }
   GF_TRY(next_event(r)); /* behind the start of the document */
@@ -384,7 +372,7 @@ gf_status gf__yaml_read(gf__yaml *yaml, int depth, gf__value **out) {
   gf__value *root;
   GF_TRY(gf__yaml_new_value(yaml, GF__SCALAR, &root));
   /* An empty block scalar that ends without a line end makes libfyaml 0.7.12 read behind it. */
-  char *text = copy_text(yaml->text, yaml->size);
+  char *text = gf__text_copy_bytes(yaml->text, yaml->size);
   if (text) text[yaml->size] = '\n';
   struct fy_diag_cfg quiet;
   fy_diag_cfg_default(&quiet);

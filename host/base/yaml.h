@@ -19,6 +19,8 @@ typedef struct gf__yaml {
   size_t values;    /* made so far */
 } gf__yaml;
 
+/* Fails because the text of that name is larger than GF__YAML_LARGEST. */
+gf_status gf__yaml_fail_size(const char *name) __attribute__((cold));
 /* GF_ERROR_CONFIG with the place of the first byte that is not text, or of a text too large. */
 gf_status gf__yaml_check(const gf__yaml *yaml) GF_MUST_USE;
 /* Checks the text and reads it into a tree that will stand depth levels below a root. An empty

@@ -45,7 +45,7 @@ static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_dev
   if (status == GF_OK) {
     find_part(all, self.rank, self.ranks, &part, &parts);
     snprintf(selector, sizeof selector, "%d:%d", info->platform, info->index);
-    status = gf__device_open_part(out, selector, part, whole ? 1 : parts);
+    status = gf__sub_device_open(out, selector, part, whole ? 1 : parts);
   }
   free(all);
   return status;

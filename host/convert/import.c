@@ -55,7 +55,7 @@ static gf_status check_config(const gf_config *config) {
 }
 
 static gf_status fill_folder(const gf__stored *stored, const char *folder) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "last.safetensors"));
   GF_TRY(gf__safetensors_write(path, stored->tensors, stored->count, NULL));
   return gf__run_folder_end(folder, GF_RUN_FINISHED, NULL);

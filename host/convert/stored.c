@@ -79,7 +79,7 @@ void gf__stored_describe(const gf__stored *stored, const char *weights, gf_conve
 gf_status gf__export_begin(const char *run_folder, const char *path,
                            const gf_export_options *options, gf_config **config,
                            gf_conversion *out) {
-  char file[GF__RUN_PATH_SIZE];
+  char file[GF__PATH_SIZE];
   gf__train_config run;
   *config = NULL;
   *out = (gf_conversion){0};

@@ -30,30 +30,30 @@ gf_status gf__buffer_new(gf_buffer **out, gf_device *device, size_t bytes, const
   return GF_OK;
 }
 
-gf_status gf__buffer_part(gf_buffer **out, gf_buffer *whole, size_t offset, size_t bytes) {
+gf_status gf__sub_buffer_new(gf_buffer **out, gf_buffer *whole, size_t offset, size_t bytes) {
   *out = NULL;
-  gf_buffer *part = calloc(1, sizeof *part);
-  if (!part) return gf__fail_host_memory(sizeof *part);
+  gf_buffer *sub = calloc(1, sizeof *sub);
+  if (!sub) return gf__fail_host_memory(sizeof *sub);
   cl_buffer_region region = {offset, bytes};
   cl_int error;
-  part->memory = clCreateSubBuffer(whole->memory, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
-                                   &region, &error);
+  sub->memory = clCreateSubBuffer(whole->memory, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
+                                  &region, &error);
   if (error != CL_SUCCESS) {
-    free(part);
+    free(sub);
     return gf__fail_cl(whole->device, error, "cannot take %zu bytes at %zu of a buffer of %zu",
                        bytes, offset, whole->size);
   }
-  part->device = whole->device;
-  part->size = bytes;
-  part->is_part = true;
-  *out = part;
+  sub->device = whole->device;
+  sub->size = bytes;
+  sub->is_sub_buffer = true;
+  *out = sub;
   return GF_OK;
 }
 
 void gf__buffer_free(gf_buffer **buffer) {
   if (!*buffer) return;
   clReleaseMemObject((*buffer)->memory);
-  if (!(*buffer)->is_part) (*buffer)->device->allocated -= (*buffer)->size;
+  if (!(*buffer)->is_sub_buffer) (*buffer)->device->allocated -= (*buffer)->size;
   free(*buffer);
   *buffer = NULL;
 }
@@ -64,14 +64,14 @@ gf_status gf__buffer_write(gf_buffer *buffer, size_t offset, size_t bytes, const
   gf_device *device = buffer->device;
   cl_int error =
       clEnqueueWriteBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, from, 0, NULL,
-                           gf__profile_slot(device, "upload", 0, (double)bytes));
+                           gf__profile_event(device, "upload", 0, (double)bytes));
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot upload %zu bytes", bytes);
 }
 
 gf_status gf__buffer_read(gf_buffer *buffer, size_t offset, size_t bytes, void *to) {
   gf_device *device = buffer->device;
   cl_int error = clEnqueueReadBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, to, 0,
-                                     NULL, gf__profile_slot(device, "download", 0, (double)bytes));
+                                     NULL, gf__profile_event(device, "download", 0, (double)bytes));
   return error == CL_SUCCESS ? GF_OK
                              : gf__fail_cl(device, error, "cannot download %zu bytes", bytes);
 }
@@ -112,7 +112,7 @@ gf_status gf__reading_wait(gf__reading **reading) {
 gf_status gf__buffer_copy(gf_buffer *from, gf_buffer *to, size_t bytes) {
   gf_device *device = from->device;
   cl_int error = clEnqueueCopyBuffer(device->queue, from->memory, to->memory, 0, 0, bytes, 0, NULL,
-                                     gf__profile_slot(device, "copy", 0, 2 * (double)bytes));
+                                     gf__profile_event(device, "copy", 0, 2 * (double)bytes));
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot copy %zu bytes", bytes);
 }
 
@@ -121,7 +121,7 @@ gf_status gf__buffer_zero(gf_buffer *buffer) {
   cl_float zero = 0;
   cl_int error =
       clEnqueueFillBuffer(device->queue, buffer->memory, &zero, sizeof zero, 0, buffer->size, 0,
-                          NULL, gf__profile_slot(device, "zero", 0, (double)buffer->size));
+                          NULL, gf__profile_event(device, "zero", 0, (double)buffer->size));
   return error == CL_SUCCESS ? GF_OK
                              : gf__fail_cl(device, error, "cannot zero %zu bytes", buffer->size);
 }

@@ -1,5 +1,6 @@
 /* Choosing, opening and closing a device. */
-#define CL_USE_DEPRECATED_OPENCL_1_1_APIS /* the loader tells its version by a call of OpenCL 1.1 \
+#define CL_USE_DEPRECATED_OPENCL_1_1_APIS /* the loader reports its version by a call of \
+                                           * OpenCL 1.1                                  \
                                            */
 #include <ctype.h>
 #include <stdio.h>
@@ -10,20 +11,20 @@
 #include "device/internal.h"
 #include "version.h"
 
-static bool contains_ignoring_case(const char *text, const char *part) {
-  size_t length = strlen(part);
+static bool contains_ignoring_case(const char *text, const char *word) {
+  size_t length = strlen(word);
   for (; *text; text++) {
     size_t i = 0;
-    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
+    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)word[i])) i++;
     if (i == length) return true;
   }
   return length == 0;
 }
 
 /* Order of preference when nothing is asked for: the fastest kind first. */
-static int kind_rank(gf_device_type type) {
-  static const int rank[] = {[GF_DEVICE_GPU] = 0, [GF_DEVICE_OTHER] = 1, [GF_DEVICE_CPU] = 2};
-  return rank[type];
+static int preference_of(gf_device_type type) {
+  static const int preference[] = {[GF_DEVICE_GPU] = 0, [GF_DEVICE_OTHER] = 1, [GF_DEVICE_CPU] = 2};
+  return preference[type];
 }
 
 typedef struct choice {
@@ -34,7 +35,7 @@ typedef struct choice {
   gf_device_info info;
   int matches, seen;
   int of_kind, nth;      /* devices of the kind that was chosen, and how many to pass over */
-  gf__text matched, all; /* a line a device */
+  gf__text matched, all; /* one line per device */
 } choice;
 
 static bool consider(void *user, cl_device_id id, const gf_device_info *info) {
@@ -46,7 +47,7 @@ static bool consider(void *user, cl_device_id id, const gf_device_info *info) {
   bool match;
   if (!c->selector) {
     match = true;
-    better = better || kind_rank(info->type) < kind_rank(c->info.type);
+    better = better || preference_of(info->type) < preference_of(c->info.type);
   } else if (c->index >= 0) {
     match = info->platform == c->platform && info->index == c->index;
   } else if (c->type) {
@@ -115,7 +116,7 @@ gf_status gf__queue_open(gf_device *device, bool profiling) {
   return GF_OK;
 }
 
-/* The first of the best is what c has; another one is looked for where a kind was asked for. */
+/* Stops at device number c->nth of the kind that was chosen. */
 static bool consider_nth(void *user, cl_device_id id, const gf_device_info *info) {
   choice *c = user;
   if (info->type != c->info.type) return true;
@@ -157,24 +158,24 @@ gf_status gf__device_find(const char *selector, int nth, gf_device_info *out) {
   return GF_OK;
 }
 
-/* Makes one of so many parts of the device, if it can be divided. */
-static void take_part(gf_device *device, int part, int parts) {
+/* Replaces the device's id by that of a sub-device, if it can be divided. */
+static void use_sub_device(gf_device *device, int index, int sub_devices) {
   enum { MOST = 1024 };
   cl_device_id ids[MOST];
   cl_uint count = 0, units = (cl_uint)device->info.compute_units;
-  cl_uint each = units / (cl_uint)parts ? units / (cl_uint)parts : 1;
+  cl_uint each = units / (cl_uint)sub_devices ? units / (cl_uint)sub_devices : 1;
   const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, each, 0};
   if (device->info.type != GF_DEVICE_CPU || units < 2 || units / each > MOST) return;
   if (clCreateSubDevices(device->id, equally, MOST, ids, &count) != CL_SUCCESS || count == 0)
     return;
   for (cl_uint i = 0; i < count; i++)
-    if (i != (cl_uint)part % count) clReleaseDevice(ids[i]);
-  device->id = ids[(cl_uint)part % count];
-  device->is_part = true;
+    if (i != (cl_uint)index % count) clReleaseDevice(ids[i]);
+  device->id = ids[(cl_uint)index % count];
+  device->is_sub_device = true;
   device->info.compute_units = (int)each;
 }
 
-gf_status gf__device_open_part(gf_device **out, const char *selector, int part, int parts) {
+gf_status gf__sub_device_open(gf_device **out, const char *selector, int index, int count) {
   *out = NULL;
   choice c = {0};
   GF_TRY(choose_and_free(&c, selector, 0));
@@ -182,7 +183,7 @@ gf_status gf__device_open_part(gf_device **out, const char *selector, int part, 
   if (!device) return gf__fail_host_memory(sizeof *device);
   device->info = c.info;
   device->id = c.id;
-  if (parts > 1) take_part(device, part, parts);
+  if (count > 1) use_sub_device(device, index, count);
   gf_status status = GF_OK;
   cl_int error;
   device->context = clCreateContext(NULL, 1, &device->id, NULL, NULL, &error);
@@ -198,7 +199,7 @@ gf_status gf__device_open_part(gf_device **out, const char *selector, int part, 
 }
 
 gf_status gf_device_open(gf_device **out, const char *selector) {
-  return gf__device_open_part(out, selector, 0, 1);
+  return gf__sub_device_open(out, selector, 0, 1);
 }
 
 void gf_device_free(gf_device **device_pointer) {
@@ -210,6 +211,7 @@ void gf_device_free(gf_device **device_pointer) {
   while (device->kernels) {
     gf__kernel *next = device->kernels->next;
     clReleaseKernel(device->kernels->kernel);
+    free(device->kernels->name);
     free(device->kernels);
     device->kernels = next;
   }
@@ -223,7 +225,7 @@ void gf_device_free(gf_device **device_pointer) {
   }
   if (device->queue) clReleaseCommandQueue(device->queue);
   if (device->context) clReleaseContext(device->context);
-  if (device->is_part) clReleaseDevice(device->id);
+  if (device->is_sub_device) clReleaseDevice(device->id);
   free(device);
   *device_pointer = NULL;
 }

@@ -15,17 +15,17 @@ typedef struct gf__kernel gf__kernel;
 
 /* What gf_device_open would open; of several of one kind, number nth modulo their count. */
 gf_status gf__device_find(const char *selector, int nth, gf_device_info *out) GF_MUST_USE;
-/* Opens one of so many equal parts of a device: of a CPU that can be divided, cores of its own;
- * otherwise the whole, as is the only part of one. */
-gf_status gf__device_open_part(gf_device **out, const char *selector, int part,
-                               int parts) GF_MUST_USE;
+/* Opens sub-device number index of count equal ones: cores of its own of a CPU that can be divided.
+ * Of any other device, and where count is 1, it opens the whole. */
+gf_status gf__sub_device_open(gf_device **out, const char *selector, int index,
+                              int count) GF_MUST_USE;
 
 /* Device memory of bytes > 0; what names it in messages. */
 gf_status gf__buffer_new(gf_buffer **out, gf_device *device, size_t bytes,
                          const char *what) GF_MUST_USE;
-/* A part of whole, which must outlive it; offset is a multiple of the device's base_alignment. */
-gf_status gf__buffer_part(gf_buffer **out, gf_buffer *whole, size_t offset,
-                          size_t bytes) GF_MUST_USE;
+/* A range of whole, which must outlive it; offset is a multiple of the device's base_alignment. */
+gf_status gf__sub_buffer_new(gf_buffer **out, gf_buffer *whole, size_t offset,
+                             size_t bytes) GF_MUST_USE;
 void gf__buffer_free(gf_buffer **buffer);
 size_t gf__buffer_size(const gf_buffer *buffer); /* bytes */
 
@@ -34,7 +34,7 @@ size_t gf__buffer_size(const gf_buffer *buffer); /* bytes */
 gf_status gf__buffer_write(gf_buffer *buffer, size_t offset, size_t bytes,
                            const void *from) GF_MUST_USE;
 gf_status gf__buffer_read(gf_buffer *buffer, size_t offset, size_t bytes, void *to) GF_MUST_USE;
-/* A read that does not wait, begun at once; to is the device's until gf__reading_wait. */
+/* A read that starts at once and does not wait; to belongs to the device until gf__reading_wait. */
 typedef struct gf__reading gf__reading;
 gf_status gf__reading_start(gf__reading **out, gf_buffer *buffer, size_t offset, size_t bytes,
                             void *to) GF_MUST_USE;
@@ -51,25 +51,25 @@ void gf__upload_free(gf__upload **upload);
 gf_status gf__upload_send(gf__upload *upload, gf_buffer *buffer, size_t bytes,
                           const void *from) GF_MUST_USE;
 
-/* A line each: what tells compiled kernels and measurements of one device from those of another, be
- * it the same one under a driver that lets it do less. */
+/* Appends, one per line, what compiled kernels and measurements depend on. The same device under
+ * another driver, which may allow less, has another key. */
 void gf__device_key(const gf_device_info *info, gf__text *out);
 
-/* Bytes in buffers now, but for what CLBlast needs besides, and at the most so far. */
+/* Bytes in buffers now, and at most so far, without the workspace that CLBlast allocates. */
 size_t gf__device_allocated(const gf_device *device);
 size_t gf__device_allocated_peak(const gf_device *device);
-/* Kernels and products queued so far. */
+/* The number of kernels and products queued so far. */
 long gf__device_launches(const gf_device *device);
 /* Programs built so far, and the seconds that took. */
 typedef struct gf__builds {
-  int compiled, loaded; /* the latter from the disk cache */
+  int compiled, loaded; /* loaded from the disk cache */
   double compile_seconds, load_seconds;
 } gf__builds;
 const gf__builds *gf__device_builds(const gf_device *device);
-/* From here on programs are compiled as if no one had ever kept one, neither this library nor the
- * driver, and are not kept. */
+/* From here on programs are compiled although this library or the driver may have kept them, and
+ * are not kept. */
 void gf__device_build_afresh(gf_device *device);
-/* Work-items that run at once: the number of parts to cut long loops into. */
+/* The number of work-items that run at once, into which long loops are cut. */
 int gf__device_parallelism(const gf_device *device);
 
 /* The kernel name of cl/file, built with options ("-DA=1 -DB=2"; at most 1000
@@ -78,7 +78,7 @@ int gf__device_parallelism(const gf_device *device);
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
                          const char *options) GF_MUST_USE;
 
-/* The same of a source that is not the library's own; file names it. */
+/* Like gf__kernel_get, but source is the program's text, and file is its name in messages. */
 gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *file,
                               const char *source, const char *name,
                               const char *options) GF_MUST_USE;
@@ -93,9 +93,9 @@ typedef struct gf__grid {
 
 /* A grid of count work-items in groups of a size that suits the device; the
  * kernel guards against the surplus. gf__launch makes the groups of a grid of
- * one dimension smaller where the kernel allows no such ones. */
+ * one dimension smaller where the kernel does not allow groups of that size. */
 gf__grid gf__grid_flat(const gf_device *device, size_t count);
-/* The same in groups of at most group, for few and long work-items. */
+/* Like gf__grid_flat, in groups of at most group work-items, for few and long ones. */
 gf__grid gf__grid_groups(const gf_device *device, size_t count, size_t group);
 /* A grid of x * y * z work-items, each a work-group of its own. */
 gf__grid gf__grid_single(size_t x, size_t y, size_t z);

@@ -1,4 +1,4 @@
-/* What the files of host/device share: the OpenCL objects behind the handles. */
+/* The OpenCL objects that the handles of device.h stand for. */
 #ifndef GF_DEVICE_INTERNAL_H
 #define GF_DEVICE_INTERNAL_H
 
@@ -11,7 +11,7 @@ struct gf_buffer {
   gf_device *device;
   cl_mem memory;
   size_t size;
-  bool is_part;
+  bool is_sub_buffer;
 };
 
 typedef struct gf__program {
@@ -25,7 +25,7 @@ struct gf__kernel {
   gf__program *program;
   cl_kernel kernel;
   size_t group; /* the most work-items that a group of it may have */
-  char name[64];
+  char *name;
   struct gf__kernel *next;
 };
 
@@ -46,7 +46,7 @@ enum { GF__PENDING_LIMIT = 1024, GF__SPAN_LIMIT = 100000 };
 typedef struct gf__profile {
   bool on;
   gf_profile_row *rows;
-  int count, capacity;
+  int count;
   gf__pending pending[GF__PENDING_LIMIT];
   int pending_count;
   gf__span *spans;
@@ -56,7 +56,7 @@ typedef struct gf__profile {
 struct gf_device {
   gf_device_info info;
   cl_device_id id;
-  bool is_part; /* id is a sub-device, which is ours to release */
+  bool is_sub_device; /* id is released with the device */
   cl_context context;
   cl_command_queue queue;
   gf__program *programs;
@@ -69,8 +69,8 @@ struct gf_device {
   bool blas_is_ready;
   cl_mem products; /* CLBlast's copies of operands, grown as needed; not counted as allocated */
   size_t products_bytes;
-  bool is_told_of_cache; /* that it cannot be used */
-  bool is_slow_to_tell;  /* the driver, a program's binary */
+  bool has_warned_of_cache;  /* of one that cannot be used */
+  bool binary_query_is_slow; /* the driver is not asked for a program's binary again */
 };
 
 /* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */
@@ -90,7 +90,8 @@ void gf__gemm_release(gf_device *device);
 gf_status gf__queue_open(gf_device *device, bool profiling) GF_MUST_USE;
 /* Releases the events whose times were not read, and the rows. */
 void gf__profile_free(gf__profile *profile);
-/* Where the event of the next command is to be stored, or NULL when not profiling. */
-cl_event *gf__profile_slot(gf_device *device, const char *name, double flops, double bytes);
+/* Where the event of the next command is to be stored, or NULL when not profiling. Commands whose
+ * names begin with the same sizeof(gf_profile_row.name) - 1 characters share a row. */
+cl_event *gf__profile_event(gf_device *device, const char *name, double flops, double bytes);
 
 #endif

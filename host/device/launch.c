@@ -42,7 +42,7 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args, siz
   while (grid.local[0] > kernel->group && grid.local[0] % 2 == 0 && grid.local[1] == 1 &&
          grid.local[2] == 1)
     grid.local[0] /= 2;
-  cl_event *event = gf__profile_slot(device, kernel->name, grid.flops, grid.bytes);
+  cl_event *event = gf__profile_event(device, kernel->name, grid.flops, grid.bytes);
   cl_int error = clEnqueueNDRangeKernel(device->queue, kernel->kernel, 3, NULL, grid.global,
                                         grid.local[0] ? grid.local : NULL, 0, NULL, event);
   if (error != CL_SUCCESS)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "device/internal.h"
 
 enum { MOST_PLATFORMS = 32, MOST_DEVICES = 64 };
@@ -29,7 +30,8 @@ static unsigned long long query_number(cl_device_id id, cl_device_info what) {
   return size == sizeof narrow ? narrow : wide;
 }
 
-/* What cannot be done without, of a device that may be too broken to say it; NULL: it says all. */
+/* The first indispensable property that the device does not report, as a broken one may; NULL where
+ * it reports all of them. */
 static const char *find_unknown(const gf_device_info *info, cl_device_type type) {
   return !info->name[0]            ? "name"
          : !type                   ? "type"
@@ -41,7 +43,7 @@ static const char *find_unknown(const gf_device_info *info, cl_device_type type)
                                    : NULL;
 }
 
-/* Returns what the device does not tell, or NULL. */
+/* Returns what the device does not report, or NULL. */
 static const char *query_device(cl_platform_id platform, int platform_index, cl_device_id id,
                                 int index, gf_device_info *out) {
   *out = (gf_device_info){.platform = platform_index, .index = index};
@@ -126,12 +128,9 @@ typedef struct list {
 static bool add_row(void *user, cl_device_id id, const gf_device_info *info) {
   (void)id;
   list *all = user;
-  gf_device_info *rows = realloc(all->rows, (size_t)(all->count + 1) * sizeof *rows);
-  all->failed = !rows;
-  if (!rows) return false;
-  rows[all->count++] = *info;
-  all->rows = rows;
-  return true;
+  all->failed = gf__grow(&all->rows, (size_t)all->count, sizeof *all->rows) != GF_OK;
+  if (!all->failed) all->rows[all->count++] = *info;
+  return !all->failed;
 }
 
 gf_status gf_devices_list(gf_device_info **out, int *count, int *platforms) {

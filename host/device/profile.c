@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/file.h"
 #include "device/internal.h"
 
@@ -38,20 +39,14 @@ static void settle_pending(gf_device *device) {
 
 static int find_row(gf__profile *profile, const char *name) {
   for (int i = 0; i < profile->count; i++)
-    if (!strcmp(profile->rows[i].name, name)) return i;
-  if (profile->count == profile->capacity) {
-    int capacity = profile->capacity * 2 + 32;
-    gf_profile_row *rows = realloc(profile->rows, (size_t)capacity * sizeof *rows);
-    if (!rows) return -1;
-    profile->rows = rows;
-    profile->capacity = capacity;
-  }
+    if (!strncmp(profile->rows[i].name, name, sizeof profile->rows->name - 1)) return i;
+  if (gf__grow(&profile->rows, (size_t)profile->count, sizeof *profile->rows) != GF_OK) return -1;
   profile->rows[profile->count] = (gf_profile_row){0};
   snprintf(profile->rows[profile->count].name, sizeof profile->rows->name, "%s", name);
   return profile->count++;
 }
 
-cl_event *gf__profile_slot(gf_device *device, const char *name, double flops, double bytes) {
+cl_event *gf__profile_event(gf_device *device, const char *name, double flops, double bytes) {
   gf__profile *profile = &device->profile;
   if (!profile->on) return NULL;
   if (profile->pending_count == GF__PENDING_LIMIT) settle_pending(device);

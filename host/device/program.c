@@ -24,16 +24,14 @@ static gf_status read_source(const char *name, char **out) {
   size_t size;
   *out = NULL;
   if (folder && *folder) {
-    char path[4096];
+    char path[GF__PATH_SIZE];
     GF_TRY(gf__path_join(path, sizeof path, folder, name));
     return gf__file_read_within(path, LARGEST_SOURCE, out, &size);
   }
   const gf__embedded *file = find_embedded(name);
   if (!file) return gf__fail(GF_ERROR_BUILD, "there is no kernel file %s in the library", name);
-  *out = malloc(file->size + 1);
-  if (!*out) return gf__fail_host_memory(file->size + 1);
-  memcpy(*out, file->bytes, file->size + 1);
-  return GF_OK;
+  *out = gf__text_copy_bytes((const char *)file->bytes, file->size);
+  return *out ? GF_OK : gf__fail_host_memory(file->size + 1);
 }
 
 static gf_status add_file(gf__text *out, const char *name, int depth);
@@ -107,10 +105,10 @@ static unsigned char *get_binary(cl_program program, size_t *size) {
 static void save_binary(gf_device *device, cl_program program, double compile_seconds,
                         const char *path) {
   size_t size;
-  if (device->is_slow_to_tell) return;
-  double begun = gf__seconds();
+  if (device->binary_query_is_slow) return;
+  double started = gf__seconds();
   unsigned char *bytes = get_binary(program, &size);
-  device->is_slow_to_tell = gf__seconds() - begun > compile_seconds / 4;
+  device->binary_query_is_slow = gf__seconds() - started > compile_seconds / 4;
   if (bytes && gf__kernel_cache_write(path, bytes, size) != GF_OK)
     gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
   free(bytes);
@@ -145,14 +143,14 @@ static gf_status compile(gf_device *device, const gf__text *source, const char *
   return GF_OK;
 }
 
-/* Every program of a device meets with the same. */
+/* Every program on the device would hit this, so warn once. */
 static void warn_once(gf_device *device) {
-  if (!device->is_told_of_cache)
+  if (!device->has_warned_of_cache)
     gf__log(GF_LOG_WARNING, "compiled kernels are not kept: %s", gf_error_message());
-  device->is_told_of_cache = true;
+  device->has_warned_of_cache = true;
 }
 
-/* Drivers keep what they have compiled by source and options, too. */
+/* Drivers keep programs by source and options as well, so the options change. */
 void gf__device_build_afresh(gf_device *device) {
   snprintf(device->fresh, sizeof device->fresh, "-DGF_FRESH=%d_%.0f", gf__process_id(),
            1e6 * gf__seconds());
@@ -167,9 +165,9 @@ static void count_build(gf_device *device, bool is_loaded, double seconds) {
 /* text is the file's, or NULL where it is the library's own. */
 static gf_status build(gf_device *device, const char *file, const char *text, const char *options,
                        cl_program *out) {
-  char path[4096];
+  char path[GF__PATH_SIZE];
   gf__text source = {0};
-  double begun = gf__seconds();
+  double started = gf__seconds();
   gf_status status = text ? add_source(&source, file, text, 0) : add_file(&source, file, 0);
   if (status == GF_OK) status = gf__text_status(&source);
   if (status == GF_OK) {
@@ -181,18 +179,12 @@ static gf_status build(gf_device *device, const char *file, const char *text, co
     bool is_loaded = *out;
     if (!*out) {
       status = compile(device, &source, file, options, out);
-      if (status == GF_OK && cached) save_binary(device, *out, gf__seconds() - begun, path);
+      if (status == GF_OK && cached) save_binary(device, *out, gf__seconds() - started, path);
     }
-    if (status == GF_OK) count_build(device, is_loaded, gf__seconds() - begun);
+    if (status == GF_OK) count_build(device, is_loaded, gf__seconds() - started);
   }
   gf__text_free(&source);
   return status;
-}
-
-static char *copy_text(const char *text) {
-  size_t size = strlen(text) + 1;
-  char *copy = malloc(size);
-  return copy ? memcpy(copy, text, size) : NULL;
 }
 
 static gf_status get_program(gf_device *device, const char *file, const char *text,
@@ -204,8 +196,8 @@ static gf_status get_program(gf_device *device, const char *file, const char *te
     }
   gf__program *row = calloc(1, sizeof *row);
   if (!row) return gf__fail_host_memory(sizeof *row);
-  row->file = copy_text(file);
-  row->options = copy_text(options);
+  row->file = gf__text_copy(file);
+  row->options = gf__text_copy(options);
   gf_status status = row->file && row->options ? build(device, file, text, options, &row->program)
                                                : gf__fail_host_memory(strlen(options));
   if (status != GF_OK) {
@@ -227,6 +219,45 @@ gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, 
   return gf__kernel_get_from(out, device, file, NULL, name, options);
 }
 
+static size_t largest_group(const gf_device *device, cl_kernel kernel) {
+  size_t group = 0;
+  cl_int error = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
+                                          sizeof group, &group, NULL);
+  return error == CL_SUCCESS && group ? group : device->info.work_group_size;
+}
+
+static gf_status fill_kernel(gf__kernel *kernel, gf_device *device, gf__program *program,
+                             const char *name) {
+  cl_int error;
+  kernel->name = gf__text_copy(name);
+  if (!kernel->name) return gf__fail_host_memory(strlen(name) + 1);
+  kernel->kernel = clCreateKernel(program->program, name, &error);
+  if (error == CL_INVALID_KERNEL_NAME)
+    return gf__fail(GF_ERROR_BUILD, "there is no kernel %s in %s", name, program->file);
+  if (error != CL_SUCCESS)
+    return gf__fail_cl(device, error, "cannot make the kernel %s of %s", name, program->file);
+  kernel->group = largest_group(device, kernel->kernel);
+  kernel->device = device;
+  kernel->program = program;
+  return GF_OK;
+}
+
+static gf_status add_kernel(gf__kernel **out, gf_device *device, gf__program *program,
+                            const char *name) {
+  gf__kernel *kernel = calloc(1, sizeof *kernel);
+  if (!kernel) return gf__fail_host_memory(sizeof *kernel);
+  gf_status status = fill_kernel(kernel, device, program, name);
+  if (status != GF_OK) {
+    free(kernel->name);
+    free(kernel);
+    return status;
+  }
+  kernel->next = device->kernels;
+  device->kernels = kernel;
+  *out = kernel;
+  return GF_OK;
+}
+
 gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *file,
                               const char *source, const char *name, const char *options) {
   char all[1200];
@@ -243,25 +274,5 @@ gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *f
       *out = k;
       return GF_OK;
     }
-  gf__kernel *kernel = calloc(1, sizeof *kernel);
-  if (!kernel) return gf__fail_host_memory(sizeof *kernel);
-  cl_int error;
-  kernel->kernel = clCreateKernel(program->program, name, &error);
-  if (error != CL_SUCCESS) {
-    free(kernel);
-    if (error == CL_INVALID_KERNEL_NAME)
-      return gf__fail(GF_ERROR_BUILD, "there is no kernel %s in %s", name, file);
-    return gf__fail_cl(device, error, "cannot make the kernel %s of %s", name, file);
-  }
-  if (clGetKernelWorkGroupInfo(kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
-                               sizeof kernel->group, &kernel->group, NULL) != CL_SUCCESS ||
-      kernel->group == 0)
-    kernel->group = device->info.work_group_size;
-  kernel->device = device;
-  kernel->program = program;
-  snprintf(kernel->name, sizeof kernel->name, "%s", name);
-  kernel->next = device->kernels;
-  device->kernels = kernel;
-  *out = kernel;
-  return GF_OK;
+  return add_kernel(out, device, program, name);
 }

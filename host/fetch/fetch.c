@@ -18,7 +18,7 @@ _Static_assert(MD5_DIGEST_STRING_LENGTH == GF__MD5_DIGITS + 1, "MD5 has 128 bits
 typedef struct fetch {
   const gf__fetch_source *source;
   gf_fetch_options options; /* without zeros */
-  char folder[GF__FETCH_LONGEST_PATH];
+  char folder[GF__PATH_SIZE];
 } fetch;
 
 /* ---- what is there ---- */
@@ -41,7 +41,7 @@ static gf_status find_md5(const char *path, char out[GF__MD5_DIGITS + 1]) {
 static gf_status check_unpacked(const gf__fetch_source *source, const char *folder,
                                 const char *advice) {
   for (const gf__fetch_file *file = source->unpacked; file->name; file++) {
-    char path[GF__FETCH_LONGEST_PATH];
+    char path[GF__PATH_SIZE];
     int64_t size = 0;
     GF_TRY(gf__path_join(path, sizeof path, folder, file->name));
     if (!gf__path_exists(path)) return gf__fail(GF_ERROR_DATA, "there is no %s; %s", path, advice);
@@ -82,7 +82,7 @@ static gf_status check_md5(const gf__fetch_file *file, const char *url, gf__part
 
 static gf_status fetch_from(const fetch *f, const gf__fetch_file *file, const char *server,
                             gf__part *part, bool *is_server) {
-  char url[GF__FETCH_LONGEST_PATH];
+  char url[GF__PATH_SIZE];
   GF_TRY(gf__path_join(url, sizeof url, server, file->name));
   /* All of it may be there from a call that was stopped while it unpacked. */
   if (part->size != file->size || file->size == 0) {
@@ -112,7 +112,7 @@ static gf_status fetch_file(const fetch *f, const gf__fetch_file *file, gf__part
 /* By way of folder, which is gone at the end. */
 static gf_status unpack(const fetch *f, const gf__part *part, const char *folder) {
   const gf__fetch_source *s = f->source;
-  char top[GF__FETCH_LONGEST_PATH], message[GF__FETCH_LONGEST_PATH];
+  char top[GF__PATH_SIZE], message[GF__PATH_SIZE];
   GF_TRY(gf__path_join(top, sizeof top, folder, s->folder));
   /* What a crash has left. */
   if (gf__path_exists(folder)) GF_TRY(gf__remove_folder(folder));
@@ -128,7 +128,7 @@ static gf_status unpack(const fetch *f, const gf__part *part, const char *folder
 }
 
 static gf_status fetch_archive(const fetch *f) {
-  char path[GF__FETCH_LONGEST_PATH], folder[GF__FETCH_LONGEST_PATH];
+  char path[GF__PATH_SIZE], folder[GF__PATH_SIZE];
   gf__part part;
   if (gf__path_exists(f->folder)) {
     GF_TRY(check_unpacked(f->source, f->folder,
@@ -152,7 +152,7 @@ static gf_status fetch_archive(const fetch *f) {
 static gf_status fetch_files(const fetch *f) {
   GF_TRY(gf__make_folder(f->folder));
   for (const gf__fetch_file *file = f->source->files; file->name; file++) {
-    char path[GF__FETCH_LONGEST_PATH];
+    char path[GF__PATH_SIZE];
     bool is_there;
     gf__part part;
     GF_TRY(gf__path_join(path, sizeof path, f->folder, file->name));
@@ -200,13 +200,13 @@ gf_status gf__fetch_source_to(const gf__fetch_source *source, const gf_fetch_opt
   fetch f = {.source = source, .options = options ? *options : (gf_fetch_options){0}};
   *out = (gf_fetched){.data_name = source->data_name};
   GF_TRY(read_options(&f));
-  char *path = malloc(strlen(f.folder) + 1);
+  char *path = gf__text_copy(f.folder);
   if (!path) return gf__fail_host_memory(strlen(f.folder) + 1);
   bool had_to = gf__path_exists(f.options.to), had_folder = gf__path_exists(f.folder);
   gf_status status = gf__make_folder(f.options.to);
   if (status == GF_OK) status = source->unpacked ? fetch_archive(&f) : fetch_files(&f);
   if (status == GF_OK) {
-    out->data_path = strcpy(path, f.folder);
+    out->data_path = path;
     return GF_OK;
   }
   free(path);

@@ -8,9 +8,10 @@
 #include <gradflow/fetch.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "fetch/unpack.h"
 
-enum { GF__FETCH_LONGEST_PATH = 4096, GF__MD5_DIGITS = 32 };
+enum { GF__MD5_DIGITS = 32 };
 
 typedef struct gf__fetch_file {
   const char *name; /* NULL ends a table */

@@ -8,12 +8,13 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/os.h"
 
-enum { GF__PART_LONGEST_PATH = 4096, GF__PART_LONGEST_TAG = 256 };
+enum { GF__PART_LONGEST_TAG = 256 };
 
 typedef struct gf__part {
-  char path[GF__PART_LONGEST_PATH], tag_path[GF__PART_LONGEST_PATH];
+  char path[GF__PATH_SIZE], tag_path[GF__PATH_SIZE];
   gf__file_lock *lock;            /* held while it is open: two processes do not write one file */
   FILE *file;                     /* between restart or resume and close_file */
   int64_t size;                   /* bytes that are there */

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/os.h"
 
-enum { BLOCK = 1 << 16, LONGEST_NAME = 256, LONGEST_PATH = 4096 };
+enum { BLOCK = 1 << 16, LONGEST_NAME = 256 };
 
 #define ADVICE "nothing of it is kept; name another server by --mirror URL"
 
@@ -99,8 +99,8 @@ static gf_status copy(unpacking *u, const char *entry, FILE *file, const char *p
 }
 
 static gf_status unpack_file(unpacking *u, const char *entry, const char *path) {
-  char parent[LONGEST_PATH];
-  snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(path, '/') - path), path);
+  char parent[GF__PATH_SIZE];
+  snprintf(parent, sizeof parent, "%.*s", (int)(gf__path_base(path) - path) - 1, path);
   GF_TRY(gf__make_folder(parent));
   FILE *file = fopen(path, "wbx");
   if (!file && errno == EEXIST) return fail_entry(u, entry, "is in it twice");
@@ -112,7 +112,7 @@ static gf_status unpack_file(unpacking *u, const char *entry, const char *path) 
 
 static gf_status unpack_entry(unpacking *u, struct archive_entry *entry) {
   const char *name = archive_entry_pathname(entry);
-  char path[LONGEST_PATH];
+  char path[GF__PATH_SIZE];
   if (!is_safe(name)) return fail_entry(u, name, "leads out of its folder");
   if (++u->entries > u->limits->entries) return fail_entry(u, name, "is one more than expected");
   GF_TRY(gf__path_join(path, sizeof path, u->folder, name));

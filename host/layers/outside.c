@@ -150,7 +150,7 @@ static gf_status choose_gradients(const gf_node *node, const gf__pass *pass, gf_
     p->in_gradient[i] = node->input_gradients[i].grad;
     if (!needs_scratch(node, i)) continue;
     size_t bytes = input_bytes(node, i, pass->n);
-    GF_TRY(gf__buffer_part(&scratch[i], pass->workspace, offset, bytes));
+    GF_TRY(gf__sub_buffer_new(&scratch[i], pass->workspace, offset, bytes));
     p->in_gradient[i] = scratch[i];
     offset += aligned(pass->device, bytes);
   }

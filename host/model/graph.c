@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { MOST_NODES = 4096 };
 
 /* The keys that every node has. */
@@ -120,9 +122,7 @@ static gf_status add_node(gf__graph *graph, const gf__layer *layer, const char *
   *out = NULL;
   if (graph->count == MOST_NODES)
     return gf__fail(GF_ERROR_CONFIG, "a network has at most %d nodes", MOST_NODES);
-  gf_node **nodes = realloc(graph->nodes, (size_t)(graph->count + 1) * sizeof *nodes);
-  if (!nodes) return gf__fail_host_memory((size_t)(graph->count + 1) * sizeof *nodes);
-  graph->nodes = nodes;
+  GF_TRY(gf__grow(&graph->nodes, (size_t)graph->count, sizeof *graph->nodes));
   gf_status status = node_new(layer, name, graph->count, out);
   if (status != GF_OK) node_free(*out);
   return status;

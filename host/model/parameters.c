@@ -4,14 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "model/model.h"
 #include "model/parameters.h"
 
-/* Floats from one tensor's start to where the next may start. */
-static size_t aligned(const gf_device *device, size_t floats) {
+/* Floats from one tensor's start to where the next may start: at least 16, so that the vectors of
+ * tensors are aligned as well as the tensors are. */
+static size_t aligned_floats(const gf_device *device, size_t floats) {
   size_t alignment = gf_device_describe(device)->base_alignment / sizeof(float);
-  if (alignment < 16) alignment = 16; /* so that vectors of tensors are aligned, too */
-  return (floats + alignment - 1) / alignment * alignment;
+  return gf__align(floats, GF__MAX(alignment, (size_t)16));
 }
 
 static void collect(gf_model *model, bool trainable, size_t *floats) {
@@ -20,7 +21,7 @@ static void collect(gf_model *model, bool trainable, size_t *floats) {
       gf__parameter *p = &model->graph.nodes[i]->parameters[k];
       if (p->trainable != trainable) continue;
       p->offset = *floats;
-      *floats += aligned(model->device, p->count);
+      *floats += aligned_floats(model->device, p->count);
       model->parameters[model->parameter_count++] = p;
     }
 }
@@ -49,9 +50,9 @@ gf_status gf__parameters_allocate(gf_model *model) {
   for (int i = 0; i < model->parameter_count; i++) {
     gf__parameter *p = model->parameters[i];
     size_t offset = p->offset * sizeof(float), bytes = p->count * sizeof(float);
-    GF_TRY(
-        gf__buffer_part(&p->data, p->trainable ? model->weights : model->running, offset, bytes));
-    if (p->trainable) GF_TRY(gf__buffer_part(&p->grad, model->gradients, offset, bytes));
+    GF_TRY(gf__sub_buffer_new(&p->data, p->trainable ? model->weights : model->running, offset,
+                              bytes));
+    if (p->trainable) GF_TRY(gf__sub_buffer_new(&p->grad, model->gradients, offset, bytes));
   }
   return GF_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/embedded.h"
 #include "base/file.h"
+#include "base/numbers.h"
 #include "base/text.h"
 #include "report/utf8.h"
 
@@ -86,15 +87,17 @@ static void blend(gf__canvas *canvas, int x, int y, gf__color color, int alpha) 
   p[2] = mix(p[2], color.b, alpha);
 }
 
-static int limit(double value, int most) {
-  return !(value > 0) ? 0 : value < most ? (int)value : most;
+/* The edge of a box as a whole pixel of a canvas that is size wide; of a NaN it is 0. */
+static int pixel_edge(double edge, int size) {
+  return (int)GF__MIN(GF__MAX(edge, 0.0), (double)size);
 }
 
 /* The pixels of the canvas whose centre is in the box. */
 static pixels pixels_in(const gf__canvas *canvas, gf__box box) {
-  return (pixels){
-      limit(ceil(box.left - 0.5), canvas->width), limit(ceil(box.top - 0.5), canvas->height),
-      limit(ceil(box.right - 0.5), canvas->width), limit(ceil(box.bottom - 0.5), canvas->height)};
+  return (pixels){pixel_edge(ceil(box.left - 0.5), canvas->width),
+                  pixel_edge(ceil(box.top - 0.5), canvas->height),
+                  pixel_edge(ceil(box.right - 0.5), canvas->width),
+                  pixel_edge(ceil(box.bottom - 0.5), canvas->height)};
 }
 
 void gf__canvas_fill(gf__canvas *canvas, gf__box box, gf__color color) {
@@ -104,10 +107,6 @@ void gf__canvas_fill(gf__canvas *canvas, gf__box box, gf__color color) {
 }
 
 /* ---- lines ---- */
-
-static double between(double value, double low, double high) {
-  return value < low ? low : value > high ? high : value;
-}
 
 /* Covers the pixels within radius of the segment a..b. */
 static void cover_segment(gf__canvas *canvas, gf__point a, gf__point b, double radius,
@@ -121,8 +120,8 @@ static void cover_segment(gf__canvas *canvas, gf__point a, gf__point b, double r
     double y = row + 0.5, from = 0, to = 1;
     if (fabs(dy) > 1e-9) {
       double t0 = (y - reach - a.y) / dy, t1 = (y + reach - a.y) / dy;
-      from = between(fmin(t0, t1), 0, 1);
-      to = between(fmax(t0, t1), 0, 1);
+      from = GF__CLAMP(fmin(t0, t1), 0, 1);
+      to = GF__CLAMP(fmax(t0, t1), 0, 1);
     }
     double x0 = a.x + from * dx, x1 = a.x + to * dx;
     gf__box part = {fmax(fmin(x0, x1) - reach, clip.left), y - 0.5,
@@ -130,9 +129,9 @@ static void cover_segment(gf__canvas *canvas, gf__point a, gf__point b, double r
     pixels in = pixels_in(canvas, part);
     for (int column = in.left; column < in.right; column++) {
       double px = column + 0.5 - a.x, py = y - a.y;
-      double t = square > 0 ? between((px * dx + py * dy) / square, 0, 1) : 0;
+      double t = square > 0 ? GF__CLAMP((px * dx + py * dy) / square, 0, 1) : 0;
       double distance = hypot(px - t * dx, py - t * dy);
-      int covered = (int)(between(radius + 0.5 - distance, 0, 1) * 255 + 0.5);
+      int covered = (int)(GF__CLAMP(radius + 0.5 - distance, 0, 1) * 255 + 0.5);
       uint8_t *cell = canvas->coverage + pixel_index(canvas, column, row);
       if (covered > *cell) *cell = (uint8_t)covered;
     }

@@ -28,13 +28,13 @@ typedef struct gf__pen {
   double dash, gap; /* pixels; a gap of 0 draws solid */
 } gf__pen;
 
-typedef enum gf__align { GF__ALIGN_START, GF__ALIGN_MIDDLE, GF__ALIGN_END } gf__align;
+typedef enum gf__text_align { GF__ALIGN_START, GF__ALIGN_MIDDLE, GF__ALIGN_END } gf__text_align;
 
 typedef struct gf__text_style {
   double size; /* pixels an em */
   gf__color color;
-  gf__align align; /* of the text on its place, along the direction of writing */
-  bool turned;     /* reads from bottom to top */
+  gf__text_align align; /* of the text on its place, along the direction of writing */
+  bool turned;          /* reads from bottom to top */
 } gf__text_style;
 
 /* A white canvas; free it with gf__canvas_free. GF_ERROR_ARGUMENT for a size that is not 1 to

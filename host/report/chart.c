@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/numbers.h"
 #include "report/axis.h"
 #include "report/canvas.h"
 #include "report/legend.h"
@@ -52,10 +53,8 @@ static void find_ranges(const gf_chart *chart, range *x, range *y) {
       }
 }
 
-static int at_least(int least, double value) { return value > least ? (int)value : least; }
-
 static gf__axis y_axis(const gf_chart *chart, range y, double height) {
-  int most = at_least(2, height / 60);
+  int most = (int)GF__MAX(height / 60, 2.0);
   if (chart->y_min != 0 || chart->y_max != 0)
     y = (range){chart->y_min, chart->y_max, false};
   else if (y.min > y.max)
@@ -66,7 +65,7 @@ static gf__axis y_axis(const gf_chart *chart, range y, double height) {
 }
 
 static gf__axis x_axis(const gf_chart *chart, range x, double width) {
-  int most = at_least(2, width / 90);
+  int most = (int)GF__MAX(width / 90, 2.0);
   if (chart->x_names) return (gf__axis){.low = -0.5, .high = chart->x_name_count - 0.5};
   if (x.min > x.max) x = (range){0, 1, false};
   return x.whole ? gf__axis_whole(x.min, x.max, most) : gf__axis_snug(x.min, x.max, most);
@@ -172,7 +171,7 @@ static void draw_x_names(panel *p) {
   gf__text_style style = {.size = SMALL, .color = ink, .align = GF__ALIGN_END, .turned = true};
   int last = p->chart->x_name_count - 1;
   double each = (p->plot.right - p->plot.left) / (last + 1), room = x_label_height(p);
-  int stride = at_least(1, ceil(1.1 * SMALL / each));
+  int stride = (int)GF__MAX(ceil(1.1 * SMALL / each), 1.0);
   for (int i = 0; i <= last; i++) {
     /* The last name always stands, and none so close before it that they touch. */
     if (i != last && (i % stride || last - i < stride)) continue;
@@ -293,13 +292,13 @@ static gf__point grid_corner(const gf_chart *charts, int count, int columns, int
   gf__point corner = {0, 0};
   for (int k = 0; k < column; k++) {
     int widest = 0;
-    for (int i = k; i < count; i += columns) widest = at_least(widest, chart_width(&charts[i]));
+    for (int i = k; i < count; i += columns) widest = GF__MAX(widest, chart_width(&charts[i]));
     corner.x += widest;
   }
   for (int k = 0; k < row; k++) {
     int highest = 0;
     for (int i = k * columns; i < (k + 1) * columns && i < count; i++)
-      highest = at_least(highest, chart_height(&charts[i]));
+      highest = GF__MAX(highest, chart_height(&charts[i]));
     corner.y += highest;
   }
   return corner;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "report/canvas.h"
 #include "report/utf8.h"
 
@@ -58,7 +59,7 @@ static void *put(char **at, const void *from, size_t size) {
 
 static const char *put_text(char **at, const char *text) {
   size_t length = strlen(text), most = LONGEST_TEXT - 1;
-  char *copy = put(at, text, length < most ? length : most);
+  char *copy = put(at, text, GF__MIN(length, most));
   *(*at)++ = 0;
   return copy;
 }
@@ -180,7 +181,7 @@ static void measure(layout *l) {
   l->label_width = fmin(l->label_width, LABEL_MOST);
   l->cell_width = l->pictures * (l->image_width + GAP) + l->label_width + GAP + BAR + PERCENT;
   int fit = (int)((USUAL_WIDTH - 2 * MARGIN + BETWEEN) / (l->cell_width + BETWEEN));
-  l->columns = fit < 1 ? 1 : fit > sheet->count ? sheet->count : fit;
+  l->columns = GF__MAX(1, GF__MIN(fit, sheet->count));
   if (l->columns < 1) l->columns = 1;
   l->width = (int)ceil(2 * MARGIN + l->columns * (l->cell_width + BETWEEN) - BETWEEN);
   if (l->width < LEAST_WIDTH) l->width = LEAST_WIDTH;

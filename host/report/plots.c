@@ -7,11 +7,9 @@
 #include "base/file.h"
 #include "base/os.h"
 
-enum { LONGEST_PATH = 4096 };
-
 static gf_status add(const gf__gallery *g, const char *name, const gf_chart *charts, int count,
                      int columns, const gf__heat_map *map) {
-  char path[LONGEST_PATH];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, g->folder, name));
   GF_TRY(map ? gf__heat_map_write(path, map) : gf_charts_write(path, charts, count, columns));
   if (g->written) g->written(g->user, path);
@@ -108,7 +106,7 @@ static gf_status tell_apart(gf__run *runs, int count) {
 
 /* Comparisons would replace the run's own pictures. */
 static gf_status check_out(const char *out, int count) {
-  char path[LONGEST_PATH];
+  char path[GF__PATH_SIZE];
   if (!out)
     return gf__fail(GF_ERROR_ARGUMENT, "%d runs to compare and no folder for the pictures", count);
   GF_TRY(gf__path_join(path, sizeof path, out, "metrics.csv"));

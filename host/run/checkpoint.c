@@ -10,7 +10,7 @@
 
 enum { FORMAT = 1 };
 
-static gf_status slot_path(char out[GF__RUN_PATH_SIZE], const char *folder, int slot) {
+static gf_status slot_path(char out[GF__PATH_SIZE], const char *folder, int slot) {
   char name[40];
   snprintf(name, sizeof name, "checkpoint_%d.safetensors", slot);
   return gf__run_path(out, folder, name);
@@ -142,7 +142,7 @@ static gf_status read_position(const char *path, const char *text, gf__position 
 
 gf_status gf__checkpoint_write(const char *folder, int slot, gf_trainer *trainer,
                                const gf__position *position) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   gf__named_tensor *tensors = NULL;
   size_t count = 0;
   char *text = describe(position);
@@ -167,7 +167,7 @@ int gf__checkpoint_newest(const char *folder, gf__position *out, int *damaged) {
   int newest = -1;
   *damaged = 0;
   for (int slot = 0; slot < GF__MOST_CHECKPOINTS; slot++) {
-    char path[GF__RUN_PATH_SIZE];
+    char path[GF__PATH_SIZE];
     gf__position p;
     if (slot_path(path, folder, slot) != GF_OK || !gf__path_exists(path)) continue;
     if (read_slot(path, &p) != GF_OK) {
@@ -195,7 +195,7 @@ static gf_status load(const char *path, gf_trainer *trainer, long steps) {
 
 gf_status gf__checkpoint_read(const char *folder, gf_trainer *trainer, gf__position *position,
                               int *slot) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   int damaged;
   *slot = gf__checkpoint_newest(folder, position, &damaged);
   if (*slot < 0 && damaged)

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "run/run_folder.h"
 
-static json_t *describe(const gf_device_info *device) {
+static json_t *describe_environment(const gf_device_info *device) {
   char now[21];
   gf__utc_now(now);
   gf_versions versions = gf_versions_get();
@@ -19,19 +19,8 @@ static json_t *describe(const gf_device_info *device) {
                    "compute_units", device->compute_units, "memory", (json_int_t)device->memory);
 }
 
-static gf_status write(const char *path, const json_t *environment) {
-  char *text = environment ? json_dumps(environment, JSON_INDENT(2)) : NULL;
-  if (!text) return gf__fail(GF_ERROR_MEMORY, "cannot write down the environment of the run");
-  gf_status status = gf__file_write(path, text, strlen(text));
-  free(text);
-  return status;
-}
-
 gf_status gf__environment_write(const char *path, const gf_device_info *device) {
-  json_t *environment = describe(device);
-  gf_status status = write(path, environment);
-  json_decref(environment);
-  return status;
+  return gf__json_write(path, describe_environment(device));
 }
 
 static const char *text_of(const json_t *object, const char *key) {
@@ -57,7 +46,7 @@ static void warn_if_other(const json_t *before, const json_t *now) {
 
 gf_status gf__environment_resume(const char *path, int epoch, const gf_device_info *device) {
   json_t *environment = gf__json_read(path);
-  json_t *now = describe(device);
+  json_t *now = describe_environment(device);
   if (!json_is_object(environment)) {
     json_decref(environment);
     environment = json_object();
@@ -68,18 +57,14 @@ gf_status gf__environment_resume(const char *path, int epoch, const gf_device_in
   json_object_set_new(now, "epoch", json_integer(epoch));
   if (!json_is_array(resumed)) json_object_set_new(environment, "resumed", json_array());
   json_array_append_new(json_object_get(environment, "resumed"), now);
-  gf_status status = write(path, environment);
-  json_decref(environment);
-  return status;
+  return gf__json_write(path, environment);
 }
 
 gf_status gf__algorithms_write(const char *path, const char *algorithms,
                                const gf_device_info *device) {
   json_t *json = json_pack("{s:s, s:s, s:o}", "device", device->name, "driver", device->driver,
                            "convolutions", json_loads(algorithms, 0, NULL));
-  gf_status status = write(path, json);
-  json_decref(json);
-  return status;
+  return gf__json_write(path, json);
 }
 
 char *gf__algorithms_read(const char *path, const gf_device_info *device) {

@@ -5,10 +5,11 @@
 
 #include <sha256.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 typedef struct gf__record_log {
-  char path[4096];
+  char path[GF__PATH_SIZE];
   gf__text pending; /* records that are not in the file yet */
   size_t size;      /* bytes in the file */
   SHA2_CTX hash;    /* of them */

@@ -20,7 +20,7 @@ static double now(void) {
 }
 
 gf_status gf__run_events_open(gf__run_folder *folder, const gf__record_mark *mark) {
-  char file[GF__RUN_PATH_SIZE], parent[GF__RUN_PATH_SIZE];
+  char file[GF__PATH_SIZE], parent[GF__PATH_SIZE];
   gf__record_log *log = &folder->logs[GF__LOG_EVENTS];
   GF_TRY(gf__run_path(file, folder->path, file_name_));
   GF_TRY(gf__run_path(parent, folder->path, folder_name_));
@@ -100,7 +100,7 @@ gf_status gf__run_events_add_picture(gf__run_folder *folder, long step, const ch
   size_t size;
   if (!is_open(folder)) return GF_OK;
   GF_TRY(gf__file_read(path, &bytes, &size));
-  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  const char *name = gf__path_base(path);
   gf__text_add(&tag, "charts/%.*s", (int)strcspn(name, "."), name);
   if (tag.data) gf__summary_add_image(&summary, tag.data, bytes, size);
   summary.failed |= tag.failed;

@@ -7,11 +7,11 @@
 #include "base/file.h"
 #include "base/json.h"
 
-gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder, const char *name) {
-  return gf__path_join(out, GF__RUN_PATH_SIZE, folder, name);
+gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *name) {
+  return gf__path_join(out, GF__PATH_SIZE, folder, name);
 }
 
-gf_status gf__run_weights(char out[GF__RUN_PATH_SIZE], const char *folder) {
+gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) {
   GF_TRY(gf__run_path(out, folder, "best.safetensors"));
   if (gf__path_exists(out)) return GF_OK;
   GF_TRY(gf__run_path(out, folder, "last.safetensors"));
@@ -35,7 +35,7 @@ static bool is_bare(const char *path) {
 }
 
 gf_status gf__run_folder_check(const char *path, int overwrite) {
-  char config[GF__RUN_PATH_SIZE];
+  char config[GF__PATH_SIZE];
   if (!gf__path_exists(path) || is_bare(path)) return GF_OK;
   if (!overwrite)
     return gf__fail(GF_ERROR_FILE,
@@ -61,13 +61,13 @@ static const struct {
 };
 
 static gf_status write_config(const char *folder, const gf__text *config) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   return gf__file_write(path, config->data, config->size);
 }
 
 static gf_status take_lock(gf__run_folder *folder) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder->path, ".lock"));
   return gf__file_lock_take(&folder->lock, path);
 }
@@ -85,7 +85,7 @@ gf_status gf__run_folder_remove_torn(const char *folder) {
   gf__names names;
   GF_TRY(gf__list_folder(folder, &names));
   for (size_t i = 0; i < names.count; i++) {
-    char path[GF__RUN_PATH_SIZE];
+    char path[GF__PATH_SIZE];
     if (strstr(names.v[i], ".tmp.") && gf__run_path(path, folder, names.v[i]) == GF_OK)
       remove(path);
   }
@@ -95,7 +95,7 @@ gf_status gf__run_folder_remove_torn(const char *folder) {
 
 gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
                                 const gf__text *config, const gf_device_info *device) {
-  char environment[GF__RUN_PATH_SIZE];
+  char environment[GF__PATH_SIZE];
   *out = (gf__run_folder){.path = path};
   GF_TRY(gf__run_folder_check(path, overwrite));
   if (gf__path_exists(path) && !is_bare(path)) GF_TRY(remove_old(path));
@@ -113,7 +113,7 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
 gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
                                 const gf__record_mark marks[GF__LOGS], int epoch,
                                 const gf__text *config, const gf_device_info *device) {
-  char file[GF__RUN_PATH_SIZE];
+  char file[GF__PATH_SIZE];
   *out = (gf__run_folder){.path = path};
   GF_TRY(take_lock(out));
   GF_TRY(gf__run_folder_remove_torn(path));
@@ -171,19 +171,14 @@ static const char *const endings_[] = {
     [GF_RUN_FINISHED] = "finished", [GF_RUN_DIVERGED] = "diverged"};
 
 gf_status gf__run_folder_end(const char *folder, gf_run_status how, const char *message) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "result.json"));
   json_t *json = json_pack("{s:s, s:s*}", "status", endings_[how], "message", message);
-  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-  json_decref(json);
-  if (!text) return gf__fail(GF_ERROR_MEMORY, "cannot write down how the run ended");
-  gf_status status = gf__file_write(path, text, strlen(text));
-  free(text);
-  return status;
+  return gf__json_write(path, json);
 }
 
 gf_run_status gf__run_folder_result(const char *folder, char **message) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   gf_run_status found = GF_RUN_STARTED;
   *message = NULL;
   if (gf__run_path(path, folder, "result.json") != GF_OK) return found;

@@ -4,6 +4,7 @@
 
 #include <gradflow/train.h>
 
+#include "base/file.h"
 #include "base/os.h"
 #include "run/record_log.h"
 
@@ -55,13 +56,12 @@ gf_status gf__run_folder_end(const char *folder, gf_run_status how,
 gf_run_status gf__run_folder_result(const char *folder, char **message);
 
 /* "FOLDER/name" of a run. */
-enum { GF__RUN_PATH_SIZE = 4096 };
-gf_status gf__run_path(char out[GF__RUN_PATH_SIZE], const char *folder,
-                       const char *name) GF_MUST_USE;
+enum { GF__RUN_PATH_SIZE = GF__PATH_SIZE };
+gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *name) GF_MUST_USE;
 
 /* The weights of a run: the best ones, or the last where there are no best. GF_ERROR_FILE where
  * there are neither. */
-gf_status gf__run_weights(char out[GF__RUN_PATH_SIZE], const char *folder) GF_MUST_USE;
+gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) GF_MUST_USE;
 
 /* environment.c: environment.json, written anew or with one more entry in "resumed". */
 gf_status gf__environment_write(const char *path, const gf_device_info *device) GF_MUST_USE;

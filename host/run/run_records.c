@@ -7,8 +7,6 @@
 #include "base/file.h"
 #include "base/os.h"
 
-enum { LONGEST_PATH = 4096 };
-
 /* The columns of a CSV of layers; its numbers come behind these. */
 enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 4 };
 
@@ -37,7 +35,7 @@ static gf_status load_metrics(gf__run *run) {
       [GF__VALIDATION_LOSS] = {"validation_loss", false},
       [GF__VALIDATION_ACCURACY] = {"validation_accuracy", false},
   };
-  char path[LONGEST_PATH];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, run->folder, "metrics.csv"));
   if (!gf__path_exists(path))
     return gf__fail(GF_ERROR_FILE,
@@ -182,7 +180,7 @@ static gf_status allocate_lines(history *h) {
 
 /* After a failure h is to be freed all the same. */
 static gf_status load_history(history *h, const char *folder) {
-  char path[LONGEST_PATH];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, folder, h->kind->file));
   if (!gf__path_exists(path)) return GF_OK;
   GF_TRY(gf__csv_read(&h->csv, path, h->kind->columns, FIRST_NUMBER + h->kind->numbers));

@@ -9,7 +9,7 @@
 
 static gf_status read_columns(const char *folder, const char *name, const gf__csv_column *columns,
                               int count, gf__csv *out) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, name));
   *out = (gf__csv){0};
   return gf__path_exists(path) ? gf__csv_read(out, path, columns, count) : GF_OK;
@@ -66,7 +66,7 @@ static gf_status read_epochs(const char *config_path, int *out) {
 }
 
 gf_status gf_run_look(const char *folder, gf_run_state *out) {
-  char path[GF__RUN_PATH_SIZE], *message;
+  char path[GF__PATH_SIZE], *message;
   *out = (gf_run_state){.status = GF_RUN_ABSENT};
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   if (!gf__path_exists(path)) return GF_OK;

@@ -177,7 +177,7 @@ _Static_assert(sizeof gf__figure_words / sizeof *gf__figure_words ==
 /* Those of the figure's runs that have metrics. */
 static gf_status load_runs(gf__figure *f, const gf_study *study, const gf__study_figure *figure) {
   for (int i = 0; i < figure->setting_count; i++) {
-    char folder[GF__STUDY_PATH], metrics[GF__STUDY_PATH];
+    char folder[GF__PATH_SIZE], metrics[GF__PATH_SIZE];
     const gf__setting *setting = &study->settings[figure->settings[i]];
     GF_TRY(gf__study_run_folder(folder, study, setting, figure->seeds[i]));
     GF_TRY(gf__path_join(metrics, sizeof metrics, folder, "metrics.csv"));

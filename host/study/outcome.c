@@ -51,7 +51,7 @@ static gf_status load_gradients(gf__outcome *out, const char *folder) {
 /* ---- test.json ---- */
 
 static gf_status load_test(gf__outcome *out, const char *folder) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, folder, "test.json"));
   if (!gf__path_exists(path)) return GF_OK;
   json_t *json = gf__json_read(path);
@@ -73,7 +73,7 @@ static gf_status load_test(gf__outcome *out, const char *folder) {
 }
 
 gf_status gf__outcome_test(gf_device *device, const char *folder) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   gf_test_result result;
   GF_TRY(gf__path_join(path, sizeof path, folder, "test.json"));
   if (gf__path_exists(path)) return GF_OK;
@@ -82,12 +82,7 @@ gf_status gf__outcome_test(gf_device *device, const char *folder) {
   json_t *json = json_pack("{s:o, s:f, s:i, s:i}", "loss", loss, "accuracy", result.accuracy,
                            "images", result.images, "classes", result.classes);
   gf_test_result_free(&result);
-  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-  json_decref(json);
-  if (!text) return gf__fail(GF_ERROR_MEMORY, "out of host memory for %s", path);
-  gf_status status = gf__file_write(path, text, strlen(text));
-  free(text);
-  return status;
+  return gf__json_write(path, json);
 }
 
 /* ---- all of it ---- */

@@ -21,11 +21,11 @@ static gf_status check_options(const gf_study_options *o) {
 
 static gf_status add_item(const gf_study *study, const gf__setting *setting, uint64_t seed,
                           gf_study_item *out) {
-  char folder[GF__STUDY_PATH];
+  char folder[GF__PATH_SIZE];
   gf__train_config run;
   *out = (gf_study_item){.setting = setting->name, .seed = seed, .seconds_left = NAN};
   GF_TRY(gf__study_run_folder(folder, study, setting, seed));
-  out->folder = gf__copy(folder);
+  out->folder = gf__text_copy(folder);
   if (!out->folder) return gf__fail_host_memory(strlen(folder) + 1);
   GF_TRY(gf_run_look(folder, &out->state));
   GF_TRY(gf__train_config_read(&run, setting->config));

@@ -13,7 +13,7 @@ enum { WIDTH = 80 };
 
 gf_status gf__report_write(const gf__report *report, const char *name, const char *extension,
                            const gf__text *text) {
-  char path[GF__STUDY_PATH], file[256];
+  char path[GF__PATH_SIZE], file[256];
   GF_TRY(gf__text_status(text));
   snprintf(file, sizeof file, "%s.%s", name, extension);
   GF_TRY(gf__path_join(path, sizeof path, report->folder, file));
@@ -162,7 +162,7 @@ static void add_drawn(gf__text *out, const gf__report *r, const gf__study_figure
 
 /* *drawn: there was something to draw. */
 static gf_status draw(gf__report *r, const gf__study_figure *spec, bool *drawn) {
-  char path[GF__STUDY_PATH], name[256];
+  char path[GF__PATH_SIZE], name[256];
   gf__figure figure;
   GF_TRY(gf__figure_open(&figure, r->study, spec));
   *drawn = figure.count > 0;
@@ -217,7 +217,7 @@ static gf_status load_outcomes(gf__report *r) {
     r->outcomes[i] = malloc(bytes);
     if (!r->outcomes[i]) return gf__fail_host_memory(bytes);
     for (int k = 0; k < setting->seed_count; k++) {
-      char folder[GF__STUDY_PATH];
+      char folder[GF__PATH_SIZE];
       GF_TRY(gf__study_run_folder(folder, study, setting, setting->seeds[k]));
       GF_TRY(gf__outcome_load(&r->outcomes[i][k], folder));
     }

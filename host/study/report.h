@@ -7,7 +7,7 @@
 typedef struct gf__report {
   const gf_study *study;
   gf__outcome **outcomes; /* outcomes[setting][seed] */
-  char folder[GF__STUDY_PATH];
+  char folder[GF__PATH_SIZE];
   gf__text terminal, html;
   void (*written)(void *user, const char *path);
   void *user;

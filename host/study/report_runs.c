@@ -50,7 +50,7 @@ static void add_environment(gf__table *table, const json_t *environment) {
 
 /* NULL where there is none to read, which leaves the facts unknown. */
 static json_t *load_environment(const char *folder) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   if (gf__path_join(path, sizeof path, folder, "environment.json") != GF_OK) return NULL;
   return gf__json_read(path);
 }
@@ -75,7 +75,7 @@ static void add_config(gf__table *table, const char *prefix, const gf__value *va
 }
 
 static gf_status add_settings(gf__table *table, const char *folder) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   gf_config *config;
   GF_TRY(gf__path_join(path, sizeof path, folder, "config.yaml"));
   GF_TRY(gf_config_load(&config, path));
@@ -134,7 +134,7 @@ static gf_status show_run(gf__report *r, const gf__setting *setting, uint64_t se
 /* A row in each table, and the run itself in the page where it has begun. */
 static gf_status report_run(gf__report *r, const gf__setting *setting, uint64_t seed,
                             const gf__outcome *outcome, gf__table *file) {
-  char folder[GF__STUDY_PATH];
+  char folder[GF__PATH_SIZE];
   GF_TRY(gf__study_run_folder(folder, r->study, setting, seed));
   json_t *environment = load_environment(folder);
   add_run(file, setting, seed, outcome);

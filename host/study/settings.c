@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/os.h"
 #include "data/dataset.h"
 #include "model/network_config.h"
@@ -178,16 +179,17 @@ static gf_status is_equal(const gf__setting *a, const gf__setting *b, bool *out)
   return status;
 }
 
+static gf_status add_seed(gf__setting *to, uint64_t seed) {
+  GF_TRY(gf__grow(&to->seeds, (size_t)to->seed_count, sizeof *to->seeds));
+  to->seeds[to->seed_count++] = seed;
+  return GF_OK;
+}
+
 static gf_status add_seeds(gf__setting *to, const gf__setting *from) {
   for (int i = 0; i < from->seed_count; i++) {
     bool known = false;
     for (int k = 0; k < to->seed_count; k++) known |= to->seeds[k] == from->seeds[i];
-    if (known) continue;
-    size_t bytes = ((size_t)to->seed_count + 1) * sizeof *to->seeds;
-    uint64_t *seeds = realloc(to->seeds, bytes);
-    if (!seeds) return gf__fail_host_memory(bytes);
-    to->seeds = seeds;
-    to->seeds[to->seed_count++] = from->seeds[i];
+    if (!known) GF_TRY(add_seed(to, from->seeds[i]));
   }
   return GF_OK;
 }
@@ -208,7 +210,7 @@ gf_status gf__setting_add(gf_study *study, gf__setting *setting, int *index) {
     *index = i;
     return GF_OK;
   }
-  GF_TRY(gf__grow(&study->settings, study->setting_count, sizeof *study->settings));
+  GF_TRY(gf__grow(&study->settings, (size_t)study->setting_count, sizeof *study->settings));
   *index = study->setting_count;
   study->settings[study->setting_count++] = *setting;
   *setting = (gf__setting){0};
@@ -238,7 +240,7 @@ static gf_status read_published(const gf__value *section, gf__published *out) {
 /* A setting of the item with overrides behind those of the file. */
 static gf_status fill_setting(gf__study_file *file, const gf__value *place, const item *it,
                               const override *overrides, int count, gf__setting *out) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   const gf__value *base = gf__value_get(place, "base");
   if (!strcmp(out->name, "reports"))
     return gf__value_fail(place, "a setting cannot be called 'reports', which is another folder");
@@ -247,12 +249,9 @@ static gf_status fill_setting(gf__study_file *file, const gf__value *place, cons
   GF_TRY(gf_config_load(&out->config, path));
   GF_TRY(read_published(it->published, out->published));
   GF_TRY(change(out->config, overrides, count));
-  out->place = gf__copy(place->place);
-  size_t bytes = (size_t)file->seed_count * sizeof *out->seeds;
-  out->seeds = malloc(bytes);
-  if (!out->place || !out->seeds) return gf__fail_host_memory(bytes);
-  memcpy(out->seeds, file->seeds, bytes);
-  out->seed_count = file->seed_count;
+  out->place = gf__text_copy(place->place);
+  if (!out->place) return gf__fail_host_memory(strlen(place->place) + 1);
+  for (int i = 0; i < file->seed_count; i++) GF_TRY(add_seed(out, file->seeds[i]));
   return GF_OK;
 }
 

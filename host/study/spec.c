@@ -44,23 +44,6 @@ enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
 /* ---- what the readers share ---- */
 
-char *gf__copy(const char *text) {
-  size_t size = strlen(text) + 1;
-  char *copy = malloc(size);
-  return copy ? memcpy(copy, text, size) : NULL;
-}
-
-gf_status gf__grow(void *array, int count, size_t item_size) {
-  if ((count & (count - 1)) != 0) return GF_OK; /* full at 0 and at every power of two */
-  size_t bytes = (count ? 2 * (size_t)count : 1) * item_size;
-  void *items;
-  memcpy(&items, array, sizeof items);
-  items = realloc(items, bytes);
-  if (!items) return gf__fail_host_memory(bytes);
-  memcpy(array, &items, sizeof items);
-  return GF_OK;
-}
-
 gf_status gf__name_check(const gf__value *value, const char *what, const char *name) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
   enum { LONGEST = 100 };
@@ -104,7 +87,7 @@ static gf_status read_study(gf_study *study, const gf__value *section, const cha
   study->out = out.data;
   if (*study->title) return GF_OK;
   free(study->title);
-  study->title = gf__copy(study->name);
+  study->title = gf__text_copy(study->name);
   return study->title ? GF_OK : gf__fail_host_memory(strlen(study->name) + 1);
 }
 
@@ -149,11 +132,10 @@ static gf_status merge(gf_study *study, gf_study *other, int *map) {
   return GF_OK;
 }
 
-gf_status gf__path_beside(char out[GF__STUDY_PATH], const char *file, const char *name) {
-  const char *slash = strrchr(file, '/');
-  char folder[GF__STUDY_PATH];
-  size_t length = slash ? (size_t)(slash - file) + 1 : 0;
-  if (length + strlen(name) >= GF__STUDY_PATH)
+gf_status gf__path_beside(char out[GF__PATH_SIZE], const char *file, const char *name) {
+  char folder[GF__PATH_SIZE];
+  size_t length = (size_t)(gf__path_base(file) - file);
+  if (length + strlen(name) >= GF__PATH_SIZE)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s beside %s", name, file);
   memcpy(folder, file, length);
   folder[length] = 0;
@@ -164,7 +146,7 @@ gf_status gf__path_beside(char out[GF__STUDY_PATH], const char *file, const char
 }
 
 static gf_status include(gf__study_file *file, const gf__value *item, int depth) {
-  char path[GF__STUDY_PATH];
+  char path[GF__PATH_SIZE];
   if (item->kind != GF__SCALAR || !*item->text)
     return gf__value_fail(item, "an item of include must be the path of a study");
   if (depth == DEEPEST_INCLUDE)
@@ -236,11 +218,11 @@ void gf_study_free(gf_study **study) {
   *study = NULL;
 }
 
-gf_status gf__study_run_folder(char out[GF__STUDY_PATH], const gf_study *study,
+gf_status gf__study_run_folder(char out[GF__PATH_SIZE], const gf_study *study,
                                const gf__setting *setting, uint64_t seed) {
   char name[256];
   snprintf(name, sizeof name, "%s/seed-%llu", setting->name, (unsigned long long)seed);
-  return gf__path_join(out, GF__STUDY_PATH, study->out, name);
+  return gf__path_join(out, GF__PATH_SIZE, study->out, name);
 }
 
 static void add_parts(gf__help *help) {

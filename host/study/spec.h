@@ -37,7 +37,7 @@ void gf__study_table_free(gf__study_table *table);
 void gf__study_figure_free(gf__study_figure *figure);
 
 /* "FOLDER OF THE FILE/name", or name alone where it begins with a slash. */
-gf_status gf__path_beside(char out[GF__STUDY_PATH], const char *file, const char *name) GF_MUST_USE;
+gf_status gf__path_beside(char out[GF__PATH_SIZE], const char *file, const char *name) GF_MUST_USE;
 /* What names files and folders: letters, digits, and ".", "_", "+", "-" behind the first. */
 gf_status gf__name_check(const gf__value *value, const char *what, const char *name) GF_MUST_USE;
 /* Whether the value is a list, or absent; "PLACE: WHAT must be a list, …" else. */

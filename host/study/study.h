@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 #include "base/config.h"
-
-enum { GF__STUDY_PATH = 4096 };
+#include "base/file.h"
 
 /* What a table can show of a run. Accuracies are in percent; gradients are the mean |g| of a
  * tensor of weights. */
@@ -75,12 +74,7 @@ struct gf_study {
 extern const char *const gf__figure_words[];
 
 /* "OUT/SETTING/seed-SEED" */
-gf_status gf__study_run_folder(char out[GF__STUDY_PATH], const gf_study *study,
+gf_status gf__study_run_folder(char out[GF__PATH_SIZE], const gf_study *study,
                                const gf__setting *setting, uint64_t seed) GF_MUST_USE;
-
-/* Makes room behind count items of an array, for at least one. */
-gf_status gf__grow(void *array, int count, size_t item_size) GF_MUST_USE;
-/* A copy of the text, or NULL. */
-char *gf__copy(const char *text);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "study/figures.h"
 #include "study/spec.h"
 
@@ -115,8 +116,8 @@ static gf_status read_names(const gf_study *study, const gf__value *list, const 
 static gf_status take_texts(view *v, const gf__value *place, const char *what, char **name,
                             char **title, char **note, char **where) {
   GF_TRY(gf__name_check(gf__value_get(place, "name"), what, v->name));
-  *where = gf__copy(place->place);
-  *title = gf__copy(*v->title ? v->title : v->name);
+  *where = gf__text_copy(place->place);
+  *title = gf__text_copy(*v->title ? v->title : v->name);
   if (!*where || !*title) return gf__fail_host_memory(strlen(v->name));
   *name = v->name;
   *note = v->note;
@@ -145,7 +146,7 @@ gf_status gf__table_add_to(gf_study *study, gf__study_table *table) {
   for (int i = 0; i < study->table_count; i++)
     if (strcmp(study->tables[i].name, table->name) == 0)
       return fail_twice(table->place, "table", table->name, study->tables[i].place);
-  GF_TRY(gf__grow(&study->tables, study->table_count, sizeof *study->tables));
+  GF_TRY(gf__grow(&study->tables, (size_t)study->table_count, sizeof *study->tables));
   study->tables[study->table_count++] = *table;
   *table = (gf__study_table){0};
   return GF_OK;
@@ -200,7 +201,7 @@ gf_status gf__figure_add_to(gf_study *study, gf__study_figure *figure) {
   for (int i = 0; i < study->figure_count; i++)
     if (strcmp(study->figures[i].name, figure->name) == 0)
       return fail_twice(figure->place, "figure", figure->name, study->figures[i].place);
-  GF_TRY(gf__grow(&study->figures, study->figure_count, sizeof *study->figures));
+  GF_TRY(gf__grow(&study->figures, (size_t)study->figure_count, sizeof *study->figures));
   study->figures[study->figure_count++] = *figure;
   *figure = (gf__study_figure){0};
   return GF_OK;

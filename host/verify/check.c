@@ -82,7 +82,7 @@ static gf_status open_guarded(gf__check *check, const char *what, size_t count, 
   GF_TRY(gf__buffer_new(&g->whole, check->device, whole * sizeof(float), what));
   check->guarded_count++;
   GF_TRY(fill(check->arena, g->whole, whole, guard));
-  GF_TRY(gf__buffer_part(&g->buffer, g->whole, before * sizeof(float), count * sizeof(float)));
+  GF_TRY(gf__sub_buffer_new(&g->buffer, g->whole, before * sizeof(float), count * sizeof(float)));
   *out = g->buffer;
   return GF_OK;
 }
