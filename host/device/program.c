@@ -220,6 +220,22 @@ static gf_status get_program(gf_device *device, const char *file, const char *te
   return GF_OK;
 }
 
+/* The most work-items that a group of the kernel may have. Mesa's rusticl (22.3) claims fewer than
+ * a kernel requires by its attribute, and runs it all the same: what is required is taken, and
+ * refused by the driver when it is launched, if at all. */
+static size_t largest_group(const gf_device *device, cl_kernel kernel) {
+  size_t most = 0, required[3] = {0};
+  if (clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
+                               sizeof required, required, NULL) == CL_SUCCESS &&
+      required[0])
+    return required[0] * required[1] * required[2];
+  if (clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most,
+                               NULL) != CL_SUCCESS ||
+      most == 0)
+    return device->info.work_group_size;
+  return most;
+}
+
 size_t gf__kernel_group(const gf__kernel *kernel) { return kernel->group; }
 
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
@@ -253,10 +269,7 @@ gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *f
       return gf__fail(GF_ERROR_BUILD, "there is no kernel %s in %s", name, file);
     return gf__fail_cl(device, error, "cannot make the kernel %s of %s", name, file);
   }
-  if (clGetKernelWorkGroupInfo(kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
-                               sizeof kernel->group, &kernel->group, NULL) != CL_SUCCESS ||
-      kernel->group == 0)
-    kernel->group = device->info.work_group_size;
+  kernel->group = largest_group(device, kernel->kernel);
   kernel->device = device;
   kernel->program = program;
   snprintf(kernel->name, sizeof kernel->name, "%s", name);
