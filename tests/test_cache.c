@@ -46,6 +46,14 @@ static void keep_warning(void *user, gf_log_level level, const char *message) {
   snprintf(warning_, sizeof warning_, "%s", message);
 }
 
+/* The beginnings of the names of the files in the cache; kernels have none. */
+static const char *kind_of(const char *name) {
+  static const char *const kinds[] = {"tuning-", "probe-"};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (!strncmp(name, kinds[i], strlen(kinds[i]))) return kinds[i];
+  return "";
+}
+
 /* The one file in the cache whose name begins so; valid until the next call. */
 static const char *file_like(const char *start) {
   static char path[512];
@@ -54,8 +62,7 @@ static const char *file_like(const char *start) {
   if (!gf__path_exists(cache_)) return NULL;
   assert_ok(gf__list_folder(cache_, &names));
   for (size_t i = 0; i < names.count; i++) {
-    bool is_tuning = !strncmp(names.v[i], "tuning-", 7);
-    if (is_tuning != !strcmp(start, "tuning-")) continue;
+    if (strcmp(start, kind_of(names.v[i])) != 0) continue;
     snprintf(path, sizeof path, "%s/%s", cache_, names.v[i]);
     count++;
   }
@@ -103,11 +110,20 @@ static void use_tuning(void) {
   gf__tuning_close(&tuning);
 }
 
+/* The check of the driver, when a device is opened. */
+static void use_check(void) {
+  gf_device *device;
+  assert_ok(gf_device_open(&device, NULL));
+  gf_device_free(&device);
+}
+
 /* Each keeps one file of the cache, which is written anew unless it is used. */
 static const struct {
   const char *name, *start;
   void (*use)(void);
-} users_[] = {{"kernels", "", use_kernel}, {"tuning", "tuning-", use_tuning}};
+} users_[] = {{"kernels", "", use_kernel},
+              {"tuning", "tuning-", use_tuning},
+              {"the check of the driver", "probe-", use_check}};
 enum { USERS = sizeof users_ / sizeof *users_ };
 
 /* Whether the file of the user is the same one after a use as before. */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "device/device.h"
+#include "device/internal.h"
 #include "device/kernel_cache.h"
 #include "icd_fixture.h"
 #include "ops/conv2d/tuning.h"
@@ -243,6 +243,104 @@ static void groups_are_as_small_as_the_kernel_wants(void **state) {
   assert_ok(launch_probe("probe", "", grid));
 }
 
+/* Mesa's rusticl claims fewer work-items for a kernel than the kernel requires, and runs it. */
+static void what_a_kernel_requires_is_launched(void **state) {
+  (void)state;
+  static const char kernels[] =
+      "__attribute__((reqd_work_group_size(64, 1, 1)))\n"
+      "__kernel void required(__global float *out) { out[get_global_id(0)] = 1; }\n";
+  assert_ok(gf__file_write(in_folder("probe.cl"), kernels, strlen(kernels)));
+  setenv("GRADFLOW_KERNEL_DIR", fixture_folder, 1);
+  open_masked("claimed_group=32");
+  gf__kernel *kernel;
+  assert_ok(gf__kernel_get(&kernel, fixture_device, "probe.cl", "required", ""));
+  assert_int_equal(gf__kernel_group(kernel), 64);
+  assert_ok(launch_probe("required", "", gf__grid_groups(fixture_device, 256, 64)));
+}
+
+/* ---- drivers that say one thing and do another ---- */
+
+static void drivers_that_end_loops_are_refused(void **state) {
+  (void)state;
+  char message[1024];
+  gf_device *device = NULL;
+  const char *cache = getenv("GRADFLOW_CACHE_DIR");
+  gf_device_info info;
+  icd->set("loops=65535");
+  assert_ok(gf__device_find(NULL, 0, &info));
+  setenv("GRADFLOW_CACHE_DIR", in_folder("empty-cache"), 1); /* no driver is known as good */
+  /* Two loops of 70,000: the second is ended, too, so that 131,070 are left. */
+  snprintf(message, sizeof message,
+           "the driver of %s (%s %s) ends the loops of a kernel after 131070 of 140000 iterations "
+           "and reports success, so that results would be wrong; use a newer driver, or another "
+           "device (gradflow devices)",
+           info.name, info.platform_name, info.driver);
+  char selector[32];
+  snprintf(selector, sizeof selector, "%d:%d", info.platform, info.index);
+  assert_fails(GF_ERROR_DEVICE, message, gf_device_open(&device, selector));
+  assert_null(device);
+  assert_string_equal(icd_leaks(), "");
+  /* Left to choose, the library tries the others before it gives up. */
+  messages_[0] = 0;
+  gf_log_to(keep_warnings, NULL);
+  assert_int_equal(gf_device_open(&device, "auto"), GF_ERROR_DEVICE);
+  assert_non_null(strstr(messages_, " is passed over: the driver of "));
+  icd->set("");
+  assert_ok(gf_device_open(&device, selector));
+  gf_device_free(&device);
+  /* A driver that is known is not tried again. */
+  icd->set("loops=65535");
+  assert_ok(gf_device_open(&device, selector));
+  gf_device_free(&device);
+  if (cache)
+    setenv("GRADFLOW_CACHE_DIR", cache, 1);
+  else
+    unsetenv("GRADFLOW_CACHE_DIR");
+}
+
+static void drivers_without_times_are_timed_by_the_host(void **state) {
+  (void)state;
+  gf_profile_row *rows;
+  int count;
+  use_probe();
+  for (int measures = 0; measures < 2; measures++) {
+    open_masked(measures ? "" : "no_times");
+    messages_[0] = 0;
+    gf_log_to(keep_warnings, NULL);
+    assert_ok(gf_profile_start(fixture_device));
+    bool is_warned = strstr(messages_, "does not measure how long a kernel takes") != NULL;
+    assert_int_equal(is_warned, !measures);
+    assert_ok(launch_probe("probe", "", gf__grid_flat(fixture_device, 1024)));
+    assert_ok(gf_profile_read(fixture_device, &rows, &count));
+    assert_true(count > 0);
+    int found = 0;
+    while (found < count && strcmp(rows[found].name, "probe")) found++;
+    assert_true(found < count);
+    /* A launch takes at least a tenth of a microsecond; the events under the mask say 1 ns. */
+    assert_true(rows[found].seconds > 1e-7 && rows[found].seconds < 10);
+    free(rows);
+  }
+}
+
+static void the_best_device_comes_first(void **state) {
+  (void)state;
+  /* Best first. */
+  static const gf_device_info infos[] = {
+      {.type = GF_DEVICE_GPU, .platform = 3, .compute_units = 1, .clock_mhz = 100},
+      {.type = GF_DEVICE_CPU, .platform = 2, .compute_units = 8, .clock_mhz = 2000},
+      {.type = GF_DEVICE_CPU, .platform = 1, .compute_units = 8, .clock_mhz = 300},
+      {.type = GF_DEVICE_CPU, .platform = 4, .index = 0, .compute_units = 16},
+      {.type = GF_DEVICE_CPU, .platform = 4, .index = 1, .compute_units = 32},
+      {.type = GF_DEVICE_OTHER, .platform = 0, .compute_units = 64, .clock_mhz = 4000},
+  };
+  enum { COUNT = sizeof infos / sizeof *infos };
+  for (int i = 0; i < COUNT; i++)
+    for (int k = 0; k < COUNT; k++) {
+      int order = gf__device_compare(&infos[i], &infos[k]);
+      assert_true(i < k ? order < 0 : i > k ? order > 0 : order == 0);
+    }
+}
+
 /* ---- caches ---- */
 
 static const char *const masks_[] = {"group=64", "local=16384", "gpu", "opencl12", "no_fp64"};
@@ -358,6 +456,10 @@ int main(void) {
       cmocka_unit_test_teardown(programs_are_held_to_the_masks, unmask),
       cmocka_unit_test_teardown(buffers_are_held_to_the_masks, unmask),
       cmocka_unit_test_teardown(groups_are_as_small_as_the_kernel_wants, unmask),
+      cmocka_unit_test_teardown(what_a_kernel_requires_is_launched, unmask),
+      cmocka_unit_test_teardown(drivers_that_end_loops_are_refused, unmask),
+      cmocka_unit_test_teardown(drivers_without_times_are_timed_by_the_host, unmask),
+      cmocka_unit_test(the_best_device_comes_first),
       cmocka_unit_test_teardown(caches_know_the_masks, unmask),
       cmocka_unit_test_teardown(runs_agree_under_every_mask, unmask),
       cmocka_unit_test_teardown(small_allocations_split_the_batch, unmask),

@@ -280,19 +280,19 @@ static void misfits_are_all_named(void **state) {
 
 /* ---- state dicts ---- */
 
-static void a_state_dict_counts_batches_and_has_no_auxiliarys(void **state) {
+static void a_state_dict_counts_batches_and_has_no_auxiliaries(void **state) {
   (void)state;
   gf_conversion result;
   long long rows;
   char *bytes;
   size_t size;
   gf_config *config = config_of(MODEL, "");
-  assert_ok(gf_config_set(config, "model.auxiliarys=[reduction_0_act_1]"));
-  assert_ok(train(config, "auxiliarys", NULL));
+  assert_ok(gf_config_set(config, "model.auxiliaries=[reduction_0_act_1]"));
+  assert_ok(train(config, "auxiliaries", NULL));
   assert_ok(
-      gf_export_pytorch(in_folder("auxiliarys"), in_folder("state.safetensors"), NULL, &result));
+      gf_export_pytorch(in_folder("auxiliaries"), in_folder("state.safetensors"), NULL, &result));
   static const char linear[] = "auxiliary_reduction_0_act_1_linear.weight";
-  assert_ok(gf__safetensors_rows(in_folder("auxiliarys/last.safetensors"), linear, &rows));
+  assert_ok(gf__safetensors_rows(in_folder("auxiliaries/last.safetensors"), linear, &rows));
   assert_int_equal(rows, CLASSES);
   assert_ok(gf__safetensors_rows(in_folder("state.safetensors"), linear, &rows));
   assert_int_equal(rows, 0);
@@ -304,7 +304,7 @@ static void a_state_dict_counts_batches_and_has_no_auxiliarys(void **state) {
   for (int i = 7; i >= 0; i--) length = length << 8 | (unsigned char)bytes[i];
   for (int i = 0; i < 8; i++) assert_int_equal(bytes[8 + length + (size_t)i], 0);
   free(bytes);
-  /* It fits the network without auxiliarys. */
+  /* It fits the network without auxiliaries. */
   assert_ok(import("net.yaml", "state.safetensors", "from-state", NULL));
 }
 
@@ -346,7 +346,7 @@ int main(void) {
       cmocka_unit_test(depths_are_told_by_the_tensors),
       cmocka_unit_test(a_resnet_is_imported_by_itself),
       cmocka_unit_test(misfits_are_all_named),
-      cmocka_unit_test(a_state_dict_counts_batches_and_has_no_auxiliarys),
+      cmocka_unit_test(a_state_dict_counts_batches_and_has_no_auxiliaries),
       cmocka_unit_test(the_commands_say_what_they_did),
   };
   return cmocka_run_group_tests_name("exchange", tests, open_run, fixture_close);

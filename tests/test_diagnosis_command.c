@@ -130,10 +130,10 @@ static void auxiliarys_stand_on_layers_of_the_run(void **state) {
   static const struct {
     const char *more, *setting;
     int activations;
-  } cases[] = {{"", "model.auxiliarys=[act_2,act_4,act_6]", 8},
-               {"", "model.auxiliarys=[act_1,act_2,act_3]", 5},
+  } cases[] = {{"", "model.auxiliaries=[act_2,act_4,act_6]", 8},
+               {"", "model.auxiliaries=[act_1,act_2,act_3]", 5},
                {"", NULL, 4},
-               {", auxiliarys: [act_1]", NULL, 8}};
+               {", auxiliaries: [act_1]", NULL, 8}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char text[256];
     gf_diagnosis *d = NULL;

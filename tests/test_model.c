@@ -405,17 +405,17 @@ static const struct {
      "spectral_spatial, none, not 'vgg_stage'; did you mean 'vgg_stages'?"},
     {"model:\n  family: vgg_stages\n  blocks: 3", GF_ERROR_CONFIG,
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
-     "orthogonal_gain, label_smoothing, auxiliarys, auxiliary_loss, auxiliary_weight, "
+     "orthogonal_gain, label_smoothing, auxiliaries, auxiliary_loss, auxiliary_weight, "
      "batch_norm, algorithm, tune, fuse, stages, blocks_per_stage, filters, "
      "shortcut, norm, norm_position, activation, slope, dropout"},
-    {"model: {family: resnet_cifar, depth: 8, auxiliarys: [input_act, stage_1_block_0_act]}",
+    {"model: {family: resnet_cifar, depth: 8, auxiliaries: [input_act, stage_1_block_0_act]}",
      GF_ERROR_CONFIG,
      "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "
      "'stage_1_block_0_act_0'?"},
-    {"model: {family: resnet_cifar, auxiliarys: input_act}", GF_ERROR_CONFIG,
-     "net:1:31: model.auxiliarys is a list of names of layers"},
-    {"model: {family: resnet_cifar, auxiliarys: [[input_act]]}", GF_ERROR_CONFIG,
-     "net:1:31: model.auxiliarys is a list of names of layers"},
+    {"model: {family: resnet_cifar, auxiliaries: input_act}", GF_ERROR_CONFIG,
+     "net:1:31: model.auxiliaries is a list of names of layers"},
+    {"model: {family: resnet_cifar, auxiliaries: [[input_act]]}", GF_ERROR_CONFIG,
+     "net:1:31: model.auxiliaries is a list of names of layers"},
     {"model: {family: resnet_cifar, depth: 21}", GF_ERROR_CONFIG,
      "net:1:31: model.depth must be 6 n + 2 (20, 32, 44, 56, 110), not 21"},
     {"model: {family: resnet_imagenet, depth: 51}", GF_ERROR_CONFIG,

@@ -270,9 +270,9 @@ static void spectral_spatial_agrees(void **state) {
 
 static void auxiliarys_are_left_out(void **state) {
   (void)state;
-  check("auxiliarys", &(network){CIFAR,
+  check("auxiliaries", &(network){CIFAR,
                                  "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
-                                 "initialisation: he, auxiliarys: [reduction_0_act_1]",
+                                 "initialisation: he, auxiliaries: [reduction_0_act_1]",
                                  {32, 32, 3},
                                  100});
 }

@@ -312,7 +312,7 @@ static void test_network_inference(void **unused) {
   (void)unused;
   ref_network *network = open_network(small_);
   randomise(network);
-  /* An image's logits depend on its auxiliarys in training and not otherwise. */
+  /* An image's logits depend on its auxiliaries in training and not otherwise. */
   double alone[5], together[5];
   for (int training = 0; training < 2; training++) {
     ref_network_forward(network, images_, labels_, 1, training, NULL);

@@ -110,7 +110,7 @@ static const variant variants_[] = {
     {VGG "norm: entry, shortcut: identity, activation: silu",
      {OPTIONS, IDENTITY, .activation = "silu"}},
     /* what only training needs has weights in the file and no part in the score */
-    {VGG "shortcut: none, norm: every, initialisation: he, auxiliarys: [block_0_0_act_0]",
+    {VGG "shortcut: none, norm: every, initialisation: he, auxiliaries: [block_0_0_act_0]",
      {OPTIONS, EVERY}},
 };
 enum { VARIANTS = sizeof variants_ / sizeof *variants_ };

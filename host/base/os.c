@@ -2,6 +2,7 @@
 #include "base/os.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -321,6 +322,17 @@ gf_status gf__cache_folder(char *out, size_t size) {
   if (n < 0 || (size_t)n >= size)
     return gf__fail(GF_ERROR_FILE, "no cache folder: set GRADFLOW_CACHE_DIR or HOME");
   return GF_OK;
+}
+
+bool gf__library_loads(const char *path, char *why, size_t size) {
+  void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+  if (library) {
+    dlclose(library);
+    return true;
+  }
+  const char *message = dlerror();
+  snprintf(why, size, "%s", message ? message : "it cannot be loaded");
+  return false;
 }
 
 bool gf__is_terminal(FILE *file) { return isatty(fileno(file)); }

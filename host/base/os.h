@@ -64,6 +64,10 @@ gf_status gf__cache_folder(char *out, size_t size) GF_MUST_USE;
  * could put there what they like. */
 gf_status gf__private_path(char *out, size_t size, const char *path) GF_MUST_USE;
 
+/* Whether the dynamic linker loads a library; why (size bytes) gets its message where it does not.
+ */
+bool gf__library_loads(const char *path, char *why, size_t size);
+
 bool gf__is_terminal(FILE *file);
 int gf__terminal_width(FILE *file);  /* columns; 80 if unknown */
 int gf__terminal_height(FILE *file); /* rows; 24 if unknown */

@@ -50,6 +50,16 @@ static void print_extensions(const char *extensions) {
   puts(any ? "  (of " PREFIX "*; all: --json)" : "none of note  (all: --json)");
 }
 
+/* Opens the device, as only that shows whether it can be used. */
+static void print_usability(const gf_device_info *d) {
+  char selector[32];
+  gf_device *device = NULL;
+  snprintf(selector, sizeof selector, "%d:%d", d->platform, d->index);
+  if (gf_device_open(&device, selector) != GF_OK)
+    printf("     cannot be used: %s\n", gf_error_message());
+  gf_device_free(&device);
+}
+
 static void print_device(const gf_device_info *d, bool is_auto) {
   printf("%d:%d  %s\n", d->platform, d->index, d->name);
   if (is_auto) puts("     used by default, and by --device auto");
@@ -57,13 +67,17 @@ static void print_device(const gf_device_info *d, bool is_auto) {
   print_field("driver", d->driver);
   print_field("version", d->version);
   print_field("type", gf_device_type_name(d->type));
-  printf("     compute units  %d at %d MHz\n", d->compute_units, d->clock_mhz);
+  if (d->clock_mhz)
+    printf("     compute units  %d at %d MHz\n", d->compute_units, d->clock_mhz);
+  else
+    printf("     compute units  %d; the driver does not know their clock\n", d->compute_units);
   printf("     memory         %s, at most %s in one allocation\n", gf__bytes_text(d->memory).text,
          gf__bytes_text(d->max_allocation).text);
   printf("     local memory   %s, %s\n", gf__bytes_text(d->local_memory).text,
          d->local_memory_is_dedicated ? "its own" : "a part of global memory");
   printf("     work-group     at most %zu work-items\n", d->work_group_size);
   print_extensions(d->extensions);
+  print_usability(d);
 }
 
 static int print_none(int platforms) {
@@ -128,7 +142,10 @@ static gf_status print_json(const gf_device_info *devices, int count, int platfo
 /* The library chooses when it opens; a device that cannot be opened is shown nonetheless. */
 static gf_device_info find_automatic(void) {
   gf_device *device = NULL;
-  if (gf_device_open(&device, NULL) != GF_OK) {
+  gf_log_to(NULL, NULL); /* the list says what is wrong with a device */
+  gf_status status = gf_device_open(&device, NULL);
+  gf_log_to(gf__cli_log, NULL);
+  if (status != GF_OK) {
     gf__cli_log(NULL, GF_LOG_WARNING, gf_error_message());
     return (gf_device_info){.platform = -1};
   }
@@ -150,6 +167,10 @@ static int run(const gf__cli *cli) {
     if (i > 0) puts("");
     print_device(&devices[i], is_auto(&devices[i], &automatic));
   }
+  if (status == GF_OK && !cli->json && count > 1)
+    puts(
+        "\nIndices change when drivers come and go; a script better names a device by a part of\n"
+        "its name or of its platform's, as in --device pthread.");
   gf_devices_free(&devices);
   return status == GF_OK ? code : gf__cli_fail(status);
 }

@@ -130,12 +130,13 @@ gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf_buffer *a, s
   if (code == CLBlastSuccess) GF_TRY(provide(device, bytes));
   if (code == CLBlastSuccess) {
     device->launches++;
-    cl_event *event = gf__profile_event(device, name, 2.0 * m * n * k,
+    cl_event *event = gf__profile_begin(device, name, 2.0 * m * n * k,
                                         4.0 * ((double)m * k + (double)k * n + (double)m * n));
     code = CLBlastSgemmWithTempBuffer(layout, no, of_b, rows, columns, depth, 1.0f, a->memory,
                                       a_offset, rows, b->memory, b_offset, b_rows, beta, c->memory,
                                       c_offset, rows, &device->queue, event,
                                       bytes ? device->products : NULL);
+    gf__profile_end(device);
   }
   /* Its codes are OpenCL's, and some of its own below. */
   return code == CLBlastSuccess ? GF_OK

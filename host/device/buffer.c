@@ -64,14 +64,16 @@ gf_status gf__buffer_write(gf_buffer *buffer, size_t offset, size_t bytes, const
   gf_device *device = buffer->device;
   cl_int error =
       clEnqueueWriteBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, from, 0, NULL,
-                           gf__profile_event(device, "upload", 0, (double)bytes));
+                           gf__profile_begin(device, "upload", 0, (double)bytes));
+  gf__profile_end(device);
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot upload %zu bytes", bytes);
 }
 
 gf_status gf__buffer_read(gf_buffer *buffer, size_t offset, size_t bytes, void *to) {
   gf_device *device = buffer->device;
   cl_int error = clEnqueueReadBuffer(device->queue, buffer->memory, CL_TRUE, offset, bytes, to, 0,
-                                     NULL, gf__profile_event(device, "download", 0, (double)bytes));
+                                     NULL, gf__profile_begin(device, "download", 0, (double)bytes));
+  gf__profile_end(device);
   return error == CL_SUCCESS ? GF_OK
                              : gf__fail_cl(device, error, "cannot download %zu bytes", bytes);
 }
@@ -112,7 +114,8 @@ gf_status gf__reading_wait(gf__reading **reading) {
 gf_status gf__buffer_copy(gf_buffer *from, gf_buffer *to, size_t bytes) {
   gf_device *device = from->device;
   cl_int error = clEnqueueCopyBuffer(device->queue, from->memory, to->memory, 0, 0, bytes, 0, NULL,
-                                     gf__profile_event(device, "copy", 0, 2 * (double)bytes));
+                                     gf__profile_begin(device, "copy", 0, 2 * (double)bytes));
+  gf__profile_end(device);
   return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "cannot copy %zu bytes", bytes);
 }
 
@@ -121,7 +124,8 @@ gf_status gf__buffer_zero(gf_buffer *buffer) {
   cl_float zero = 0;
   cl_int error =
       clEnqueueFillBuffer(device->queue, buffer->memory, &zero, sizeof zero, 0, buffer->size, 0,
-                          NULL, gf__profile_event(device, "zero", 0, (double)buffer->size));
+                          NULL, gf__profile_begin(device, "zero", 0, (double)buffer->size));
+  gf__profile_end(device);
   return error == CL_SUCCESS ? GF_OK
                              : gf__fail_cl(device, error, "cannot zero %zu bytes", buffer->size);
 }

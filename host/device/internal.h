@@ -51,6 +51,10 @@ typedef struct gf__profile {
   int pending_count;
   gf__span *spans;
   int span_count;
+  /* The driver measures no times, so each command is waited for. */
+  bool by_host;
+  int host_row; /* of the command that is being queued; -1: none */
+  double host_start;
 } gf__profile;
 
 struct gf_device {
@@ -76,6 +80,42 @@ struct gf_device {
 /* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */
 gf_status gf__devices_visit(bool (*visit)(void *user, cl_device_id id, const gf_device_info *info),
                             void *user, int *platforms) GF_MUST_USE;
+/* The same, and logs why a driver that is installed shows no device. */
+gf_status gf__devices_report(bool (*visit)(void *user, cl_device_id id, const gf_device_info *info),
+                             void *user, int *platforms) GF_MUST_USE;
+
+/* Logs, with what to do, that a platform has no device. */
+void gf__platform_report_empty(cl_platform_id platform, int index);
+/* Logs the drivers that the loader knows by their .icd files and cannot load. */
+void gf__vendors_report_broken(void);
+
+/* A device that a selector may mean. */
+typedef struct gf__candidate {
+  cl_device_id id;
+  gf_device_info info;
+} gf__candidate;
+
+typedef struct gf__candidates {
+  gf__candidate *rows; /* best first; at least one */
+  int count;
+  bool is_any; /* the selector leaves the choice to the library */
+} gf__candidates;
+
+/* The devices that selector means (see gf_device_open); GF_ERROR_DEVICE where there are none, or
+ * where a name means several. Release them with gf__candidates_free. */
+gf_status gf__candidates_find(gf__candidates *out, const char *selector) GF_MUST_USE;
+void gf__candidates_free(gf__candidates *candidates);
+/* Negative where a is the better choice: by kind, then by compute units times clock, then by
+ * index. */
+int gf__device_compare(const gf_device_info *a, const gf_device_info *b);
+/* Whether the device says that it can be divided into that many equal sub-devices. */
+bool gf__device_divides(cl_device_id id, int count);
+/* Runs a kernel whose result is known, once per device and driver version: GF_ERROR_DEVICE, with
+ * the reason, for a driver that computes nothing or something else without saying so. */
+gf_status gf__device_probe(gf_device *device) GF_MUST_USE;
+/* Whether the events of the device's queue, which is one that profiles, say how long a kernel
+ * took. */
+gf_status gf__device_measures_times(gf_device *device, bool *measures) GF_MUST_USE;
 
 /* "CL_OUT_OF_RESOURCES" and so on. */
 const char *gf__cl_error_name(cl_int error);
@@ -90,8 +130,10 @@ void gf__gemm_release(gf_device *device);
 gf_status gf__queue_open(gf_device *device, bool profiling) GF_MUST_USE;
 /* Releases the events whose times were not read, and the rows. */
 void gf__profile_free(gf__profile *profile);
-/* Where the event of the next command is to be stored, or NULL when not profiling. Commands whose
+/* Before a command is queued: where its event is to be stored, or NULL where none is wanted. Commands whose
  * names begin with the same sizeof(gf_profile_row.name) - 1 characters share a row. */
-cl_event *gf__profile_event(gf_device *device, const char *name, double flops, double bytes);
+cl_event *gf__profile_begin(gf_device *device, const char *name, double flops, double bytes);
+/* After it was queued. */
+void gf__profile_end(gf_device *device);
 
 #endif

@@ -42,11 +42,12 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args, siz
   while (grid.local[0] > kernel->group && grid.local[0] % 2 == 0 && grid.local[1] == 1 &&
          grid.local[2] == 1)
     grid.local[0] /= 2;
-  cl_event *event = gf__profile_event(device, kernel->name, grid.flops, grid.bytes);
+  cl_event *event = gf__profile_begin(device, kernel->name, grid.flops, grid.bytes);
   cl_int error = clEnqueueNDRangeKernel(device->queue, kernel->kernel, 3, NULL, grid.global,
                                         grid.local[0] ? grid.local : NULL, 0, NULL, event);
   if (error != CL_SUCCESS)
     return gf__fail_cl(device, error, "kernel %s over %zu x %zu x %zu work-items failed",
                        kernel->name, grid.global[0], grid.global[1], grid.global[2]);
+  gf__profile_end(device);
   return GF_OK;
 }

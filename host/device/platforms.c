@@ -56,8 +56,9 @@ static const char *query_device(cl_platform_id platform, int platform_index, cl_
   query_text(id, CL_DEVICE_OPENCL_C_VERSION, out->c_version, sizeof out->c_version);
   query_text(id, CL_DEVICE_EXTENSIONS, out->extensions, sizeof out->extensions);
   cl_device_type type = (cl_device_type)query_number(id, CL_DEVICE_TYPE);
-  out->type = type & CL_DEVICE_TYPE_GPU   ? GF_DEVICE_GPU
-              : type & CL_DEVICE_TYPE_CPU ? GF_DEVICE_CPU
+  /* A simulator may claim to be of every type; it runs on the CPU. */
+  out->type = type & CL_DEVICE_TYPE_CPU   ? GF_DEVICE_CPU
+              : type & CL_DEVICE_TYPE_GPU ? GF_DEVICE_GPU
                                           : GF_DEVICE_OTHER;
   out->compute_units = (int)query_number(id, CL_DEVICE_MAX_COMPUTE_UNITS);
   out->clock_mhz = (int)query_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
@@ -74,15 +75,19 @@ static const char *query_device(cl_platform_id platform, int platform_index, cl_
   return find_unknown(out, type);
 }
 
+typedef bool visitor(void *user, cl_device_id id, const gf_device_info *info);
+
 /* The devices of a platform; false to stop. */
-static bool visit_platform(cl_platform_id platform, int index,
-                           bool (*visit)(void *, cl_device_id, const gf_device_info *),
-                           void *user) {
+static bool visit_platform(cl_platform_id platform, int index, visitor *visit, void *user,
+                           bool reports) {
   cl_device_id device[MOST_DEVICES];
   cl_uint count = 0;
   cl_int error = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MOST_DEVICES, device, &count);
   /* A platform without a device is common (mesa) and not an error. */
-  if (error == CL_DEVICE_NOT_FOUND) return true;
+  if (error == CL_DEVICE_NOT_FOUND || (error == CL_SUCCESS && count == 0)) {
+    if (reports) gf__platform_report_empty(platform, index);
+    return true;
+  }
   if (error != CL_SUCCESS) {
     gf__log(GF_LOG_WARNING, "OpenCL platform %d is passed over: it does not list its devices: %s",
             index, gf__cl_error_name(error));
@@ -101,8 +106,7 @@ static bool visit_platform(cl_platform_id platform, int index,
   return true;
 }
 
-gf_status gf__devices_visit(bool (*visit)(void *, cl_device_id, const gf_device_info *), void *user,
-                            int *platforms) {
+static gf_status visit_devices(visitor *visit, void *user, int *platforms, bool reports) {
   cl_platform_id platform[MOST_PLATFORMS];
   cl_uint platform_count = 0;
   cl_int error = clGetPlatformIDs(MOST_PLATFORMS, platform, &platform_count);
@@ -115,8 +119,31 @@ gf_status gf__devices_visit(bool (*visit)(void *, cl_device_id, const gf_device_
                     gf__cl_error_name(error));
   if (platform_count > MOST_PLATFORMS) platform_count = MOST_PLATFORMS;
   *platforms = (int)platform_count;
-  for (int p = 0; p < *platforms && visit_platform(platform[p], p, visit, user); p++) continue;
+  for (int p = 0; p < *platforms && visit_platform(platform[p], p, visit, user, reports); p++)
+    continue;
+  if (reports) gf__vendors_report_broken();
   return GF_OK;
+}
+
+gf_status gf__devices_visit(visitor *visit, void *user, int *platforms) {
+  return visit_devices(visit, user, platforms, false);
+}
+
+gf_status gf__devices_report(visitor *visit, void *user, int *platforms) {
+  return visit_devices(visit, user, platforms, true);
+}
+
+bool gf__device_divides(cl_device_id id, int count) {
+  enum { MOST = 16 };
+  cl_device_partition_property ways[MOST] = {0};
+  size_t size = 0;
+  if (clGetDeviceInfo(id, CL_DEVICE_PARTITION_PROPERTIES, sizeof ways, ways, &size) != CL_SUCCESS)
+    return false;
+  bool equally = false;
+  for (size_t i = 0; i < size / sizeof *ways && i < MOST; i++)
+    equally |= ways[i] == CL_DEVICE_PARTITION_EQUALLY;
+  return equally &&
+         query_number(id, CL_DEVICE_PARTITION_MAX_SUB_DEVICES) >= (unsigned long long)count;
 }
 
 typedef struct list {
@@ -137,7 +164,7 @@ gf_status gf_devices_list(gf_device_info **out, int *count, int *platforms) {
   list all = {0};
   *out = NULL;
   *count = *platforms = 0;
-  gf_status status = gf__devices_visit(add_row, &all, platforms);
+  gf_status status = gf__devices_report(add_row, &all, platforms);
   if (status == GF_OK && all.failed)
     status = gf__fail_host_memory((size_t)(all.count + 1) * sizeof *all.rows);
   if (status != GF_OK) {

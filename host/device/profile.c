@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/file.h"
+#include "base/os.h"
 #include "device/internal.h"
 
 static void drop_pending(gf__profile *profile) {
@@ -20,20 +21,24 @@ void gf__profile_free(gf__profile *profile) {
   free(profile->spans);
 }
 
-static void add_time(gf__profile *profile, const gf__pending *pending) {
+static void add_span(gf__profile *profile, int row, cl_ulong start, cl_ulong end) {
+  profile->rows[row].seconds += 1e-9 * (double)(end - start);
+  if (profile->span_count < GF__SPAN_LIMIT)
+    profile->spans[profile->span_count++] = (gf__span){row, start, end};
+}
+
+static void add_event(gf__profile *profile, const gf__pending *pending) {
   cl_ulong start = 0, end = 0;
   clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
   clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-  profile->rows[pending->row].seconds += 1e-9 * (double)(end - start);
-  if (profile->span_count < GF__SPAN_LIMIT)
-    profile->spans[profile->span_count++] = (gf__span){pending->row, start, end};
+  add_span(profile, pending->row, start, end);
 }
 
 static void settle_pending(gf_device *device) {
   gf__profile *profile = &device->profile;
   clFinish(device->queue);
   for (int i = 0; i < profile->pending_count; i++)
-    if (profile->pending[i].event) add_time(profile, &profile->pending[i]);
+    if (profile->pending[i].event) add_event(profile, &profile->pending[i]);
   drop_pending(profile);
 }
 
@@ -46,8 +51,9 @@ static int find_row(gf__profile *profile, const char *name) {
   return profile->count++;
 }
 
-cl_event *gf__profile_event(gf_device *device, const char *name, double flops, double bytes) {
+cl_event *gf__profile_begin(gf_device *device, const char *name, double flops, double bytes) {
   gf__profile *profile = &device->profile;
+  profile->host_row = -1;
   if (!profile->on) return NULL;
   if (profile->pending_count == GF__PENDING_LIMIT) settle_pending(device);
   int row = find_row(profile, name);
@@ -55,9 +61,22 @@ cl_event *gf__profile_event(gf_device *device, const char *name, double flops, d
   profile->rows[row].calls++;
   profile->rows[row].flops += flops;
   profile->rows[row].bytes += bytes;
+  if (profile->by_host) {
+    profile->host_row = row;
+    profile->host_start = gf__seconds();
+    return NULL;
+  }
   gf__pending *pending = &profile->pending[profile->pending_count++];
   *pending = (gf__pending){NULL, row};
   return &pending->event;
+}
+
+void gf__profile_end(gf_device *device) {
+  gf__profile *profile = &device->profile;
+  if (profile->host_row < 0) return;
+  clFinish(device->queue);
+  add_span(profile, profile->host_row, (cl_ulong)(1e9 * profile->host_start),
+           (cl_ulong)(1e9 * gf__seconds()));
 }
 
 gf_status gf_profile_start(gf_device *device) {
@@ -68,6 +87,15 @@ gf_status gf_profile_start(gf_device *device) {
   clFinish(device->queue);
   clReleaseCommandQueue(device->queue);
   GF_TRY(gf__queue_open(device, true));
+  bool measures = false;
+  GF_TRY(gf__device_measures_times(device, &measures));
+  if (!measures)
+    gf__log(GF_LOG_WARNING,
+            "the driver of %s does not measure how long a kernel takes, so each is waited for and "
+            "timed by the host's clock",
+            device->info.name);
+  profile->by_host = !measures;
+  profile->host_row = -1;
   profile->on = true;
   return GF_OK;
 }

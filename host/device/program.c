@@ -212,18 +212,27 @@ static gf_status get_program(gf_device *device, const char *file, const char *te
   return GF_OK;
 }
 
+/* The most work-items that a group of the kernel may have. Mesa's rusticl (22.3) claims fewer than
+ * a kernel requires by its attribute, and runs it all the same: what is required is taken, and
+ * refused by the driver when it is launched, if at all. */
+static size_t largest_group(const gf_device *device, cl_kernel kernel) {
+  size_t most = 0, required[3] = {0};
+  if (clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
+                               sizeof required, required, NULL) == CL_SUCCESS &&
+      required[0])
+    return required[0] * required[1] * required[2];
+  if (clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most,
+                               NULL) != CL_SUCCESS ||
+      most == 0)
+    return device->info.work_group_size;
+  return most;
+}
+
 size_t gf__kernel_group(const gf__kernel *kernel) { return kernel->group; }
 
 gf_status gf__kernel_get(gf__kernel **out, gf_device *device, const char *file, const char *name,
                          const char *options) {
   return gf__kernel_get_from(out, device, file, NULL, name, options);
-}
-
-static size_t largest_group(const gf_device *device, cl_kernel kernel) {
-  size_t group = 0;
-  cl_int error = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
-                                          sizeof group, &group, NULL);
-  return error == CL_SUCCESS && group ? group : device->info.work_group_size;
 }
 
 static gf_status fill_kernel(gf__kernel *kernel, gf_device *device, gf__program *program,

@@ -64,7 +64,7 @@ static const struct remedy {
      "every", NULL, ANY,
      "Batch norm after every convolution keeps the scale of activations and gradients from layer "
      "to layer (Ioffe and Szegedy, 2015)."},
-    {VANISHING, "model", "auxiliarys", NULL, NULL, add_hidden_layers, ANY,
+    {VANISHING, "model", "auxiliaries", NULL, NULL, add_hidden_layers, ANY,
      "Classifiers on hidden layers bring the gradient of a loss of their own there while the "
      "network trains (Lee et al., 2015)."},
     {VANISHING | SATURATED, "model", "activation", "sigmoid tanh", "leaky_relu relu", NULL,

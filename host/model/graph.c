@@ -215,27 +215,27 @@ static void write_auxiliary(gf__text *out, const char *name, const char *loss, i
                name, name, name, classes, name, loss);
 }
 
-gf_status gf__graph_add_auxiliarys(gf__graph *graph, const gf__value *names, const char *loss,
+gf_status gf__graph_add_auxiliaries(gf__graph *graph, const gf__value *names, const char *loss,
                                    int classes) {
   gf_config *config = NULL;
   gf__text text = {0};
   if (names->kind != GF__SEQUENCE)
-    return gf__value_fail(names, "model.auxiliarys is a list of names of layers");
-  gf__text_add(&text, "auxiliarys:\n");
+    return gf__value_fail(names, "model.auxiliaries is a list of names of layers");
+  gf__text_add(&text, "auxiliaries:\n");
   gf_status status = GF_OK;
   for (size_t i = 0; status == GF_OK && i < names->count; i++) {
     gf__tensor *tensor = NULL;
     if (names->items[i]->kind == GF__SCALAR)
       status = find_input(graph, names->items[i], &tensor);
     else
-      status = gf__value_fail(names, "model.auxiliarys is a list of names of layers");
+      status = gf__value_fail(names, "model.auxiliaries is a list of names of layers");
     if (status == GF_OK) write_auxiliary(&text, tensor->name, loss, classes);
   }
   if (status == GF_OK) status = gf__text_status(&text);
-  if (status == GF_OK) status = gf_config_parse(&config, "model.auxiliarys", text.data);
+  if (status == GF_OK) status = gf_config_parse(&config, "model.auxiliaries", text.data);
   gf__text_free(&text);
   if (status != GF_OK) return status;
-  const gf__value *list = gf__value_get(gf__config_root(config), "auxiliarys");
+  const gf__value *list = gf__value_get(gf__config_root(config), "auxiliaries");
   for (size_t i = 0; status == GF_OK && i < list->count; i++)
     status = read_node(graph, list->items[i]);
   gf_config_free(&config);

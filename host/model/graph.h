@@ -18,7 +18,7 @@ gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) GF
 gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) GF_MUST_USE;
 /* Adds a auxiliary classifier on each layer of a list of names: global_avg_pool, linear and
  * auxiliary_loss, called "auxiliary_NAME_linear" and so on. Before the loss. */
-gf_status gf__graph_add_auxiliarys(gf__graph *graph, const gf__value *names, const char *loss,
+gf_status gf__graph_add_auxiliaries(gf__graph *graph, const gf__value *names, const char *loss,
                                    int classes) GF_MUST_USE;
 /* Finds the nodes that only training needs. */
 void gf__graph_mark(gf__graph *graph);

@@ -290,7 +290,7 @@ gf_status gf__model_queue_backward(gf_model *model) {
   return gf__model_queue_backward_nodes(model, 0, model->graph.count);
 }
 
-void gf__model_weigh_auxiliarys(gf_model *model, double share) {
+void gf__model_weigh_auxiliaries(gf_model *model, double share) {
   model->pass.auxiliary_weight = share * model->auxiliary_weight;
 }
 

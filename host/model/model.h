@@ -74,7 +74,7 @@ gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
 /* The same in parts: of nodes end - 1 to begin alone. The pass ends with the part of node 0. */
 gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) GF_MUST_USE;
 /* From here on auxiliary losses have a share of model.auxiliary_weight; 1 at first. */
-void gf__model_weigh_auxiliarys(gf_model *model, double share);
+void gf__model_weigh_auxiliaries(gf_model *model, double share);
 /* Reads slots first to first + count - 1: sums of losses and numbers of correct, in turn. Waits. */
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) GF_MUST_USE;
 

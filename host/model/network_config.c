@@ -30,10 +30,10 @@ static const gf__key keys[] = {
      NULL, "orthogonal: times the weights; 1.41421 keeps the size through ReLU"},
     {"label_smoothing", GF__KEY_FLOAT, offsetof(gf__network_config, label_smoothing), "0", 0,
      0.999999, NULL, "in training, share of the target given to all classes alike"},
-    {"auxiliarys", GF__KEY_ANY, offsetof(gf__network_config, auxiliarys), "", 0, 0, gf__list_form,
+    {"auxiliaries", GF__KEY_ANY, offsetof(gf__network_config, auxiliaries), "", 0, 0, gf__list_form,
      "layers that get a classifier and a loss in training (Lee et al., 2015)"},
     {"auxiliary_loss", GF__KEY_CHOICE, offsetof(gf__network_config, auxiliary_loss),
-     "softmax_cross_entropy", 0, 0, gf__auxiliary_losses, "of the auxiliarys"},
+     "softmax_cross_entropy", 0, 0, gf__auxiliary_losses, "of the auxiliaries"},
     {"auxiliary_weight", GF__KEY_FLOAT, offsetof(gf__network_config, auxiliary_weight), "0.3", 0,
      1e3, NULL, "of their losses in the first epoch; it falls to 0 in equal steps"},
     {"batch_norm", GF__KEY_CHOICE, offsetof(gf__network_config, batch_norm), "local", 0, 0, norms,
@@ -103,9 +103,9 @@ gf_status gf__network_config_expand(const gf__network_config *network, int class
 void gf__network_config_write(gf__text *out, const gf__network_config *network) {
   gf__text_add(out, "model:\n");
   gf__keys_write(out, 2, keys, KEYS, network);
-  if (network->auxiliarys) {
-    gf__text_add(out, "  auxiliarys:\n");
-    gf__value_write(out, 4, network->auxiliarys);
+  if (network->auxiliaries) {
+    gf__text_add(out, "  auxiliaries:\n");
+    gf__value_write(out, 4, network->auxiliaries);
   }
   if (network->family != FAMILY_NONE) {
     const gf__family *family = gf__families[network->family];

@@ -13,7 +13,7 @@ typedef struct gf__network_config {
   const gf__value *graph; /* of the config, or NULL */
   int initialisation, algorithm, tune, fuse;
   double orthogonal_gain, label_smoothing;
-  const gf__value *auxiliarys; /* of the config, or NULL */
+  const gf__value *auxiliaries; /* of the config, or NULL */
   int auxiliary_loss;          /* index in gf__auxiliary_losses */
   int batch_norm;              /* GF__BATCH_NORM_LOCAL or _SYNC */
   double auxiliary_weight;

@@ -3,9 +3,9 @@
 
 static gf_status add_losses(gf__graph *graph, const gf__network_config *network, int classes) {
   gf__tensor *logits = &graph->nodes[graph->count - 1]->out;
-  const gf__value *auxiliarys = network->auxiliarys;
-  if (auxiliarys)
-    GF_TRY(gf__graph_add_auxiliarys(graph, auxiliarys,
+  const gf__value *auxiliaries = network->auxiliaries;
+  if (auxiliaries)
+    GF_TRY(gf__graph_add_auxiliaries(graph, auxiliaries,
                                     gf__auxiliary_losses[network->auxiliary_loss], classes));
   return gf__graph_add_loss(graph, logits);
 }

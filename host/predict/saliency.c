@@ -1,6 +1,6 @@
 /* The gradient of a class's score with respect to the image: Simonyan, Vedaldi and Zisserman
  * (2014), Deep Inside Convolutional Networks. A network of its own gives it, since one without a
- * loss takes the gradient of its output from outside, and has no auxiliarys. */
+ * loss takes the gradient of its output from outside, and has no auxiliaries. */
 #include <stdlib.h>
 #include <string.h>
 

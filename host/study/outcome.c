@@ -27,7 +27,7 @@ static void take_epochs(gf__outcome *out) {
 
 /* ---- gradients.csv ---- */
 
-/* Those of auxiliarys stand behind the logits', and are nearer to the input all the same. */
+/* Those of auxiliaries stand behind the logits', and are nearer to the input all the same. */
 static bool is_auxiliary(const char *layer) {
   static const char prefix[] = "auxiliary_";
   return strncmp(layer, prefix, sizeof prefix - 1) == 0;

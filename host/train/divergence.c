@@ -53,7 +53,7 @@ static gf_status compare_epoch(comparison *c, int epoch) {
   double base = gf__trainer_optimizer(c->lockstep.trainers[0])->learning_rate;
   double rate = gf__schedule_rate(&c->run.schedule, base, epoch, c->run.epochs);
   for (int i = 0; i < 2; i++)
-    gf__model_weigh_auxiliarys(c->lockstep.models[i], 1 - (double)epoch / c->run.epochs);
+    gf__model_weigh_auxiliaries(c->lockstep.models[i], 1 - (double)epoch / c->run.epochs);
   GF_TRY(gf_loader_start(c->loader, epoch, 0));
   while (!is_over(c)) {
     gf_batch batch;

@@ -256,7 +256,7 @@ gf_status gf__training_epoch(gf__training *r) {
   gf__results validated;
   r->rate = gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
                               p->epoch - 1, r->config.epochs);
-  gf__model_weigh_auxiliarys(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
+  gf__model_weigh_auxiliaries(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
   GF_TRY(gf__ranks_align(r));
   p->trained.model = r->model;
   p->trained.step = add_step;

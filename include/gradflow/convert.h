@@ -25,7 +25,7 @@ typedef struct gf_export_options {
  * precision. Its input "images" is (batch, channels, height, width) of any batch, normalised as the
  * metadata say: "input" in words, "mean" and "std" of pixels in [0, 1], a number a channel. Its
  * output is "logits" or "probabilities", (batch, classes). Weights are initialisers with the names
- * of the run's tensors. What only training needs is left out: dropout, auxiliarys, the loss.
+ * of the run's tensors. What only training needs is left out: dropout, auxiliaries, the loss.
  * "class_names" is a JSON list where the names are known.
  *
  * GF_ERROR_ARGUMENT where the library was built without ONNX, and for a file that is there without
@@ -36,7 +36,7 @@ enum { GF_ONNX_OPSET = 13 };
 
 /* Writes the weights of a run as a safetensors file whose tensors are those of load_state_dict of
  * the same network in PyTorch, with num_batches_tracked (0) beside each norm's running_mean;
- * without what auxiliarys have. softmax says nothing here. */
+ * without what auxiliaries have. softmax says nothing here. */
 GF_API gf_status gf_export_pytorch(const char *run_folder, const char *path,
                                    const gf_export_options *options,
                                    gf_conversion *out) GF_MUST_USE;

@@ -30,8 +30,9 @@ GF_API void gf_devices_free(gf_device_info **devices);
 /* "cpu", "gpu" or "other". */
 GF_API const char *gf_device_type_name(gf_device_type type);
 
-/* Opens the device that selector names: NULL or "auto" for the fastest kind
- * present (GPU before CPU), "0:1" for a platform and a device, "cpu" or "gpu",
+/* Opens the device that selector names: NULL or "auto" for the best one present (a GPU before a
+ * CPU before others, then by compute units times clock; one whose driver is found to compute
+ * wrong results is passed over), "0:1" for a platform and a device, "cpu" or "gpu",
  * or a part of one name. The caller frees *out. */
 GF_API gf_status gf_device_open(gf_device **out, const char *selector) GF_MUST_USE;
 GF_API void gf_device_free(gf_device **device);

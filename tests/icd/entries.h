@@ -46,7 +46,7 @@
   X(clGetEventInfo, REAL(clGetEventInfo),                                                         \
     (cl_event event, cl_event_info what, size_t size, void *out, size_t *length),                 \
     (event, what, size, out, length))                                                             \
-  X(clGetEventProfilingInfo, REAL(clGetEventProfilingInfo),                                       \
+  X(clGetEventProfilingInfo, icd__get_event_profiling_info,                                       \
     (cl_event event, cl_profiling_info what, size_t size, void *out, size_t *length),             \
     (event, what, size, out, length))                                                             \
   X(clBuildProgram, icd__build_program,                                                           \

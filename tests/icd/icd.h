@@ -11,6 +11,9 @@
  *                             not require a size
  *   local=BYTES               local memory
  *   alloc=BYTES, memory=BYTES the largest buffer, and all buffers together
+ *   no_times                  every event takes a nanosecond
+ *   claimed_group=N           says that kernels take at most N work-items a group, and runs more
+ *   loops=N                   ends each while loop of a kernel after N iterations, as a success
  *   platforms=N               N in all: one without devices, the real one, others with its devices
  *   slow_binary=MS            a program's binary takes so many milliseconds more
  *   fail=ENTRY:N:ERROR        call N of the entry point fails, N+: and all after it; '*' is any

@@ -14,6 +14,7 @@ typedef struct settings {
   size_t no_fp64, no_subgroups, no_extensions, opencl12, gpu;  /* 0 or 1 */
   size_t group, kernel_group, local, alloc, memory, platforms; /* 0: as it is */
   size_t slow_binary;                                          /* milliseconds */
+  size_t no_times, claimed_group, loops;                       /* 0: as it is */
   int failing; /* an entry, or ANY_ENTRY, NO_ENTRY */
   long fails_at;
   bool fails_on; /* after that too */
@@ -60,6 +61,8 @@ cl_mem CL_API_CALL icd__create_buffer(cl_context context, cl_mem_flags flags, si
 cl_program CL_API_CALL icd__create_program_with_source(cl_context context, cl_uint count,
                                                        const char **texts, const size_t *lengths,
                                                        cl_int *error);
+cl_int CL_API_CALL icd__get_event_profiling_info(cl_event event, cl_profiling_info what,
+                                                 size_t size, void *out, size_t *length);
 cl_int CL_API_CALL icd__get_program_info(cl_program program, cl_program_info what, size_t size,
                                          void *out, size_t *length);
 cl_int CL_API_CALL icd__build_program(cl_program program, cl_uint count,

@@ -146,9 +146,17 @@ cl_int CL_API_CALL icd__get_kernel_work_group_info(cl_kernel kernel, cl_device_i
                                                    void *out, size_t *length) {
   cl_int error = icd__real.clGetKernelWorkGroupInfo(kernel, device, what, size, out, length);
   if (error == CL_SUCCESS && out && what == CL_KERNEL_WORK_GROUP_SIZE) {
-    size_t most = group_limit(kernel, device);
+    size_t most = least(group_limit(kernel, device), icd__settings.claimed_group);
     memcpy(out, &most, sizeof most);
   }
+  return error;
+}
+
+cl_int CL_API_CALL icd__get_event_profiling_info(cl_event event, cl_profiling_info what,
+                                                 size_t size, void *out, size_t *length) {
+  cl_int error = icd__real.clGetEventProfilingInfo(event, what, size, out, length);
+  cl_ulong time = what == CL_PROFILING_COMMAND_END ? 2 : 1;
+  if (error == CL_SUCCESS && out && icd__settings.no_times) memcpy(out, &time, sizeof time);
   return error;
 }
 
@@ -209,7 +217,17 @@ cl_int CL_API_CALL icd__enqueue_kernel(cl_command_queue queue, cl_kernel kernel,
 
 /* ---- programs ---- */
 
-/* A device without fp64 does not define the macro, and refuses the type. */
+/* Ends each while loop after so many iterations, as some drivers do without a word. */
+static const char *limit_loops(char *out, size_t size) {
+  snprintf(out, size,
+           "#define while(condition) for (uint spent_ = 0; spent_ < %zu && (condition); spent_++)\n"
+           "#line 1\n",
+           icd__settings.loops);
+  return icd__settings.loops ? out : "";
+}
+
+/* A device without fp64 does not define the macro, and refuses the type; strings that are empty
+ * are texts like others. */
 cl_program CL_API_CALL icd__create_program_with_source(cl_context context, cl_uint count,
                                                        const char **texts, const size_t *lengths,
                                                        cl_int *error) {
@@ -218,15 +236,17 @@ cl_program CL_API_CALL icd__create_program_with_source(cl_context context, cl_ui
       "#undef cl_khr_fp64\n#define double a_device_without_fp64_has_no_double\n"
       "#define double2 double\n#define double3 double\n#define double4 double\n"
       "#define double8 double\n#define double16 double\n#line 1\n";
-  const char *all[MOST + 1] = {without};
-  size_t sizes[MOST + 1] = {sizeof without - 1};
-  if (!icd__settings.no_fp64 || count > MOST)
+  char loops[256];
+  const char *all[MOST + 2] = {icd__settings.no_fp64 ? without : "",
+                               limit_loops(loops, sizeof loops)};
+  size_t sizes[MOST + 2] = {strlen(all[0]), strlen(all[1])};
+  if (!(sizes[0] + sizes[1]) || count > MOST)
     return icd__real.clCreateProgramWithSource(context, count, texts, lengths, error);
   for (cl_uint i = 0; i < count; i++) {
-    all[i + 1] = texts[i];
-    sizes[i + 1] = lengths && lengths[i] ? lengths[i] : strlen(texts[i]);
+    all[i + 2] = texts[i];
+    sizes[i + 2] = lengths && lengths[i] ? lengths[i] : strlen(texts[i]);
   }
-  return icd__real.clCreateProgramWithSource(context, count + 1, all, sizes, error);
+  return icd__real.clCreateProgramWithSource(context, count + 2, all, sizes, error);
 }
 
 cl_int CL_API_CALL icd__build_program(cl_program program, cl_uint count,

@@ -25,6 +25,9 @@ static const struct {
     {"memory", offsetof(settings, memory), true},
     {"platforms", offsetof(settings, platforms), true},
     {"slow_binary", offsetof(settings, slow_binary), true},
+    {"no_times", offsetof(settings, no_times), false},
+    {"claimed_group", offsetof(settings, claimed_group), true},
+    {"loops", offsetof(settings, loops), true},
 };
 
 static const struct {

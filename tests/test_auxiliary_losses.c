@@ -69,7 +69,7 @@ static void read_gradient(gf_model *model, const char *name, float values[512]) 
 
 static gf_loss pass(gf_model *model, double share) {
   gf_loss loss;
-  gf__model_weigh_auxiliarys(model, share);
+  gf__model_weigh_auxiliaries(model, share);
   assert_ok(gf_model_forward(model, images_, labels_, IMAGES, 1, &loss));
   assert_ok(gf_model_backward(model));
   return loss;
@@ -87,7 +87,7 @@ static void gradients_are_those_of_the_auxiliarys_network(void **state) {
   char section[1024];
   static float main_[8][512], both[512], alone[512];
   const double weight = 0.5, share = 0.25;
-  snprintf(section, sizeof section, "fuse: %s, auxiliarys: [b], auxiliary_weight: %g, " WHOLE, fuse,
+  snprintf(section, sizeof section, "fuse: %s, auxiliaries: [b], auxiliary_weight: %g, " WHOLE, fuse,
            weight);
   gf_model *model = open_model(section);
   gf_model *ended = open_model("graph: [" STEM
@@ -125,7 +125,7 @@ static void gradients_are_those_of_the_auxiliarys_network(void **state) {
   gf_model_free(&ended);
 }
 
-/* Two auxiliarys add up, on a layer whose activation is fused and on one that is not. */
+/* Two auxiliaries add up, on a layer whose activation is fused and on one that is not. */
 static void auxiliarys_add_up(void **state) {
   (void)state;
   static const char *const lists[] = {"a", "conv_b", "a, conv_b"};
@@ -133,7 +133,7 @@ static void auxiliarys_add_up(void **state) {
   for (int i = 0; i < 3; i++) {
     char section[1024];
     snprintf(section, sizeof section,
-             "auxiliarys: [%s], auxiliary_loss: squared_hinge, auxiliary_weight: 1, " WHOLE,
+             "auxiliaries: [%s], auxiliary_loss: squared_hinge, auxiliary_weight: 1, " WHOLE,
              lists[i]);
     gf_model *model = open_model(section);
     /* The same classifiers in each network, whatever stands before them in the list. */
@@ -210,7 +210,7 @@ static int launches(void) {
 
 static void inference_does_without(void **state) {
   (void)state;
-  gf_model *with = open_model("auxiliarys: [a, b], " WHOLE), *without = open_model(WHOLE);
+  gf_model *with = open_model("auxiliaries: [a, b], " WHOLE), *without = open_model(WHOLE);
   float logits[2][IMAGES * KINDS];
   gf_loss loss[2];
   int calls[2];
@@ -258,7 +258,7 @@ static void read_means(const char *run, double means[], int epochs) {
   free(text);
 }
 
-/* Weights that hardly move have the same gradients in each epoch but for the auxiliarys' weight. */
+/* Weights that hardly move have the same gradients in each epoch but for the auxiliaries' weight. */
 static void the_weight_falls_to_zero(void **state) {
   (void)state;
   enum { EPOCHS = 4 };
@@ -268,7 +268,7 @@ static void the_weight_falls_to_zero(void **state) {
   snprintf(yaml, sizeof yaml,
            "data: {name: cifar100, path: %s, flip: false, crop_padding: 0}\n"
            "model: {family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4, "
-           "auxiliarys: [input_act]}\n"
+           "auxiliaries: [input_act]}\n"
            "optimizer: {name: sgd, learning_rate: 1e-20, momentum: 0}\n"
            "schedule: {name: constant}\n"
            "train: {epochs: 4, batch_size: 285, seed: 5}",
@@ -280,7 +280,7 @@ static void the_weight_falls_to_zero(void **state) {
     if (!(fabs(means[e] / means[0] - (1 - (double)e / EPOCHS)) <= 1e-4))
       fail_msg("epoch %d: %g of %g", e + 1, means[e], means[0]);
   char *resolved = read_text("falling", "config.yaml", &size);
-  assert_non_null(strstr(resolved, "\n  auxiliarys:\n    - input_act\n"));
+  assert_non_null(strstr(resolved, "\n  auxiliaries:\n    - input_act\n"));
   assert_non_null(strstr(resolved, "\n  auxiliary_loss: softmax_cross_entropy\n"));
   assert_non_null(strstr(resolved, "\n  auxiliary_weight: 0.3\n"));
   free(resolved);
@@ -305,5 +305,5 @@ int main(void) {
       cmocka_unit_test(inference_does_without),
       cmocka_unit_test(the_weight_falls_to_zero),
   };
-  return cmocka_run_group_tests_name("auxiliarys", tests, open_all, fixture_close);
+  return cmocka_run_group_tests_name("auxiliary losses", tests, open_all, fixture_close);
 }

@@ -1,0 +1,167 @@
+/* Whether a driver runs a kernel to its end: some stop a long loop, and report success. */
+#include <sha256.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cache.h"
+#include "base/embedded.h"
+#include "base/file.h"
+#include "base/os.h"
+#include "device/internal.h"
+
+/* Changes when what is tried changes. */
+#define FORMAT "gradflow probe 1"
+/* What the file in the cache folder says. */
+#define GOOD "good\n"
+
+/* More than the 65,535 iterations that Mesa 22.3's llvmpipe allows the loops of a work-item in
+ * all, by two loops of which each alone is longer, too. */
+enum { OUTER = 2, INNER = 70000 };
+
+/* The step of cl/probe.cl (the constants of Numerical Recipes). */
+static cl_uint recur(cl_uint x) { return x * 1664525U + 1013904223U; }
+
+/* The number of iterations after which the recurrence has this value, or -1. */
+static long count_iterations(cl_uint value) {
+  cl_uint x = 1;
+  long n = 0;
+  while (n < (long)OUTER * INNER && x != value) {
+    x = recur(x);
+    n++;
+  }
+  return x == value ? n : -1;
+}
+
+/* The value that the kernel leaves. With an event, it is that of the kernel, which the caller
+ * releases where it is not NULL. */
+static gf_status run_kernel(gf_device *device, cl_kernel kernel, cl_mem out, cl_uint *value,
+                            cl_event *event) {
+  const cl_uint outer = OUTER, inner = INNER;
+  const size_t one = 1;
+  cl_int error = clSetKernelArg(kernel, 0, sizeof out, &out);
+  if (error == CL_SUCCESS) error = clSetKernelArg(kernel, 1, sizeof outer, &outer);
+  if (error == CL_SUCCESS) error = clSetKernelArg(kernel, 2, sizeof inner, &inner);
+  if (error == CL_SUCCESS)
+    error = clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &one, &one, 0, NULL, event);
+  if (error == CL_SUCCESS)
+    error =
+        clEnqueueReadBuffer(device->queue, out, CL_TRUE, 0, sizeof *value, value, 0, NULL, NULL);
+  return error == CL_SUCCESS ? GF_OK : gf__fail_cl(device, error, "the first kernel did not run");
+}
+
+typedef gf_status use_kernel(gf_device *device, cl_kernel kernel, cl_mem out, void *result);
+
+/* Builds the probe, and hands it to use with four bytes for its value. */
+static gf_status use_program(gf_device *device, cl_program program, use_kernel *use, void *result) {
+  cl_int error = clBuildProgram(program, 1, &device->id, "-cl-std=CL1.2", NULL, NULL);
+  if (error != CL_SUCCESS) return gf__fail_cl(device, error, "probe.cl does not build");
+  cl_kernel kernel = clCreateKernel(program, "probe_loops", &error);
+  if (error != CL_SUCCESS) return gf__fail_cl(device, error, "cannot make the kernel probe_loops");
+  cl_mem out = clCreateBuffer(device->context, CL_MEM_READ_WRITE, sizeof(cl_uint), NULL, &error);
+  gf_status status = error == CL_SUCCESS ? use(device, kernel, out, result)
+                                         : gf__fail_cl(device, error, "cannot allocate four bytes");
+  if (error == CL_SUCCESS) clReleaseMemObject(out);
+  clReleaseKernel(kernel);
+  return status;
+}
+
+static gf_status use_probe(gf_device *device, use_kernel *use, void *result) {
+  const gf__embedded *file = gf__kernel_files;
+  while (file->name && strcmp(file->name, "probe.cl")) file++;
+  if (!file->name) return gf__fail(GF_ERROR_BUILD, "there is no kernel file probe.cl");
+  const char *text = (const char *)file->bytes;
+  cl_int error;
+  cl_program program = clCreateProgramWithSource(device->context, 1, &text, &file->size, &error);
+  if (error != CL_SUCCESS) return gf__fail_cl(device, error, "cannot create the program probe.cl");
+  gf_status status = use_program(device, program, use, result);
+  clReleaseProgram(program);
+  return status;
+}
+
+/* result: long, the iterations that the driver ran. */
+static gf_status probe_iterations(gf_device *device, cl_kernel kernel, cl_mem out, void *result) {
+  cl_uint value = 0;
+  GF_TRY(run_kernel(device, kernel, out, &value, NULL));
+  *(long *)result = count_iterations(value);
+  return GF_OK;
+}
+
+/* ---- times ---- */
+
+static double event_seconds(cl_event event) {
+  cl_ulong start = 0, end = 0;
+  clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
+  clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
+  return 1e-9 * (double)(end - start);
+}
+
+/* result: bool, whether the event of a kernel says how long it took. */
+static gf_status probe_times(gf_device *device, cl_kernel kernel, cl_mem out, void *result) {
+  cl_uint value;
+  cl_event event = NULL;
+  GF_TRY(run_kernel(device, kernel, out, &value, NULL)); /* a first launch may compile */
+  double started = gf__seconds();
+  gf_status status = run_kernel(device, kernel, out, &value, &event);
+  double seconds = gf__seconds() - started;
+  /* The kernel's loops are most of the time; a thousandth of it is no measurement. */
+  if (status == GF_OK) *(bool *)result = event_seconds(event) > seconds / 1000;
+  if (event) clReleaseEvent(event);
+  return status;
+}
+
+gf_status gf__device_measures_times(gf_device *device, bool *measures) {
+  return use_probe(device, probe_times, measures);
+}
+
+/* ---- loops ---- */
+
+static gf_status judge(const gf_device *device, long iterations) {
+  const gf_device_info *info = &device->info;
+  if (iterations == (long)OUTER * INNER) return GF_OK;
+  char what[96] = "computes a wrong result for a simple loop";
+  if (iterations >= 0)
+    snprintf(what, sizeof what, "ends the loops of a kernel after %ld of %ld iterations",
+             iterations, (long)OUTER * INNER);
+  return gf__fail(GF_ERROR_DEVICE,
+                  "the driver of %s (%s %s) %s and reports success, so that results would be "
+                  "wrong; use a newer driver, or another device (gradflow devices)",
+                  info->name, info->platform_name, info->driver, what);
+}
+
+static gf_status find_path(const gf_device *device, char *out, size_t size) {
+  char name[SHA256_DIGEST_STRING_LENGTH + 8], digest[SHA256_DIGEST_STRING_LENGTH];
+  gf__text key = {0};
+  gf__text_add(&key, "%s\n", FORMAT);
+  gf__device_key(&device->info, &key);
+  gf_status status = gf__text_status(&key);
+  if (status == GF_OK) SHA256Data((const uint8_t *)key.data, key.size, digest);
+  gf__text_free(&key);
+  GF_TRY(status);
+  snprintf(name, sizeof name, "probe-%s", digest);
+  return gf__cache_path(out, size, name);
+}
+
+/* Whether an earlier start found that the driver runs the probe right. */
+static bool is_known_good(const char *path) {
+  enum { LARGEST = 64 };
+  char *text;
+  size_t size;
+  if (!gf__path_exists(path) || gf__cache_read(path, LARGEST, &text, &size) != GF_OK) return false;
+  bool is_good = size == strlen(GOOD) && !memcmp(text, GOOD, size);
+  free(text);
+  return is_good;
+}
+
+gf_status gf__device_probe(gf_device *device) {
+  char path[GF__PATH_SIZE];
+  long iterations = -1;
+  /* Without a cache folder, the probe runs at every start. */
+  bool is_kept = find_path(device, path, sizeof path) == GF_OK;
+  if (is_kept && is_known_good(path)) return GF_OK;
+  GF_TRY(use_probe(device, probe_iterations, &iterations));
+  GF_TRY(judge(device, iterations));
+  if (is_kept && gf__cache_write(path, GOOD, strlen(GOOD)) != GF_OK)
+    gf__log(GF_LOG_WARNING, "the check of the driver is not kept: %s", gf_error_message());
+  return GF_OK;
+}
