@@ -9,9 +9,9 @@ install(TARGETS gradflow_shared gradflow_static EXPORT gradflow
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
 install(DIRECTORY configs/ DESTINATION ${SHARE}/gradflow/configs)
 
-# CMake's package: gradflow::gradflow is the shared library, gradflow::static the other.
+# CMake's package: gradflow::gradflow is the shared library, gradflow::gradflow_static the other.
 set_target_properties(gradflow_shared PROPERTIES EXPORT_NAME gradflow)
-set_target_properties(gradflow_static PROPERTIES EXPORT_NAME static)
+set_target_properties(gradflow_static PROPERTIES EXPORT_NAME gradflow_static)
 install(EXPORT gradflow NAMESPACE gradflow:: FILE gradflow-config.cmake DESTINATION ${PACKAGE})
 # Before 1.0 a minor version may change the API.
 write_basic_package_version_file(${GENERATED}/gradflow-config-version.cmake
