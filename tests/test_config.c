@@ -787,8 +787,8 @@ static const char *const awkward[] = {
     "\xe2\x80\xa8",
     "\xe2\x80\xa9",
     "\xef\xbb\xbf",
-    "\xef\xbb\xbf"
-    "a",
+    ("\xef\xbb\xbf"
+     "a"),
     "\xf0\x9f\x98\x80",
     "\x01",
     "\x7f",

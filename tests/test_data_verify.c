@@ -84,8 +84,8 @@ static void test_map_failures(void **state) {
               "test.yaml:4:12: data.verify has 'trian.bin', which is no file of cifar100; it is "
               "read from train.bin and test.bin");
   static const char *const wrong[] = {"abc", "[]", ABC "0",
-                                      "xa7816bf8f01cfea414140de5dae2223b00361"
-                                      "a396177a9cb410ff61f20015ad"};
+                                      ("xa7816bf8f01cfea414140de5dae2223b00361"
+                                       "a396177a9cb410ff61f20015ad")};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char more[256];
     snprintf(more, sizeof more, "  verify: {train.bin: %s}\n", wrong[i]);

@@ -378,8 +378,8 @@ static void dropout_stands_before_the_last_layer(void **state) {
 static void every_family_makes_a_step(void **state) {
   (void)state;
   static const char *const models[] = {
-      "family: vgg_stages, blocks_per_stage: 0, norm: every, norm_position: after, "
-      "activation: elu",
+      ("family: vgg_stages, blocks_per_stage: 0, norm: every, norm_position: after, "
+       "activation: elu"),
       "family: resnet_cifar, depth: 8", "family: multi_scale, stages: 1, filters: 4"};
   enum { N = 2 };
   static float images[N * 32 * 32 * 3];

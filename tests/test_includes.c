@@ -211,8 +211,8 @@ static void check_text(sight *seen, const char *path, char *text) {
     if (next) *next++ = 0;
     line++;
     const char *first = p + strspn(p, " \t");
-    const char *name = *first == '#' ? first + 1 + strspn(first + 1, " \t") : "";
-    if (begins(name, "include"))
+    const char *name = *first == '#' ? first + 1 + strspn(first + 1, " \t") : NULL;
+    if (name && begins(name, "include"))
       check_include(seen, path, line, name + strlen("include"));
     else if (is_library)
       check_words(seen, path, line, p);
