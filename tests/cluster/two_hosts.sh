@@ -16,8 +16,8 @@ work=$(mktemp -d /tmp/gradflow-hosts-XXXXXX)
 a=gfa$$ b=gfb$$
 clean() {
   for n in $a $b; do
-    ip netns pids $n 2>/dev/null | xargs -r kill -9 2>/dev/null || true
-    ip netns del $n 2>/dev/null || true
+    ip netns pids "$n" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
+    ip netns del "$n" 2>/dev/null || true
   done
   rm -rf "$work"
 }
