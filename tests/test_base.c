@@ -2,10 +2,7 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv, setrlimit */
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/file.h"
 #include "base/os.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "support/test.h"
 
 static char folder_[] = "/tmp/gradflow-test-XXXXXX";
 

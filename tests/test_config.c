@@ -2,20 +2,16 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv */
 #include <locale.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/config.h"
 #include "base/file.h"
 #include "base/os.h"
+#include "support/test.h"
 
 typedef struct settings {
   int epochs, any_int, optimizer;

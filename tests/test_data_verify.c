@@ -1,21 +1,17 @@
 /* data.verify: files are what their SHA-256 says. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
 #include "data/dataset.h"
-#include "data_fixture.h"
-#include "image_files.h"
+#include "support/data_files.h"
+#include "support/image_files.h"
+#include "support/test.h"
 
 /* Of three CIFAR-100 records of zeros, and of "abc" (FIPS 180-2, B.1), by coreutils' sha256sum. */
 #define ZEROS "208d18d7c2a1e079bee7eb6864560a239c36f173ddcf3025ab1893208983bbf3"

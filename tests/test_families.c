@@ -2,18 +2,14 @@
  * their names say where a layer stands. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 
-#include "fixture.h"
 #include "model/graph.h"
 #include "model/network_config.h"
+#include "support/device.h"
+#include "support/test.h"
 
 static const gf_image_shape cifar_ = {32, 32, 3}, imagenet_ = {224, 224, 3};
 

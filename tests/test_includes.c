@@ -4,19 +4,15 @@
 
 #include <ctype.h>
 #include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/file.h"
 #include "base/os.h"
 #include "base/text.h"
+#include "support/test.h"
 
 /* ---- the rules ---- */
 

@@ -4,18 +4,14 @@
 
 #include <limits.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 
-#include "fixture.h"
 #include "model/model.h"
 #include "ref_network.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { CLASSES = 100 };
 static const gf_image_shape cifar_ = {32, 32, 3};

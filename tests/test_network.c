@@ -4,19 +4,15 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 #include <gradflow/train.h>
 
-#include "fixture.h"
 #include "ref_network.h"
 #include "reference.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { SIDE = 16, CHANNELS = 3, PIXELS = SIDE * SIDE * CHANNELS, CLASSES = 10, BATCH = 10 };
 enum { BATCHES = 3, STEPS = 20 };
