@@ -9,9 +9,9 @@ install(TARGETS gradflow_shared gradflow_static EXPORT gradflow
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
 install(DIRECTORY configs/ DESTINATION ${SHARE}/gradflow/configs)
 
-# CMake's package: gradflow::gradflow is the shared library, gradflow::static the other.
+# CMake's package: gradflow::gradflow is the shared library, gradflow::gradflow_static the other.
 set_target_properties(gradflow_shared PROPERTIES EXPORT_NAME gradflow)
-set_target_properties(gradflow_static PROPERTIES EXPORT_NAME static)
+set_target_properties(gradflow_static PROPERTIES EXPORT_NAME gradflow_static)
 install(EXPORT gradflow NAMESPACE gradflow:: FILE gradflow-config.cmake DESTINATION ${PACKAGE})
 # Before 1.0 a minor version may change the API.
 write_basic_package_version_file(${GENERATED}/gradflow-config-version.cmake
@@ -32,9 +32,9 @@ if(TARGET gradflow)
   add_custom_command(
     OUTPUT ${MANUAL}/man/gradflow.1 ${MANUAL}/gradflow.bash ${MANUAL}/_gradflow
     COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:gradflow> -DFOLDER=${MANUAL}
-            -P ${CMAKE_SOURCE_DIR}/cmake/manual.cmake
+            -P ${PROJECT_SOURCE_DIR}/cmake/manual.cmake
     DEPENDS gradflow cmake/manual.cmake VERBATIM)
-  add_custom_target(manual ALL DEPENDS ${MANUAL}/man/gradflow.1)
+  add_custom_target(gradflow_manual ALL DEPENDS ${MANUAL}/man/gradflow.1)
   install(DIRECTORY ${MANUAL}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${MANUAL}/gradflow.bash DESTINATION ${SHARE}/bash-completion/completions
           RENAME gradflow)
@@ -44,9 +44,18 @@ if(TARGET gradflow)
   endforeach()
 endif()
 
+# The parent's build has its own targets and packages.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
+
+# CMake's own install_manifest.txt has what was written last, which may be a package of cpack's.
+set(MANIFEST ${PROJECT_BINARY_DIR}/gradflow_installed.txt)
+install(CODE "set(GRADFLOW_MANIFEST \"${MANIFEST}\")" ALL_COMPONENTS)
+install(SCRIPT cmake/record_install.cmake ALL_COMPONENTS)
 add_custom_target(uninstall
-  COMMAND ${CMAKE_COMMAND} -DMANIFEST=${CMAKE_BINARY_DIR}/install_manifest.txt
-          -P ${CMAKE_SOURCE_DIR}/cmake/uninstall.cmake VERBATIM)
+  COMMAND ${CMAKE_COMMAND} -DMANIFEST=${MANIFEST} -P ${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake
+  VERBATIM)
 
 set(CPACK_GENERATOR TGZ DEB)
 set(CPACK_PACKAGE_VENDOR gradflow)
@@ -56,8 +65,8 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "the authors of gradflow <gradflow@localhost>")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "pocl-opencl-icd | opencl-icd")
-find_program(SHLIBDEPS dpkg-shlibdeps)
-if(SHLIBDEPS)
+find_program(GRADFLOW_SHLIBDEPS dpkg-shlibdeps)
+if(GRADFLOW_SHLIBDEPS)
   set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 endif()
 include(CPack)

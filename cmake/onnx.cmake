@@ -1,25 +1,24 @@
-# The export to ONNX: onnx.proto, compiled by protobuf-c. Sets ONNX, and where it is on adds the
-# target onnx.
+# The export to ONNX: onnx.proto, compiled by protobuf-c. Sets ONNX and ONNX_SOURCES.
 set(GRADFLOW_ONNX AUTO CACHE STRING "Build the export to ONNX: ON, OFF, or AUTO, where it can be")
 set_property(CACHE GRADFLOW_ONNX PROPERTY STRINGS AUTO ON OFF)
 set(ONNX OFF)
 if(NOT GRADFLOW_ONNX STREQUAL "OFF")
-  pkg_check_modules(PROTOBUF_C IMPORTED_TARGET libprotobuf-c)
-  find_program(PROTOC_C protoc-c)
-  find_path(ONNX_PROTO onnx.proto PATH_SUFFIXES onnx)
-  if(PROTOBUF_C_FOUND AND PROTOC_C AND ONNX_PROTO)
+  pkg_check_modules(GRADFLOW_PROTOBUF_C IMPORTED_TARGET GLOBAL libprotobuf-c)
+  find_program(GRADFLOW_PROTOC_C protoc-c)
+  find_path(GRADFLOW_ONNX_PROTO onnx.proto PATH_SUFFIXES onnx)
+  if(GRADFLOW_PROTOBUF_C_FOUND AND GRADFLOW_PROTOC_C AND GRADFLOW_ONNX_PROTO)
     set(ONNX ON)
   elseif(NOT GRADFLOW_ONNX STREQUAL "AUTO")
     message(FATAL_ERROR "GRADFLOW_ONNX needs protobuf-c, its protoc-c, and onnx.proto; on Debian: "
                         "libprotobuf-c-dev, protobuf-c-compiler, libonnx-dev")
   endif()
 endif()
-message(STATUS "Export to ONNX: ${ONNX}")
+message(STATUS "gradflow: export to ONNX: ${ONNX}")
 if(ONNX)
   add_custom_command(
     OUTPUT ${GENERATED}/onnx.pb-c.c ${GENERATED}/onnx.pb-c.h
-    COMMAND ${PROTOC_C} -I${ONNX_PROTO} --c_out=${GENERATED} ${ONNX_PROTO}/onnx.proto
-    DEPENDS ${ONNX_PROTO}/onnx.proto VERBATIM)
+    COMMAND ${GRADFLOW_PROTOC_C} -I${GRADFLOW_ONNX_PROTO} --c_out=${GENERATED} ${GRADFLOW_ONNX_PROTO}/onnx.proto
+    DEPENDS ${GRADFLOW_ONNX_PROTO}/onnx.proto VERBATIM)
   file(GLOB ONNX_SOURCES CONFIGURE_DEPENDS host/convert/onnx/*.c)
   list(FILTER ONNX_SOURCES EXCLUDE REGEX "/absent\\.c$")
   list(APPEND ONNX_SOURCES ${GENERATED}/onnx.pb-c.c)

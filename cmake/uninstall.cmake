@@ -1,15 +1,27 @@
-# Removes what the last `cmake --install` wrote, by its MANIFEST, and folders of ours left empty.
+# Removes what installations from this build folder wrote, by its MANIFEST (record_install.cmake),
+# wherever they wrote it, and folders of ours left empty. A file that has been changed or replaced
+# since then is somebody else's and stays.
+cmake_minimum_required(VERSION 3.21)
 if(NOT EXISTS ${MANIFEST})
   message(FATAL_ERROR "nothing to remove: ${MANIFEST} is not there; was gradflow installed from "
                       "this build folder?")
 endif()
-file(STRINGS ${MANIFEST} files)
-foreach(file IN LISTS files)
-  set(file $ENV{DESTDIR}${file})
-  if(EXISTS ${file} OR IS_SYMLINK ${file})
-    message(STATUS "Removing ${file}")
-    file(REMOVE ${file})
+include(${CMAKE_CURRENT_LIST_DIR}/fingerprint.cmake)
+
+file(STRINGS ${MANIFEST} lines)
+foreach(line IN LISTS lines)
+  string(REGEX MATCH "^([^ ]*) (.*)$" matched "${line}")
+  set(expected "${CMAKE_MATCH_1}")
+  set(file "${CMAKE_MATCH_2}")
+  gradflow_fingerprint(found ${file})
+  if(NOT found)
+    continue()
+  elseif(NOT found STREQUAL expected)
+    message(STATUS "Keeping ${file}, which is not as it was installed")
+    continue()
   endif()
+  message(STATUS "Removing ${file}")
+  file(REMOVE ${file})
   get_filename_component(folder ${file} DIRECTORY)
   while(folder MATCHES "/(include|share|cmake)/gradflow(/|$)" AND IS_DIRECTORY ${folder})
     file(GLOB left ${folder}/* ${folder}/.*)

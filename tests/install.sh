@@ -25,16 +25,15 @@ quietly() {
   }
 }
 
-# The manifest of a real installation from this build is kept.
-manifest=$build/install_manifest.txt
-[ ! -e "$manifest" ] || cp "$manifest" "$root/kept"
+# What is noted of a real installation from this build is kept.
+manifest=$build/gradflow_installed.txt
+[ ! -e "$manifest" ] || mv "$manifest" "$root/kept"
 restore_manifest() {
-  if [ -e "$root/kept" ]; then cp "$root/kept" "$manifest"; else rm -f "$manifest"; fi
+  if [ -e "$root/kept" ]; then mv "$root/kept" "$manifest"; else rm -f "$manifest"; fi
 }
 trap 'restore_manifest; rm -rf "$root"' EXIT
 
 quietly cmake --install "$build" --prefix "$root/first"
-cp "$manifest" "$root/manifest"
 mv "$root/first" "$prefix"
 lib=$(dirname "$(find "$prefix" -name libgradflow.so)")
 
@@ -70,7 +69,8 @@ grep -q 'compatible with requested' "$root/log" || fail "find_package 99: $(cat 
 export PKG_CONFIG_PATH="$lib/pkgconfig"
 [ "$(pkg-config --modversion gradflow)" = "$version" ] || fail 'pkg-config has another version'
 flags=$(pkg-config --cflags --libs gradflow)
-# Flags are words. shellcheck disable=SC2086
+# Flags are words.
+# shellcheck disable=SC2086
 quietly cc -std=c11 -Wall -Wextra -Werror -pedantic "$consumer/main.c" -o "$root/c" $flags
 # shellcheck disable=SC2086
 quietly c++ -Wall -Wextra -Werror -x c++ "$consumer/main.c" -o "$root/cpp" $flags
@@ -112,6 +112,8 @@ commands=$("$program" --help | sed -n '/^commands:/,/^$/s/^  \([a-z_-]*\) .*/\1/
 [ -n "$commands" ] || fail 'no commands in the help'
 
 man=$prefix/share/man/man1
+# Commands are words.
+# shellcheck disable=SC2086
 for page in gradflow $(printf 'gradflow-%s ' $commands); do
   [ -s "$man/$page.1" ] || fail "no man page $page.1"
   if command -v man >/dev/null; then
@@ -138,8 +140,8 @@ done
 # ---- completions ----
 
 completions=$prefix/share/bash-completion/completions/gradflow
-# complete WORD...: what bash offers for the last word.
-complete() {
+# completed WORD...: what bash offers for the last word.
+completed() {
   bash -c 'source "$1"; shift; COMP_WORDS=(gradflow "$@"); COMP_CWORD=$#
            _gradflow; printf "%s\n" "${COMPREPLY[@]}"' bash "$completions" "$@" 2>"$root/log"
 }
@@ -147,7 +149,7 @@ complete() {
 offers() {
   expected=$1
   shift
-  got=$(complete "$@" | tr '\n' ' ')
+  got=$(completed "$@" | tr '\n' ' ')
   [ "$got" = "$expected " ] || fail "completion of '$*' is '$got', not '$expected'; $(cat "$root/log")"
   [ ! -s "$root/log" ] || fail "completion of '$*': $(cat "$root/log")"
 }
@@ -166,7 +168,7 @@ if command -v bash >/dev/null; then
   offers '' train --checkpoint-every ''
   offers 'report' study rep
   offers 'summary' help summ
-  [ "$(complete summary a | sort | tr '\n' ,)" = 'a file.yaml,a folder,' ] ||
+  [ "$(completed summary a | sort | tr '\n' ,)" = 'a file.yaml,a folder,' ] ||
     fail 'files are not completed'
   cd "$root"
 fi
@@ -197,10 +199,31 @@ fi
 
 # ---- and away with it ----
 
+# Once more below a DESTDIR, as packagers do; and other files in the same places, as of a package.
+(
+  DESTDIR=$root/dest
+  export DESTDIR
+  quietly cmake --install "$build" --prefix /usr
+)
 mv "$prefix" "$root/first"
-cp "$root/manifest" "$manifest"
 echo 'of the user' >"$root/first/share/gradflow/kept"
-quietly cmake -DMANIFEST="$manifest" -P "$consumer/../../cmake/uninstall.cmake"
-left=$(find "$root/first" ! -type d)
-[ "$left" = "$root/first/share/gradflow/kept" ] || fail "uninstall leaves $left"
+echo '# of the user' >>"$root/first/share/gradflow/configs/plain7.yaml"
+rm "$root/dest/usr/bin/gradflow"
+echo 'of a package' >"$root/dest/usr/bin/gradflow"
+if [ -e "$root/deb" ]; then
+  find "$root/deb" ! -type d | sort >"$root/before"
+fi
+quietly cmake --build "$build" --target uninstall
+left=$(cd "$root" && find first dest ! -type d | LC_ALL=C sort | tr '\n' ' ')
+[ "$left" = "dest/usr/bin/gradflow first/share/gradflow/configs/plain7.yaml \
+first/share/gradflow/kept " ] || fail "uninstall leaves $left"
+grep -q "Keeping $root/dest/usr/bin/gradflow, which is not as it was installed" "$root/log" ||
+  fail "uninstall does not say what it keeps: $(cat "$root/log")"
 [ ! -e "$root/first/include/gradflow" ] || fail 'uninstall leaves the folder of the headers'
+if [ -e "$root/deb" ]; then
+  find "$root/deb" ! -type d | sort | diff "$root/before" - >&2 || fail 'uninstall reaches elsewhere'
+fi
+if cmake --build "$build" --target uninstall >"$root/log" 2>&1; then
+  fail 'uninstall does not say that there is nothing to remove'
+fi
+grep -q 'nothing to remove' "$root/log" || fail "uninstall: $(cat "$root/log")"

@@ -13,7 +13,7 @@ program=$1
 shift
 folder=$(mktemp -d /tmp/gradflow-oclgrind-XXXXXX)
 trap 'rm -rf "$folder"' EXIT
-export GRADFLOW_CACHE_DIR=$folder/cache
+export GRADFLOW_CACHE_DIR="$folder/cache"
 
 # watch [OPTION...]: of gradflow verify
 watch() {

@@ -1,19 +1,15 @@
 /* The statistics of activations: the kernels on every size of number and shape, and a network's,
  * fused and not, against the references. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "device_test.h"
 #include "model/model.h"
 #include "ops/activation_statistics.h"
 #include "reference.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 /* ---- the kernels ---- */
 

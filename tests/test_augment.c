@@ -3,21 +3,17 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
 #include "base/random.h"
 #include "data/dataset.h"
-#include "data_fixture.h"
+#include "support/data_files.h"
+#include "support/test.h"
 
 static double clamped(double v) { return fmin(fmax(v, 0), 1); }
 

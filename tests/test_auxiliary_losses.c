@@ -3,19 +3,15 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 #include <gradflow/train.h>
 
 #include "model/model.h"
 #include "ops/auxiliary_loss.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 enum { SIDE = 8, COLOURS = 3, KINDS = 5, IMAGES = 4, PIXELS = SIDE * SIDE * COLOURS };
 

@@ -2,10 +2,7 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv, setrlimit */
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +10,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/array.h"
 #include "base/config.h"
@@ -24,6 +19,7 @@
 #include "base/os.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "support/test.h"
 
 static char folder_[] = "/tmp/gradflow-test-XXXXXX";
 

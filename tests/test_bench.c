@@ -3,22 +3,18 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, popen */
 
 #include <math.h>
-#include <setjmp.h>
 #include <stb/stb_image.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include <gradflow/bench.h>
 
 #include "base/text.h"
 #include "bench/compare.h"
 #include "bench/timing.h"
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 static int open_folder(void **state) {
   (void)state;

@@ -2,13 +2,8 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, popen */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include <gradflow/bench.h>
 
@@ -17,7 +12,8 @@
 #include "bench/case.h"
 #include "bench/limits.h"
 #include "bench/step.h"
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 /* ---- counting ---- */
 

@@ -3,20 +3,17 @@
  */
 #define _XOPEN_SOURCE 700 /* mkdtemp, symlink, truncate */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cache.h"
 #include "device/device.h"
 #include "device/kernel_cache.h"
-#include "fixture.h"
 #include "ops/conv2d/tuning.h"
+#include "support/device.h"
+#include "support/test.h"
 
 /* ---- a cache folder in a folder, one for each test ---- */
 

@@ -2,17 +2,12 @@
  * within it, with the same results. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "device/internal.h"
 #include "device/kernel_cache.h"
-#include "icd_fixture.h"
 #include "ops/conv2d/tuning.h"
-#include "run_fixture.h"
+#include "support/icd.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static char messages_[4096];
 

@@ -4,10 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include <gradflow.h>
@@ -26,6 +22,7 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "base/text.h"
+#include "support/test.h"
 
 enum { CLASSES = 100, RECORDS = 200, COLUMNS = 80 };
 

@@ -1,19 +1,15 @@
 /* Clipping by the norm: its scale, and steps of a trainer
  * with it. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow.h>
 
-#include "device_test.h"
 #include "ops/clip.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 static float scale_of(size_t count, const float *values, double most) {
   gf_buffer *gradient = guarded_new(count, "the gradient"), *out = guarded_new(1, "the scale");

@@ -2,20 +2,16 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv */
 #include <locale.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/config.h"
 #include "base/file.h"
 #include "base/os.h"
+#include "support/test.h"
 
 typedef struct settings {
   int epochs, any_int, optimizer;
@@ -795,8 +791,8 @@ static const char *const awkward[] = {
     "\xe2\x80\xa8",
     "\xe2\x80\xa9",
     "\xef\xbb\xbf",
-    "\xef\xbb\xbf"
-    "a",
+    ("\xef\xbb\xbf"
+     "a"),
     "\xf0\x9f\x98\x80",
     "\x01",
     "\x7f",

@@ -2,21 +2,17 @@
 #define _XOPEN_SOURCE 700 /* glob */
 
 #include <glob.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <gradflow.h>
 
 #include "base/config.h"
 #include "base/file.h"
 #include "data/dataset.h"
+#include "support/test.h"
 #include "train/train_config.h"
 
 enum { BATCH = 2, LONGEST_PATH = 1024 };

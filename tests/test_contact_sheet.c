@@ -1,19 +1,15 @@
 /* Contact sheets, read back from their PNGs. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
 #include <stb/stb_image.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/os.h"
 #include "report/contact_sheet.h"
+#include "support/test.h"
 
 static char folder[64], path[128];
 

@@ -1,15 +1,11 @@
 /* Every algorithm of convolution over the case list, all three passes, against the reference; and
  * what convolution accepts and refuses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
-#include "device_test.h"
 #include "ops/conv2d/conv2d.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 static void test_algorithms(void **unused) {
   (void)unused;

@@ -2,20 +2,16 @@
  * gradient is checked by differences; what layers make of volumes; and what is refused. */
 #define _XOPEN_SOURCE 700
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/model.h>
 
-#include "fixture.h"
 #include "ref_network.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { SIDE = 5, BANDS = 13, CLASSES = 4, BATCH = 6, VALUES = BATCH * SIDE * SIDE * BANDS };
 

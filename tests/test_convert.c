@@ -1,19 +1,15 @@
 /* Import of weights into run folders, what runs make of them, state dicts, and the two commands. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, popen */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include <gradflow/convert.h>
 #include <gradflow/predict.h>
 
 #include "base/config.h"
 #include "model/safetensors.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 #define MODEL "model: {family: vgg_stages, filters: 4, blocks_per_stage: 0}\n"
 

@@ -2,23 +2,20 @@
  * the network for them learns classes that differ by their spectra. */
 #define _XOPEN_SOURCE 700
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <zlib.h>
 
 #include <gradflow/data.h>
 #include <gradflow/train.h>
 
 #include "data/dataset.h"
-#include "data_fixture.h"
-#include "mat_files.h"
+#include "support/data_files.h"
+#include "support/mat_files.h"
+#include "support/test.h"
 
 enum { HEIGHT = 11, WIDTH = 9, BANDS = 12, KINDS = 3, ALL = HEIGHT * WIDTH * BANDS };
 enum { INT16 = 3, UINT16 = 4, SINGLE = 7, CLASS_INT16 = 10, CLASS_UINT16 = 11 };

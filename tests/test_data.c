@@ -3,22 +3,18 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <gradflow/data.h>
 
 #include "base/file.h"
 #include "base/os.h"
 #include "data/dataset.h"
-#include "data_fixture.h"
+#include "support/data_files.h"
+#include "support/test.h"
 
 static const char raw_[] = "  mean: 0\n  std: 1\n"; /* so that a float times 255 is the byte */
 

@@ -1,20 +1,16 @@
 /* Files of images that are damaged, of another kind, or made to do harm. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, truncate */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
-#include "data_fixture.h"
+#include "support/data_files.h"
+#include "support/test.h"
 
 /* ---- CIFAR ---- */
 

@@ -1,21 +1,17 @@
 /* data.verify: files are what their SHA-256 says. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
 #include "data/dataset.h"
-#include "data_fixture.h"
-#include "image_files.h"
+#include "support/data_files.h"
+#include "support/image_files.h"
+#include "support/test.h"
 
 /* Of three CIFAR-100 records of zeros, and of "abc" (FIPS 180-2, B.1), by coreutils' sha256sum. */
 #define ZEROS "208d18d7c2a1e079bee7eb6864560a239c36f173ddcf3025ab1893208983bbf3"
@@ -84,8 +80,8 @@ static void test_map_failures(void **state) {
               "test.yaml:4:12: data.verify has 'trian.bin', which is no file of cifar100; it is "
               "read from train.bin and test.bin");
   static const char *const wrong[] = {"abc", "[]", ABC "0",
-                                      "xa7816bf8f01cfea414140de5dae2223b00361"
-                                      "a396177a9cb410ff61f20015ad"};
+                                      ("xa7816bf8f01cfea414140de5dae2223b00361"
+                                       "a396177a9cb410ff61f20015ad")};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char more[256];
     snprintf(more, sizeof more, "  verify: {train.bin: %s}\n", wrong[i]);

@@ -2,15 +2,10 @@
  * on later to the bit. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "device/device.h"
-#include "icd_fixture.h"
-#include "run_fixture.h"
+#include "support/icd.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static const char network_[] =
     "model: {graph: [{name: conv, type: conv2d, filters: 4, stride: 2}, {type: batch_norm}, "

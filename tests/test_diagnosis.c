@@ -3,18 +3,14 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/diagnosis.h>
 
 #include "base/text.h"
-#include "fixture.h"
 #include "reference.h"
+#include "support/device.h"
+#include "support/test.h"
 #include "train/schedules.h"
 
 static void write_text(const char *name, const char *text) {

@@ -3,19 +3,16 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, popen */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include <gradflow/diagnosis.h>
 
 #include "base/text.h"
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 static void write_text(const char *name, const char *text) {
   assert_ok(gf__file_write(in_folder(name), text, strlen(text)));

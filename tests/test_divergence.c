@@ -4,17 +4,13 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include <gradflow/divergence.h>
 
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 #include "train/lockstep.h"
 
 static const char model_[] =

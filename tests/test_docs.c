@@ -8,9 +8,6 @@
 #include <ftw.h>
 #include <glob.h>
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,17 +16,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include <gradflow.h>
 
 #include "base/config.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "data/dataset.h"
-#include "markdown.h"
 #include "model/network_config.h"
-#include "shell_words.h"
+#include "support/markdown.h"
+#include "support/shell_words.h"
+#include "support/test.h"
 #include "train/optimizers.h"
 #include "train/train_config.h"
 

@@ -2,18 +2,14 @@
  * their names say where a layer stands. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 
-#include "fixture.h"
 #include "model/graph.h"
 #include "model/network_config.h"
+#include "support/device.h"
+#include "support/test.h"
 
 static const gf_image_shape cifar_ = {32, 32, 3}, imagenet_ = {224, 224, 3};
 
@@ -378,8 +374,8 @@ static void dropout_stands_before_the_last_layer(void **state) {
 static void every_family_makes_a_step(void **state) {
   (void)state;
   static const char *const models[] = {
-      "family: vgg_stages, blocks_per_stage: 0, norm: every, norm_position: after, "
-      "activation: elu",
+      ("family: vgg_stages, blocks_per_stage: 0, norm: every, norm_position: after, "
+       "activation: elu"),
       "family: resnet_cifar, depth: 8", "family: multi_scale, stages: 1, filters: 4"};
   enum { N = 2 };
   static float images[N * 32 * 32 * 3];

@@ -4,16 +4,12 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
 #include "device/device.h"
-#include "icd_fixture.h"
-#include "run_fixture.h"
+#include "support/icd.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 /* The last of these algorithms is CLBlast's. Parts of a batch, of which batch norm would see one at
  * a time, are a way out of memory that fails. */

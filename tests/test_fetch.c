@@ -1,17 +1,13 @@
 /* Downloads from a server on localhost that is good, broken or wrong. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv, setrlimit */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <threads.h>
 
-#include <cmocka.h>
-
-#include "fetch_fixture.h"
+#include "support/fetch.h"
+#include "support/test.h"
 
 #define HALF (FILE_SIZE / 2)
 /* RFC 1321's example of 80 digits. */
@@ -31,66 +27,67 @@ static const gf_fetch_options patient_ = {
 static gf_status fetch_as(const gf__fetch_file *file, const gf_fetch_options *options,
                           const reply *replies, int count) {
   const gf__fetch_file files[] = {*file, {0}};
-  const char *servers[] = {server_.address, NULL};
+  const char *servers[] = {fetch_server.address, NULL};
   const gf__fetch_source source = {.name = "letters",
                                    .data_name = "letters",
                                    .folder = "letters",
                                    .servers = servers,
                                    .files = files};
   snprintf(file_, sizeof file_, "%s/letters/%s", data_folder, file->name);
-  server_start(&server_, replies, count);
+  server_start(&fetch_server, replies, count);
   gf_status status = gf__fetch_source_to(&source, options, &fetched_);
   free(fetched_.data_path);
-  server_stop(&server_);
+  server_stop(&fetch_server);
   return status;
 }
 
-static const gf__fetch_file sized_ = {"a.bin", FILE_SIZE, md5_}, unsized_ = {"a.bin", 0, md5_};
+static const gf__fetch_file sized_ = {"a.bin", FILE_SIZE, served_md5},
+                            unsized_ = {"a.bin", 0, served_md5};
 
 #define REPLIES(...) (const reply[]){__VA_ARGS__}, sizeof(reply[]){__VA_ARGS__} / sizeof(reply)
 #define FETCH(options, ...) fetch_as(&sized_, options, REPLIES(__VA_ARGS__))
 
 static void assert_fetched(void) {
-  assert_file(file_, bytes_, FILE_SIZE);
+  assert_file(file_, served_bytes, FILE_SIZE);
   assert_names(in_data("letters"), " a.bin");
 }
 
 /* Nor a folder that was not there before. */
 static void assert_nothing(void) { assert_false(gf__path_exists(data_folder)); }
 
-static void assert_requests(int count) { assert_int_equal(server_.request_count, count); }
+static void assert_requests(int count) { assert_int_equal(fetch_server.request_count, count); }
 
 static void assert_resumed(int i, size_t from, const char *tag) {
-  assert_true(server_.requests[i].has_range);
-  assert_int_equal(server_.requests[i].range, from);
-  assert_string_equal(server_.requests[i].if_range, tag);
+  assert_true(fetch_server.requests[i].has_range);
+  assert_int_equal(fetch_server.requests[i].range, from);
+  assert_string_equal(fetch_server.requests[i].if_range, tag);
 }
 
-static void assert_whole(int i) { assert_false(server_.requests[i].has_range); }
+static void assert_whole(int i) { assert_false(fetch_server.requests[i].has_range); }
 
 /* ---- good servers ---- */
 
 static void test_several_files(void **state) {
   (void)state;
   const gf__fetch_file files[] = {
-      {"a.bin", FILE_SIZE, md5_}, {"b.txt", sizeof DIGITS - 1, DIGITS_MD5}, {0}};
+      {"a.bin", FILE_SIZE, served_md5}, {"b.txt", sizeof DIGITS - 1, DIGITS_MD5}, {0}};
   const reply replies[] = {{GOOD}, {.body = DIGITS, .size = sizeof DIGITS - 1}};
-  const char *servers[] = {server_.address, NULL};
+  const char *servers[] = {fetch_server.address, NULL};
   const gf__fetch_source source = {
       .data_name = "some_letters", .folder = "letters", .servers = servers, .files = files};
-  server_start(&server_, replies, 2);
-  assert_ok(gf__fetch_source_to(&source, &quick_, &fetched_));
+  server_start(&fetch_server, replies, 2);
+  assert_ok(gf__fetch_source_to(&source, &fetch_options, &fetched_));
   assert_string_equal(fetched_.data_name, "some_letters");
   assert_string_equal(fetched_.data_path, in_data("letters"));
   free(fetched_.data_path);
   /* What is there is not fetched again. */
-  assert_ok(gf__fetch_source_to(&source, &quick_, &fetched_));
+  assert_ok(gf__fetch_source_to(&source, &fetch_options, &fetched_));
   free(fetched_.data_path);
-  server_stop(&server_);
+  server_stop(&fetch_server);
   assert_requests(2);
-  assert_string_equal(server_.requests[0].path, "/a.bin");
-  assert_string_equal(server_.requests[1].path, "/b.txt");
-  assert_file(in_data("letters/a.bin"), bytes_, FILE_SIZE);
+  assert_string_equal(fetch_server.requests[0].path, "/a.bin");
+  assert_string_equal(fetch_server.requests[1].path, "/b.txt");
+  assert_file(in_data("letters/a.bin"), served_bytes, FILE_SIZE);
   assert_file(in_data("letters/b.txt"), DIGITS, sizeof DIGITS - 1);
   assert_names(in_data("letters"), " a.bin b.txt");
 }
@@ -98,13 +95,13 @@ static void test_several_files(void **state) {
 static void test_a_wrong_file_in_the_folder_is_replaced(void **state) {
   (void)state;
   put_file(in_data("letters/a.bin"), DIGITS, sizeof DIGITS - 1);
-  assert_ok(FETCH(&quick_, {GOOD}));
+  assert_ok(FETCH(&fetch_options, {GOOD}));
   assert_fetched();
 }
 
 static void test_a_file_of_unknown_size(void **state) {
   (void)state;
-  assert_ok(fetch_as(&unsized_, &quick_, REPLIES({GOOD, .is_open = true})));
+  assert_ok(fetch_as(&unsized_, &fetch_options, REPLIES({GOOD, .is_open = true})));
   assert_fetched();
 }
 
@@ -120,7 +117,7 @@ static void note_progress(void *user, const gf_fetch_progress *p) {
 static void test_progress(void **state) {
   (void)state;
   long long last = 0;
-  gf_fetch_options options = quick_;
+  gf_fetch_options options = fetch_options;
   options.events = (gf_fetch_events){.user = &last, .progress = note_progress};
   assert_ok(FETCH(&options, {GOOD}));
   assert_int_equal(last, FILE_SIZE);
@@ -128,9 +125,9 @@ static void test_progress(void **state) {
 
 static void test_redirects(void **state) {
   (void)state;
-  assert_ok(FETCH(&quick_, {.status = 302, .location = "/elsewhere"}, {GOOD}));
+  assert_ok(FETCH(&fetch_options, {.status = 302, .location = "/elsewhere"}, {GOOD}));
   assert_fetched();
-  assert_string_equal(server_.requests[1].path, "/elsewhere");
+  assert_string_equal(fetch_server.requests[1].path, "/elsewhere");
 }
 
 static void test_servers_in_turn(void **state) {
@@ -140,7 +137,7 @@ static void test_servers_in_turn(void **state) {
   const gf__fetch_file files[] = {sized_, {0}};
   const char *servers[] = {first.address, second.address, NULL};
   const gf__fetch_source source = {.folder = "letters", .servers = servers, .files = files};
-  gf_fetch_options options = quick_;
+  gf_fetch_options options = fetch_options;
   server_start(&first, &none, 1);
   server_start(&second, &good, 1);
   assert_ok(gf__fetch_source_to(&source, &options, &fetched_));
@@ -168,14 +165,14 @@ static void test_a_cut_is_resumed(void **state) {
 
 static void test_a_cut_is_resumed_by_the_next_call(void **state) {
   (void)state;
-  assert_int_equal(FETCH(&quick_, {GOOD, .sent = HALF}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {GOOD, .sent = HALF}), GF_ERROR_FILE);
   assert_message(
       "cannot fetch %s/a.bin: the connection was cut, after 150000 bytes; the same "
       "command goes on from there, or " MIRROR,
-      server_.address);
+      fetch_server.address);
   assert_names(in_data("letters"), " a.bin.part a.bin.part.tag");
-  assert_file(in_data("letters/a.bin.part"), bytes_, HALF);
-  assert_ok(FETCH(&quick_, {GOOD}));
+  assert_file(in_data("letters/a.bin.part"), served_bytes, HALF);
+  assert_ok(FETCH(&fetch_options, {GOOD}));
   assert_fetched();
   assert_resumed(0, HALF, ETAG);
 }
@@ -192,7 +189,7 @@ static void test_attempts_end(void **state) {
 static void test_without_an_etag_by_date(void **state) {
   (void)state;
 #define DATE "Mon, 05 Jan 2009 10:00:00 GMT"
-  reply good = {.body = bytes_, .size = FILE_SIZE, .modified = DATE, .has_ranges = true};
+  reply good = {.body = served_bytes, .size = FILE_SIZE, .modified = DATE, .has_ranges = true};
   reply cut = good;
   cut.sent = HALF;
   /* A weak tag does not promise equal bytes. */
@@ -204,7 +201,7 @@ static void test_without_an_etag_by_date(void **state) {
 
 static void test_without_a_tag_from_the_start(void **state) {
   (void)state;
-  assert_int_equal(FETCH(&quick_, {WHOLE, .sent = HALF}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {WHOLE, .sent = HALF}), GF_ERROR_FILE);
   assert_nothing();
   assert_ok(FETCH(&patient_, {WHOLE, .sent = HALF}, {WHOLE}));
   assert_fetched();
@@ -243,19 +240,19 @@ static void test_ranges_that_are_not_served(void **state) {
   assert_whole(2);
   assert_int_equal(fetch_clear(NULL), 0);
   /* A range that nobody asked for. */
-  assert_int_equal(FETCH(&quick_, {GOOD, .status = 206}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {GOOD, .status = 206}), GF_ERROR_FILE);
   assert_message("cannot fetch %s/a.bin: the server answers with status 206; " MIRROR,
-                 server_.address);
+                 fetch_server.address);
 }
 
 static void test_a_stall(void **state) {
   (void)state;
-  assert_int_equal(FETCH(&quick_, {GOOD, .sent = HALF, .stalls = true}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {GOOD, .sent = HALF, .stalls = true}), GF_ERROR_FILE);
   assert_message(
       "cannot fetch %s/a.bin: the server was silent for too long, after 150000 bytes; "
       "the same command goes on from there, or " MIRROR,
-      server_.address);
-  assert_ok(FETCH(&quick_, {GOOD}));
+      fetch_server.address);
+  assert_ok(FETCH(&fetch_options, {GOOD}));
   assert_fetched();
   assert_resumed(0, HALF, ETAG);
 }
@@ -276,7 +273,7 @@ static void test_no_server(void **state) {
   const gf__fetch_source source = {.folder = "letters", .servers = servers, .files = files};
   server_start(&gone, &good, 1);
   server_stop(&gone);
-  assert_int_equal(gf__fetch_source_to(&source, &quick_, &fetched_), GF_ERROR_FILE);
+  assert_int_equal(gf__fetch_source_to(&source, &fetch_options, &fetched_), GF_ERROR_FILE);
   assert_message("cannot fetch %s/a.bin: the server does not answer; " MIRROR, gone.address);
   assert_nothing();
 }
@@ -287,7 +284,7 @@ static void test_a_status(void **state) {
   (void)state;
   assert_int_equal(FETCH(&patient_, {.status = 404, .body = DIGITS, .size = 80}), GF_ERROR_FILE);
   assert_message("cannot fetch %s/a.bin: the server answers with status 404; " MIRROR,
-                 server_.address);
+                 fetch_server.address);
   assert_requests(1);
   assert_nothing();
 }
@@ -295,20 +292,20 @@ static void test_a_status(void **state) {
 static void test_redirects_out_of_the_web_are_refused(void **state) {
   (void)state;
   char file[300];
-  put_file(in_data("secret"), bytes_, FILE_SIZE);
+  put_file(in_data("secret"), served_bytes, FILE_SIZE);
   snprintf(file, sizeof file, "file://%s", in_data("secret"));
   const char *const addresses[] = {file, "ftp://127.0.0.1/a.bin"};
   for (int i = 0; i < 2; i++) {
     assert_int_equal(FETCH(&patient_, {.status = 302, .location = addresses[i]}), GF_ERROR_FILE);
     assert_message(
         "cannot fetch %s/a.bin: it leads to an address that is not http or https; " MIRROR,
-        server_.address);
+        fetch_server.address);
   }
   assert_names(data_folder, " secret");
   assert_int_equal(FETCH(&patient_, {.status = 302, .location = "/"}), GF_ERROR_FILE);
   assert_message("cannot fetch %s/a.bin: it leads from one address to another without an end; "  //
                  MIRROR,
-                 server_.address);
+                 fetch_server.address);
 }
 
 static void test_lies_about_the_length(void **state) {
@@ -316,18 +313,18 @@ static void test_lies_about_the_length(void **state) {
   /* Another length than the table's: not a byte is taken. */
   assert_int_equal(FETCH(&patient_, {GOOD, .has_length = true, .length = 5}), GF_ERROR_DATA);
   assert_message("%s/a.bin has 5 bytes where 300000 are expected: it is another file; " MIRROR,
-                 server_.address);
+                 fetch_server.address);
   assert_requests(1);
   assert_nothing();
   assert_int_equal(FETCH(&patient_, {.body = "", .size = 0}), GF_ERROR_DATA);
   assert_message("%s/a.bin has 0 bytes where 300000 are expected: it is another file; " MIRROR,
-                 server_.address);
+                 fetch_server.address);
   /* None, and less. */
-  assert_int_equal(FETCH(&quick_, {GOOD, .is_open = true, .sent = HALF}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {GOOD, .is_open = true, .sent = HALF}), GF_ERROR_FILE);
   assert_message(
       "cannot fetch %s/a.bin: the connection was cut, after 150000 bytes; the same "
       "command goes on from there, or " MIRROR,
-      server_.address);
+      fetch_server.address);
   assert_int_equal(fetch_clear(NULL), 0);
   /* None, and more. */
   static const char more[FILE_SIZE + 1];
@@ -336,19 +333,19 @@ static void test_lies_about_the_length(void **state) {
   assert_message(
       "%s/a.bin has 300000 or more bytes where 300000 are expected: it is another "
       "file; " MIRROR,
-      server_.address);
+      fetch_server.address);
   assert_nothing();
 }
 
 static void test_a_wrong_file(void **state) {
   (void)state;
-  const gf__fetch_file file = {"a.bin", sizeof DIGITS - 1, md5_};
+  const gf__fetch_file file = {"a.bin", sizeof DIGITS - 1, served_md5};
   assert_int_equal(fetch_as(&file, &patient_, REPLIES({.body = DIGITS, .size = 80, .etag = ETAG})),
                    GF_ERROR_DATA);
   assert_message("%s/a.bin has the MD5 " DIGITS_MD5
                  " where %s is expected: it is damaged or "
                  "another file, and was removed; try again, or " MIRROR,
-                 server_.address, md5_);
+                 fetch_server.address, served_md5);
   assert_requests(1);
   assert_nothing();
 }
@@ -372,7 +369,7 @@ static void test_a_full_disk(void **state) {
 static void test_a_file_in_the_way(void **state) {
   (void)state;
   put_file(in_data("letters"), DIGITS, 1);
-  assert_int_equal(FETCH(&quick_, {GOOD}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {GOOD}), GF_ERROR_FILE);
   assert_message("cannot create the folder %s: File exists", in_data("letters"));
   assert_requests(0);
 }
@@ -399,7 +396,7 @@ static void test_a_stop_leaves_what_there_is(void **state) {
   assert_true(size > 0 && size <= HALF);
   assert_message("stopped; %s.part has %zu bytes, from which the same command goes on", file_,
                  size);
-  assert_ok(FETCH(&quick_, {GOOD}));
+  assert_ok(FETCH(&fetch_options, {GOOD}));
   assert_fetched();
   assert_resumed(0, size, ETAG);
 }
@@ -409,7 +406,7 @@ static void test_two_at_a_time(void **state) {
   gf__file_lock *lock;
   assert_ok(gf__make_folder(in_data("letters")));
   assert_ok(gf__file_lock_take(&lock, in_data("letters/a.bin.part")));
-  assert_int_equal(FETCH(&quick_, {GOOD}), GF_ERROR_FILE);
+  assert_int_equal(FETCH(&fetch_options, {GOOD}), GF_ERROR_FILE);
   gf__file_lock_release(&lock);
   assert_message("%s.part is held by another process that is at work here", file_);
   assert_names(in_data("letters"), " a.bin.part");

@@ -1,8 +1,5 @@
 /* Archives that are good, damaged or hostile; the table of sources; the program. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, setenv, setrlimit, truncate */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +9,10 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <cmocka.h>
 
 #include "data/dataset.h"
-#include "fetch_fixture.h"
+#include "support/fetch.h"
+#include "support/test.h"
 
 enum { MOST_ENTRIES = 5, ROOM = 1 << 20 };
 
@@ -45,7 +42,7 @@ static void add(struct archive *archive, const entry *e) {
   if (e->symlink) archive_entry_set_symlink(header, e->symlink);
   if (e->hardlink) archive_entry_set_hardlink(header, e->hardlink);
   assert_int_equal(archive_write_header(archive, header), ARCHIVE_OK);
-  assert_int_equal(archive_write_data(archive, bytes_, e->size), e->size);
+  assert_int_equal(archive_write_data(archive, served_bytes, e->size), e->size);
   archive_entry_free(header);
 }
 
@@ -67,7 +64,7 @@ static void pack(const entry *entries, bool compressed) {
 static gf_status fetch_with(const gf_fetch_options *options) {
   const gf__fetch_file files[] = {{"l.tar.gz", (int64_t)archive_size_, archive_md5_}, {0}};
   const gf__fetch_file unpacked[] = {{"a.bin", 9000, NULL}, {"b.bin", 70, NULL}, {0}};
-  const char *servers[] = {server_.address, NULL};
+  const char *servers[] = {fetch_server.address, NULL};
   const gf__fetch_source source = {
       .data_name = "letters",
       .folder = "letters",
@@ -76,18 +73,18 @@ static gf_status fetch_with(const gf_fetch_options *options) {
       .unpacked = unpacked,
       .limits = {.entries = MOST_ENTRIES, .file_bytes = 10000, .bytes = 20000}};
   const reply good = {.body = archive_, .size = archive_size_, .etag = ETAG, .has_ranges = true};
-  server_start(&server_, &good, 1);
+  server_start(&fetch_server, &good, 1);
   gf_status status = gf__fetch_source_to(&source, options, &fetched_);
   free(fetched_.data_path);
-  server_stop(&server_);
+  server_stop(&fetch_server);
   return status;
 }
 
 static void assert_unpacked(void) {
   assert_names(data_folder, " letters");
   assert_names(in_data("letters"), " a.bin b.bin");
-  assert_file(in_data("letters/a.bin"), bytes_, 9000);
-  assert_file(in_data("letters/b.bin"), bytes_, 70);
+  assert_file(in_data("letters/a.bin"), served_bytes, 9000);
+  assert_file(in_data("letters/b.bin"), served_bytes, 70);
 }
 
 /* ---- good archives ---- */
@@ -95,11 +92,11 @@ static void assert_unpacked(void) {
 static void test_a_good_archive(void **state) {
   (void)state;
   PACK(GOOD_ENTRIES);
-  assert_ok(fetch_with(&quick_));
+  assert_ok(fetch_with(&fetch_options));
   assert_unpacked();
-  assert_int_equal(server_.request_count, 1);
-  assert_ok(fetch_with(&quick_));
-  assert_int_equal(server_.request_count, 0);
+  assert_int_equal(fetch_server.request_count, 1);
+  assert_ok(fetch_with(&fetch_options));
+  assert_int_equal(fetch_server.request_count, 0);
 }
 
 static void test_what_a_crash_left_is_used_or_removed(void **state) {
@@ -108,9 +105,9 @@ static void test_what_a_crash_left_is_used_or_removed(void **state) {
   put_file(in_data("l.tar.gz.part"), archive_, archive_size_);
   put_file(in_data("letters.unpack/letters/a.bin"), "x", 1);
   put_file(in_data("letters.unpack/other"), "x", 1);
-  assert_ok(fetch_with(&quick_));
+  assert_ok(fetch_with(&fetch_options));
   assert_unpacked();
-  assert_int_equal(server_.request_count, 0);
+  assert_int_equal(fetch_server.request_count, 0);
 }
 
 static int stop_when_unpacking(void *user) {
@@ -120,28 +117,28 @@ static int stop_when_unpacking(void *user) {
 
 static void test_a_stop_while_it_unpacks(void **state) {
   (void)state;
-  gf_fetch_options options = quick_;
+  gf_fetch_options options = fetch_options;
   options.events.stop = stop_when_unpacking;
   PACK(GOOD_ENTRIES);
   assert_int_equal(fetch_with(&options), GF_ERROR_INTERRUPTED);
   assert_message("stopped while l.tar.gz was unpacked; run the command again to unpack it");
   assert_names(data_folder, " l.tar.gz.part l.tar.gz.part.tag");
-  assert_ok(fetch_with(&quick_));
+  assert_ok(fetch_with(&fetch_options));
   assert_unpacked();
-  assert_int_equal(server_.request_count, 0);
+  assert_int_equal(fetch_server.request_count, 0);
 }
 
 static void test_a_folder_that_is_not_whole_is_not_touched(void **state) {
   (void)state;
 #define AWAY "move the folder away or remove it, then fetch the data set again"
   PACK(GOOD_ENTRIES);
-  put_file(in_data("letters/a.bin"), bytes_, 9000);
-  assert_int_equal(fetch_with(&quick_), GF_ERROR_DATA);
+  put_file(in_data("letters/a.bin"), served_bytes, 9000);
+  assert_int_equal(fetch_with(&fetch_options), GF_ERROR_DATA);
   assert_message("there is no %s; " AWAY, in_data("letters/b.bin"));
-  put_file(in_data("letters/b.bin"), bytes_, 71);
-  assert_int_equal(fetch_with(&quick_), GF_ERROR_DATA);
+  put_file(in_data("letters/b.bin"), served_bytes, 71);
+  assert_int_equal(fetch_with(&fetch_options), GF_ERROR_DATA);
   assert_message("%s has 71 bytes where 70 are expected; " AWAY, in_data("letters/b.bin"));
-  assert_int_equal(server_.request_count, 0);
+  assert_int_equal(fetch_server.request_count, 0);
   assert_names(data_folder, " letters");
 }
 
@@ -177,7 +174,7 @@ static void test_hostile_entries(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     pack(cases[i].entries, true);
-    assert_int_equal(fetch_with(&quick_), GF_ERROR_DATA);
+    assert_int_equal(fetch_with(&fetch_options), GF_ERROR_DATA);
     assert_message(
         "l.tar.gz: its entry '%s' %s; nothing of it is kept; name another server by "
         "--mirror URL",
@@ -199,7 +196,7 @@ static void test_a_link_in_the_guise_of_a_file(void **state) {
   for (int i = 0; i < HEADER; i++) sum += (unsigned char)archive_[i];
   snprintf(archive_ + CHECKSUM, DIGITS, "%06o", sum);
   MD5Data((const uint8_t *)archive_, archive_size_, archive_md5_);
-  assert_int_equal(fetch_with(&quick_), GF_ERROR_DATA);
+  assert_int_equal(fetch_with(&fetch_options), GF_ERROR_DATA);
   assert_message("l.tar.gz: its entry 'letters/c' " KIND
                  "; nothing of it is kept; name another "
                  "server by --mirror URL");
@@ -207,7 +204,7 @@ static void test_a_link_in_the_guise_of_a_file(void **state) {
 
 static void assert_refused(const char *message) {
   MD5Data((const uint8_t *)archive_, archive_size_, archive_md5_);
-  assert_int_equal(fetch_with(&quick_), GF_ERROR_DATA);
+  assert_int_equal(fetch_with(&fetch_options), GF_ERROR_DATA);
   assert_string_equal(gf_error_message(), message);
   assert_names(fetch_folder, "");
 }
@@ -220,7 +217,7 @@ static void test_damaged_archives(void **state) {
   PACK(GOOD_ENTRIES);
   archive_size_ /= 2;
   assert_refused("l.tar.gz is damaged (truncated gzip input)" ADVICE);
-  memcpy(archive_, bytes_, archive_size_);
+  memcpy(archive_, served_bytes, archive_size_);
   assert_refused("l.tar.gz is damaged (Unrecognized archive format)" ADVICE);
   pack((const entry[]){{0}}, true);
   assert_refused("l.tar.gz is an empty archive" ADVICE);
@@ -238,12 +235,12 @@ static void test_damaged_archives(void **state) {
 static void test_a_bomb(void **state) {
   (void)state;
   static unsigned char saved[FILE_SIZE];
-  memcpy(saved, bytes_, FILE_SIZE);
-  memset(bytes_, 0, FILE_SIZE);
+  memcpy(saved, served_bytes, FILE_SIZE);
+  memset(served_bytes, 0, FILE_SIZE);
   PACK({"letters/a.bin", .size = FILE_SIZE});
-  memcpy(bytes_, saved, FILE_SIZE);
+  memcpy(served_bytes, saved, FILE_SIZE);
   assert_true(archive_size_ < 2000);
-  assert_int_equal(fetch_with(&quick_), GF_ERROR_DATA);
+  assert_int_equal(fetch_with(&fetch_options), GF_ERROR_DATA);
   assert_message("l.tar.gz: its entry 'letters/a.bin' is larger than expected" ADVICE);
   assert_names(fetch_folder, "");
 }
@@ -253,7 +250,7 @@ static void test_a_full_disk_while_it_unpacks(void **state) {
   PACK({"letters/b.bin", .size = 70}, {"letters/a.bin", .size = 9000});
   put_file(in_data("l.tar.gz.part"), archive_, archive_size_);
   limit_files(8000);
-  gf_status status = fetch_with(&quick_);
+  gf_status status = fetch_with(&fetch_options);
   limit_files(-1);
   assert_int_equal(status, GF_ERROR_FILE);
   assert_message("cannot write %s: File too large; make room, or choose another folder by --to DIR",
@@ -266,9 +263,9 @@ static void test_a_full_disk_while_it_unpacks(void **state) {
 static void test_arguments(void **state) {
   (void)state;
 #define KNOWN "; known: cifar100, cifar10, mnist, fashion-mnist, svhn"
-  assert_int_equal(gf_fetch("cifar-100", &quick_, &fetched_), GF_ERROR_ARGUMENT);
+  assert_int_equal(gf_fetch("cifar-100", &fetch_options, &fetched_), GF_ERROR_ARGUMENT);
   assert_message("no data set 'cifar-100' can be fetched; did you mean 'cifar100'?" KNOWN);
-  assert_int_equal(gf_fetch("imagenet", &quick_, &fetched_), GF_ERROR_ARGUMENT);
+  assert_int_equal(gf_fetch("imagenet", &fetch_options, &fetched_), GF_ERROR_ARGUMENT);
   assert_message("no data set 'imagenet' can be fetched" KNOWN);
   static const char *const mirrors[] = {"ftp://a/b", "file:///etc", "example.org", "http://", ""};
   for (size_t i = 0; i < sizeof mirrors / sizeof *mirrors; i++) {
@@ -379,28 +376,28 @@ static void test_the_program(void **state) {
 static void test_the_program_is_interrupted(void **state) {
   (void)state;
   enum { SENT = 1000, FIRST_FILE = 9912422 };
-  const reply stalls = {.body = bytes_,
+  const reply stalls = {.body = served_bytes,
                         .size = FILE_SIZE,
                         .sent = SENT,
                         .stalls = true,
                         .has_length = true,
                         .length = FIRST_FILE,
                         .etag = ETAG};
-  server_start(&server_, &stalls, 1);
-  pid_t child =
-      start((const char *const[]){PROGRAM, "fetch", "mnist", "--mirror", server_.address, NULL},
-            "out", "err");
+  server_start(&fetch_server, &stalls, 1);
+  pid_t child = start(
+      (const char *const[]){PROGRAM, "fetch", "mnist", "--mirror", fetch_server.address, NULL},
+      "out", "err");
   for (int i = 0; i < 500 && !gf__path_exists(in_data("mnist/train-images-idx3-ubyte.gz.part.tag"));
        i++)
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
   nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
   kill(child, SIGINT);
   assert_int_equal(end_code(child), 130);
-  server_stop(&server_);
+  server_stop(&fetch_server);
   assert_text("err",
               "gradflow: stopped; data/mnist/train-images-idx3-ubyte.gz.part has 1000 bytes, "
               "from which the same command goes on\n");
-  assert_file(in_data("mnist/train-images-idx3-ubyte.gz.part"), bytes_, SENT);
+  assert_file(in_data("mnist/train-images-idx3-ubyte.gz.part"), served_bytes, SENT);
 }
 
 /* Files of the program's own output, as well. */

@@ -3,17 +3,13 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 
-#include "fixture.h"
 #include "model/model.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { SIDE = 8, COLOURS = 3, CLASSES = 5, BATCH = 4, PIXELS = SIDE * SIDE * COLOURS };
 

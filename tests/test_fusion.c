@@ -1,19 +1,15 @@
 /* The fusion pass changes where work is done and not what is computed: networks
  * of the study, fused and not, give the same loss and gradients. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/model.h>
 
-#include "device_test.h"
 #include "model/model.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 enum { SIDE = 8, COLOURS = 3, CLASSES = 5, BATCH = 3, PIXELS = SIDE * SIDE * COLOURS, SEED = 3 };
 

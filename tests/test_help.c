@@ -1,13 +1,9 @@
 /* Tables of keys as a text for a terminal and as Markdown. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "base/help.h"
+#include "support/test.h"
 
 typedef struct options {
   int epochs, how;

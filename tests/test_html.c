@@ -3,23 +3,19 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/file.h"
 #include "base/os.h"
-#include "browser.h"
 #include "report/html.h"
 #include "report/legend.h"
+#include "support/browser.h"
+#include "support/test.h"
 
 static const gf__table_column columns[] = {{"run", false}, {"loss", true}};
 

@@ -2,20 +2,16 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "data/image.h"
-#include "data_fixture.h"
-#include "image_files.h"
+#include "support/data_files.h"
+#include "support/image_files.h"
+#include "support/test.h"
 
 static void write_text(const char *name, gf__text *file) {
   assert_int_equal(gf__text_status(file), GF_OK);

@@ -2,22 +2,18 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, symlink */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
 #include "data/dataset.h"
-#include "data_fixture.h"
-#include "image_files.h"
+#include "support/data_files.h"
+#include "support/image_files.h"
+#include "support/test.h"
 
 static const char small_[] =
     "  mean: 0\n  std: 1\n  pad_to: 0\n  resize: 8\n  image_size: 6\n  validation: 0\n";

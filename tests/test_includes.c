@@ -4,19 +4,15 @@
 
 #include <ctype.h>
 #include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/file.h"
 #include "base/os.h"
 #include "base/text.h"
+#include "support/test.h"
 
 /* ---- the rules ---- */
 
@@ -211,8 +207,8 @@ static void check_text(sight *seen, const char *path, char *text) {
     if (next) *next++ = 0;
     line++;
     const char *first = p + strspn(p, " \t");
-    const char *name = *first == '#' ? first + 1 + strspn(first + 1, " \t") : "";
-    if (begins(name, "include"))
+    const char *name = *first == '#' ? first + 1 + strspn(first + 1, " \t") : NULL;
+    if (name && begins(name, "include"))
       check_include(seen, path, line, name + strlen("include"));
     else if (is_library)
       check_words(seen, path, line, p);

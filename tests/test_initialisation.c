@@ -1,17 +1,13 @@
 /* Orthogonal weights, and networks whose signal keeps its size by their initialisation. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow.h>
 
-#include "device_test.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 static gf_model *open_model(const char *section, gf_image_shape image, int classes,
                             unsigned long long seed) {

@@ -1,17 +1,13 @@
 /* Every layer of the table over its case list, against its reference; and what dropout drops: a
  * share of it, other values in each step, as the host's numbers say. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "device_test.h"
 #include "model/model.h"
+#include "support/operations.h"
+#include "support/test.h"
 #include "verify/problems.h"
 
 static void test_references(void **unused) {

@@ -3,11 +3,7 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, truncate */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 
-#include <cmocka.h>
 #include <unistd.h>
 
 #include <gradflow/model.h>
@@ -16,7 +12,8 @@
 #include "base/cache.h"
 #include "base/csv.h"
 #include "base/json.h"
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 static int set_up(void **state) {
   (void)state;

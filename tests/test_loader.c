@@ -2,22 +2,18 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, nanosleep */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
 #include "base/random.h"
 #include "data/dataset.h"
-#include "data_fixture.h"
+#include "support/data_files.h"
+#include "support/test.h"
 
 /* ---- augmentation ---- */
 

@@ -2,20 +2,16 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/data.h>
 
 #include "data/dataset.h"
-#include "data_fixture.h"
+#include "support/data_files.h"
+#include "support/test.h"
 
 enum { COUNT = 29, BATCH = 8, SEED = 6, EPOCHS = 3 };
 

@@ -4,18 +4,14 @@
 
 #include <limits.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/model.h>
 
-#include "fixture.h"
 #include "model/model.h"
 #include "ref_network.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { CLASSES = 100 };
 static const gf_image_shape cifar_ = {32, 32, 3};
@@ -569,8 +565,8 @@ static void memory_is_what_was_counted(void **state) {
       "model: {family: vgg_stages, blocks_per_stage: 1, shortcut: identity, norm: every}",
       "model: {family: vgg_stages, blocks_per_stage: 1, shortcut: identity, fuse: off}",
       "model: {family: vgg_stages, stages: 1, norm: none}",
-      "model: {graph: [{type: conv2d, filters: 5}, {type: max_pool}, {type: dropout}, "
-      "{type: flatten}, {type: linear, outputs: 100}]}"};
+      ("model: {graph: [{type: conv2d, filters: 5}, {type: max_pool}, {type: dropout}, "
+       "{type: flatten}, {type: linear, outputs: 100}]}")};
   for (size_t i = 0; i < sizeof networks_ / sizeof *networks_; i++)
     for (int batch = 1; batch < 20; batch += 12) {
       size_t before = gf__device_allocated(fixture_device);

@@ -5,17 +5,13 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include <gradflow/convert.h>
 
 #include "base/text.h"
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 #ifndef GRADFLOW_HAS_ONNX
 

@@ -1,16 +1,12 @@
 /* Every optimizer of the table against its reference in double precision, against steps worked out
  * by hand, and with clipping. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "device_test.h"
+#include "support/operations.h"
+#include "support/test.h"
 #include "train/optimizers.h"
 
 enum { COUNT = 1037, STEPS = 20, STATES = 2 }; /* a count that fills no work-group */

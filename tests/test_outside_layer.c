@@ -1,20 +1,16 @@
 /* Layers of the library's user: gradients against plain double-precision loops, alone and where the
  * plan adds shares and masks by fused activations. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/layer.h>
 
-#include "device_test.h"
 #include "model/model.h"
 #include "reference.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 /* The example's layer, but for its program. */
 int example_main(int argc, char **argv);
@@ -476,7 +472,7 @@ static void gradients_join_those_of_other_layers(void **state) {
 
 /* ---- what is refused ---- */
 
-static void assert_fails(gf_status status, gf_status expected, const char *message) {
+static void assert_refused(gf_status status, gf_status expected, const char *message) {
   assert_int_equal(status, expected);
   assert_string_equal(gf_error_message(), message);
 }
@@ -508,7 +504,7 @@ static void networks_that_do_not_fit_are_refused(void **state) {
     char yaml[256];
     gf_model *model;
     snprintf(yaml, sizeof yaml, "model: {graph: %s}", rows[i].graph);
-    assert_fails(open_model(&model, yaml), rows[i].status, rows[i].message);
+    assert_refused(open_model(&model, yaml), rows[i].status, rows[i].message);
     assert_null(model);
   }
 }

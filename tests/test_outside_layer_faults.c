@@ -1,16 +1,12 @@
 /* Layers of the library's user that are wrong: each fault has its message. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/layer.h>
 
-#include "device_test.h"
 #include "model/model.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 enum { SIDE = 6, C = 3, COUNT = SIDE * SIDE * C };
 
@@ -28,7 +24,7 @@ static gf_status open_model(gf_model **out, const char *layer) {
   return status;
 }
 
-static void assert_fails(gf_status status, gf_status expected, const char *message) {
+static void assert_refused(gf_status status, gf_status expected, const char *message) {
   assert_int_equal(status, expected);
   assert_string_equal(gf_error_message(), message);
 }
@@ -87,11 +83,11 @@ static void rows_that_are_not_complete_are_refused(void **state) {
       "cannot register layer 'faulty': a key needs a name and help",
       "cannot register layer 'faulty': two keys have one name, or that of a node's own",
       "cannot register layer 'faulty': two keys have one name, or that of a node's own",
-      "cannot register layer 'faulty': the default:1:1: faulty.a must be a whole number from 1 to "
-      "4, not '7'",
+      ("cannot register layer 'faulty': the default:1:1: faulty.a must be a whole number from 1 to "
+       "4, not '7'"),
       "cannot register layer 'faulty': it needs help, source, setup, forward and backward"};
   for (size_t i = 0; i < 12; i++)
-    assert_fails(gf_layer_register(&rows[i]), GF_ERROR_ARGUMENT, messages[i]);
+    assert_refused(gf_layer_register(&rows[i]), GF_ERROR_ARGUMENT, messages[i]);
   assert_ok(gf_layer_register(&faulty_)); /* none of them is in the table */
 }
 
@@ -136,7 +132,7 @@ static void faults_of_setup_are_named(void **state) {
     faulty_setup_ = rows[i].setup;
     snprintf(message, sizeof message, "net:1:17: faulty 'faulty_0' with input 'input' (6x6x3): %s",
              rows[i].message);
-    assert_fails(open_model(&model, "faulty"), GF_ERROR_SHAPE, message);
+    assert_refused(open_model(&model, "faulty"), GF_ERROR_SHAPE, message);
   }
 }
 
@@ -151,12 +147,12 @@ static void faults_of_launches_are_named(void **state) {
   assert_ok(gf__model_queue_forward(model, false, 0));
   assert_true(buffer_get(model->graph.nodes[0]->out.data, 1)[0] == 1);
   argument_count_ = 33;
-  assert_fails(gf__model_queue_forward(model, false, 0), GF_ERROR_ARGUMENT,
-               "kernel fine of layer faulty has 33 arguments; at most 32 are had");
+  assert_refused(gf__model_queue_forward(model, false, 0), GF_ERROR_ARGUMENT,
+                 "kernel fine of layer faulty has 33 arguments; at most 32 are had");
   kernel_ = "missing";
   argument_count_ = 1;
-  assert_fails(gf__model_queue_forward(model, false, 0), GF_ERROR_BUILD,
-               "there is no kernel missing in layer faulty");
+  assert_refused(gf__model_queue_forward(model, false, 0), GF_ERROR_BUILD,
+                 "there is no kernel missing in layer faulty");
   gf_model_free(&model);
   arrays_free();
 }

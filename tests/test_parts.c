@@ -2,14 +2,9 @@
  * skipped where that is wanted. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "device/device.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static const char network_[] =
     "model: {graph: [{name: conv, type: conv2d, filters: 8, padding: 1}, {type: leaky_relu}, "

@@ -3,20 +3,16 @@
  * reckoning of lifetimes. No device is needed. */
 #define _XOPEN_SOURCE 700 /* strdup */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/text.h"
 #include "model/network_config.h"
 #include "model/plan.h"
+#include "support/test.h"
 
 /* ---- acting out a step ---- */
 

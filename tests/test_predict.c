@@ -2,17 +2,12 @@
  * classes, and what fails and how it is told. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include <gradflow/predict.h>
 
-#include "image_files.h"
 #include "predict/predict.h"
-#include "run_fixture.h"
+#include "support/image_files.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 enum { SIDE = 32, COLOURS = 3, PIXELS = SIDE * SIDE * COLOURS };
 

@@ -1,16 +1,13 @@
 /* What gradflow predict prints, writes and refuses. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, popen */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
-#include "image_files.h"
-#include "run_fixture.h"
+#include "support/image_files.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 enum { IMAGES = 61 /* one more than a sheet has */, SURE = 42 };
 

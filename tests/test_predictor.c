@@ -1,16 +1,11 @@
 /* Predictions of images in memory: the same as those of files, from bytes and from floats. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include <gradflow/predict.h>
 
-#include "image_files.h"
-#include "run_fixture.h"
+#include "support/image_files.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 enum { SIDE = 32, COLOURS = 3, PIXELS = SIDE * SIDE * COLOURS };
 

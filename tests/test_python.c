@@ -2,21 +2,17 @@
  * GRADFLOW_PYTHON names the Python to run instead of python3; without numpy all is skipped. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <gradflow.h>
 
 #include "base/file.h"
 #include "base/os.h"
 #include "base/text.h"
+#include "support/test.h"
 
 static char folder_[] = "/tmp/gradflow-python-XXXXXX";
 

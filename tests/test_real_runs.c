@@ -2,16 +2,11 @@
  * With GRADFLOW_CIFAR100, the folder of that set, on its images, else on Fashion-MNIST's. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include <gradflow/diagnosis.h>
 #include <gradflow/train.h>
 
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 /* Trains the config's network for an epoch of a few steps; the caller frees the verdict. */
 static char *verdict_of(const char *name) {

@@ -1,14 +1,10 @@
 /* The references against central differences and values derived by hand. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "reference.h"
+#include "support/test.h"
 
 static void assert_near(double actual, double expected, double tolerance) {
   if (!(fabs(actual - expected) <= tolerance))

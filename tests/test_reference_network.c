@@ -1,14 +1,10 @@
 /* The reference networks: parameters, gradients by directional differences, values by hand. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "ref_network.h"
+#include "support/test.h"
 
 static void assert_near(double actual, double expected, double tolerance) {
   if (!(fabs(actual - expected) <= tolerance))

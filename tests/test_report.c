@@ -3,9 +3,7 @@
 #include <float.h>
 #include <gradflow/report.h>
 #include <math.h>
-#include <setjmp.h>
 #include <stb/stb_image.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/csv.h"
 #include "base/os.h"
@@ -24,6 +20,7 @@
 #include "report/table.h"
 #include "report/utf8.h"
 #include "run/run_records.h"
+#include "support/test.h"
 
 static char folder[64]; /* a fresh one for each test */
 

@@ -1,18 +1,14 @@
 /* Runs that were stopped, damaged or changed, and go on: to the bit as if they had not been. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, fork */
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "ops/conv2d/conv2d.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 /* Whatever has a state: batch norm, dropout, augmentation, and records between epochs. */
 static const char stateful_[] =

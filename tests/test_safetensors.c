@@ -2,19 +2,16 @@
  * which does not fit is refused with every reason named and the network left alone. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include <gradflow/model.h>
 
 #include "base/text.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static const char network_[] =
     "model: {graph: ["

@@ -3,16 +3,12 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
-
-#include "fixture.h"
 #include "predict/predict.h"
 #include "ref_network.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { SIDE = 8, COLOURS = 3, CLASSES = 5, BATCH = 4, PIXELS = SIDE * SIDE * COLOURS };
 

@@ -3,17 +3,13 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include <gradflow/scale.h>
 
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 static void assert_near(double got, double expected) {
   if (!(fabs(got - expected) <= 1e-12 * fabs(expected)))

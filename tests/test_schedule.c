@@ -1,14 +1,10 @@
 /* The warm-up of learning rates, with every schedule. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
 #include "reference.h"
+#include "support/test.h"
 #include "train/schedules.h"
 
 static gf__schedule_config read(const char *keys) {

@@ -1,19 +1,15 @@
 /* The loss with smoothed and with mixed labels against its reference, and where training takes it.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
 #include <gradflow.h>
 
-#include "device_test.h"
 #include "model/model.h"
 #include "reference.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 /* The loss of mixed labels is the mix of the losses, and so is its gradient. */
 static double mixed(int n, int classes, double smoothing, const double *logits, const int *labels,

@@ -1,19 +1,15 @@
 /* The statistics of gradients: of tensors of every size of number, and of a step of training. */
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <gradflow/train.h>
 
-#include "device_test.h"
 #include "ops/statistics.h"
 #include "reference.h"
+#include "support/operations.h"
+#include "support/test.h"
 
 /* ---- the kernels ---- */
 

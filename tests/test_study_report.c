@@ -3,17 +3,14 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
-
-#include "browser.h"
 #include "study/aggregate.h"
 #include "study/outcome.h"
-#include "test_study.h"
+#include "support/browser.h"
+#include "support/device.h"
+#include "support/studies.h"
+#include "support/test.h"
 
 /* ---- aggregation ---- */
 
@@ -93,7 +90,7 @@ static void write_run(const char *run, const char *metrics, const char *end, con
     if (!files[i].text) continue;
     snprintf(name, sizeof name, "%s/%s", run, files[i].name);
     snprintf(text, sizeof text, "%s", files[i].text);
-    write_text(name, text);
+    study_write(name, text);
   }
 }
 
@@ -155,9 +152,9 @@ static void write_runs(const char *out) {
 
 static int open_all(void **state) {
   if (fixture_open(state) != 0) return -1;
-  write_text("base.yaml",
-             "data: {name: fashion_mnist}\nmodel: {family: vgg_stages}\ntrain: {epochs: 2}\n");
-  write_text("study.yaml", study_);
+  study_write("base.yaml",
+              "data: {name: fashion_mnist}\nmodel: {family: vgg_stages}\ntrain: {epochs: 2}\n");
+  study_write("study.yaml", study_);
   write_runs("out");
   write_runs("second/out");
   return 0;
@@ -227,18 +224,18 @@ static void gradients_are_shown_as_powers(void **state) {
              "1,5,a,a.weight,%s,0,0,0,0\n1,5,b,b.weight,1,0,0,0,0\n1,5,c,c.weight,%s,0,0,0,0\n"
              "1,5,auxiliary_a_linear,auxiliary_a_linear.weight,%s,0,0,0,0\n",
              m[0], m[1], m[2]);
-    write_text(name, text);
+    study_write(name, text);
   }
-  write_text("powers.yaml",
-             "study: {name: p}\nseeds: [1, 2]\nsettings: [{name: a, base: base.yaml, published: "
-             "{first_gradient: 1e-3, last_gradient: 2e-3}}]\n"
-             "tables: [{name: t, columns: [first_gradient, last_gradient]}]\n");
+  study_write("powers.yaml",
+              "study: {name: p}\nseeds: [1, 2]\nsettings: [{name: a, base: base.yaml, published: "
+              "{first_gradient: 1e-3, last_gradient: 2e-3}}]\n"
+              "tables: [{name: t, columns: [first_gradient, last_gradient]}]\n");
   gf_study *study = load_study("powers.yaml", "powers");
   char *text;
   assert_ok(gf_study_report(study, &text, NULL, NULL));
   gf_study_free(&study);
   free(text);
-  text = read_text("powers/reports/p/t.md");
+  text = study_read("powers/reports/p/t.md");
   assert_non_null(strstr(text,
                          "\n| a | 2 | 1.2e-05 ± 1.4e-06 | 1.0e-03 | -9.9e-04 | "
                          "2.0e-03 ± 0.0e+00 | 2.0e-03 | 0.0e+00 |\n"));
@@ -344,7 +341,7 @@ static void the_terminal_has_the_tables(void **state) {
 
 static void the_files_have_the_tables(void **state) {
   (void)state;
-  char *text = read_text("out/reports/s/t1.csv");
+  char *text = study_read("out/reports/s/t1.csv");
   assert_string_equal(
       text,
       "setting,label,n,train_accuracy_percent,train_accuracy_percent_deviation,"
@@ -357,7 +354,7 @@ static void the_files_have_the_tables(void **state) {
       "wild,Wild,1,15,,,,,,,,,\r\n"
       "late,Late,0,,,,,,,,,,\r\n");
   free(text);
-  text = read_text("out/reports/s/t2.md");
+  text = study_read("out/reports/s/t2.md");
   assert_string_equal(
       text,
       "## t2\n\n"
@@ -372,7 +369,7 @@ static void the_files_have_the_tables(void **state) {
       "Diverged, and left out of the means: wild/seed-2 (diverged in epoch 2), wild/seed-3 "
       "(diverged in epoch 1).\n");
   free(text);
-  text = read_text("out/reports/s/t2.tex");
+  text = study_read("out/reports/s/t2.tex");
   assert_string_equal(
       text,
       "% Needs \\usepackage{booktabs}.\n"
@@ -393,7 +390,7 @@ static void the_files_have_the_tables(void **state) {
 
 static void every_run_is_listed(void **state) {
   (void)state;
-  char *text = read_text("out/reports/s/runs.csv");
+  char *text = study_read("out/reports/s/runs.csv");
   static const char begin[] =
       "setting,seed,state,train %,validation %,test %,device,platform,driver,OpenCL,gradflow,"
       "commit,CLBlast\r\n"
@@ -417,7 +414,7 @@ static void the_page_has_everything(void **state) {
       "A study",      "The table",       "Good_one", "The loss",   "A hint.",
       "The flow",     "D &amp; E",       "abc",      "54.0 ± 2.0", "device from epoch 2 on",
       "train.epochs", "model.filters.1", "stuck",    "wild",       "late"};
-  char *text = read_text("out/reports/s/report.html");
+  char *text = study_read("out/reports/s/report.html");
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strstr(text, words[i])) fail_msg("no '%s' in report.html", words[i]);
   assert_null(strstr(text, fixture_folder));
@@ -436,7 +433,7 @@ static void the_page_opens_in_a_browser(void **state) {
     print_message("skipped: no chromium, chromium-browser or google-chrome in PATH\n");
     skip();
   }
-  char *page = read_text("out/reports/s/report.html");
+  char *page = study_read("out/reports/s/report.html");
   browser_visit seen = browser_open(browser, fixture_folder, page,
                                     "document.querySelectorAll('figure canvas').length >= 4");
   free(page);
@@ -467,11 +464,11 @@ static void equal_runs_give_equal_files(void **state) {
 static void wide_tables_are_split_in_the_terminal(void **state) {
   (void)state;
   char *text;
-  write_text("study.yaml",
-             "study: {name: s}\nseeds: [1, 2, 3]\n"
-             "settings: [{name: good, base: base.yaml, label: A label of twenty-three, "
-             "published: {train_accuracy: 1, test_accuracy: 2}}]\n"
-             "tables: [{name: t}]\n");
+  study_write("study.yaml",
+              "study: {name: s}\nseeds: [1, 2, 3]\n"
+              "settings: [{name: good, base: base.yaml, label: A label of twenty-three, "
+              "published: {train_accuracy: 1, test_accuracy: 2}}]\n"
+              "tables: [{name: t}]\n");
   gf_study *study = load_study("study.yaml", "out");
   assert_ok(gf_study_report(study, &text, NULL, NULL));
   gf_study_free(&study);

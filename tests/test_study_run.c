@@ -4,19 +4,16 @@
 
 #include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "study/outcome.h"
-#include "test_study.h"
+#include "support/device.h"
+#include "support/studies.h"
+#include "support/test.h"
 
 /* 300 records, of which 5% validate. */
 enum { RECORDS = 300, TESTED = 70, CLASSES = 100, EPOCHS = 3 };
@@ -54,8 +51,8 @@ static int open_all(void **state) {
            "model: {family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4, tune: 'off'}\n"
            "train: {epochs: %d, batch_size: 50}\n",
            fixture_folder, EPOCHS);
-  write_text("base.yaml", base);
-  write_text("study.yaml", study_);
+  study_write("base.yaml", base);
+  study_write("study.yaml", study_);
   return write_records("train.bin", RECORDS, 1) || write_records("test.bin", TESTED, 2) ? -1 : 0;
 }
 
@@ -151,7 +148,7 @@ static void a_study_trains_tests_and_reports(void **state) {
   assert_int_equal(outcome.state.epochs_done, EPOCHS);
   assert_int_equal(outcome.classes, CLASSES);
   for (int i = 0; i < GF__COLUMN_COUNT; i++) assert_true(isfinite(outcome.values[i]));
-  char *config = read_text("whole/eight/seed-6/config.yaml");
+  char *config = study_read("whole/eight/seed-6/config.yaml");
   assert_non_null(strstr(config, "filters: 8\n"));
   assert_non_null(strstr(config, "seed: 6\n"));
   free(config);
@@ -163,15 +160,15 @@ static void finished_runs_are_left(void **state) {
   (void)state;
   record r = {0};
   static const char tested[] = "{\"loss\": 1, \"accuracy\": 0.5, \"images\": 2, \"classes\": 100}";
-  write_text("whole/four/seed-5/last.safetensors", "not touched");
-  write_text("whole/four/seed-5/test.json", tested);
+  study_write("whole/four/seed-5/last.safetensors", "not touched");
+  study_write("whole/four/seed-5/test.json", tested);
   assert_ok(run_with("study.yaml", "whole", &r, (gf_study_options){0}));
   assert_int_equal(r.begun, 0);
   gf__text_free(&r.runs);
-  char *text = read_text("whole/four/seed-5/last.safetensors");
+  char *text = study_read("whole/four/seed-5/last.safetensors");
   assert_string_equal(text, "not touched");
   free(text);
-  text = read_text("whole/four/seed-5/test.json");
+  text = study_read("whole/four/seed-5/test.json");
   assert_string_equal(text, tested);
   free(text);
   r = (record){0};
@@ -230,12 +227,12 @@ static void a_stopped_study_goes_on(void **state) {
 static void a_diverged_run_is_a_result(void **state) {
   (void)state;
   record r = {0};
-  write_text("wild.yaml",
-             "study: {name: s}\nseeds: [5]\nsettings:\n"
-             "  - {name: wild, base: base.yaml, set: {optimizer.name: sgd, "
-             "optimizer.learning_rate: 1000}}\n"
-             "  - {name: calm, base: base.yaml}\n"
-             "tables: [{name: t}]\n");
+  study_write("wild.yaml",
+              "study: {name: s}\nseeds: [5]\nsettings:\n"
+              "  - {name: wild, base: base.yaml, set: {optimizer.name: sgd, "
+              "optimizer.learning_rate: 1000}}\n"
+              "  - {name: calm, base: base.yaml}\n"
+              "tables: [{name: t}]\n");
   assert_ok(run_with("wild.yaml", "wild", &r, (gf_study_options){0}));
   assert_string_equal(r.runs.data, "wild/seed-5 diverged\ncalm/seed-5 finished\n");
   gf__text_free(&r.runs);
@@ -258,11 +255,11 @@ static void a_diverged_run_is_a_result(void **state) {
 static void a_failed_run_stops_no_other(void **state) {
   (void)state;
   record r = {0};
-  write_text("failing.yaml",
-             "study: {name: s}\nseeds: [5]\nsettings:\n"
-             "  - {name: lost, base: base.yaml, set: {data.path: /nonexistent}}\n"
-             "  - {name: calm, base: base.yaml}\n"
-             "  - {name: more, base: base.yaml, set: {data.path: /nonexistent/too}}\n");
+  study_write("failing.yaml",
+              "study: {name: s}\nseeds: [5]\nsettings:\n"
+              "  - {name: lost, base: base.yaml, set: {data.path: /nonexistent}}\n"
+              "  - {name: calm, base: base.yaml}\n"
+              "  - {name: more, base: base.yaml, set: {data.path: /nonexistent/too}}\n");
   assert_int_equal(run_with("failing.yaml", "failing", &r, (gf_study_options){0}), GF_ERROR_FILE);
   const char *message = gf_error_message(),
              *begin =
@@ -280,9 +277,9 @@ static void a_failed_run_stops_no_other(void **state) {
 static void a_changed_setting_is_refused(void **state) {
   (void)state;
   record r = {0};
-  write_text("changed.yaml",
-             "study: {name: s}\nseeds: [5]\n"
-             "settings: [{name: calm, base: base.yaml, set: {model.filters: 5}}]\n");
+  study_write("changed.yaml",
+              "study: {name: s}\nseeds: [5]\n"
+              "settings: [{name: calm, base: base.yaml, set: {model.filters: 5}}]\n");
   assert_int_equal(run_with("changed.yaml", "wild", &r, (gf_study_options){0}), GF_ERROR_CONFIG);
   assert_non_null(strstr(gf_error_message(),
                          "1 of 1 runs failed:\n  calm/seed-5: the config is not "
@@ -305,11 +302,11 @@ static void plans_know_states_and_times(void **state) {
   assert_false(gf__path_exists(in_folder("plan")));
   gf_study_items_free(&items, count);
   /* Two epochs of three are done in 10 s, so that one is left, and three of the other seed. */
-  write_text("plan/four/seed-5/config.yaml", "train: {epochs: 3}\n");
-  write_text("plan/four/seed-5/metrics.csv",
-             "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
-             "1,1,1,1,1,1\n2,1,1,1,1,1\n");
-  write_text("plan/four/seed-5/timing.csv", "epoch,seconds,images_per_second\n1,6,1\n2,4,1\n");
+  study_write("plan/four/seed-5/config.yaml", "train: {epochs: 3}\n");
+  study_write("plan/four/seed-5/metrics.csv",
+              "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
+              "1,1,1,1,1,1\n2,1,1,1,1,1\n");
+  study_write("plan/four/seed-5/timing.csv", "epoch,seconds,images_per_second\n1,6,1\n2,4,1\n");
   assert_ok(gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count));
   assert_int_equal(items[0].state.status, GF_RUN_STARTED);
   assert_int_equal(items[0].state.epochs_done, 2);
@@ -335,12 +332,12 @@ static void unknown_times_have_one_line_a_reason(void **state) {
   gf_study_item *items;
   int count;
   gf__text log = {0};
-  write_text("lost.yaml", "data: {name: cifar100, path: /nowhere}\nmodel: {family: vgg_stages}\n");
-  write_text("unknown.yaml",
-             "study: {name: u}\nseeds: [5, 6]\nsettings:\n"
-             "  - {name: a, base: lost.yaml}\n  - {name: b, base: lost.yaml}\n"
-             "  - {name: c, base: base.yaml}\n  - {name: d, base: lost.yaml}\n"
-             "  - {name: e, base: lost.yaml, set: {data.path: /nowhere_else}}\n");
+  study_write("lost.yaml", "data: {name: cifar100, path: /nowhere}\nmodel: {family: vgg_stages}\n");
+  study_write("unknown.yaml",
+              "study: {name: u}\nseeds: [5, 6]\nsettings:\n"
+              "  - {name: a, base: lost.yaml}\n  - {name: b, base: lost.yaml}\n"
+              "  - {name: c, base: base.yaml}\n  - {name: d, base: lost.yaml}\n"
+              "  - {name: e, base: lost.yaml, set: {data.path: /nowhere_else}}\n");
   gf_study *study = load_study("unknown.yaml", "unknown");
   gf_log_to(add_log, &log);
   gf_status status = gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count);
@@ -426,7 +423,7 @@ static void a_signal_stops_the_program(void **state) {
   wait_for(child, "signal/four/seed-5/metrics.csv");
   kill(child, SIGINT);
   assert_int_equal(end_code(child), 130);
-  char *text = read_text("stderr");
+  char *text = study_read("stderr");
   assert_non_null(strstr(text, "once more leaves at once\n"));
   assert_non_null(strstr(text, "The same command goes on from here\n"));
   free(text);
@@ -435,7 +432,7 @@ static void a_signal_stops_the_program(void **state) {
 static void the_program_lists_and_reports(void **state) {
   (void)state;
   assert_int_equal(RUN("run", "study.yaml", "--out", "whole", "--dry-run"), 0);
-  char *text = read_text("stdout");
+  char *text = study_read("stdout");
   assert_string_equal(text,
                       "run               state        time\n"
                       "----------------  -----------  ----\n"
@@ -448,13 +445,13 @@ static void the_program_lists_and_reports(void **state) {
                       "all               6 of 6 done  0:00\n");
   free(text);
   assert_int_equal(RUN("report", "study.yaml", "--out", "whole"), 0);
-  text = read_text("stdout");
+  text = study_read("stdout");
   assert_memory_equal(text, "S\n\nt\n\nsetting ", strlen("S\n\nt\n\nsetting "));
   assert_non_null(strstr(text, "\nreport     whole/reports/s/report.html\n"));
   free(text);
   assert_int_equal(RUN("run", "failing.yaml", "--out", "failing"), 1);
   assert_int_equal(RUN("run", "study.yaml", "--out", "part", "--shard", "6/6"), 0);
-  text = read_text("stdout");
+  text = study_read("stdout");
   assert_string_equal(text,
                       "shard 6 of 6 is done; after all of them: gradflow study report "
                       "study.yaml\n");
@@ -483,7 +480,7 @@ static void command_lines_that_make_no_sense(void **state) {
   };
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
     int code = end_code(start(lines[i].words));
-    char *text = read_text("stderr");
+    char *text = study_read("stderr");
     assert_string_equal(text, lines[i].message);
     assert_int_equal(code, strstr(text, "cannot open") ? 1 : 2);
     free(text);

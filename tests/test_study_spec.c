@@ -4,15 +4,11 @@
 
 #include <glob.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include "study/study.h"
-#include "test_study.h"
+#include "support/studies.h"
+#include "support/test.h"
 
 static const char base_[] =
     "data: {name: fashion_mnist}\n"
@@ -20,8 +16,8 @@ static const char base_[] =
     "train: {epochs: 7, batch_size: 100, seed: 3}\n";
 
 static int open_all(void **state) {
-  if (fixture_open(state) != 0) return -1;
-  write_text("base.yaml", base_);
+  if (folder_open(state) != 0) return -1;
+  study_write("base.yaml", base_);
   return 0;
 }
 
@@ -45,23 +41,23 @@ static void assert_message(const char *expected) {
 
 static void a_study_is_read(void **state) {
   (void)state;
-  write_text("sub/study.yaml",
-             "study: {name: s1, title: The title, note: The note, out: some/where}\n"
-             "seeds: [5, 0]\n"
-             "set: {train.epochs: 2, model.filters: 8}\n"
-             "settings:\n"
-             "  - {name: a, base: ../base.yaml}\n"
-             "  - name: b\n"
-             "    label: The b\n"
-             "    base: ../base.yaml\n"
-             "    set: {model.filters: 16, optimizer.learning_rate: 1e-2, model.tune: 'off'}\n"
-             "    published: {train_accuracy: [77.2, 0.6], test_loss: 1.5}\n"
-             "tables:\n"
-             "  - {name: t, rows: [b], columns: [test_loss, train_accuracy], note: N}\n"
-             "  - {name: u, title: The u}\n"
-             "figures:\n"
-             "  - {name: f, kind: gradient_flow, settings: [b, a], seed: 0, log: true}\n"
-             "  - {name: g, kind: loss}\n");
+  study_write("sub/study.yaml",
+              "study: {name: s1, title: The title, note: The note, out: some/where}\n"
+              "seeds: [5, 0]\n"
+              "set: {train.epochs: 2, model.filters: 8}\n"
+              "settings:\n"
+              "  - {name: a, base: ../base.yaml}\n"
+              "  - name: b\n"
+              "    label: The b\n"
+              "    base: ../base.yaml\n"
+              "    set: {model.filters: 16, optimizer.learning_rate: 1e-2, model.tune: 'off'}\n"
+              "    published: {train_accuracy: [77.2, 0.6], test_loss: 1.5}\n"
+              "tables:\n"
+              "  - {name: t, rows: [b], columns: [test_loss, train_accuracy], note: N}\n"
+              "  - {name: u, title: The u}\n"
+              "figures:\n"
+              "  - {name: f, kind: gradient_flow, settings: [b, a], seed: 0, log: true}\n"
+              "  - {name: g, kind: loss}\n");
   gf_study *s = load_study("sub/study.yaml", NULL);
   assert_string_equal(s->name, "s1");
   assert_string_equal(s->title, "The title");
@@ -104,7 +100,7 @@ static void a_study_is_read(void **state) {
 
 static void a_study_has_defaults(void **state) {
   (void)state;
-  write_text("study.yaml", "study: {name: s2}\nsettings: [{name: a, base: base.yaml}]\n");
+  study_write("study.yaml", "study: {name: s2}\nsettings: [{name: a, base: base.yaml}]\n");
   gf_study *s = load_study("study.yaml", NULL);
   assert_string_equal(s->title, "s2");
   assert_string_equal(s->out, "runs/s2");
@@ -119,15 +115,16 @@ static void a_study_has_defaults(void **state) {
 
 static void a_grid_becomes_settings(void **state) {
   (void)state;
-  write_text("study.yaml",
-             "study: {name: s}\n"
-             "seeds: [1, 2, 3]\n"
-             "vary:\n"
-             "  - name: g\n"
-             "    label: G\n"
-             "    base: base.yaml\n"
-             "    set: {train.epochs: 3}\n"
-             "    grid: {optimizer.learning_rate: [1e-2, 1e-3], train.batch_size: [10, 20, 30]}\n");
+  study_write(
+      "study.yaml",
+      "study: {name: s}\n"
+      "seeds: [1, 2, 3]\n"
+      "vary:\n"
+      "  - name: g\n"
+      "    label: G\n"
+      "    base: base.yaml\n"
+      "    set: {train.epochs: 3}\n"
+      "    grid: {optimizer.learning_rate: [1e-2, 1e-3], train.batch_size: [10, 20, 30]}\n");
   static const char *const expected[][4] = {
       {"g_1e-2_10", "G, learning_rate 1e-2, batch_size 10", "1e-2", "10"},
       {"g_1e-2_20", "G, learning_rate 1e-2, batch_size 20", "1e-2", "20"},
@@ -150,17 +147,17 @@ static void a_grid_becomes_settings(void **state) {
 
 static void includes_share_settings(void **state) {
   (void)state;
-  write_text("in/one.yaml",
-             "study: {name: one}\nseeds: [0, 1]\n"
-             "settings: [{name: a, base: ../base.yaml}, {name: b, base: ../base.yaml}]\n"
-             "tables: [{name: t1}]\n");
-  write_text("in/two.yaml",
-             "study: {name: two}\nseeds: [1, 2]\n"
-             "settings: [{name: c, base: ../base.yaml}, {name: a, base: ../base.yaml}]\n"
-             "tables: [{name: t2}]\nfigures: [{name: f2, kind: loss}]\n");
-  write_text("study.yaml",
-             "study: {name: s}\nset: {train.epochs: 2}\ninclude: [in/one.yaml, in/two.yaml]\n"
-             "settings: [{name: d, base: base.yaml}]\ntables: [{name: t3}]\n");
+  study_write("in/one.yaml",
+              "study: {name: one}\nseeds: [0, 1]\n"
+              "settings: [{name: a, base: ../base.yaml}, {name: b, base: ../base.yaml}]\n"
+              "tables: [{name: t1}]\n");
+  study_write("in/two.yaml",
+              "study: {name: two}\nseeds: [1, 2]\n"
+              "settings: [{name: c, base: ../base.yaml}, {name: a, base: ../base.yaml}]\n"
+              "tables: [{name: t2}]\nfigures: [{name: f2, kind: loss}]\n");
+  study_write("study.yaml",
+              "study: {name: s}\nset: {train.epochs: 2}\ninclude: [in/one.yaml, in/two.yaml]\n"
+              "settings: [{name: d, base: base.yaml}]\ntables: [{name: t3}]\n");
   gf_study *s = load_study("study.yaml", NULL);
   static const char *const names[] = {"a", "b", "c", "d"};
   static const int seeds[] = {3, 2, 2, 1};
@@ -181,9 +178,9 @@ static void includes_share_settings(void **state) {
 
 static void a_value_can_be_set_for_all(void **state) {
   (void)state;
-  write_text("study.yaml",
-             "study: {name: s}\nsettings: [{name: a, base: base.yaml}, "
-             "{name: b, base: base.yaml, set: {train.epochs: 5}}]\n");
+  study_write("study.yaml",
+              "study: {name: s}\nsettings: [{name: a, base: base.yaml}, "
+              "{name: b, base: base.yaml, set: {train.epochs: 5}}]\n");
   gf_study *s = load_study("study.yaml", NULL);
   assert_ok(gf_study_set(s, "train.epochs=4"));
   assert_string_equal(value_of(&s->settings[0], "train", "epochs"), "4");
@@ -199,9 +196,9 @@ static void a_value_can_be_set_for_all(void **state) {
 
 static void shards_share_the_runs(void **state) {
   (void)state;
-  write_text("study.yaml",
-             "study: {name: s}\nseeds: [4, 7]\nsettings: [{name: a, base: base.yaml}, "
-             "{name: b, base: base.yaml}, {name: c, base: base.yaml, set: {train.epochs: 2}}]\n");
+  study_write("study.yaml",
+              "study: {name: s}\nseeds: [4, 7]\nsettings: [{name: a, base: base.yaml}, "
+              "{name: b, base: base.yaml}, {name: c, base: base.yaml, set: {train.epochs: 2}}]\n");
   static const struct {
     int shard, shards, count;
     const char *folders[6];
@@ -366,7 +363,7 @@ static void every_fault_is_told_with_its_place(void **state) {
   for (size_t i = 0; i < sizeof faults_ / sizeof *faults_; i++) {
     char *expected = with_folder(faults_[i].message);
     gf_study *study = NULL;
-    write_text("study.yaml", faults_[i].text);
+    study_write("study.yaml", faults_[i].text);
     assert_int_equal(gf_study_load(&study, in_folder("study.yaml"), NULL), GF_ERROR_CONFIG);
     assert_message(expected);
     assert_null(study);
@@ -377,8 +374,8 @@ static void every_fault_is_told_with_its_place(void **state) {
 static void faults_of_other_files_have_their_own_places(void **state) {
   (void)state;
   gf_study *study = NULL;
-  write_text("bad.yaml", "data: {name: fashion_mnist}\nmodel: {family: vgg_stages, filers: 4}\n");
-  write_text("study.yaml", NAME "settings: [{name: a, base: bad.yaml}]\n");
+  study_write("bad.yaml", "data: {name: fashion_mnist}\nmodel: {family: vgg_stages, filers: 4}\n");
+  study_write("study.yaml", NAME "settings: [{name: a, base: bad.yaml}]\n");
   char *expected =
       with_folder("@bad.yaml:2:29: unknown key 'filers' in model; did you mean 'filters'? *");
   assert_int_equal(gf_study_load(&study, in_folder("study.yaml"), NULL), GF_ERROR_CONFIG);
@@ -491,5 +488,5 @@ int main(void) {
       cmocka_unit_test(the_full_studies_have_the_seeds_of_the_report),
       cmocka_unit_test(help_names_every_section),
   };
-  return cmocka_run_group_tests_name("study_spec", tests, open_all, fixture_close);
+  return cmocka_run_group_tests_name("study_spec", tests, open_all, folder_close);
 }

@@ -1,19 +1,16 @@
 /* gradflow summary and what it prints: layers, shapes, parameters, operations, bytes. */
 #define _XOPEN_SOURCE 700 /* popen, mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include <gradflow/data.h>
 #include <gradflow/model.h>
 
 #include "base/text.h"
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 
 /* Opens no device: none of this needs one. */
 static int set_up(void **state) {

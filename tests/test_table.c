@@ -1,14 +1,10 @@
 /* Tables as files: CSV, Markdown and LaTeX, with everything that is special there. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "report/table.h"
+#include "support/test.h"
 
 typedef gf_status writer(const gf__table *table, gf__text *out);
 

@@ -4,16 +4,12 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
-
-#include "event_files.h"
 #include "run/tensorboard.h"
-#include "run_fixture.h"
+#include "support/event_files.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -4,13 +4,9 @@
 
 #include <dirent.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include <gradflow/data.h>
@@ -19,7 +15,8 @@
 
 #include "base/text.h"
 #include "device/device.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static const char family_[] =
     "model: {family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4}\n";

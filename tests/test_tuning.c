@@ -1,16 +1,13 @@
 /* The choice of convolution algorithms by measurement, and the file that keeps it. */
 #define _XOPEN_SOURCE 700
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 
-#include <cmocka.h>
 #include <dirent.h>
 #include <jansson.h>
 #include <sys/stat.h>
 
-#include "fixture.h"
 #include "ops/conv2d/tuning.h"
+#include "support/device.h"
+#include "support/test.h"
 
 enum { BATCH = 2 };
 

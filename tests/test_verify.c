@@ -1,18 +1,15 @@
 /* gradflow verify: that it covers every layer, algorithm, optimizer and kernel and finds them
  * right, that it catches kernels that were broken on purpose, and what it prints. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, popen, setenv */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 #include <sys/wait.h>
 
 #include "base/embedded.h"
 #include "base/text.h"
-#include "fixture.h"
 #include "layers/layer.h"
+#include "support/device.h"
+#include "support/test.h"
 #include "train/optimizers.h"
 #include "verify/verify.h"
 

@@ -2,17 +2,13 @@
 #define _GNU_SOURCE /* fopencookie, setenv */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "cli/watch.h"
+#include "support/test.h"
 
 #define END "\033[K\n"
 #define SP6 "      "

@@ -86,6 +86,14 @@ static gf_status print_table(gf__table *table) {
 #define PHASE_COLUMNS \
   {"forward", true}, {"backward", true}, {"gradient", true}, { "weight", true }
 
+/* The cell of a step that was not finished is empty. */
+static void add_loss(gf__table *table, double loss) {
+  if (isnan(loss))
+    gf__table_add(table, "%s", "");
+  else
+    gf__table_add(table, "%.7g", loss);
+}
+
 static gf_status print_steps(const gf_divergence *result) {
   static const gf__table_column columns[] = {
       {"step", true}, {"loss of A", true}, {"loss of B", true}, PHASE_COLUMNS};
@@ -93,8 +101,7 @@ static gf_status print_steps(const gf_divergence *result) {
   for (int i = 0; i < result->step_count; i++) {
     const gf_divergence_step *step = &result->steps[i];
     gf__table_add(&table, "%d", i + 1);
-    for (int k = 0; k < 2; k++)
-      gf__table_add(&table, isnan(step->losses[k]) ? "" : "%.7g", step->losses[k]);
+    for (int k = 0; k < 2; k++) add_loss(&table, step->losses[k]);
     add_differences(&table, step->differences);
   }
   return print_table(&table);

@@ -1,16 +1,12 @@
 /* What ranks do together. Each of them runs all of these tests, with 1, 2 and 4 ranks. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "cluster/cluster.h"
+#include "support/test.h"
 
 static gf_cluster *cluster_;
 static int rank_, ranks_;

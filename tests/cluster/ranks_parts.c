@@ -3,14 +3,10 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
-
-#include "fixture.h"
+#include "support/device.h"
+#include "support/test.h"
 #include "train/trainer.h"
 
 enum { EACH = 14, PIECE = 5, STEPS = 4, SIDE = 8, FLOATS = SIDE * SIDE * 3, CLASSES = 7 };

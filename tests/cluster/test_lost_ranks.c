@@ -4,18 +4,14 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "cluster/cluster.h"
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static const char net_[] =
     "model:\n"

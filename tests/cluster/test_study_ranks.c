@@ -1,14 +1,10 @@
 /* A study's runs over ranks: the same runs as one after another, the longest first. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 static const char base_[] =
     "data: {name: cifar100, path: %s}\n"

@@ -1,14 +1,10 @@
 /* Runs of several ranks: they compute what one device computes. Each test starts mpirun. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 #include "train/trainer.h"
 
 /* 64 images, of which 60 train: a batch is an epoch, so that metrics.csv has the loss of each of

@@ -16,8 +16,8 @@ work=$(mktemp -d /tmp/gradflow-hosts-XXXXXX)
 a=gfa$$ b=gfb$$
 clean() {
   for n in $a $b; do
-    ip netns pids $n 2>/dev/null | xargs -r kill -9 2>/dev/null || true
-    ip netns del $n 2>/dev/null || true
+    ip netns pids "$n" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
+    ip netns del "$n" 2>/dev/null || true
   done
   rm -rf "$work"
 }
@@ -29,7 +29,7 @@ ip link add va$$ netns $a type veth peer name vb$$ netns $b 2>/dev/null ||
   skip 'no pair of interfaces can be added'
 ip -n $a addr add 10.77.77.1/24 dev va$$
 ip -n $b addr add 10.77.77.2/24 dev vb$$
-for n in $a $b; do ip -n $n link set lo up; done
+for n in $a $b; do ip -n "$n" link set lo up; done
 ip -n $a link set va$$ up
 ip -n $b link set vb$$ up
 

@@ -2,9 +2,6 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +9,13 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <cmocka.h>
 
-#include "data_fixture.h"
 #include "device/kernel_cache.h"
-#include "image_files.h"
-#include "mat_files.h"
 #include "model/safetensors.h"
+#include "support/data_files.h"
+#include "support/image_files.h"
+#include "support/mat_files.h"
+#include "support/test.h"
 
 /* Appends a file's bytes. */
 static void add_file(gf__text *out, const char *name) {

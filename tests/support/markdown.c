@@ -1,40 +1,18 @@
-/* Markdown files as the test of the documentation reads them: lines, each with what it is. */
-#ifndef MARKDOWN_H
-#define MARKDOWN_H
+#define _XOPEN_SOURCE 700
 
-#include <ctype.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "support/markdown.h"
 
-typedef enum markdown_kind { MARKDOWN_TEXT, MARKDOWN_CODE } markdown_kind;
+#include "support/test.h"
 
-typedef struct markdown_line {
-  markdown_kind kind;
-  char *text;        /* of a code line: without the indentation of the block */
-  char language[16]; /* of a code line: "" of an indented block and of a fence without one */
-  bool starts_block; /* of a code line */
-  int number;        /* from 1 */
-} markdown_line;
-
-typedef struct markdown {
-  char *source;
-  markdown_line *lines;
-  size_t count;
-} markdown;
-
-static inline bool markdown_is_blank(const char *text) { return !text[strspn(text, " \t")]; }
+static bool markdown_is_blank(const char *text) { return !text[strspn(text, " \t")]; }
 
 /* Where a fence stands in the line, or NULL. */
-static inline const char *markdown_fence(const char *text) {
+static const char *markdown_fence(const char *text) {
   text += strspn(text, " ");
   return strncmp(text, "```", 3) == 0 ? text + 3 : NULL;
 }
 
-/* Takes the text, which markdown_free frees. Lines that are fences themselves are left out. */
-static inline markdown markdown_read(char *source) {
+markdown markdown_read(char *source) {
   markdown m = {.source = source};
   size_t most = 1;
   for (const char *p = source; *p; p++) most += *p == '\n';
@@ -69,23 +47,21 @@ static inline markdown markdown_read(char *source) {
   return m;
 }
 
-static inline void markdown_free(markdown *m) {
+void markdown_free(markdown *m) {
   free(m->lines);
   free(m->source);
   *m = (markdown){0};
 }
 
 /* The text of a heading, or NULL. */
-static inline const char *markdown_heading(const markdown_line *line) {
+static const char *markdown_heading(const markdown_line *line) {
   size_t level = strspn(line->text, "#");
   if (line->kind != MARKDOWN_TEXT || level < 1 || level > 6 || line->text[level] != ' ')
     return NULL;
   return line->text + level + 1;
 }
 
-/* Whether the file has a heading with that anchor, as GitHub makes them: lower case, without
- * punctuation, and hyphens for spaces; "-1" and so on behind what was there before. */
-static inline bool markdown_has_anchor(const markdown *m, const char *anchor) {
+bool markdown_has_anchor(const markdown *m, const char *anchor) {
   for (size_t i = 0; i < m->count; i++) {
     const char *heading = markdown_heading(&m->lines[i]);
     if (!heading) continue;
@@ -101,10 +77,8 @@ static inline bool markdown_has_anchor(const markdown *m, const char *anchor) {
   return false;
 }
 
-/* Calls visit with the target of each link and picture of a line, "[text](target)",
- * "[name]: target" and "<https://…>", and with each code span, `text`. */
-static inline void markdown_visit(const char *line, void (*link)(void *user, const char *target),
-                                  void (*code)(void *user, const char *text), void *user) {
+void markdown_visit(const char *line, void (*link)(void *user, const char *target),
+                    void (*code)(void *user, const char *text), void *user) {
   char found[512];
   for (const char *p = line; *p; p++) {
     const char *from = NULL, *until = NULL;
@@ -124,5 +98,3 @@ static inline void markdown_visit(const char *line, void (*link)(void *user, con
     p = until - (*until ? 0 : 1);
   }
 }
-
-#endif

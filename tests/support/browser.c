@@ -1,13 +1,10 @@
-/* A page opened in headless Chromium: what it becomes, what its console says, and whether it asks
- * a network for anything. */
-#ifndef BROWSER_H
-#define BROWSER_H
+#define _XOPEN_SOURCE 700
 
-/* The including file defines _XOPEN_SOURCE 700 for popen, and includes cmocka.h first. */
+#include "support/browser.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +12,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/text.h"
+#include "support/test.h"
 
-/* The path of the browser, or NULL. */
-static inline const char *browser_find(void) {
+const char *browser_find(void) {
   static char path[1024];
   FILE *found = popen(
       "command -v chromium || command -v chromium-browser || "
@@ -32,7 +28,7 @@ static inline const char *browser_find(void) {
 }
 
 /* A socket on localhost that listens and does not block. */
-static inline int browser_listen(int *port) {
+static int browser_listen(int *port) {
   int listener = socket(AF_INET, SOCK_STREAM, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
@@ -45,22 +41,15 @@ static inline int browser_listen(int *port) {
   return listener;
 }
 
-typedef struct browser_visit {
-  gf__text dom;
-  char *log;
-  bool asked; /* for something beyond the page */
-} browser_visit;
-
-static inline void browser_visit_free(browser_visit *seen) {
+void browser_visit_free(browser_visit *seen) {
   gf__text_free(&seen->dom);
   free(seen->log);
 }
 
-/* Hosts that Chromium asks for the time, for updates and for accounts, whatever the page. */
-static const char *const browser_own_hosts[] = {".google.com", ".googleapis.com"};
+const char *const browser_own_hosts[] = {".google.com", ".googleapis.com"};
 
 /* Takes a request, if there is one, and hangs up; true if the browser makes it for the page. */
-static inline bool browser_take_request(int listener) {
+static bool browser_take_request(int listener) {
   char line[256] = "";
   int request = accept(listener, NULL, NULL);
   if (request < 0) return false;
@@ -73,7 +62,7 @@ static inline bool browser_take_request(int listener) {
 }
 
 /* Reads what the browser writes, and takes what it asks of the socket. */
-static inline void browser_watch(browser_visit *seen, FILE *browser, int listener) {
+static void browser_watch(browser_visit *seen, FILE *browser, int listener) {
   struct pollfd sources[] = {{fileno(browser), POLLIN, 0}, {listener, POLLIN, 0}};
   for (ssize_t got = 1; got > 0;) {
     char bytes[4096];
@@ -85,11 +74,8 @@ static inline void browser_watch(browser_visit *seen, FILE *browser, int listene
   }
 }
 
-/* Opens the page in the browser, whose every request to a network goes to a socket of ours, and
- * waits until the condition, in JavaScript, holds; the window then gets an event "ready". A page on
- * which it never holds is given some seconds. The files go into the folder. */
-static inline browser_visit browser_open(const char *browser, const char *folder, const char *html,
-                                         const char *condition) {
+browser_visit browser_open(const char *browser, const char *folder, const char *html,
+                           const char *condition) {
   char page[128], command[4096], log[128];
   int port, listener = browser_listen(&port);
   browser_visit seen = {0};
@@ -125,5 +111,3 @@ static inline browser_visit browser_open(const char *browser, const char *folder
   assert_true(seen.dom.size > 0);
   return seen;
 }
-
-#endif

@@ -1,15 +1,10 @@
-/* What the tests of studies share: files of a study, and loading them. The including file has
- * fixture.h's folder as its working place. */
-#ifndef TEST_STUDY_H
-#define TEST_STUDY_H
+#define _XOPEN_SOURCE 700
 
-#include <gradflow/study.h>
+#include "support/studies.h"
 
-#include "base/text.h"
-#include "fixture.h"
+#include "support/test.h"
 
-/* Writes FOLDER/name; folders on the way are made. */
-static inline void write_text(const char *name, const char *text) {
+void study_write(const char *name, const char *text) {
   char path[512], folder[512];
   snprintf(path, sizeof path, "%s/%s", fixture_folder, name);
   strcpy(folder, path);
@@ -18,8 +13,7 @@ static inline void write_text(const char *name, const char *text) {
   assert_ok(gf__file_write(path, text, strlen(text)));
 }
 
-/* The content of FOLDER/name; the caller frees it. */
-static inline char *read_text(const char *name) {
+char *study_read(const char *name) {
   char path[512], *text = NULL;
   size_t size;
   snprintf(path, sizeof path, "%s/%s", fixture_folder, name);
@@ -27,8 +21,7 @@ static inline char *read_text(const char *name) {
   return text;
 }
 
-/* A study of FOLDER/name whose runs are in FOLDER/out (NULL: as the study says). */
-static inline gf_study *load_study(const char *name, const char *out) {
+gf_study *load_study(const char *name, const char *out) {
   gf_study *study = NULL;
   char path[512], folder[512];
   snprintf(path, sizeof path, "%s/%s", fixture_folder, name);
@@ -37,8 +30,7 @@ static inline gf_study *load_study(const char *name, const char *out) {
   return study;
 }
 
-/* Every "@" of the text is the folder with a slash. The caller frees the result. */
-static inline char *with_folder(const char *text) {
+char *with_folder(const char *text) {
   gf__text out = {0};
   for (const char *p = text; *p; p++)
     if (*p == '@')
@@ -48,5 +40,3 @@ static inline char *with_folder(const char *text) {
   assert_ok(gf__text_status(&out));
   return out.data;
 }
-
-#endif

@@ -1,25 +1,10 @@
-/* What the tests of runs share: a small data set with the shape of CIFAR-100, configs that train
- * in a moment, and comparisons of run folders. */
-#ifndef RUN_FIXTURE_H
-#define RUN_FIXTURE_H
+#define _XOPEN_SOURCE 700
 
-#include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "support/runs.h"
 
-#include <gradflow/train.h>
+#include "support/test.h"
 
-#include "base/text.h"
-#include "fixture.h"
-#include "reference.h"
-
-/* 300 records, of which 5% validate; batches of 50, the last of 35. */
-enum { RECORDS = 300, VALIDATION = 15, TESTED = 70, BATCH = 50, BATCHES = 6, CLASSES = 100 };
-
-/* Two label bytes, of which the second counts, and three planes of noise around a colour. */
-static inline gf_status write_records(const char *name, int count, uint32_t random) {
+gf_status write_records(const char *name, int count, uint32_t random) {
   gf__text file = {0};
   for (int i = 0; i < count; i++) {
     unsigned char record[2 + 3072] = {(unsigned char)(i % 20), (unsigned char)(i * 3 % CLASSES)};
@@ -34,7 +19,7 @@ static inline gf_status write_records(const char *name, int count, uint32_t rand
   return status;
 }
 
-static inline int open_all(void **state) {
+int open_all(void **state) {
   if (fixture_open(state) != 0) return -1;
   return write_records("train.bin", RECORDS, 1) == GF_OK &&
                  write_records("test.bin", TESTED, 2) == GF_OK
@@ -42,8 +27,7 @@ static inline int open_all(void **state) {
              : -1;
 }
 
-/* The model's section and further ones; two epochs with the seed 5 unless more says otherwise. */
-static inline gf_config *config_of(const char *model, const char *more) {
+gf_config *config_of(const char *model, const char *more) {
   char yaml[2048];
   snprintf(yaml, sizeof yaml,
            "data: {name: cifar100, path: %s}\n"
@@ -52,8 +36,7 @@ static inline gf_config *config_of(const char *model, const char *more) {
   return parse_config(yaml);
 }
 
-static inline gf_status train_with(const gf_config *config, const char *out,
-                                   const gf_train_events *events) {
+gf_status train_with(const gf_config *config, const char *out, const gf_train_events *events) {
   char path[256]; /* in_folder's own do not last as long as a run with callbacks */
   snprintf(path, sizeof path, "%s", in_folder(out));
   gf_train_options options = {.out = path};
@@ -61,28 +44,27 @@ static inline gf_status train_with(const gf_config *config, const char *out,
   return gf_train(fixture_device, config, &options);
 }
 
-/* Trains and frees the config. */
-static inline gf_status train(gf_config *config, const char *out, const gf_train_events *events) {
+gf_status train(gf_config *config, const char *out, const gf_train_events *events) {
   gf_status status = train_with(config, out, events);
   gf_config_free(&config);
   return status;
 }
 
-static inline gf_config *with_seed(gf_config *config, int seed) {
+gf_config *with_seed(gf_config *config, int seed) {
   char assignment[32];
   snprintf(assignment, sizeof assignment, "train.seed=%d", seed);
   assert_ok(gf_config_set(config, assignment));
   return config;
 }
 
-static inline char *read_text(const char *run, const char *name, size_t *size) {
+char *read_text(const char *run, const char *name, size_t *size) {
   char path[128], *text = NULL;
   snprintf(path, sizeof path, "%s/%s", run, name);
   assert_ok(gf__file_read(in_folder(path), &text, size));
   return text;
 }
 
-static inline bool is_same_file(const char *a, const char *b) {
+bool is_same_file(const char *a, const char *b) {
   char *x = NULL, *y = NULL;
   size_t size_a, size_b;
   assert_ok(gf__file_read(in_folder(a), &x, &size_a));
@@ -92,16 +74,14 @@ static inline bool is_same_file(const char *a, const char *b) {
   return same;
 }
 
-static inline bool is_same(const char *run, const char *other, const char *name) {
+bool is_same(const char *run, const char *other, const char *name) {
   char a[128], b[128];
   snprintf(a, sizeof a, "%s/%s", run, name);
   snprintf(b, sizeof b, "%s/%s", other, name);
   return is_same_file(a, b);
 }
 
-/* Every number of a CSV of two runs, to a relative tolerance. */
-static inline void compare_run_csv(const char *run, const char *other, const char *name,
-                                   double tolerance) {
+void compare_run_csv(const char *run, const char *other, const char *name, double tolerance) {
   size_t size;
   int numbers = 0;
   char *text = read_text(run, name, &size), *expected = read_text(other, name, &size);
@@ -122,5 +102,3 @@ static inline void compare_run_csv(const char *run, const char *other, const cha
   assert_true(numbers > 10);
   free(text), free(expected);
 }
-
-#endif

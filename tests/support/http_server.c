@@ -1,59 +1,20 @@
-/* A server on localhost that answers as it is told, one request after the other. */
-#ifndef HTTP_SERVER_H
-#define HTTP_SERVER_H
+#define _XOPEN_SOURCE 700
 
-/* The including file defines _XOPEN_SOURCE 700 and includes cmocka.h first. */
+#include "support/http_server.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef struct reply {
-  int status;       /* 0: 200, or 206 to a range */
-  const void *body; /* the whole file */
-  size_t size;
-  size_t sent;     /* the connection is cut behind so many bytes of it; 0: not */
-  bool stalls;     /* and is held open instead, without another byte */
-  bool has_length; /* length is announced, whatever is sent */
-  size_t length;
-  bool is_open;         /* no length is announced: the end of the connection ends the file */
-  bool has_ranges;      /* a Range is served if its If-Range is that of the file */
-  bool is_careless;     /* a Range is served whatever its If-Range is */
-  size_t shift;         /* by which a range is served wrongly */
-  const char *etag;     /* with its quotes, or NULL */
-  const char *modified; /* Last-Modified, or NULL */
-  const char *location; /* of a redirect */
-} reply;
+#include "support/test.h"
 
-typedef struct request {
-  char path[128], if_range[128];
-  bool has_range;
-  size_t range; /* its first byte */
-} request;
-
-enum { MOST_REQUESTS = 16 };
-
-typedef struct server {
-  int listener, port;
-  pthread_t thread;
-  const reply *replies; /* one a request; the last one again and again */
-  int reply_count;
-  request requests[MOST_REQUESTS]; /* to look at when the server has been stopped */
-  int request_count;
-  char address[64]; /* "http://127.0.0.1:PORT" */
-} server;
-
-static inline const char *server_find(const char *text, const char *header) {
+static const char *server_find(const char *text, const char *header) {
   const char *found = strstr(text, header);
   return found ? found + strlen(header) : NULL;
 }
 
-static inline bool server_read(int fd, request *out) {
+static bool server_read(int fd, request *out) {
   char text[4096];
   size_t used = 0;
   *out = (request){0};
@@ -72,7 +33,7 @@ static inline bool server_read(int fd, request *out) {
   return true;
 }
 
-static inline void server_send(int fd, const void *bytes, size_t size) {
+static void server_send(int fd, const void *bytes, size_t size) {
   for (size_t sent = 0; sent < size;) {
     ssize_t n = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
     if (n <= 0) return; /* the client has left */
@@ -80,14 +41,14 @@ static inline void server_send(int fd, const void *bytes, size_t size) {
   }
 }
 
-static inline bool server_serves_range(const reply *r, const request *q) {
+static bool server_serves_range(const reply *r, const request *q) {
   if (!q->has_range || q->range >= r->size) return false;
   bool is_same = (r->etag && !strcmp(q->if_range, r->etag)) ||
                  (r->modified && !strcmp(q->if_range, r->modified));
   return r->is_careless || (r->has_ranges && is_same);
 }
 
-static inline void server_answer(int fd, const reply *r, const request *q) {
+static void server_answer(int fd, const reply *r, const request *q) {
   char head[1024];
   bool is_part = !r->status && server_serves_range(r, q);
   size_t first = is_part ? q->range + r->shift : 0;
@@ -114,7 +75,7 @@ static inline void server_answer(int fd, const reply *r, const request *q) {
   if (r->stalls) recv(fd, &byte, 1, 0); /* returns when the client leaves */
 }
 
-static inline void *server_run(void *self) {
+static void *server_run(void *self) {
   server *s = self;
   for (;;) {
     int fd = accept(s->listener, NULL, NULL);
@@ -130,7 +91,7 @@ static inline void *server_run(void *self) {
   }
 }
 
-static inline void server_start(server *s, const reply *replies, int count) {
+void server_start(server *s, const reply *replies, int count) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   *s = (server){.replies = replies, .reply_count = count};
@@ -144,10 +105,8 @@ static inline void server_start(server *s, const reply *replies, int count) {
   assert_int_equal(pthread_create(&s->thread, NULL, server_run, s), 0);
 }
 
-static inline void server_stop(server *s) {
+void server_stop(server *s) {
   shutdown(s->listener, SHUT_RDWR);
   pthread_join(s->thread, NULL);
   close(s->listener);
 }
-
-#endif

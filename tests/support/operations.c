@@ -1,12 +1,6 @@
-#include "device_test.h"
+#include "support/operations.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "verify/verify.h"
 
@@ -29,12 +23,6 @@ int device_test_close(void **state) {
 }
 
 gf_device *device_test_device(void) { return check_.device; }
-
-void device_test_assert_ok(gf_status status, const char *call, const char *file, int line) {
-  if (status == GF_OK) return;
-  print_error("%s: %s\n", call, gf_error_message());
-  _fail(file, line);
-}
 
 void assert_verified(const char *only) {
   gf__verify_result result;

@@ -1,60 +1,24 @@
-/* What the tests of data sets and of the loader share: a folder, small files of each format in it,
- * and what opens and reads them. */
-#ifndef DATA_FIXTURE_H
-#define DATA_FIXTURE_H
+#define _XOPEN_SOURCE 700
 
-/* The including file defines _XOPEN_SOURCE 700 for mkdtemp, and includes cmocka.h first. */
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "support/data_files.h"
+
 #include <zlib.h>
 
-#include <gradflow/data.h>
-
-#include "base/file.h"
-#include "base/os.h"
-#include "data/dataset.h"
-
-enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE };
-
-static char fixture_folder[64];
-
-static inline int make_folder(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-data-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
-static inline int remove_folder(void **state) {
-  (void)state;
-  return gf__remove_folder(fixture_folder) == GF_OK ? 0 : -1;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#include "support/test.h"
 
 /* ---- files ---- */
 
-static inline const char *in_folder(const char *name) {
-  static char path[128];
-  snprintf(path, sizeof path, "%s/%s", fixture_folder, name);
-  return path;
-}
-
-static inline void write_bytes(const char *name, const void *bytes, size_t size) {
+void write_bytes(const char *name, const void *bytes, size_t size) {
   assert_int_equal(gf__file_write(in_folder(name), bytes, size), GF_OK);
 }
 
-/* Pixel of a record: the first two red ones hold the record's number, the others look random. */
-static inline uint8_t pixel_of(int record, int channel, int y, int x) {
+uint8_t pixel_of(int record, int channel, int y, int x) {
   if (channel == 0 && y == 0 && x < 2) return (uint8_t)(x == 0 ? record & 255 : record >> 8);
   uint32_t h = (uint32_t)(record * 7919 + channel * 1031 + y * 97 + x * 13 + 5);
   return (uint8_t)((h * 2654435761u) >> 24);
 }
 
-static inline void write_cifar(const char *name, int label_bytes, int classes, int first,
-                               int count) {
+void write_cifar(const char *name, int label_bytes, int classes, int first, int count) {
   size_t size = (size_t)(label_bytes + PIXELS);
   uint8_t *bytes = calloc((size_t)count, size), *p = bytes;
   assert_non_null(bytes);
@@ -69,8 +33,7 @@ static inline void write_cifar(const char *name, int label_bytes, int classes, i
   free(bytes);
 }
 
-/* The five files of the training images, four records each. */
-static inline void write_cifar10(void) {
+void write_cifar10(void) {
   for (int i = 0; i < 5; i++) {
     char name[32];
     snprintf(name, sizeof name, "data_batch_%d.bin", i + 1);
@@ -78,7 +41,7 @@ static inline void write_cifar10(void) {
   }
 }
 
-static inline size_t put_header(uint8_t *out, uint32_t magic, const uint32_t *dims, int count) {
+size_t put_header(uint8_t *out, uint32_t magic, const uint32_t *dims, int count) {
   for (int i = -1; i < count; i++) {
     uint32_t v = i < 0 ? magic : dims[i];
     for (int b = 0; b < 4; b++) *out++ = (uint8_t)(v >> (24 - 8 * b));
@@ -86,8 +49,7 @@ static inline size_t put_header(uint8_t *out, uint32_t magic, const uint32_t *di
   return 4 + 4 * (size_t)count;
 }
 
-/* level: of gzip, 0 to 9; -1: not compressed. */
-static inline void write_packed(const char *name, const void *bytes, size_t size, int level) {
+void write_packed(const char *name, const void *bytes, size_t size, int level) {
   if (level < 0) {
     write_bytes(name, bytes, size);
     return;
@@ -100,7 +62,7 @@ static inline void write_packed(const char *name, const void *bytes, size_t size
   assert_int_equal(gzclose(file), Z_OK);
 }
 
-static inline void write_idx(const char *prefix, int count, int height, int width, int level) {
+void write_idx(const char *prefix, int count, int height, int width, int level) {
   char name[64];
   uint32_t dims[] = {(uint32_t)count, (uint32_t)height, (uint32_t)width};
   size_t pixels = (size_t)count * (size_t)height * (size_t)width;
@@ -119,8 +81,7 @@ static inline void write_idx(const char *prefix, int count, int height, int widt
   free(bytes);
 }
 
-/* The file's bytes from..size replaced; size shortens or prolongs it with zeros. */
-static inline void damage(const char *name, size_t size, long at, uint8_t value) {
+void damage(const char *name, size_t size, long at, uint8_t value) {
   char *bytes = NULL;
   size_t had = 0;
   assert_int_equal(gf__file_read(in_folder(name), &bytes, &had), GF_OK);
@@ -133,7 +94,7 @@ static inline void damage(const char *name, size_t size, long at, uint8_t value)
   free(bytes);
 }
 
-static inline size_t size_of(const char *name) {
+size_t size_of(const char *name) {
   int64_t size = 0;
   assert_int_equal(gf__data_file_size(in_folder(name), &size), GF_OK);
   return (size_t)size;
@@ -141,8 +102,7 @@ static inline size_t size_of(const char *name) {
 
 /* ---- opening and reading ---- */
 
-static inline gf_status try_open(gf_dataset **out, gf_split split, const char *name,
-                                 const char *more) {
+gf_status try_open(gf_dataset **out, gf_split split, const char *name, const char *more) {
   char yaml[512];
   snprintf(yaml, sizeof yaml, "data:\n  name: %s\n  path: %s\n%s", name, fixture_folder, more);
   gf_config *config = NULL;
@@ -152,8 +112,8 @@ static inline gf_status try_open(gf_dataset **out, gf_split split, const char *n
   return status;
 }
 
-static inline void check_fails(gf_split split, const char *name, const char *more, gf_status status,
-                               const char *format, ...) {
+void check_fails(gf_split split, const char *name, const char *more, gf_status status,
+                 const char *format, ...) {
   char expected[2048];
   va_list args;
   va_start(args, format);
@@ -165,15 +125,15 @@ static inline void check_fails(gf_split split, const char *name, const char *mor
   assert_string_equal(gf_error_message(), expected);
 }
 
-static inline gf_dataset *open_split(gf_split split, const char *name, const char *more) {
+gf_dataset *open_split(gf_split split, const char *name, const char *more) {
   gf_dataset *dataset = NULL;
   gf_status status = try_open(&dataset, split, name, more);
   if (status != GF_OK) fail_msg("%s", gf_error_message());
   return dataset;
 }
 
-static inline gf_loader *open_loader(const gf_dataset *dataset, int batch, int threads,
-                                     unsigned long long seed, int training) {
+gf_loader *open_loader(const gf_dataset *dataset, int batch, int threads, unsigned long long seed,
+                       int training) {
   gf_loader *loader = NULL;
   gf_loader_options options = {
       .batch_size = batch, .threads = threads, .seed = seed, .training = training};
@@ -181,20 +141,19 @@ static inline gf_loader *open_loader(const gf_dataset *dataset, int batch, int t
   return loader;
 }
 
-static inline gf_batch next(gf_loader *loader) {
+gf_batch next(gf_loader *loader) {
   gf_batch batch;
   assert_int_equal(gf_loader_next(loader, &batch), GF_OK);
   return batch;
 }
 
-static inline size_t floats_of(const gf_dataset *dataset) {
+size_t floats_of(const gf_dataset *dataset) {
   gf_dataset_info info = gf_dataset_describe(dataset);
   return (size_t)info.height * (size_t)info.width * (size_t)info.channels;
 }
 
-/* All images and labels of an epoch from a batch on. The caller frees both. */
-static inline int read_epoch(const gf_dataset *dataset, gf_loader *loader, int epoch, int first,
-                             float **images, int **labels) {
+int read_epoch(const gf_dataset *dataset, gf_loader *loader, int epoch, int first, float **images,
+               int **labels) {
   size_t count = (size_t)gf_dataset_describe(dataset).count, floats = floats_of(dataset);
   *images = calloc(count * floats, sizeof **images);
   *labels = calloc(count, sizeof **labels);
@@ -211,5 +170,3 @@ static inline int read_epoch(const gf_dataset *dataset, gf_loader *loader, int e
   }
   return (int)at;
 }
-
-#endif

@@ -1,27 +1,16 @@
-/* Reads event files of TensorBoard by what TFRecord and protobuf say of them. */
-#ifndef EVENT_FILES_H
-#define EVENT_FILES_H
+#define _XOPEN_SOURCE 700
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "support/event_files.h"
 
-/* A field of a protobuf message: a number (of wire types 0, 1 and 5) or bytes (of 2). */
-typedef struct field {
-  int number, type;
-  uint64_t bits;
-  const unsigned char *bytes;
-  size_t size;
-} field;
+#include "support/test.h"
 
-static inline uint64_t little_endian(const unsigned char *p, int bytes) {
+uint64_t little_endian(const unsigned char *p, int bytes) {
   uint64_t bits = 0;
   while (bytes--) bits = bits << 8 | p[bytes];
   return bits;
 }
 
-static inline uint64_t take_varint(const unsigned char **p, const unsigned char *end) {
+static uint64_t take_varint(const unsigned char **p, const unsigned char *end) {
   uint64_t number = 0;
   for (int shift = 0; shift < 64; shift += 7) {
     if (*p >= end) fail_msg("a varint is cut off");
@@ -34,7 +23,7 @@ static inline uint64_t take_varint(const unsigned char **p, const unsigned char 
 }
 
 /* The next field from *p on; false at the end. */
-static inline bool take_field(const unsigned char **p, const unsigned char *end, field *out) {
+static bool take_field(const unsigned char **p, const unsigned char *end, field *out) {
   if (*p == end) return false;
   uint64_t key = take_varint(p, end);
   *out = (field){.number = (int)(key >> 3), .type = (int)(key & 7)};
@@ -61,8 +50,7 @@ static inline bool take_field(const unsigned char **p, const unsigned char *end,
   return true;
 }
 
-/* The field of that number in a message, which has it once. */
-static inline field find_field(const unsigned char *message, size_t size, int number) {
+field find_field(const unsigned char *message, size_t size, int number) {
   const unsigned char *p = message;
   field next, found = {0};
   int count = 0;
@@ -72,13 +60,13 @@ static inline field find_field(const unsigned char *message, size_t size, int nu
   return found;
 }
 
-static inline double double_of(uint64_t bits) {
+double double_of(uint64_t bits) {
   double number;
   memcpy(&number, &bits, sizeof number);
   return number;
 }
 
-static inline double float_of(uint64_t bits) {
+static double float_of(uint64_t bits) {
   uint32_t half = (uint32_t)bits;
   float number;
   memcpy(&number, &half, sizeof number);
@@ -87,13 +75,13 @@ static inline double float_of(uint64_t bits) {
 
 /* By a table of the polynomial 0x1EDC6F41, most significant bit first, on bytes turned around: not
  * how the library does it. */
-static inline uint32_t turned(uint32_t bits, int count) {
+static uint32_t turned(uint32_t bits, int count) {
   uint32_t out = 0;
   for (int i = 0; i < count; i++) out |= (bits >> i & 1) << (count - 1 - i);
   return out;
 }
 
-static inline uint32_t masked_checksum(const unsigned char *bytes, size_t size) {
+uint32_t masked_checksum(const unsigned char *bytes, size_t size) {
   static uint32_t table[256];
   uint32_t crc = 0xffffffff;
   for (uint32_t i = 0; i < 256 && !table[255]; i++) {
@@ -106,24 +94,7 @@ static inline uint32_t masked_checksum(const unsigned char *bytes, size_t size) 
   return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-/* A value of an event. */
-typedef struct event_value {
-  double time;
-  long step;
-  char tag[96];
-  int kind; /* 2: scalar, 4: image, 5: histogram */
-  double scalar;
-  const unsigned char *message; /* of the others; in the file */
-  size_t size;
-} event_value;
-
-typedef struct event_file {
-  char *bytes;
-  event_value *values;
-  int count;
-} event_file;
-
-static inline void add_event_value(event_file *file, double time, long step, const field *value) {
+static void add_event_value(event_file *file, double time, long step, const field *value) {
   event_value *v = realloc(file->values, (size_t)(file->count + 1) * sizeof *v);
   assert_non_null(v);
   file->values = v;
@@ -143,8 +114,7 @@ static inline void add_event_value(event_file *file, double time, long step, con
   v->size = content.size;
 }
 
-static inline void read_event(event_file *file, const unsigned char *event, size_t size,
-                              bool is_first) {
+static void read_event(event_file *file, const unsigned char *event, size_t size, bool is_first) {
   field time = find_field(event, size, 1);
   assert_int_equal(time.type, 1);
   if (is_first) {
@@ -162,8 +132,7 @@ static inline void read_event(event_file *file, const unsigned char *event, size
   }
 }
 
-/* Every record of the bytes, which the file takes over. */
-static inline event_file read_events(char *bytes, size_t size) {
+event_file read_events(char *bytes, size_t size) {
   event_file file = {.bytes = bytes};
   const unsigned char *start = (const unsigned char *)bytes, *p = start, *end = start + size;
   while (p < end) {
@@ -178,10 +147,8 @@ static inline event_file read_events(char *bytes, size_t size) {
   return file;
 }
 
-static inline void free_events(event_file *file) {
+void free_events(event_file *file) {
   free(file->bytes);
   free(file->values);
   *file = (event_file){0};
 }
-
-#endif

@@ -1,18 +1,15 @@
 /* What the tests of work on a device share: the device, numbers to feed it, and
- * comparisons with references in double precision, as host/verify has them. Needs cmocka. */
-#ifndef DEVICE_TEST_H
-#define DEVICE_TEST_H
+ * comparisons with references in double precision, as host/verify has them. */
+#ifndef SUPPORT_OPERATIONS_H
+#define SUPPORT_OPERATIONS_H
 
+#include "support/assert.h"
 #include "verify/check.h"
 
 /* Group setup and teardown: open and close the default device. */
 int device_test_open(void **state);
 int device_test_close(void **state);
 gf_device *device_test_device(void);
-
-/* Fails the test with the library's message. */
-#define assert_ok(call) device_test_assert_ok((call), #call, __FILE__, __LINE__)
-void device_test_assert_ok(gf_status status, const char *call, const char *file, int line);
 
 /* Runs all cases of gradflow verify whose names begin with only; fails with what is wrong. */
 void assert_verified(const char *only);

@@ -1,21 +1,15 @@
-/* The device as tests/icd shows it: a test takes it over before the first call of OpenCL. */
-#ifndef ICD_FIXTURE_H
-#define ICD_FIXTURE_H
+#define _XOPEN_SOURCE 700
 
-/* The including file defines _XOPEN_SOURCE 700 or _GNU_SOURCE, and includes cmocka.h first. */
+#include "support/icd.h"
+
 #include <dlfcn.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "icd/icd.h"
+#include "support/test.h"
 
-static const icd_control *icd;
+const icd_control *icd;
 
-/* To be called by main, before anything else. */
-static inline bool icd_open(void) {
+bool icd_open(void) {
   const icd_control *(*get)(void) = NULL;
   unsetenv("GRADFLOW_ICD");
   unsetenv("GRADFLOW_ICD_REPORT");
@@ -28,15 +22,14 @@ static inline bool icd_open(void) {
   return icd != NULL;
 }
 
-static inline int icd_entry(const char *name) {
+int icd_entry(const char *name) {
   for (int i = 0; i < icd->entries; i++)
     if (!strcmp(icd->entry(i), name)) return i;
   fprintf(stderr, "tests/icd has no entry point %s\n", name);
   abort();
 }
 
-/* What is not released; "" for nothing. */
-static inline const char *icd_leaks(void) {
+const char *icd_leaks(void) {
   static char text[256];
   text[0] = 0;
   for (int i = 0; i < icd->kinds; i++) {
@@ -47,11 +40,8 @@ static inline const char *icd_leaks(void) {
   return text;
 }
 
-/* Bytes in buffers that are not freed, after a second for the vendor's threads to do that in. */
-static inline size_t icd_bytes_left(void) {
+size_t icd_bytes_left(void) {
   const struct timespec moment = {.tv_nsec = 1000000};
   for (int i = 0; i < 1000 && icd->bytes(); i++) nanosleep(&moment, NULL);
   return icd->bytes();
 }
-
-#endif

@@ -1,22 +1,10 @@
-/* The words of a line for a shell, enough for the commands in the documentation. */
-#ifndef SHELL_WORDS_H
-#define SHELL_WORDS_H
+#define _XOPEN_SOURCE 700
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
+#include "support/shell_words.h"
 
-enum { SHELL_WORDS = 40, SHELL_TEXT = 2000 };
+#include "support/test.h"
 
-typedef struct shell_words {
-  char text[SHELL_TEXT]; /* that words point into */
-  const char *words[SHELL_WORDS + 1];
-  size_t count;
-} shell_words;
-
-/* Reads one simple command: words until an operator (| & ; < > ( )) or a comment, with quotes and
- * backslashes. Returns where it ended, behind the operators, or NULL at the end of the line. */
-static inline const char *shell_read(shell_words *out, const char *p) {
+const char *shell_read(shell_words *out, const char *p) {
   static const char operators[] = "|&;<>()";
   char *to = out->text, *last = out->text + SHELL_TEXT - 2;
   out->count = 0;
@@ -39,5 +27,3 @@ static inline const char *shell_read(shell_words *out, const char *p) {
   if (!*p || *p == '#') return NULL;
   return p + strspn(p, operators);
 }
-
-#endif

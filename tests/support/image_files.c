@@ -1,24 +1,18 @@
-/* JPEG and PNG files for tests: made by stb_image_write, and PNGs put together chunk by chunk, so
- * that each may be wrong in one thing. */
-#ifndef IMAGE_FILES_H
-#define IMAGE_FILES_H
+#define _XOPEN_SOURCE 700
 
-/* The including file includes cmocka.h first. */
-#include <stb/stb_image_write.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "support/image_files.h"
+
 #include <zlib.h>
 
-#include "base/text.h"
+#include "support/test.h"
 
 /* Where stb_image_write puts bytes. */
-static inline void add_to_text(void *text, void *bytes, int size) {
+static void add_to_text(void *text, void *bytes, int size) {
   gf__text_add_bytes(text, bytes, (size_t)size);
 }
 
 /* Pixels (height, width, channels), all of one colour. The caller frees. */
-static inline uint8_t *plain_pixels(int height, int width, int channels, const uint8_t *colour) {
+static uint8_t *plain_pixels(int height, int width, int channels, const uint8_t *colour) {
   size_t size = (size_t)height * (size_t)width * (size_t)channels;
   uint8_t *pixels = malloc(size);
   assert_non_null(pixels);
@@ -26,8 +20,7 @@ static inline uint8_t *plain_pixels(int height, int width, int channels, const u
   return pixels;
 }
 
-/* A file of one colour; the caller frees the text. */
-static inline gf__text make_jpeg(int height, int width, int channels, const uint8_t *colour) {
+gf__text make_jpeg(int height, int width, int channels, const uint8_t *colour) {
   gf__text file = {0};
   uint8_t *pixels = plain_pixels(height, width, channels, colour);
   assert_true(stbi_write_jpg_to_func(add_to_text, &file, width, height, channels, pixels, 100));
@@ -35,24 +28,13 @@ static inline gf__text make_jpeg(int height, int width, int channels, const uint
   return file;
 }
 
-/* A PNG by its header's fields; what its pixels unpack to is given. */
-typedef struct png {
-  uint32_t width, height;
-  uint8_t depth, colour_type, interlaced;
-  const void *rows; /* each with its filter's byte in front */
-  size_t size;
-  const uint8_t *palette; /* 3 bytes a colour, or NULL */
-  size_t colours;
-  const char *extra; /* the name of an empty chunk behind the header, or NULL */
-} png;
-
-static inline void add_big(gf__text *out, uint32_t value) {
+static void add_big(gf__text *out, uint32_t value) {
   uint8_t bytes[4];
   for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(value >> (24 - 8 * i));
   gf__text_add_bytes(out, bytes, 4);
 }
 
-static inline void add_chunk(gf__text *out, const char *name, const void *bytes, size_t size) {
+static void add_chunk(gf__text *out, const char *name, const void *bytes, size_t size) {
   add_big(out, (uint32_t)size);
   size_t start = out->size;
   gf__text_add_bytes(out, name, 4);
@@ -60,8 +42,7 @@ static inline void add_chunk(gf__text *out, const char *name, const void *bytes,
   add_big(out, (uint32_t)crc32(0, (const uint8_t *)out->data + start, (uInt)(size + 4)));
 }
 
-/* The caller frees the text. */
-static inline gf__text make_png(const png *p) {
+gf__text make_png(const png *p) {
   gf__text file = {0}, header = {0};
   gf__text_add_bytes(&file, "\x89PNG\r\n\x1a\n", 8);
   add_big(&header, p->width);
@@ -81,5 +62,3 @@ static inline gf__text make_png(const png *p) {
   assert_int_equal(gf__text_status(&file), GF_OK);
   return file;
 }
-
-#endif

@@ -1,34 +1,18 @@
-/* SVHN's MATLAB files, put together byte by byte after MathWorks' "MAT-File Format". */
-#ifndef MAT_FILES_H
-#define MAT_FILES_H
+#define _XOPEN_SOURCE 700
 
-/* The including file includes cmocka.h first. */
-#include "base/text.h"
-#include "data_fixture.h"
+#include "support/mat_files.h"
 
-enum { INT8 = 1, UINT8 = 2, INT32 = 5, UINT32 = 6, DOUBLE = 9, MATRIX = 14, COMPRESSED = 15 };
-enum { CLASS_DOUBLE = 6, CLASS_SINGLE = 7, CLASS_UINT8 = 9, COMPLEX = 1 << 11 };
-enum { MAT_COUNT = 7 }; /* images */
+#include <zlib.h>
 
-/* What is wrong with a file; nothing where all is 0. */
-typedef struct mat_flaw {
-  int compressed;
-  int x_class, y_class; /* 0: bytes */
-  int x_dims[4], y_dims[2];
-  const char *x_name;
-  int label_at, label; /* the label, and of which record, from 1; 0: none */
-  double label_number; /* likewise, of labels that are numbers */
-  uint32_t x_flags;
-  size_t x_missing; /* bytes of the numbers of X */
-} mat_flaw;
+#include "support/test.h"
 
-static inline void add_u32(gf__text *out, uint32_t value) {
+static void add_u32(gf__text *out, uint32_t value) {
   uint8_t bytes[4];
   for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(value >> (8 * i));
   gf__text_add_bytes(out, bytes, 4);
 }
 
-static inline void add_element(gf__text *out, uint32_t type, const void *bytes, size_t size) {
+static void add_element(gf__text *out, uint32_t type, const void *bytes, size_t size) {
   static const uint8_t zeros[8];
   add_u32(out, type);
   add_u32(out, (uint32_t)size);
@@ -36,9 +20,8 @@ static inline void add_element(gf__text *out, uint32_t type, const void *bytes, 
   gf__text_add_bytes(out, zeros, (8 - size % 8) % 8);
 }
 
-static inline void add_matrix(gf__text *out, const mat_flaw *f, const char *name,
-                              uint32_t class_and_flags, const int *dims, size_t rank, uint32_t type,
-                              const void *data, size_t size) {
+void add_matrix(gf__text *out, const mat_flaw *f, const char *name, uint32_t class_and_flags,
+                const int *dims, size_t rank, uint32_t type, const void *data, size_t size) {
   gf__text body = {0}, flags = {0}, sizes = {0}, matrix = {0};
   add_u32(&flags, class_and_flags);
   add_u32(&flags, 0);
@@ -67,14 +50,14 @@ static inline void add_matrix(gf__text *out, const mat_flaw *f, const char *name
   gf__text_free(&matrix);
 }
 
-static inline void add_mat_header(gf__text *out) {
+void add_mat_header(gf__text *out) {
   char text[125];
   snprintf(text, sizeof text, "%-124s", "MATLAB 5.0 MAT-file, Platform: GLNXA64");
   gf__text_add_bytes(out, text, 124);
   gf__text_add_bytes(out, "\x00\x01IM", 4);
 }
 
-static inline void add_mat_images(gf__text *out, const mat_flaw *f) {
+static void add_mat_images(gf__text *out, const mat_flaw *f) {
   static const int right[] = {32, 32, 3, MAT_COUNT};
   uint8_t *bytes = malloc(MAT_COUNT * PIXELS), *p = bytes;
   assert_non_null(bytes);
@@ -88,11 +71,9 @@ static inline void add_mat_images(gf__text *out, const mat_flaw *f) {
   free(bytes);
 }
 
-static inline int mat_label(int record) {
-  return record % 10 + 1;
-} /* as the file has it, 1 to 10 */
+int mat_label(int record) { return record % 10 + 1; } /* as the file has it, 1 to 10 */
 
-static inline void add_mat_labels(gf__text *out, const mat_flaw *f) {
+static void add_mat_labels(gf__text *out, const mat_flaw *f) {
   static const int right[] = {MAT_COUNT, 1};
   uint8_t bytes[MAT_COUNT];
   double numbers[MAT_COUNT];
@@ -109,8 +90,7 @@ static inline void add_mat_labels(gf__text *out, const mat_flaw *f) {
                bytes, sizeof bytes);
 }
 
-/* The caller frees the text. */
-static inline gf__text make_mat(const mat_flaw *f) {
+gf__text make_mat(const mat_flaw *f) {
   gf__text file = {0};
   add_mat_header(&file);
   add_mat_images(&file, f);
@@ -118,5 +98,3 @@ static inline gf__text make_mat(const mat_flaw *f) {
   assert_int_equal(gf__text_status(&file), GF_OK);
   return file;
 }
-
-#endif
