@@ -525,7 +525,7 @@ static bool fits_device(const gf_model *model, const gf_device_info *info, int b
   gf_memory memory = gf__model_memory(model, batch);
   if (gf__memory_total(&memory) > info->memory) return false;
   for (int s = 0; s < model->plan.count; s++)
-    if (model->plan.slots[s].floats * sizeof(float) > largest_piece(info) / (size_t)batch)
+    if (model->plan.buffers[s].floats * sizeof(float) > largest_piece(info) / (size_t)batch)
       return false;
   return true;
 }

@@ -24,9 +24,12 @@ typedef struct gf__tensor {
   char name[GF__NAME_SIZE]; /* of the node that makes it */
   int d, h, w, c;           /* depth d is 1 for images */
   gf_buffer *data;
-  gf_buffer *grad;          /* NULL where nothing needs it */
-  int data_slot, grad_slot; /* of the memory plan; -1: none */
-  int index;                /* among the graph's tensors; the graph's input is 0 */
+  gf_buffer *grad;            /* NULL where nothing needs it */
+  int data_buffer;            /* the index of its buffer in the memory plan; -1: none */
+  int grad_buffer;            /* the same of its gradient */
+  int index;                  /* among the graph's tensors; the graph's input is 0 */
+  gf_node *producer, *reader; /* NULL of the graph's input; the last node that reads it, or NULL */
+  int uses;                   /* the number of inputs of nodes that it is */
 } gf__tensor;
 
 static inline size_t gf__tensor_pixels(const gf__tensor *t) {
@@ -86,6 +89,7 @@ struct gf_node {
   /* Fused into the store of the output: an residual, the last input, and an activation. */
   bool has_residual;
   gf__activation activation;
+  gf_node *fused_into; /* while gf__graph_fuse runs: the node that does this one's work, or NULL */
   /* In inference a convolution does the work of the batch_norm behind it: that node, or NULL. */
   gf_node *norm;
   bool is_folded;   /* such a batch_norm */

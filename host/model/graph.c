@@ -44,21 +44,32 @@ static gf_status find_input(gf__graph *graph, const gf__value *name, gf__tensor 
   return *out ? GF_OK : fail_input(graph, name, name->text);
 }
 
+static void add_input(gf_node *node, gf__tensor *tensor) {
+  node->in[node->in_count++] = tensor;
+  tensor->reader = node;
+  tensor->uses++;
+}
+
+static gf_status add_input_by_name(gf__graph *graph, gf_node *node, const gf__value *name) {
+  gf__tensor *tensor;
+  GF_TRY(find_input(graph, name, &tensor));
+  add_input(node, tensor);
+  return GF_OK;
+}
+
 static gf_status connect(gf__graph *graph, gf_node *node, const gf__value *item,
                          const gf__value *input) {
   if (!input) {
-    node->in[node->in_count++] =
-        graph->count ? &graph->nodes[graph->count - 1]->out : &graph->input;
+    add_input(node, graph->count ? &graph->nodes[graph->count - 1]->out : &graph->input);
   } else if (input->kind == GF__SCALAR) {
-    GF_TRY(find_input(graph, input, &node->in[0]));
-    node->in_count = 1;
+    GF_TRY(add_input_by_name(graph, node, input));
   } else {
     for (size_t i = 0; input->kind == GF__SEQUENCE && i < input->count; i++) {
       const gf__value *one = input->items[i];
       if (one->kind != GF__SCALAR || node->in_count == GF__MOST_INPUTS - 1)
         return gf__value_fail(input, "input must be a node's name or a list of at most %d names",
                               GF__MOST_INPUTS - 1);
-      GF_TRY(find_input(graph, one, &node->in[node->in_count++]));
+      GF_TRY(add_input_by_name(graph, node, one));
     }
   }
   int least = node->layer->least_inputs, most = node->layer->most_inputs;
@@ -105,6 +116,7 @@ static gf_status node_new(const gf__layer *layer, const char *name, int number, 
   node->layer = layer;
   node->number = number;
   node->out.d = 1;
+  node->out.producer = node;
   if (*name)
     snprintf(node->name, sizeof node->name, "%s", name);
   else
@@ -181,7 +193,7 @@ static gf_status read_node(gf__graph *graph, const gf__value *item) {
 gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) {
   gf_node *node;
   GF_TRY(add_node(graph, &gf__layer_softmax_cross_entropy, "loss", &node));
-  node->in[node->in_count++] = logits;
+  add_input(node, logits);
   gf_status status = node->layer->setup(node);
   if (status != GF_OK)
     node_free(node);
@@ -200,7 +212,7 @@ gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) {
                     graph->input.w, graph->input.c, GF__MOST_FLOATS);
   for (size_t i = 0; i < list->count; i++) GF_TRY(read_node(graph, list->items[i]));
   for (int i = 0; i + 1 < graph->count; i++)
-    if (gf__graph_uses(graph, &graph->nodes[i]->out) == 0 && !gf__node_is_loss(graph->nodes[i]))
+    if (graph->nodes[i]->out.uses == 0 && !gf__node_is_loss(graph->nodes[i]))
       return gf__value_fail(list->items[i], "nothing reads the output of '%s'",
                             graph->nodes[i]->name);
   return loss ? gf__graph_add_loss(graph, &graph->nodes[graph->count - 1]->out) : GF_OK;
@@ -246,34 +258,25 @@ void gf__graph_mark(gf__graph *graph) {
   for (int i = 0; i + 1 < graph->count; i++) graph->nodes[i]->trains_only = true;
   for (int i = graph->count - 1; i >= 0; i--)
     for (int k = 0; k < graph->nodes[i]->in_count && !graph->nodes[i]->trains_only; k++) {
-      gf_node *producer = gf__graph_producer(graph, graph->nodes[i]->in[k]);
+      gf_node *producer = graph->nodes[i]->in[k]->producer;
       if (producer) producer->trains_only = false;
     }
 }
 
-void gf__graph_remove(gf__graph *graph, int index) {
-  node_free(graph->nodes[index]);
-  graph->count--;
-  for (int i = index; i < graph->count; i++) graph->nodes[i] = graph->nodes[i + 1];
+void gf__graph_remove_fused(gf__graph *graph) {
+  int kept = 0;
+  for (int i = 0; i < graph->count; i++)
+    if (graph->nodes[i]->fused_into)
+      node_free(graph->nodes[i]);
+    else
+      graph->nodes[kept++] = graph->nodes[i];
+  graph->count = kept;
 }
 
 void gf__graph_free(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++) node_free(graph->nodes[i]);
   free(graph->nodes);
   *graph = (gf__graph){0};
-}
-
-int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor) {
-  int uses = 0;
-  for (int i = 0; i < graph->count; i++)
-    for (int k = 0; k < graph->nodes[i]->in_count; k++) uses += graph->nodes[i]->in[k] == tensor;
-  return uses;
-}
-
-gf_node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
-  for (int i = 0; i < graph->count; i++)
-    if (&graph->nodes[i]->out == tensor) return graph->nodes[i];
-  return NULL;
 }
 
 void gf__graph_help(gf__help *help) {

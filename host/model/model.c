@@ -86,7 +86,7 @@ static bool batch_fits(const gf_model *model, int batch) {
   size_t flat = model->flat_floats * sizeof(float);
   size_t piece = memory.workspace > flat ? memory.workspace : flat;
   for (int s = 0; s < model->plan.count; s++) {
-    size_t bytes = model->plan.slots[s].floats * (size_t)batch * sizeof(float);
+    size_t bytes = model->plan.buffers[s].floats * (size_t)batch * sizeof(float);
     if (bytes > piece) piece = bytes;
   }
   return gf__memory_total(&memory) <= info->memory && piece <= largest_piece(info);

@@ -113,7 +113,7 @@ static gf_status poison(gf__check *check, gf_buffer *buffer) {
 
 static gf_status poison_model(gf__check *check) {
   gf_model *model = check->model;
-  for (int s = 0; s < model->plan.count; s++) GF_TRY(poison(check, model->plan.slots[s].buffer));
+  for (int s = 0; s < model->plan.count; s++) GF_TRY(poison(check, model->plan.buffers[s].memory));
   for (int i = 0; i < model->graph.count; i++) GF_TRY(poison(check, model->graph.nodes[i]->saved));
   GF_TRY(poison(check, model->workspace));
   return poison(check, model->gradients);
