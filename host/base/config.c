@@ -30,7 +30,7 @@ gf_status(gf__value_fail)(const gf__value *value, const char *format, ...) {
 
 const gf__value *gf__config_root(const gf_config *config) { return config->root; }
 
-static gf__value **find(const gf__value *map, const char *key, size_t length) {
+static gf__value **find_entry(const gf__value *map, const char *key, size_t length) {
   for (size_t i = 0; i < map->count; i++)
     if (strncmp(map->items[i]->key, key, length) == 0 && !map->items[i]->key[length])
       return &map->items[i];
@@ -39,7 +39,7 @@ static gf__value **find(const gf__value *map, const char *key, size_t length) {
 
 const gf__value *gf__value_get(const gf__value *map, const char *key) {
   if (!map || map->kind != GF__MAPPING) return NULL;
-  gf__value **found = find(map, key, strlen(key));
+  gf__value **found = find_entry(map, key, strlen(key));
   return found ? *found : NULL;
 }
 
@@ -104,7 +104,7 @@ static gf_status find_target(const char *place, const char *path, gf__value ***s
       return gf__fail(GF_ERROR_CONFIG, "%s: %.*s is a single value (%s) and has no key '%.*s'",
                       place, walked, path, value->place, length, part);
     if (value->kind == GF__MAPPING) {
-      gf__value **entry = find(value, part, (size_t)length);
+      gf__value **entry = find_entry(value, part, (size_t)length);
       if (!entry) return GF_OK;
       *slot = entry;
     } else {

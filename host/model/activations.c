@@ -59,8 +59,8 @@ static gf_status join_peers(const gf__peers *peers, gf__activation_moments *mome
   return status;
 }
 
-static void describe(const gf_model *model, const gf__activation_moments *moments,
-                     gf_activation_stats *out) {
+static void describe_activations(const gf_model *model, const gf__activation_moments *moments,
+                                 gf_activation_stats *out) {
   for (int i = 0; i < model->graph.count; i++) {
     const gf_node *node = model->graph.nodes[i];
     if (!is_measured(node)) continue;
@@ -83,7 +83,7 @@ gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
   if (!moments) return gf__fail_host_memory(bytes);
   gf_status status = gf__buffer_read(model->activation_moments, 0, bytes, moments);
   if (status == GF_OK && peers) status = join_peers(peers, moments, bytes);
-  if (status == GF_OK) describe(model, moments, out);
+  if (status == GF_OK) describe_activations(model, moments, out);
   free(moments);
   return status;
 }

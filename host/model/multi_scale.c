@@ -72,7 +72,7 @@ static gf__node_name write_block(const writer *w, const char *prefix, gf__node_n
   return sum;
 }
 
-static void write(gf__text *out, const void *options, int classes) {
+static void multi_scale_write(gf__text *out, const void *options, int classes) {
   const multi_scale *o = options;
   writer w = {out, o};
   write_conv(&w, "input_", "", NULL, o->filters, 3);
@@ -94,5 +94,5 @@ const gf__family gf__family_multi_scale = {
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .options_size = sizeof(multi_scale),
-    .write = write,
+    .write = multi_scale_write,
 };

@@ -54,7 +54,7 @@ static gf__node_name write_block(gf__text *out, const char *prefix, const char *
   return write_relu(out, prefix, "_1");
 }
 
-static void write(gf__text *out, const void *options, int classes) {
+static void spectral_spatial_write(gf__text *out, const void *options, int classes) {
   const spectral_spatial *o = options;
   gf__text_add(out, "- {name: volume, type: to_volume}\n");
   write_conv(out, "spectral_", "", entry_, o->filters);
@@ -76,5 +76,5 @@ const gf__family gf__family_spectral_spatial = {
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .options_size = sizeof(spectral_spatial),
-    .write = write,
+    .write = spectral_spatial_write,
 };

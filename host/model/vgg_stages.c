@@ -92,7 +92,7 @@ static gf__node_name add_block(const writer *w, const char *prefix, gf__node_nam
   return add_activation(w, prefix, "_1", norm);
 }
 
-static void write(gf__text *out, const void *options, int classes) {
+static void vgg_stages_write(gf__text *out, const void *options, int classes) {
   const vgg_stages *o = options;
   writer w = {out, o};
   bool norm = o->norm != NORM_NONE;
@@ -112,5 +112,5 @@ const gf__family gf__family_vgg_stages = {
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .options_size = sizeof(vgg_stages),
-    .write = write,
+    .write = vgg_stages_write,
 };

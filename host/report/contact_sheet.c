@@ -51,7 +51,7 @@ void gf__contact_sheet_free(gf__contact_sheet **sheet) {
 int gf__contact_sheet_count(const gf__contact_sheet *sheet) { return sheet->count; }
 
 /* Copies size bytes to *at, which moves behind them. */
-static void *put(char **at, const void *from, size_t size) {
+static void *sheet_copy(char **at, const void *from, size_t size) {
   void *copy = memcpy(*at, from, size);
   *at += size;
   return copy;
@@ -59,7 +59,7 @@ static void *put(char **at, const void *from, size_t size) {
 
 static const char *put_text(char **at, const char *text) {
   size_t length = strlen(text), most = LONGEST_TEXT - 1;
-  char *copy = put(at, text, GF__MIN(length, most));
+  char *copy = sheet_copy(at, text, GF__MIN(length, most));
   *(*at)++ = 0;
   return copy;
 }
@@ -75,8 +75,8 @@ gf_status gf__contact_sheet_add(gf__contact_sheet *sheet, const gf__sheet_cell *
   if (!at) return gf__fail_host_memory(size);
   cell *to = &sheet->cells[sheet->count++];
   *to = (cell){.shown = *from, .store = at};
-  if (map) to->shown.map = put(&at, from->map, map);
-  to->shown.pixels = put(&at, from->pixels, bytes);
+  if (map) to->shown.map = sheet_copy(&at, from->map, map);
+  to->shown.pixels = sheet_copy(&at, from->pixels, bytes);
   to->shown.name = put_text(&at, from->name);
   for (int i = 0; i < from->bar_count; i++)
     to->bars[i] = (gf__sheet_bar){put_text(&at, from->bars[i].label), from->bars[i].share};
@@ -167,7 +167,7 @@ static row measure_row(const layout *l, int index) {
 
 static double row_height(const row *r) { return r->names + r->images + BETWEEN; }
 
-static void measure(layout *l) {
+static void sheet_lay_out(layout *l) {
   const gf__contact_sheet *sheet = l->sheet;
   l->pictures = 1;
   for (int i = 0; i < sheet->count; i++) {
@@ -270,7 +270,7 @@ gf_status gf__contact_sheet_write(gf__contact_sheet *sheet, const char *title, c
                                   const char *path) {
   layout l = {.sheet = sheet};
   GF_TRY(gf__canvas_new(&l.canvas, 1, 1)); /* lengths of texts need one */
-  measure(&l);
+  sheet_lay_out(&l);
   double head = draw_head(&l, title, note, false), height = head;
   int rows = (sheet->count + l.columns - 1) / l.columns;
   row measured[GF__SHEET_MOST_CELLS];

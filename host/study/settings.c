@@ -85,7 +85,7 @@ static gf_status apply(gf_config *config, const override *o) {
   return status == GF_OK ? GF_OK : fail_override(o, status);
 }
 
-static gf_status check(const gf_config *config) {
+static gf_status check_setting(const gf_config *config) {
   gf__train_config run;
   gf__data_settings data;
   gf__network_config network;
@@ -106,7 +106,7 @@ static gf_status change(gf_config *config, const override *overrides, int count)
   gf_status status = GF_OK;
   for (int i = 0; i < count && status == GF_OK; i++) status = apply(config, &overrides[i]);
   if (status != GF_OK) return status;
-  status = check(config);
+  status = check_setting(config);
   for (int i = count - 1; i >= 0 && status != GF_OK; i--)
     if (strncmp(gf_error_message(), "--set ", strlen("--set ")) == 0)
       status = fail_override(&overrides[i], status);

@@ -111,7 +111,7 @@ static gf_status read_seeds(gf__study_file *file, const gf__value *list) {
 
 /* ---- include ---- */
 
-static gf_status load(gf_study **out, const char *path, const char *folder, int depth);
+static gf_status load_study(gf_study **out, const char *path, const char *folder, int depth);
 
 static void remap(int *indices, int count, const int *map) {
   for (int i = 0; i < count; i++) indices[i] = map[indices[i]];
@@ -145,7 +145,7 @@ gf_status gf__path_beside(char out[GF__PATH_SIZE], const char *file, const char 
   return GF_OK;
 }
 
-static gf_status include(gf__study_file *file, const gf__value *item, int depth) {
+static gf_status include_study(gf__study_file *file, const gf__value *item, int depth) {
   char path[GF__PATH_SIZE];
   if (item->kind != GF__SCALAR || !*item->text)
     return gf__value_fail(item, "an item of include must be the path of a study");
@@ -154,7 +154,7 @@ static gf_status include(gf__study_file *file, const gf__value *item, int depth)
   GF_TRY(gf__path_beside(path, file->path, item->text));
   if (!gf__path_exists(path)) return gf__value_fail(item, "there is no file %s to include", path);
   gf_study *other = NULL;
-  GF_TRY(load(&other, path, NULL, depth + 1));
+  GF_TRY(load_study(&other, path, NULL, depth + 1));
   gf_status status = gf__settings_apply(other, file->set);
   int *map = malloc(((size_t)other->setting_count + 1) * sizeof *map);
   if (status == GF_OK && !map)
@@ -176,7 +176,7 @@ static gf_status read_file(gf__study_file *file, const gf__value *root, const ch
   file->set = all.set;
   GF_TRY(gf__list_check(all.include, "include"));
   for (size_t i = 0; all.include && i < all.include->count; i++)
-    GF_TRY(include(file, all.include->items[i], depth));
+    GF_TRY(include_study(file, all.include->items[i], depth));
   GF_TRY(gf__settings_read(file, all.settings));
   GF_TRY(gf__grids_read(file, all.vary));
   if (file->study->setting_count == 0)
@@ -185,7 +185,7 @@ static gf_status read_file(gf__study_file *file, const gf__value *root, const ch
   return gf__figures_read(file, all.figures);
 }
 
-static gf_status load(gf_study **out, const char *path, const char *folder, int depth) {
+static gf_status load_study(gf_study **out, const char *path, const char *folder, int depth) {
   *out = NULL;
   gf_config *yaml = NULL;
   GF_TRY(gf_config_load(&yaml, path));
@@ -201,7 +201,7 @@ static gf_status load(gf_study **out, const char *path, const char *folder, int 
 }
 
 gf_status gf_study_load(gf_study **out, const char *path, const char *folder) {
-  return load(out, path, folder, 0);
+  return load_study(out, path, folder, 0);
 }
 
 void gf_study_free(gf_study **study) {

@@ -53,7 +53,7 @@ static void add_column(gf__sheet *sheet, bool right, const char *format, ...) {
   sheet->columns[i] = (gf__table_column){sheet->headers[i], right};
 }
 
-static void begin(gf__sheet *sheet) {
+static void begin_sheet(gf__sheet *sheet) {
   *sheet = (gf__sheet){0};
   sheet->table.columns = sheet->columns;
 }
@@ -133,7 +133,7 @@ static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes o
 
 gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
                                 const gf__study_table *spec, int first, int count) {
-  begin(out);
+  begin_sheet(out);
   add_column(out, false, "setting");
   add_column(out, true, "n");
   for (int i = first; i < first + count; i++) {
@@ -181,7 +181,7 @@ gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__out
                                   const gf__study_table *spec) {
   static const char *const parts[] = {"", "_deviation", "_published", "_published_deviation",
                                       "_difference"};
-  begin(out);
+  begin_sheet(out);
   add_column(out, false, "setting");
   add_column(out, false, "label");
   add_column(out, true, "n");
