@@ -1,4 +1,4 @@
-/* The tree behind a config, and tables of keys that read it into structs. The
+/* The tree that a config is read into, and tables of keys that read it into structs. The
  * same tables serve validation, help and the resolved config of a run. */
 #ifndef GF_BASE_CONFIG_H
 #define GF_BASE_CONFIG_H
@@ -21,7 +21,7 @@ typedef struct gf__value {
   bool quoted; /* of a scalar: written in quotes, so never a number or a bool */
   struct gf__value **items;
   size_t count;
-  char *place; /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key stands */
+  char *place; /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key is */
 } gf__value;
 
 const gf__value *gf__config_root(const gf_config *config);
@@ -48,7 +48,7 @@ typedef enum gf__key_type {
   GF__KEY_FLOATS, /* gf__floats: a number or a list of at most 8 numbers */
   GF__KEY_PAIR,   /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
   GF__KEY_TRIPLE, /* int[3]: a whole number for all, or a list of three (depth first) */
-  GF__KEY_ANY     /* const gf__value *: for the reader to look into; NULL if absent */
+  GF__KEY_ANY     /* const gf__value *: for the reader to read; NULL if absent */
 } gf__key_type;
 
 typedef struct gf__floats {

@@ -9,12 +9,12 @@ typedef struct reader {
   const char *path;
   size_t line; /* from 1 */
   char *next;  /* start of the line after this one */
-  char *end;   /* behind the last whole line */
+  char *end;   /* after the last whole line */
   int cell_count;
   char *cells[GF__CSV_MOST_COLUMNS]; /* of this line */
 } reader;
 
-/* Splits the next line into cells; false behind the last line. */
+/* Splits the next line into cells; false after the last line. */
 static gf_status read_line(reader *r, bool *found) {
   *found = r->next < r->end;
   if (!*found) return GF_OK;
@@ -39,7 +39,7 @@ static gf_status read_line(reader *r, bool *found) {
   return GF_OK;
 }
 
-/* Finds where in the header the columns stand. */
+/* Finds the columns in the header. */
 static gf_status find_columns(const reader *r, const gf__csv_column *columns, int count,
                               int places[]) {
   for (int i = 0; i < count; i++) {

@@ -22,8 +22,8 @@ typedef struct gf__csv_column {
 typedef struct gf__csv {
   size_t rows;
   double *numbers[GF__CSV_MOST_COLUMNS]; /* (rows) by the order asked for; NULL for text */
-  char **texts[GF__CSV_MOST_COLUMNS];    /* (rows) likewise; NULL for numbers */
-  char *content;                         /* of the file, where the texts stand */
+  char **texts[GF__CSV_MOST_COLUMNS];    /* (rows) by the same order; NULL for numbers */
+  char *content;                         /* of the file, which the texts point into */
 } gf__csv;
 
 /* Reads the columns of the file at path; free the result with gf__csv_free. A

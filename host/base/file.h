@@ -10,7 +10,7 @@
 /* Bytes of any path that the library makes, with its NUL. */
 enum { GF__PATH_SIZE = 4096 };
 
-/* The caller frees *out, which has a NUL behind its size bytes. */
+/* The caller frees *out, with a NUL after its size bytes. */
 gf_status gf__file_read(const char *path, char **out, size_t *size) GF_MUST_USE;
 /* The same; a file of more than largest bytes is GF_ERROR_DATA, and is not read. */
 gf_status gf__file_read_within(const char *path, size_t largest, char **out,

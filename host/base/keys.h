@@ -1,4 +1,4 @@
-/* What reading by a table of keys (keys.c) and writing by it (keys_write.c) share. */
+/* Helpers of reading (keys.c) and writing (keys_write.c) by a table of keys. */
 #ifndef GF_BASE_KEYS_H
 #define GF_BASE_KEYS_H
 

@@ -181,7 +181,7 @@ void gf__keys_write(gf__text *out, int indent, const gf__key *keys, size_t count
   }
 }
 
-/* started: the line is indented already, behind a "- ". */
+/* started: the line is already indented, after a "- ". */
 static void write_value(gf__text *out, int indent, const gf__value *value, bool started) {
   if (value->count == 0) {
     static const char *const empty[] = {[GF__SEQUENCE] = "[]", [GF__MAPPING] = "{}"};

@@ -171,18 +171,19 @@ gf_status gf__private_path(char *out, size_t size, const char *path) {
 }
 
 static gf_status make_folder(const char *path, mode_t mode) {
-  char part[GF__PATH_SIZE];
+  char partial_path[GF__PATH_SIZE];
   size_t length = strlen(path);
-  if (length == 0 || length >= sizeof part)
+  if (length == 0 || length >= sizeof partial_path)
     return gf__fail(GF_ERROR_ARGUMENT, "not a path for a folder: '%s'", path);
-  memcpy(part, path, length + 1);
+  memcpy(partial_path, path, length + 1);
   for (size_t i = 1; i <= length; i++) {
-    if (part[i] != '/' && part[i] != 0) continue;
-    char kept = part[i];
-    part[i] = 0;
-    if (mkdir(part, mode) != 0 && (errno != EEXIST || !gf__path_is_folder(part)))
-      return gf__fail(GF_ERROR_FILE, "cannot create the folder %s: %s", part, strerror(errno));
-    part[i] = kept;
+    if (partial_path[i] != '/' && partial_path[i] != 0) continue;
+    char kept = partial_path[i];
+    partial_path[i] = 0;
+    if (mkdir(partial_path, mode) != 0 && (errno != EEXIST || !gf__path_is_folder(partial_path)))
+      return gf__fail(GF_ERROR_FILE, "cannot create the folder %s: %s", partial_path,
+                      strerror(errno));
+    partial_path[i] = kept;
   }
   return GF_OK;
 }

@@ -20,14 +20,14 @@ void gf__lock_free(gf__lock **lock);
 void gf__lock_take(gf__lock *lock);
 void gf__lock_release(gf__lock *lock);
 void gf__lock_wait(gf__lock *lock);                     /* holding the lock: until someone wakes */
-void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, at most so long */
+void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, for at most that long */
 void gf__lock_wake_all(gf__lock *lock);
 
 double gf__seconds(void);       /* monotonic */
 void gf__sleep(double seconds); /* less than 1 */
 void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
 int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
-size_t gf__peak_memory(void);   /* bytes resident at the most so far; 0 if unknown */
+size_t gf__peak_memory(void);   /* the most bytes that were resident so far; 0 if unknown */
 uint64_t gf__host_memory(void); /* bytes of the machine; 0 if unknown */
 
 bool gf__path_exists(const char *path);
@@ -59,7 +59,7 @@ void gf__file_lock_release(gf__file_lock **lock); /* clears; NULL is fine */
 /* The folder for this user's caches ("…/gradflow"), or an error where the environment names none.
  */
 gf_status gf__cache_folder(char *out, size_t size) GF_MUST_USE;
-/* What path stands for without symbolic links. GF_ERROR_FILE where others than this user (and, on
+/* The path without symbolic links. GF_ERROR_FILE where others than this user (and, on
  * the way there, root) own it or can write it, or a folder on the way without a sticky bit: they
  * could put there what they like. */
 gf_status gf__private_path(char *out, size_t size, const char *path) GF_MUST_USE;

@@ -45,7 +45,7 @@ static size_t character(const char *p, size_t n) {
 
 /* ---- failures, with the line that caused them ---- */
 
-/* An error at the end stands behind the last line; what stands last is better to look at. */
+/* An error at the end is after the last line; the last line itself is shown instead. */
 static void clamp_to_content(const gf__yaml *yaml, int *line, int *column) {
   size_t used = yaml->size, start = 0;
   while (used && strchr(" \t\r\n", yaml->text[used - 1])) used--;
@@ -61,7 +61,7 @@ static void clamp_to_content(const gf__yaml *yaml, int *line, int *column) {
 
 enum { EXCERPT_BEFORE = 60, EXCERPT_SHOWN = 76, EXCERPT_SIZE = 6 * EXCERPT_SHOWN };
 
-/* "\n  LINE\n     ^", of a long line the part around the column. */
+/* "\n  LINE\n     ^", of a long line what is around the column. */
 static void excerpt(const gf__yaml *yaml, int line, int column, char out[EXCERPT_SIZE]) {
   const char *p = yaml->text, *end = p + yaml->size;
   *out = 0;
@@ -353,7 +353,7 @@ static gf_status read_document(reader *r, int depth, gf__value *root) {
     root->text = gf__text_copy("");
     return root->text ? GF_OK : gf__fail_host_memory(1);
   }
-  GF_TRY(next_event(r)); /* behind the start of the document */
+  GF_TRY(next_event(r)); /* past the start of the document */
   GF_TRY(read_content(r, depth, root));
   GF_TRY(next_event(r)); /* the end of the document */
   GF_TRY(next_event(r));
@@ -371,7 +371,7 @@ gf_status gf__yaml_read(gf__yaml *yaml, int depth, gf__value **out) {
   GF_TRY(gf__yaml_check(yaml));
   gf__value *root;
   GF_TRY(gf__yaml_new_value(yaml, GF__SCALAR, &root));
-  /* An empty block scalar that ends without a line end makes libfyaml 0.7.12 read behind it. */
+  /* An empty block scalar that ends without a line end makes libfyaml 0.7.12 read past it. */
   char *text = gf__text_copy_bytes(yaml->text, yaml->size);
   if (text) text[yaml->size] = '\n';
   struct fy_diag_cfg quiet;

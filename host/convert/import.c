@@ -15,19 +15,19 @@
 static const struct {
   const char *tensor;
   int depth;
-} resnets_[] = {{"layer3.6.conv1.weight", 0},  /* 101, 152 */
-                {"layer1.0.conv3.weight", 50}, /* bottlenecks */
-                {"layer1.2.conv1.weight", 34},
-                {"layer1.1.conv2.weight", 18}};
+} resnets[] = {{"layer3.6.conv1.weight", 0},  /* 101, 152 */
+               {"layer1.0.conv3.weight", 50}, /* bottlenecks */
+               {"layer1.2.conv1.weight", 34},
+               {"layer1.1.conv2.weight", 18}};
 
 gf_status gf_import_guess(gf_config **out, const char *weights) {
   int depth = 0;
   *out = NULL;
-  for (size_t i = 0; i < sizeof resnets_ / sizeof *resnets_; i++) {
+  for (size_t i = 0; i < sizeof resnets / sizeof *resnets; i++) {
     long long rows;
-    GF_TRY(gf__safetensors_rows(weights, resnets_[i].tensor, &rows));
+    GF_TRY(gf__safetensors_rows(weights, resnets[i].tensor, &rows));
     if (!rows) continue;
-    depth = resnets_[i].depth;
+    depth = resnets[i].depth;
     break;
   }
   if (!depth)

@@ -9,7 +9,7 @@
 static const struct {
   cl_int code;
   const char *name;
-} names_[] = {
+} error_names[] = {
     ROW(CL_DEVICE_NOT_FOUND),
     ROW(CL_DEVICE_NOT_AVAILABLE),
     ROW(CL_COMPILER_NOT_AVAILABLE),
@@ -53,8 +53,8 @@ static const struct {
 
 const char *gf__cl_error_name(cl_int error) {
   static _Thread_local char unknown[32];
-  for (size_t i = 0; i < sizeof names_ / sizeof *names_; i++)
-    if (names_[i].code == error) return names_[i].name;
+  for (size_t i = 0; i < sizeof error_names / sizeof *error_names; i++)
+    if (error_names[i].code == error) return error_names[i].name;
   /* CLBlast's own codes lie below those of OpenCL and its extensions. */
   snprintf(unknown, sizeof unknown, "%s error %d", error < -1010 ? "CLBlast" : "OpenCL",
            (int)error);
@@ -64,7 +64,7 @@ const char *gf__cl_error_name(cl_int error) {
 static const struct {
   cl_int code;
   const char *text;
-} advice_[] = {
+} advices[] = {
     {CL_OUT_OF_RESOURCES, "use a smaller batch, or another device"},
     {CL_DEVICE_NOT_AVAILABLE, "see that the device is there and free, or use another one"},
     {CL_MEM_OBJECT_ALLOCATION_FAILURE, "use a smaller batch"},
@@ -73,8 +73,8 @@ static const struct {
 };
 
 static const char *advice(cl_int error) {
-  for (size_t i = 0; i < sizeof advice_ / sizeof *advice_; i++)
-    if (advice_[i].code == error) return advice_[i].text;
+  for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
+    if (advices[i].code == error) return advices[i].text;
   return "the driver is at fault, or gradflow: use another device, and report this";
 }
 

@@ -48,7 +48,7 @@ static const struct {
   CURLcode code;
   bool is_passing; /* another attempt may help */
   const char *text;
-} network_[] = {
+} network_errors[] = {
     {CURLE_UNSUPPORTED_PROTOCOL, false, "it leads to an address that is not http or https"},
     {CURLE_TOO_MANY_REDIRECTS, false, "it leads from one address to another without an end"},
     {CURLE_URL_MALFORMAT, false, "this is no address"},
@@ -68,15 +68,15 @@ static const struct {
 };
 
 /* Those of servers that are busy or being restarted. */
-static const long passing_statuses_[] = {408, 429, 500, 502, 503, 504};
+static const long passing_statuses[] = {408, 429, 500, 502, 503, 504};
 
 static gf_status fail_network(const transfer *t, CURLcode code, bool *is_passing) {
   const char *text = curl_easy_strerror(code);
   *is_passing = false;
-  for (size_t i = 0; i < sizeof network_ / sizeof *network_; i++) {
-    if (network_[i].code != code) continue;
-    text = network_[i].text;
-    *is_passing = network_[i].is_passing;
+  for (size_t i = 0; i < sizeof network_errors / sizeof *network_errors; i++) {
+    if (network_errors[i].code != code) continue;
+    text = network_errors[i].text;
+    *is_passing = network_errors[i].is_passing;
   }
   if (!t->partial->size)
     return gf__fail(GF_ERROR_FILE, "cannot fetch %s: %s", t->download->url, text);
@@ -91,8 +91,8 @@ static bool is_good(const transfer *t, long status) {
 
 static gf_status fail_status(const transfer *t, long status, bool *is_passing) {
   *is_passing = false;
-  for (size_t i = 0; i < sizeof passing_statuses_ / sizeof *passing_statuses_; i++)
-    if (passing_statuses_[i] == status) *is_passing = true;
+  for (size_t i = 0; i < sizeof passing_statuses / sizeof *passing_statuses; i++)
+    if (passing_statuses[i] == status) *is_passing = true;
   return gf__fail(GF_ERROR_FILE, "cannot fetch %s: the server answers with status %ld",
                   t->download->url, status);
 }

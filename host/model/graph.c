@@ -17,7 +17,7 @@ typedef struct node_keys {
 static const char *const input_form[] = {"name or list of names", NULL};
 
 static const gf__key common_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(node_keys, name), "''", 0, 0, NULL, "name of the node"},
+    {"name", GF__KEY_TEXT, offsetof(node_keys, name), "", 0, 0, NULL, "name of the node"},
     {"type", GF__KEY_TEXT, offsetof(node_keys, type), NULL, 0, 0, NULL, "name of a layer"},
     {"input", GF__KEY_ANY, offsetof(node_keys, input), "", 0, 0, input_form,
      "of nodes; the node before if absent"},
@@ -122,7 +122,7 @@ static gf_status node_new(const gf__layer *layer, const char *name, int number, 
   else
     snprintf(node->name, sizeof node->name, "%s_%d", layer->name, number);
   snprintf(node->out.name, sizeof node->out.name, "%s", node->name);
-  /* One byte more than nothing, so that a layer without options has a pointer, too. */
+  /* One byte more than nothing, so that a layer without options has a pointer as well. */
   node->options = calloc(1, layer->options_size + 1);
   node->state = calloc(1, layer->state_size + 1);
   if (node->options && node->state) return GF_OK;
@@ -228,7 +228,7 @@ static void write_auxiliary(gf__text *out, const char *name, const char *loss, i
 }
 
 gf_status gf__graph_add_auxiliaries(gf__graph *graph, const gf__value *names, const char *loss,
-                                   int classes) {
+                                    int classes) {
   gf_config *config = NULL;
   gf__text text = {0};
   if (names->kind != GF__SEQUENCE)

@@ -29,7 +29,7 @@ static const gf__key keys[] = {
     {"orthogonal_gain", GF__KEY_FLOAT, offsetof(gf__network_config, orthogonal_gain), "1", 0, 1e3,
      NULL, "orthogonal: times the weights; 1.41421 keeps the size through ReLU"},
     {"label_smoothing", GF__KEY_FLOAT, offsetof(gf__network_config, label_smoothing), "0", 0,
-     0.999999, NULL, "in training, share of the target given to all classes alike"},
+     0.999999, NULL, "in training, fraction of the target given to all classes alike"},
     {"auxiliaries", GF__KEY_ANY, offsetof(gf__network_config, auxiliaries), "", 0, 0, gf__list_form,
      "layers that get a classifier and a loss in training (Lee et al., 2015)"},
     {"auxiliary_loss", GF__KEY_CHOICE, offsetof(gf__network_config, auxiliary_loss),

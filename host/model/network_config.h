@@ -9,13 +9,13 @@
 enum { GF__BATCH_NORM_LOCAL, GF__BATCH_NORM_SYNC };
 
 typedef struct gf__network_config {
-  int family;             /* index in gf__families, or behind its end for a graph */
+  int family;             /* index in gf__families, or past its end for a graph */
   const gf__value *graph; /* of the config, or NULL */
   int initialisation, algorithm, tune, fuse;
   double orthogonal_gain, label_smoothing;
   const gf__value *auxiliaries; /* of the config, or NULL */
-  int auxiliary_loss;          /* index in gf__auxiliary_losses */
-  int batch_norm;              /* GF__BATCH_NORM_LOCAL or _SYNC */
+  int auxiliary_loss;           /* index in gf__auxiliary_losses */
+  int batch_norm;               /* GF__BATCH_NORM_LOCAL or _SYNC */
   double auxiliary_weight;
   void *family_options; /* of the family, or NULL */
 } gf__network_config;

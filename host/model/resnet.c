@@ -12,8 +12,8 @@ static const char *const shortcuts[] = {"none", "option_a", "option_b", NULL};
 
 /* ---- names ---- */
 
-/* How the parts of a family are called: in a block behind its prefix, and convolutions, norms and
- * activations with a number behind. */
+/* The names of the nodes of a family: in a block they follow its prefix, and convolutions, norms
+ * and activations are followed by a number. */
 typedef struct naming {
   const char *conv, *norm, *act;
   int first; /* of the numbers */
@@ -61,12 +61,12 @@ typedef struct block {
   int bottleneck; /* filters of the inner convolutions of a bottleneck, 0: a basic block */
 } block;
 
-static gf__node_name name_of(const block *b, const char *part) {
-  return gf__node_name_of("%s%s", b->prefix.text, part);
+static gf__node_name name_of(const block *b, const char *node) {
+  return gf__node_name_of("%s%s", b->prefix.text, node);
 }
 
-static gf__node_name numbered(const block *b, const char *part, int i) {
-  return gf__node_name_of("%s%s%d", b->prefix.text, part, b->names->first + i);
+static gf__node_name numbered(const block *b, const char *node, int i) {
+  return gf__node_name_of("%s%s%d", b->prefix.text, node, b->names->first + i);
 }
 
 static gf__node_name conv_of(const block *b, int i) { return numbered(b, b->names->conv, i); }
@@ -116,7 +116,7 @@ static gf__node_name write_post(const block *b, gf__node_name x) {
   }
   write_conv_norm(b, last - 1, inner, (gf__family_conv){filters, 3, b->stride, false});
   inner = write_relu(b, last - 1);
-  /* Before the last convolution, so that the sum can be fused behind it. */
+  /* Before the last convolution, so that the sum can be fused into it. */
   gf__node_name shortcut = write_shortcut(b, x, x, true);
   inner = write_conv_norm(b, last, inner,
                           (gf__family_conv){b->filters, b->bottleneck ? 1 : 3, 1, false});

@@ -23,7 +23,7 @@ gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensor
 /* Fills the values of the tensors, which have names, dims and room, from a file. Every tensor that
  * is missing, extra or misshapen is named in the one message, up to 20 and then their number; then
  * no values are changed. Counts of batches (NORM.num_batches_tracked) beside a NORM.running_mean
- * are passed over. Memory is taken for the header alone. */
+ * are ignored. Only the header is held in memory. */
 gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors,
                                size_t count) GF_MUST_USE;
 /* The first dimension of the tensor of that name, as the header has it; 0 where there is none. */

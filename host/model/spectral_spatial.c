@@ -1,7 +1,7 @@
 /* The spectral-spatial residual network: Zhong et al., "Spectral-spatial residual network for
  * hyperspectral image classification: a 3-D deep learning framework", 2018. Its volumes have the
- * bands as depth; every convolution has a bias, and a norm and a ReLU behind it, the second one of
- * a residual block after the sum. */
+ * bands as depth; every convolution has a bias, and is followed by a norm and a ReLU, the second
+ * one of a residual block after the sum. */
 #include "model/families.h"
 
 typedef struct spectral_spatial {

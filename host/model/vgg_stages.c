@@ -41,12 +41,12 @@ typedef struct writer {
   const vgg_stages *options;
 } writer;
 
-/* The parts of a block, or of the entry: PREFIXconvSUFFIX, PREFIXnormSUFFIX, PREFIXactSUFFIX. */
-static gf__node_name name_of(const char *prefix, const char *part, const char *suffix) {
-  return gf__node_name_of("%s%s%s", prefix, part, suffix);
+/* The nodes of a block, or of the entry: PREFIXconvSUFFIX, PREFIXnormSUFFIX, PREFIXactSUFFIX. */
+static gf__node_name name_of(const char *prefix, const char *node, const char *suffix) {
+  return gf__node_name_of("%s%s%s", prefix, node, suffix);
 }
 
-/* A convolution, and its norm if that stands before the activation; returns the last of them. */
+/* A convolution, and its norm if that comes before the activation; returns the last of them. */
 static gf__node_name add_conv(const writer *w, const char *prefix, const char *suffix,
                               const gf__node_name *input, bool bias, bool norm) {
   gf__node_name conv = name_of(prefix, "conv", suffix), after = name_of(prefix, "norm", suffix);
@@ -56,7 +56,7 @@ static gf__node_name add_conv(const writer *w, const char *prefix, const char *s
   return after;
 }
 
-/* The activation, and the norm if that stands after it; returns the last of them. */
+/* The activation, and the norm if that comes after it; returns the last of them. */
 static gf__node_name add_activation(const writer *w, const char *prefix, const char *suffix,
                                     bool norm) {
   gf__node_name act = name_of(prefix, "act", suffix), after = name_of(prefix, "norm", suffix);

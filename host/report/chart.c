@@ -101,7 +101,7 @@ static double draw_head(panel *p) {
   return y + BETWEEN;
 }
 
-/* Pixels that the labels of the x axis take below the plot. */
+/* Pixels that the labels of the x axis need below the plot. */
 static double x_label_height(const panel *p) {
   double longest = 0, most = (p->cell.bottom - p->cell.top) * 0.4;
   if (!p->chart->x_names) return SMALL;
@@ -177,7 +177,7 @@ static void draw_x_names(panel *p) {
   double each = (p->plot.right - p->plot.left) / (last + 1), room = x_label_height(p);
   int stride = (int)GF__MAX(ceil(1.1 * SMALL / each), 1.0);
   for (int i = 0; i <= last; i++) {
-    /* The last name always stands, and none so close before it that they touch. */
+    /* The last name is always shown, and none so close before it that they would touch. */
     if (i != last && (i % stride || last - i < stride)) continue;
     double x = x_place(p, gf__axis_place(&p->x, i));
     draw_column(p, x, faint);

@@ -50,7 +50,7 @@ void gf__contact_sheet_free(gf__contact_sheet **sheet) {
 
 int gf__contact_sheet_count(const gf__contact_sheet *sheet) { return sheet->count; }
 
-/* Copies size bytes to *at, which moves behind them. */
+/* Copies size bytes to *at, which moves past them. */
 static void *sheet_copy(char **at, const void *from, size_t size) {
   void *copy = memcpy(*at, from, size);
   *at += size;
@@ -79,7 +79,7 @@ gf_status gf__contact_sheet_add(gf__contact_sheet *sheet, const gf__sheet_cell *
   to->shown.pixels = sheet_copy(&at, from->pixels, bytes);
   to->shown.name = put_text(&at, from->name);
   for (int i = 0; i < from->bar_count; i++)
-    to->bars[i] = (gf__sheet_bar){put_text(&at, from->bars[i].label), from->bars[i].share};
+    to->bars[i] = (gf__sheet_bar){put_text(&at, from->bars[i].label), from->bars[i].fraction};
   to->shown.bars = to->bars;
   return GF_OK;
 }
@@ -226,9 +226,9 @@ static void draw_bars(const layout *l, double left, double y, const gf__sheet_ce
   double bar = left + l->label_width + GAP, text = bar + BAR + PERCENT;
   for (int i = 0; i < c->bar_count; i++) {
     char percent[16];
-    double share = fmin(fmax(c->bars[i].share, 0), 1), base = y + TEXT;
-    snprintf(percent, sizeof percent, "%.1f%%", 100 * share);
-    gf__box box = {bar, base - BAR_HEIGHT, bar + fmax(1, BAR * share), base};
+    double fraction = fmin(fmax(c->bars[i].fraction, 0), 1), base = y + TEXT;
+    snprintf(percent, sizeof percent, "%.1f%%", 100 * fraction);
+    gf__box box = {bar, base - BAR_HEIGHT, bar + fmax(1, BAR * fraction), base};
     gf__canvas_fill(l->canvas, box, i == 0 ? first_bar : other_bar);
     gf__canvas_text(l->canvas, (gf__point){text, base},
                     (gf__text_style){TEXT, muted, GF__ALIGN_END, false}, percent);

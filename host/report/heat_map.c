@@ -15,8 +15,8 @@ enum { BAR = 26, BAR_LEAST = 160, SWATCH = 20, LONGEST_NAME = 320, LONGEST_TEXT 
 static const gf__color ink = {0x22, 0x22, 0x22}, muted = {0x55, 0x55, 0x55},
                        zero = {0xd5, 0x5e, 0x00}, empty = {0xff, 0xff, 0xff};
 
-/* From little to much: light to dark all the way, so that it reads on grey paper, too, and far
- * from the colour of zero for every eye. */
+/* From little to much: light to dark all the way, so that it can be read on grey paper as well, and
+ * far from the colour of zero for every eye. */
 static const gf__color scale[] = {
     {0xff, 0xf7, 0xc2}, {0xa9, 0xdc, 0xb8}, {0x45, 0xb0, 0xb8},
     {0x23, 0x6f, 0xa8}, {0x1c, 0x2f, 0x70}, {0x14, 0x0a, 0x2e},
@@ -36,11 +36,11 @@ typedef struct panel {
 static gf__color color_at(double at) {
   double place = fmax(0, fmin(1, at)) * SCALE_LAST;
   int i = place < SCALE_LAST ? (int)place : SCALE_LAST - 1;
-  double part = place - i;
+  double fraction = place - i;
   gf__color a = scale[i], b = scale[i + 1];
-  return (gf__color){(uint8_t)(a.r + part * (b.r - a.r) + 0.5),
-                     (uint8_t)(a.g + part * (b.g - a.g) + 0.5),
-                     (uint8_t)(a.b + part * (b.b - a.b) + 0.5)};
+  return (gf__color){(uint8_t)(a.r + fraction * (b.r - a.r) + 0.5),
+                     (uint8_t)(a.g + fraction * (b.g - a.g) + 0.5),
+                     (uint8_t)(a.b + fraction * (b.b - a.b) + 0.5)};
 }
 
 static gf__color value_color(const panel *p, double value) {
@@ -202,7 +202,7 @@ static void draw_scale(panel *p) {
 
 /* ---- the picture ---- */
 
-/* Room at the right: the bar, its numbers ("−1.00×10⁻¹⁰⁰" at the most) and its label. */
+/* Room at the right: the bar, its numbers (at longest "−1.00×10⁻¹⁰⁰") and its label. */
 enum { SCALE_WIDTH = BETWEEN + BAR + 130 };
 
 static void heat_map_draw(panel *p, double top, double height) {

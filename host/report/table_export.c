@@ -81,7 +81,7 @@ gf_status gf__table_markdown(const gf__table *table, gf__text *out) {
 
 /* ---- LaTeX ---- */
 
-/* What LaTeX takes for something else. A "[" or "*" would belong to the "\\" before it. */
+/* What means something else to LaTeX. A "[" or "*" would belong to the "\\" before it. */
 static const struct {
   const char *text, *latex;
 } specials[] = {{"\\", "\\textbackslash{}"},

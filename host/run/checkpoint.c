@@ -18,8 +18,8 @@ static gf_status slot_path(char out[GF__PATH_SIZE], const char *folder, int slot
 
 /* ---- tensors ---- */
 
-static const char *const state_names_[] = {"optimizer.first.", "optimizer.second."};
-enum { STATES = sizeof state_names_ / sizeof *state_names_ };
+static const char *const state_names[] = {"optimizer.first.", "optimizer.second."};
+enum { STATES = sizeof state_names / sizeof *state_names };
 
 /* Calls what on every tensor of a checkpoint: the parameters, then each state of the optimizer,
  * with the flat buffer where the tensor lies. */
@@ -35,7 +35,7 @@ static gf_status visit(gf_trainer *trainer, gf__named_tensor *tensors, visitor w
   }
   for (int s = 0; s < STATES; s++)
     for (int i = 0; i < model->trainable_count && gf__trainer_state(trainer, s); i++)
-      GF_TRY(what(model->parameters[i], gf__trainer_state(trainer, s), state_names_[s], next++));
+      GF_TRY(what(model->parameters[i], gf__trainer_state(trainer, s), state_names[s], next++));
   return GF_OK;
 }
 

@@ -14,11 +14,11 @@ static void compare(const char *path, const gf__value *now, const gf__value *bef
 
 /* How a run is computed, where its images lie, and what is recorded besides: not what it computes.
  */
-static const char *const free_keys_[] = {"model.tune", "data.path", "logging"};
+static const char *const free_keys[] = {"model.tune", "data.path", "logging"};
 
 static bool is_free(const char *path) {
-  for (size_t i = 0; i < sizeof free_keys_ / sizeof *free_keys_; i++)
-    if (!strcmp(path, free_keys_[i])) return true;
+  for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+    if (!strcmp(path, free_keys[i])) return true;
   return false;
 }
 

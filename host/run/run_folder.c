@@ -50,7 +50,7 @@ gf_status gf__run_folder_check(const char *path, int overwrite) {
 
 static const struct {
   const char *name, *header;
-} logs_[] = {
+} log_files[] = {
     [GF__LOG_METRICS] = {"metrics.csv",
                          "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
                          "validation_accuracy\n"},
@@ -106,7 +106,7 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
   if (device) GF_TRY(gf__environment_write(environment, device));
   GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOG_EVENTS; i++)
-    GF_TRY(gf__record_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));
+    GF_TRY(gf__record_log_begin(&out->logs[i], path, log_files[i].name, log_files[i].header));
   return GF_OK;
 }
 
@@ -118,7 +118,7 @@ gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
   GF_TRY(take_lock(out));
   GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOG_EVENTS; i++)
-    GF_TRY(gf__record_log_resume(&out->logs[i], path, logs_[i].name, &marks[i]));
+    GF_TRY(gf__record_log_resume(&out->logs[i], path, log_files[i].name, &marks[i]));
   GF_TRY(gf__run_path(file, path, "environment.json"));
   GF_TRY(gf__environment_resume(file, epoch, device));
   GF_TRY(gf__run_path(file, path, "result.json"));
@@ -167,13 +167,13 @@ gf_status gf__run_folder_flush(gf__run_folder *folder) {
 
 /* ---- the end ---- */
 
-static const char *const endings_[] = {
+static const char *const endings[] = {
     [GF_RUN_FINISHED] = "finished", [GF_RUN_DIVERGED] = "diverged"};
 
 gf_status gf__run_folder_end(const char *folder, gf_run_status how, const char *message) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "result.json"));
-  json_t *json = json_pack("{s:s, s:s*}", "status", endings_[how], "message", message);
+  json_t *json = json_pack("{s:s, s:s*}", "status", endings[how], "message", message);
   return gf__json_write(path, json);
 }
 
@@ -186,7 +186,7 @@ gf_run_status gf__run_folder_result(const char *folder, char **message) {
   const char *how = json_string_value(json_object_get(json, "status"));
   const char *text = json_string_value(json_object_get(json, "message"));
   for (gf_run_status s = GF_RUN_FINISHED; how && s <= GF_RUN_DIVERGED; s++)
-    if (!strcmp(how, endings_[s])) found = s;
+    if (!strcmp(how, endings[s])) found = s;
   gf__text copy = {0};
   if (text) gf__text_add(&copy, "%s", text);
   *message = copy.data;

@@ -134,7 +134,7 @@ static void close_probe(probe *p) {
   free(p->labels);
 }
 
-/* Seconds of a step on zeros, behind one that compiles. */
+/* Seconds of a step on zeros, after one that compiles. */
 static gf_status time_steps(const probe *p, int batch, double *seconds) {
   enum { STEPS = 3 };
   gf_loss loss;

@@ -42,7 +42,7 @@ static void add_wrapped(gf__text *out, const char *words) {
   gf__text_add(out, "\n");
 }
 
-/* Hands out the lines of notes, each cut from those behind it. */
+/* Returns the lines of notes one by one, each cut from those after it. */
 static char *next_line(char **notes) {
   char *line = *notes, *end = line ? strchr(line, '\n') : NULL;
   if (!end) return NULL;

@@ -121,7 +121,7 @@ static gf_status check_set(const gf__value *set) {
   return gf__value_fail(set, "set must be a mapping of dotted keys to values");
 }
 
-/* The entries of a mapping behind those that there are. */
+/* Appends the entries of a mapping to those that there are. */
 static int add_set(override *overrides, int count, const gf__value *set) {
   for (size_t i = 0; set && i < set->count; i++)
     overrides[count++] = (override){set->items[i]->key, set->items[i]};
@@ -237,7 +237,7 @@ static gf_status read_published(const gf__value *section, gf__published *out) {
   return GF_OK;
 }
 
-/* A setting of the item with overrides behind those of the file. */
+/* Makes a setting of the item, with overrides after those of the file. */
 static gf_status fill_setting(gf__study_file *file, const gf__value *place, const item *it,
                               const override *overrides, int count, gf__setting *out) {
   char path[GF__PATH_SIZE];
@@ -255,7 +255,7 @@ static gf_status fill_setting(gf__study_file *file, const gf__value *place, cons
   return GF_OK;
 }
 
-/* Takes over name and label. */
+/* Adds a setting, which owns name and label from then on. */
 static gf_status add_setting(gf__study_file *file, const gf__value *place, const item *it,
                              const override *overrides, int count, gf__text *name,
                              gf__text *label) {

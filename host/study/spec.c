@@ -42,7 +42,7 @@ static const gf__key study_keys[] = {
 };
 enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
-/* ---- what the readers share ---- */
+/* ---- helpers of the readers ---- */
 
 gf_status gf__name_check(const gf__value *value, const char *what, const char *name) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

@@ -12,7 +12,7 @@ typedef struct rated {
   double seconds; /* infinite: unknown, and better begun early */
 } rated;
 
-static int compare_durations(const void *a, const void *b) {
+static int compare(const void *a, const void *b) {
   const rated *x = a, *y = b;
   if (x->seconds != y->seconds) return x->seconds < y->seconds ? 1 : -1;
   return x->index - y->index;
@@ -23,7 +23,7 @@ static void sort(const gf_study_item *items, int count, rated *all, int *order) 
     double seconds = items[i].seconds_left;
     all[i] = (rated){i, isnan(seconds) ? INFINITY : seconds};
   }
-  qsort(all, (size_t)count, sizeof *all, compare_durations);
+  qsort(all, (size_t)count, sizeof *all, compare);
   for (int i = 0; i < count; i++) order[i] = all[i].index;
 }
 

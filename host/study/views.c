@@ -65,7 +65,7 @@ void gf__views_help(gf__help *help) {
   gf__help_title(help, "an item of tables:");
   gf__help_keys(help, view_keys, VIEW_KEYS);
   gf__help_keys(help, table_keys, TABLE_KEYS);
-  gf__help_title(help, "an item of figures: name, title and note likewise, and");
+  gf__help_title(help, "an item of figures: name, title and note as well, and");
   gf__help_keys(help, figure_keys, FIGURE_KEYS);
 }
 

@@ -215,7 +215,7 @@ static void emit_gelu(emission *e, const row *r) {
 }
 
 /* Losses have no row: they end what only training needs. */
-static const row rows_[] = {
+static const row rows[] = {
     {&gf__layer_conv2d, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_conv2d, "Conv", NULL, NULL},
     {&gf__layer_linear, GF__ONNX_VECTOR, GF__ONNX_VECTOR, emit_linear, "Gemm", NULL, NULL},
     {&gf__layer_batch_norm, ANY, ANY, emit_weighted, "BatchNormalization", "eps", "epsilon"},
@@ -249,7 +249,7 @@ static int wanted_form(const row *r, int first) {
 
 gf_status gf__onnx_layer(gf__onnx *onnx, const gf_node *node, const gf__onnx_value *in,
                          gf__onnx_value *out) {
-  const row *r = rows_, *end = rows_ + sizeof rows_ / sizeof *rows_;
+  const row *r = rows, *end = rows + sizeof rows / sizeof *rows;
   while (r < end && r->layer != node->layer) r++;
   if (r == end)
     return gf__fail(GF_ERROR_CONFIG, "%s '%s' cannot be exported: the layer has no form in ONNX",
