@@ -251,7 +251,7 @@ static void nan_and_zeros_are_caught(void **state) {
                             "avg_pool",
                             "avg_pool/layer/1",
                             "y[3] is nan and not "};
-  const breakage zeros = {"clip.cl",       "scale[0] = share < 1 ? share : 1;",
+  const breakage zeros = {"clip.cl",       "scale[0] = ratio < 1 ? ratio : 1;",
                           "scale[0] = 0;", "clip",
                           "clip/norm/1",   "the scale[0] is 0 and not "};
   assert_caught(&one_nan);
@@ -276,7 +276,7 @@ static void the_json_has_device_versions_and_failures(void **state) {
   gf__text out;
   char arguments[512];
   const char *path = in_folder("report.json");
-  plant_kernels("clip.cl", "scale[0] = share", "scale[0] = 3 * share");
+  plant_kernels("clip.cl", "scale[0] = ratio", "scale[0] = 3 * ratio");
   snprintf(arguments, sizeof arguments, "verify --quick --case clip -o %s", path);
   assert_int_equal(run_program(&out, arguments), 1);
   gf__text_free(&out);

@@ -83,7 +83,7 @@ gf_status gf__batch_norm_moments(gf_device *device, const gf__batch_norm *norm, 
   gf__kernel *join;
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   GF_TRY(find_moments(device, norm, rows, x, workspace));
-  GF_TRY(get_kernel(device, norm->channels, "join_parts", &join));
+  GF_TRY(get_kernel(device, norm->channels, "join_partials", &join));
   return GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(moments), GF_INT(rows),
                    GF_INT(gf__reduce_parts(device)));
 }

@@ -114,7 +114,7 @@ static gf_status backward_weight(gf_device *device, const gf__conv2d_shape *s,
   gf__kernel *kernel, *sum;
   options_of(options, s, &t, s->out_h < WEIGHT_ROWS ? s->out_h : WEIGHT_ROWS, t.channels);
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", "conv2d_direct_weight", options));
-  GF_TRY(gf__kernel_get(&sum, device, "conv2d_direct.cl", "sum_weight_parts", options));
+  GF_TRY(gf__kernel_get(&sum, device, "conv2d_direct.cl", "sum_weight_partials", options));
   gf__grid grid = gf__grid_single((size_t)gf__conv2d_weight_parts(device), 1, 1);
   grid.flops = gf__conv2d_flops(s, r->n);
   grid.bytes = gf__conv2d_bytes(s, r->n);
