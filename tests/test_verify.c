@@ -8,6 +8,7 @@
 #include "base/embedded.h"
 #include "base/text.h"
 #include "layers/layer.h"
+#include "ops/conv/conv.h"
 #include "support/device.h"
 #include "support/test.h"
 #include "train/optimizers.h"
@@ -85,8 +86,10 @@ static void everything_is_covered_and_right(void **state) {
   for (int i = 0; i < result.row_count; i++) has_algorithms &= !result.rows[i].needs;
   assert_every_kernel_ran(rows, count, has_algorithms);
   for (int i = 0; gf__layers[i]; i++) assert_row(&result, gf__layers[i]->name, "layer");
-  for (int i = 0; gf__conv2d_algorithms[i]; i++)
-    assert_row(&result, "conv2d", gf__conv2d_algorithms[i]->name);
+  for (int i = 0; gf__conv_algorithms[i]; i++)
+    assert_row(&result, "conv2d", gf__conv_algorithms[i]->name);
+  assert_row(&result, "conv3d", gf__conv_im2col.name);
+  assert_row(&result, "conv3d", gf__conv_direct3d.name);
   for (int i = 0; gf__optimizers[i]; i++) assert_row(&result, gf__optimizers[i]->name, "step");
   free(rows);
   gf__verify_free(&result);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "ops/conv/conv.h"
+
 /* ---- opening ---- */
 
 /* No number is denormal, and no two neighbours are equal. */
@@ -57,21 +59,21 @@ static gf_status backward(gf_node *node, const gf__pass *pass) {
 
 /* The two halves of a convolution's backward. */
 static gf_status backward_data(gf_node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .w = node->parameters[0].data,
-                        .dy = node->out.grad,
-                        .out = node->input_gradients[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
+  gf__conv_operands run = {.n = pass->n,
+                           .w = node->parameters[0].data,
+                           .dy = node->out.grad,
+                           .out = node->input_gradients[0].grad,
+                           .workspace = pass->workspace};
+  return gf__conv_run(node->state, pass->device, GF__CONV_BACKWARD_DATA, &run);
 }
 
 static gf_status backward_weight(gf_node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .x = node->in[0]->data,
-                        .dy = node->out.grad,
-                        .out = node->parameters[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_WEIGHT, &run);
+  gf__conv_operands run = {.n = pass->n,
+                           .x = node->in[0]->data,
+                           .dy = node->out.grad,
+                           .out = node->parameters[0].grad,
+                           .workspace = pass->workspace};
+  return gf__conv_run(node->state, pass->device, GF__CONV_BACKWARD_WEIGHT, &run);
 }
 
 const gf__bench_pass *gf__bench_passes(const gf__layer *layer) {

@@ -4,6 +4,7 @@
 
 #include "bench/bench.h"
 #include "bench/case.h"
+#include "ops/conv/conv.h"
 #include "ops/optimizer.h"
 #include "ops/statistics.h"
 
@@ -29,7 +30,7 @@ enum { CASES = sizeof cases / sizeof *cases };
 
 static bool is_wanted(const gf__bench_case *c, int pass) {
   bool is_input = c->layer == &gf__layer_conv2d && c->image.channels == 3;
-  return !(is_input && pass == GF__CONV2D_BACKWARD_DATA);
+  return !(is_input && pass == GF__CONV_BACKWARD_DATA);
 }
 
 typedef struct layer_work {
@@ -53,7 +54,7 @@ static gf_status measure_pass(gf__bench_run *run, const gf__bench_case *c, gf_mo
     snprintf(row.name + n, sizeof row.name - (size_t)n, " %dx%dx%d", c->image.height,
              c->image.width, c->image.channels);
   if (c->layer == &gf__layer_conv2d) {
-    const gf__conv2d *convolution = model->graph.nodes[0]->state;
+    const gf__conv *convolution = model->graph.nodes[0]->state;
     snprintf(row.algorithm, sizeof row.algorithm, "%s", convolution->algorithm[p]->name);
   }
   GF_TRY(gf__bench_begin(run, row.name));

@@ -8,8 +8,8 @@
 
 #include "base/config.h"
 #include "ops/activation_statistics.h"
+#include "ops/algorithm.h"
 #include "ops/batch_norm.h"
-#include "ops/conv2d/tuning.h"
 
 typedef struct gf__layer gf__layer;
 typedef struct gf_node gf_node;

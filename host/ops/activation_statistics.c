@@ -22,7 +22,7 @@ gf__interval gf__activation_alive(gf__activation activation) {
 
 size_t gf__activation_statistics_workspace(const gf_device *device, int channels) {
   enum { VALUES = 3 }; /* of a part and channel */
-  return (size_t)gf__reduce_parts(device) * VALUES * (size_t)channels * sizeof(float);
+  return (size_t)gf__reduce_partials(device) * VALUES * (size_t)channels * sizeof(float);
 }
 
 gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf_buffer *x,
@@ -30,7 +30,7 @@ gf_status gf__activation_statistics(gf_device *device, int rows, int channels, c
                                     int first_channel) {
   gf__kernel *partial, *join;
   char options[32];
-  int width = gf__vector_width(device, channels), parts = gf__reduce_parts(device);
+  int width = gf__vector_width(device, channels), parts = gf__reduce_partials(device);
   snprintf(options, sizeof options, "-DVEC=%d", width);
   GF_TRY(
       gf__kernel_get(&partial, device, "activation_statistics.cl", "activation_moments", options));

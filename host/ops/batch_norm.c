@@ -5,7 +5,7 @@
 #include "ops/reduce.h"
 
 size_t gf__batch_norm_workspace(const gf_device *device, int channels) {
-  return (size_t)gf__reduce_parts(device) * 2 * (size_t)channels * sizeof(float);
+  return (size_t)gf__reduce_partials(device) * 2 * (size_t)channels * sizeof(float);
 }
 
 static gf_status get_kernel(gf_device *device, int channels, const char *name, gf__kernel **out) {
@@ -18,7 +18,7 @@ static gf_status get_kernel(gf_device *device, int channels, const char *name, g
 /* A work-item for each vector of channels of each part of the rows. */
 static gf__grid parts_grid(const gf_device *device, int channels, int rows, int operands) {
   gf__grid grid = gf__grid_single((size_t)(channels / gf__vector_width(device, channels)),
-                                  (size_t)gf__reduce_parts(device), 1);
+                                  (size_t)gf__reduce_partials(device), 1);
   grid.bytes = 4.0 * rows * channels * operands;
   return grid;
 }
@@ -48,7 +48,7 @@ static gf_status find_moments(gf_device *device, const gf__batch_norm *norm, int
   gf__kernel *moments;
   GF_TRY(get_kernel(device, norm->channels, "moments", &moments));
   return GF_LAUNCH(moments, parts_grid(device, norm->channels, rows, 1), GF_BUFFER(x),
-                   GF_BUFFER(partial), GF_INT(rows), GF_INT(gf__reduce_parts(device)));
+                   GF_BUFFER(partial), GF_INT(rows), GF_INT(gf__reduce_partials(device)));
 }
 
 static gf_status normalize(gf_device *device, const gf__batch_norm *norm, int rows,
@@ -68,7 +68,7 @@ gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm, 
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   if (training) {
     GF_TRY(find_moments(device, norm, rows, x, workspace));
-    GF_TRY(join_moments(device, norm, workspace, rows, gf__reduce_parts(device)));
+    GF_TRY(join_moments(device, norm, workspace, rows, gf__reduce_partials(device)));
   } else {
     GF_TRY(get_kernel(device, norm->channels, "use_running", &running));
     GF_TRY(GF_LAUNCH(running, each_channel, GF_BUFFER(norm->running_mean),
@@ -85,7 +85,7 @@ gf_status gf__batch_norm_moments(gf_device *device, const gf__batch_norm *norm, 
   GF_TRY(find_moments(device, norm, rows, x, workspace));
   GF_TRY(get_kernel(device, norm->channels, "join_partials", &join));
   return GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(moments), GF_INT(rows),
-                   GF_INT(gf__reduce_parts(device)));
+                   GF_INT(gf__reduce_partials(device)));
 }
 
 long gf__batch_norm_join(int channels, int places, const long *rows, const float *all, float *out) {
@@ -124,9 +124,9 @@ gf_status gf__batch_norm_backward_sums(gf_device *device, const gf__batch_norm *
   GF_TRY(get_kernel(device, channels, "join_gradient_sums", &join));
   GF_TRY(GF_LAUNCH(sums, parts_grid(device, channels, rows, 2), GF_BUFFER(x), GF_BUFFER(dy),
                    GF_BUFFER(norm->saved), GF_BUFFER(workspace), GF_INT(rows),
-                   GF_INT(gf__reduce_parts(device))));
+                   GF_INT(gf__reduce_partials(device))));
   return GF_LAUNCH(join, each_channel, GF_BUFFER(workspace), GF_BUFFER(dgamma), GF_BUFFER(dbeta),
-                   GF_INT(gf__reduce_parts(device)));
+                   GF_INT(gf__reduce_partials(device)));
 }
 
 gf_status gf__batch_norm_backward_by(gf_device *device, const gf__batch_norm *norm, int rows,
