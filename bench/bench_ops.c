@@ -91,7 +91,7 @@ static gf_status measure(bench *b, gf_model *model, const char *name, int p) {
 /* by: an algorithm of a convolution, whose passes that take another one are left out; or "auto". */
 static gf_status run_case(bench *b, const gf__layer *layer, gf__cases *list, const char *by) {
   gf_model *model = NULL;
-  bool is_convolution = layer == &gf__layer_conv2d;
+  bool is_convolution = gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION);
   char name[GF__CASES_LINE + 128];
   gf_status status = open_case(b, layer, list, by, &model);
   const gf__bench_pass *passes = gf__bench_passes(layer);
@@ -113,7 +113,7 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
   while (status == GF_OK && gf__cases_next(&list)) {
     if (gf__cases_has(&list, "d"))
       continue; /* a volume, which a layer before it would have to make */
-    if (layer != &gf__layer_conv2d)
+    if (!gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION))
       status = run_case(b, layer, &list, "auto");
     else
       for (int i = 0; status == GF_OK && gf__conv_algorithms[i]; i++)

@@ -213,13 +213,13 @@ static const struct {
 } wrong_[] = {
     {"[{name: v, type: to_volume}, {name: c, type: conv2d, filters: 2}]",
      "net:1:45: conv2d 'c' with input 'v' (6x4x4x1): it takes images, not volumes; put a to_image "
-     "before it, or take conv3d"},
+     "before it, or use conv3d"},
     {"[{name: v, type: to_volume}, {name: p, type: avg_pool}]",
      "net:1:45: avg_pool 'p' with input 'v' (6x4x4x1): it takes images, not volumes; put a "
-     "to_image before it, or take the pool of volumes"},
+     "to_image before it, or use avg_pool3d"},
     {"[{name: v, type: to_volume}, {name: p, type: pad_shortcut, channels: 2}]",
      "net:1:45: pad_shortcut 'p' with input 'v' (6x4x4x1): it takes images, not volumes; put a "
-     "to_image before it, or take conv3d"},
+     "to_image before it"},
     {"[{name: v, type: to_volume}, {name: w, type: to_volume}]",
      "net:1:45: to_volume 'w' with input 'v' (6x4x4x1): it is a volume already"},
     {"[{name: v, type: to_volume, channels: 4}]",

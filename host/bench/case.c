@@ -82,10 +82,12 @@ const gf__bench_pass *gf__bench_passes(const gf__layer *layer) {
                                                {"backward_data", backward_data},
                                                {"backward_weight", backward_weight},
                                                {NULL, NULL}};
-  return layer == &gf__layer_conv2d ? convolution : all;
+  return gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION) ? convolution : all;
 }
 
-static bool is_convolution(const gf_node *node) { return node->layer == &gf__layer_conv2d; }
+static bool is_convolution(const gf_node *node) {
+  return gf__layer_has(node->layer, GF__LAYER_IS_CONVOLUTION);
+}
 
 double gf__bench_flops(const gf_model *model, int p) {
   const gf_node *node = model->graph.nodes[0];
@@ -100,7 +102,7 @@ double gf__bench_bytes(const gf_model *model, int p) {
   for (int i = 0; i < node->parameter_count; i++) parameters += (double)node->parameters[i].count;
   double floats = x + y + parameters; /* each is read or written once */
   if (p > 0 && !is_convolution(node))
-    floats +=
-        (node->layer->backward_reads_input ? x : 0) + (node->layer->backward_reads_output ? y : 0);
+    floats += (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) ? x : 0) +
+              (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT) ? y : 0);
   return sizeof(float) * floats;
 }

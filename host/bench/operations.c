@@ -29,7 +29,7 @@ static const gf__bench_case cases[] = {
 enum { CASES = sizeof cases / sizeof *cases };
 
 static bool is_wanted(const gf__bench_case *c, int pass) {
-  bool is_input = c->layer == &gf__layer_conv2d && c->image.channels == 3;
+  bool is_input = gf__layer_has(c->layer, GF__LAYER_IS_CONVOLUTION) && c->image.channels == 3;
   return !(is_input && pass == GF__CONV_BACKWARD_DATA);
 }
 
@@ -53,7 +53,7 @@ static gf_status measure_pass(gf__bench_run *run, const gf__bench_case *c, gf_mo
   if (c->image.height > 1)
     snprintf(row.name + n, sizeof row.name - (size_t)n, " %dx%dx%d", c->image.height,
              c->image.width, c->image.channels);
-  if (c->layer == &gf__layer_conv2d) {
+  if (gf__layer_has(c->layer, GF__LAYER_IS_CONVOLUTION)) {
     const gf__conv *convolution = model->graph.nodes[0]->state;
     snprintf(row.algorithm, sizeof row.algorithm, "%s", convolution->algorithm[p]->name);
   }

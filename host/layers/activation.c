@@ -47,8 +47,8 @@ static gf_status backward(gf_node *node, const gf__pass *pass) {
                                  input_gradient->grad, &input_gradient->epilogue);
 }
 
-#define ACTIVATION                                                    \
-  .least_inputs = 1, .most_inputs = 1, .backward_reads_output = true, \
+#define ACTIVATION                                                               \
+  .least_inputs = 1, .most_inputs = 1, .flags = GF__LAYER_BACKWARD_READS_OUTPUT, \
   .setup = gf__node_keep_shape, .forward = forward, .backward = backward
 
 const gf__layer gf__layer_leaky_relu = {

@@ -66,8 +66,9 @@ static gf__interval positive(const gf_node *node) {
   return (gf__interval){0, INFINITY};
 }
 
-#define SMOOTH \
-  .least_inputs = 1, .most_inputs = 1, .backward_reads_input = true, .setup = gf__node_keep_shape
+#define SMOOTH                                                                  \
+  .least_inputs = 1, .most_inputs = 1, .flags = GF__LAYER_BACKWARD_READS_INPUT, \
+  .setup = gf__node_keep_shape
 
 const gf__layer gf__layer_elu = {
     .name = "elu",

@@ -31,6 +31,7 @@ const gf__layer gf__layer_add = {
     .help = "sum of two inputs of one shape, as in residual blocks",
     .least_inputs = 2,
     .most_inputs = 2,
+    .flags = GF__LAYER_IS_SUM,
     .setup = setup,
     .forward = forward,
     .backward = backward,

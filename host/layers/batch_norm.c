@@ -185,9 +185,8 @@ const gf__layer gf__layer_batch_norm = {
     .options_size = sizeof(batch_norm_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .backward_reads_input = true,
-    .joins_ranks = true,
-    .has_epilogue = true,
+    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_JOINS_RANKS | GF__LAYER_HAS_EPILOGUE |
+             GF__LAYER_IS_NORM,
     .setup = setup,
     .workspace = workspace,
     .saved = saved,

@@ -182,10 +182,11 @@ static double conv_flops(const gf_node *node) {
   return 2.0 * (double)gf__tensor_pixels(&node->out) * (double)node->parameters[0].count;
 }
 
-#define CONV                                                                       \
-  .state_size = sizeof(gf__conv), .least_inputs = 1, .most_inputs = 1,             \
-  .backward_reads_input = true, .has_epilogue = true, .open = conv_open,           \
-  .workspace = conv_workspace, .forward = conv_forward, .backward = conv_backward, \
+/* What the rows have in common. */
+#define CONV_FLAGS (GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_HAS_EPILOGUE)
+#define CONV                                                                              \
+  .state_size = sizeof(gf__conv), .least_inputs = 1, .most_inputs = 1, .open = conv_open, \
+  .workspace = conv_workspace, .forward = conv_forward, .backward = conv_backward,        \
   .flops = conv_flops
 
 const gf__layer gf__layer_conv2d = {
@@ -194,6 +195,8 @@ const gf__layer gf__layer_conv2d = {
     .keys = conv2d_keys,
     .key_count = sizeof conv2d_keys / sizeof *conv2d_keys,
     .options_size = sizeof(conv2d_options),
+    .flags = CONV_FLAGS | GF__LAYER_IS_CONVOLUTION | GF__LAYER_FOLDS_NORM,
+    .of_volumes = "conv3d",
     .setup = conv2d_setup,
     CONV,
 };
@@ -204,6 +207,7 @@ const gf__layer gf__layer_conv3d = {
     .keys = conv3d_keys,
     .key_count = sizeof conv3d_keys / sizeof *conv3d_keys,
     .options_size = sizeof(conv3d_options),
+    .flags = CONV_FLAGS | GF__LAYER_IS_CONVOLUTION,
     .setup = conv3d_setup,
     CONV,
 };
@@ -214,6 +218,7 @@ const gf__layer gf__layer_linear = {
     .keys = linear_keys,
     .key_count = sizeof linear_keys / sizeof *linear_keys,
     .options_size = sizeof(linear_options),
+    .flags = CONV_FLAGS,
     .setup = linear_setup,
     CONV,
 };

@@ -123,17 +123,33 @@ typedef struct gf__pass {
   double auxiliary_weight; /* what auxiliary losses are multiplied by */
 } gf__pass;
 
+typedef enum gf__layer_flag {
+  /* Backward reads these besides the output's gradient. */
+  GF__LAYER_BACKWARD_READS_INPUT = 1 << 0,
+  GF__LAYER_BACKWARD_READS_OUTPUT = 1 << 1,
+  /* It talks to the peers of a pass, if there are any, even where it has no images of its own. */
+  GF__LAYER_JOINS_RANKS = 1 << 2,
+  /* Forward ends in an epilogue, so that a sum and an activation can be fused into it. */
+  GF__LAYER_HAS_EPILOGUE = 1 << 3,
+  /* It adds its two inputs, so that it can be fused. */
+  GF__LAYER_IS_SUM = 1 << 4,
+  /* The gradient starts at it. */
+  GF__LAYER_IS_LOSS = 1 << 5,
+  /* Its state is a gf__conv, whose directions run on their own. */
+  GF__LAYER_IS_CONVOLUTION = 1 << 6,
+  /* In inference it can do the work of a norm after it, and be the norm whose work is done. */
+  GF__LAYER_FOLDS_NORM = 1 << 7,
+  GF__LAYER_IS_NORM = 1 << 8
+} gf__layer_flag;
+
 struct gf__layer {
   const char *name, *help;
   const gf__key *keys;
   size_t key_count, options_size, state_size;
   int least_inputs, most_inputs;
-  /* What backward reads besides the output's gradient. */
-  bool backward_reads_input, backward_reads_output;
-  /* Talks to the peers of a pass, if it has any, even where it has no images of its own. */
-  bool joins_ranks;
-  /* Forward ends in an epilogue, so that an add and an activation can be fused into it. */
-  bool has_epilogue;
+  unsigned flags; /* of gf__layer_flag */
+  /* The layer that does the same to volumes, where this one accepts images alone; or NULL. */
+  const char *of_volumes;
   /* Fills out's shape, adds parameters; GF_ERROR_SHAPE if the inputs do not fit. */
   gf_status (*setup)(gf_node *node);
   /* Chooses algorithms for batches of batch images; NULL if there is nothing to choose. */
@@ -174,27 +190,36 @@ gf__batch_norm gf__node_batch_norm(const gf_node *node);
 /* Gives the output's gradient to the fused residual's input_gradient; for nodes with an epilogue.
  */
 gf_status gf__node_backward_residual(gf_node *node, const gf__pass *pass) GF_MUST_USE;
-/* The setup's check of layers that take images alone. */
+/* The setup's check of layers that accept images alone; the message names of_volumes. */
 gf_status gf__node_check_image(const gf_node *node) GF_MUST_USE;
 /* GF_ERROR_SHAPE: "conv2d 'name' with input 'x' (4x4x32): …"; a volume's depth stands first. */
 gf_status gf__node_fail(const gf_node *node, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
-extern const gf__layer gf__layer_conv2d, gf__layer_linear, gf__layer_batch_norm,
-    gf__layer_leaky_relu, gf__layer_relu, gf__layer_tanh, gf__layer_sigmoid, gf__layer_elu,
-    gf__layer_gelu, gf__layer_silu, gf__layer_avg_pool, gf__layer_max_pool,
-    gf__layer_global_avg_pool, gf__layer_conv3d, gf__layer_avg_pool3d, gf__layer_max_pool3d,
-    gf__layer_to_volume, gf__layer_to_image, gf__layer_add, gf__layer_concat,
-    gf__layer_pad_shortcut, gf__layer_flatten, gf__layer_dropout, gf__layer_softmax_cross_entropy,
-    gf__layer_auxiliary_loss;
+/* The library's layers, in the order in which help and messages list them. */
+/* clang-format off */
+#define GF__LAYERS(X)                                                                     \
+  X(conv2d) X(linear) X(batch_norm)                                                       \
+  X(leaky_relu) X(relu) X(tanh) X(sigmoid) X(elu) X(gelu) X(silu)                         \
+  X(avg_pool) X(max_pool) X(global_avg_pool)                                              \
+  X(conv3d) X(avg_pool3d) X(max_pool3d) X(to_volume) X(to_image)                          \
+  X(add) X(concat) X(pad_shortcut) X(flatten) X(dropout)                                  \
+  X(softmax_cross_entropy) X(auxiliary_loss)
+/* clang-format on */
+
+#define GF__LAYER_DECLARATION(name) extern const gf__layer gf__layer_##name;
+GF__LAYERS(GF__LAYER_DECLARATION)
+#undef GF__LAYER_DECLARATION
 
 /* Words of auxiliary_loss's key loss, ended by NULL. */
 extern const char *const gf__auxiliary_losses[];
 
-/* Whether the gradient begins at the node. */
+static inline bool gf__layer_has(const gf__layer *layer, unsigned flag) {
+  return (layer->flags & flag) != 0;
+}
+
 static inline bool gf__node_is_loss(const gf_node *node) {
-  return node->layer == &gf__layer_softmax_cross_entropy ||
-         node->layer == &gf__layer_auxiliary_loss;
+  return gf__layer_has(node->layer, GF__LAYER_IS_LOSS);
 }
 
 #endif

@@ -278,8 +278,8 @@ gf_status gf_layer_register(const gf_layer_type *type) {
                          .state_size = sizeof(gf_layer_node),
                          .least_inputs = type->least_inputs,
                          .most_inputs = type->most_inputs,
-                         .backward_reads_input = type->backward_reads_in,
-                         .backward_reads_output = type->backward_reads_out,
+                         .flags = (type->backward_reads_in ? GF__LAYER_BACKWARD_READS_INPUT : 0U) |
+                                  (type->backward_reads_out ? GF__LAYER_BACKWARD_READS_OUTPUT : 0U),
                          .setup = setup,
                          .workspace = workspace,
                          .saved = saved,

@@ -115,6 +115,7 @@ static gf_status pool_backward(gf_node *node, const gf__pass *pass) {
 const gf__layer gf__layer_avg_pool = {
     .name = "avg_pool",
     .help = "means of windows; padding counts as zeros",
+    .of_volumes = "avg_pool3d",
     .setup = avg_pool_setup,
     POOL_2D,
 };
@@ -122,6 +123,7 @@ const gf__layer gf__layer_avg_pool = {
 const gf__layer gf__layer_max_pool = {
     .name = "max_pool",
     .help = "largest values of windows",
+    .of_volumes = "max_pool3d",
     .setup = max_pool_setup,
     .saved = max_pool_saved,
     POOL_2D,

@@ -51,13 +51,15 @@ static bool fuse_reader(gf__graph *graph, gf_node *node) {
   gf_node *reader = only_reader(graph, node);
   /* The derivative of a fused activation is taken by its reader, and the last node has none. */
   if (!reader || reader == graph->nodes[graph->count - 1]) return false;
-  if (reader->layer == &gf__layer_add) return fuse_add(graph, node, reader);
+  if (gf__layer_has(reader->layer, GF__LAYER_IS_SUM)) return fuse_add(graph, node, reader);
   return reader->layer->activation && fuse_activation(graph, node, reader);
 }
 
 void gf__graph_fuse(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++)
-    while (graph->nodes[i]->layer->has_epilogue && fuse_reader(graph, graph->nodes[i])) continue;
+    while (gf__layer_has(graph->nodes[i]->layer, GF__LAYER_HAS_EPILOGUE) &&
+           fuse_reader(graph, graph->nodes[i]))
+      continue;
 }
 
 /* Whether all that norm adds is there when node runs. */
@@ -71,8 +73,10 @@ static bool can_fold(const gf__graph *graph, const gf_node *node, const gf_node 
 void gf__graph_fold(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++) {
     gf_node *node = graph->nodes[i];
-    gf_node *reader = node->layer == &gf__layer_conv2d ? only_reader(graph, node) : NULL;
-    if (!reader || reader->layer != &gf__layer_batch_norm || !can_fold(graph, node, reader))
+    gf_node *reader =
+        gf__layer_has(node->layer, GF__LAYER_FOLDS_NORM) ? only_reader(graph, node) : NULL;
+    if (!reader || !gf__layer_has(reader->layer, GF__LAYER_IS_NORM) ||
+        !can_fold(graph, node, reader))
       continue;
     node->norm = reader;
     reader->is_folded = true;

@@ -244,7 +244,7 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
 
 /* Without images a node has nothing to do, unless other ranks wait for it. */
 static bool takes_part(const gf_node *node, const gf__pass *pass) {
-  return pass->n || (pass->peers && node->layer->joins_ranks);
+  return pass->n || (pass->peers && gf__layer_has(node->layer, GF__LAYER_JOINS_RANKS));
 }
 
 /* Statistics are of every layer's own output. */
