@@ -86,13 +86,14 @@ typedef struct flat_work {
 
 static gf_status run_adam(void *user) {
   flat_work *w = user;
-  gf__optimizer_step step = {.count = FLOATS,
+  gf__optimizer_step step = {.t = ++w->t,
+                             .count = FLOATS,
                              .w = w->states[0],
                              .gradient = w->states[1],
                              .first = w->states[2],
                              .second = w->states[3],
                              .learning_rate = 1e-3};
-  return gf__adam_step(w->device, &step, ++w->t, 0.9, 0.999, 1e-8, false);
+  return gf__adam_step(w->device, &step, &(gf__adam){0.9, 0.999, 1e-8, false});
 }
 
 static gf_status run_statistics(void *user) {

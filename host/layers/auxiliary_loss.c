@@ -15,7 +15,7 @@ static const gf__key keys[] = {
      gf__auxiliary_losses, "of the auxiliary classifier"},
 };
 
-static gf_status setup(gf_node *node) {
+static gf_status auxiliary_loss_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   if (!gf__tensor_is_vector(x))
     return gf__node_fail(node, "it takes vectors; put a flatten or a global_avg_pool before it");
@@ -23,12 +23,12 @@ static gf_status setup(gf_node *node) {
   return GF_OK;
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status auxiliary_loss_forward(gf_node *node, const gf__pass *pass) {
   (void)node, (void)pass;
   return GF_OK;
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status auxiliary_loss_backward(gf_node *node, const gf__pass *pass) {
   const auxiliary_options *o = node->options;
   const gf__tensor *x = node->in[0];
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
@@ -48,7 +48,7 @@ const gf__layer gf__layer_auxiliary_loss = {
     .least_inputs = 1,
     .most_inputs = 1,
     .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_IS_LOSS,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .setup = auxiliary_loss_setup,
+    .forward = auxiliary_loss_forward,
+    .backward = auxiliary_loss_backward,
 };

@@ -2,7 +2,7 @@
 
 #include "layers/layer.h"
 
-static gf_status setup(gf_node *node) {
+static gf_status concat_setup(gf_node *node) {
   const gf__tensor *first = node->in[0];
   node->out.d = first->d;
   node->out.h = first->h;
@@ -17,7 +17,7 @@ static gf_status setup(gf_node *node) {
   return GF_OK;
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status concat_forward(gf_node *node, const gf__pass *pass) {
   gf__concat_part part = {.width = node->out.c};
   for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
     part.channels = node->in[i]->c;
@@ -27,7 +27,7 @@ static gf_status forward(gf_node *node, const gf__pass *pass) {
   return GF_OK;
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status concat_backward(gf_node *node, const gf__pass *pass) {
   gf__concat_part part = {.width = node->out.c};
   for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
     const gf__input_gradient *input_gradient = &node->input_gradients[i];
@@ -44,7 +44,7 @@ const gf__layer gf__layer_concat = {
     .help = "the channels of its inputs one after the other",
     .least_inputs = 2,
     .most_inputs = GF__MOST_INPUTS - 1,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .setup = concat_setup,
+    .forward = concat_forward,
+    .backward = concat_backward,
 };

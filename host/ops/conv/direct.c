@@ -26,7 +26,7 @@ static tiling choose_tiling(const gf_device *device, const gf__conv_shape *s) {
 }
 
 /* Filter taps times input channels. */
-static size_t patch_of(const gf__conv_shape *s) {
+static size_t direct_patch(const gf__conv_shape *s) {
   return gf__window_taps(&s->window) * (size_t)s->c;
 }
 
@@ -67,7 +67,7 @@ static int direct_priority(const gf__conv_algorithm *self, const gf_device *devi
 }
 
 static size_t packed_weights(const gf_device *device, const gf__conv_shape *s) {
-  return patch_of(s) * (size_t)choose_tiling(device, s).packed;
+  return direct_patch(s) * (size_t)choose_tiling(device, s).packed;
 }
 
 static size_t direct_workspace(const gf__conv_algorithm *self, const gf_device *device,
@@ -98,7 +98,7 @@ static gf_status direct_convolve(gf_device *device, const gf__conv_shape *s,
   gf__kernel *kernel;
   if (pack) {
     GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", pack, options));
-    gf__grid grid = {.global = {(size_t)t.packed, patch_of(s), 1}};
+    gf__grid grid = {.global = {(size_t)t.packed, direct_patch(s), 1}};
     GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(o->w), GF_BUFFER(o->workspace)));
     weights = o->workspace;
   }
@@ -140,7 +140,7 @@ static gf_status direct_backward_weight(const gf__conv_algorithm *self, gf_devic
   grid.bytes = gf__conv_bytes(s, o->n);
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(o->x), GF_BUFFER(o->dy), GF_BUFFER(o->workspace),
                    GF_INT(o->n)));
-  gf__grid all = {.global = {(size_t)s->filters, patch_of(s) + 1, 1}};
+  gf__grid all = {.global = {(size_t)s->filters, direct_patch(s) + 1, 1}};
   return GF_LAUNCH(sum, all, GF_BUFFER(o->workspace), GF_BUFFER(o->out), GF_BUFFER(o->bias_out),
                    GF_INT(gf__conv_weight_partials(device)));
 }

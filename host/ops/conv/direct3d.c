@@ -24,7 +24,7 @@ static int direct3d_priority(const gf__conv_algorithm *self, const gf_device *de
 }
 
 /* Each partial sum is one work-item's, so a GPU wants many of them. */
-static int partials_of(const gf_device *device, const gf__conv_shape *s) {
+static int direct3d_partials(const gf_device *device, const gf__conv_shape *s) {
   int most = MOST_PARTIAL / (int)gf__conv_weights(s);
   int partials = 4 * gf__device_parallelism(device);
   if (partials > most) partials = most;
@@ -37,7 +37,7 @@ static size_t direct3d_workspace(const gf__conv_algorithm *self, const gf_device
   size_t weights = gf__conv_weights(s) * sizeof(float);
   if (direction == GF__CONV_FORWARD) return 0;
   if (direction == GF__CONV_BACKWARD_DATA) return weights;
-  size_t partial = weights * (size_t)partials_of(device, s);
+  size_t partial = weights * (size_t)direct3d_partials(device, s);
   size_t bias = gf__column_sums_workspace(device, s->filters);
   return partial > bias ? partial : bias;
 }
@@ -112,7 +112,7 @@ static gf_status direct3d_backward_weight(const gf__conv_algorithm *self, gf_dev
                                           const gf__conv_shape *s, const gf__conv_operands *o) {
   (void)self;
   gf__kernel *kernel;
-  int weights = (int)gf__conv_weights(s), partials = partials_of(device, s);
+  int weights = (int)gf__conv_weights(s), partials = direct3d_partials(device, s);
   int count = weights / gf__vector_width(device, s->filters) / divisor_of(s->c, MOST_TILE);
   GF_TRY(direct3d_kernel(device, s, input_of(s), output_of(s), "conv3d_weight", &kernel));
   gf__grid grid = direct3d_grid(device, s, o->n, count);

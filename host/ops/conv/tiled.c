@@ -20,23 +20,23 @@ static int tiled_priority(const gf__conv_algorithm *self, const gf_device *devic
   return gf_device_describe(device)->type == GF_DEVICE_CPU ? -1 : 1;
 }
 
-static size_t groups(size_t count, size_t tile) { return (count + tile - 1) / tile; }
+static size_t tiles_over(size_t count, size_t tile) { return (count + tile - 1) / tile; }
 
-static size_t columns(int n) { return n <= 32 ? 32 : MOST_COLUMNS; }
+static size_t tiled_columns(int n) { return n <= 32 ? 32 : MOST_COLUMNS; }
 
 /* Ranges that the depth of the weight gradient is cut into, so that the few tiles of its result
  * occupy the device. */
-static size_t partials_of(const gf_device *device, const gf__conv_shape *s) {
-  size_t tiles = groups(gf__conv_weights(s) / (size_t)s->filters, ROWS) *
-                 groups((size_t)s->filters, columns(s->filters));
-  return groups((size_t)gf__device_parallelism(device), tiles);
+static size_t tiled_partials(const gf_device *device, const gf__conv_shape *s) {
+  size_t tiles = tiles_over(gf__conv_weights(s) / (size_t)s->filters, ROWS) *
+                 tiles_over((size_t)s->filters, tiled_columns(s->filters));
+  return tiles_over((size_t)gf__device_parallelism(device), tiles);
 }
 
 static size_t tiled_workspace(const gf__conv_algorithm *self, const gf_device *device,
                               const gf__conv_shape *s, gf__conv_direction direction, int batch) {
   (void)self, (void)batch;
   if (direction != GF__CONV_BACKWARD_WEIGHT) return 0;
-  size_t partial = partials_of(device, s) * gf__conv_weights(s) * sizeof(float);
+  size_t partial = tiled_partials(device, s) * gf__conv_weights(s) * sizeof(float);
   size_t sums = gf__column_sums_workspace(device, s->filters);
   return partial > sums ? partial : sums;
 }
@@ -45,15 +45,16 @@ static gf_status tiled_get_kernel(gf_device *device, const gf__conv_shape *s,
                                   gf__conv_direction direction, int n, const char *name,
                                   gf__kernel **out) {
   char options[GF__CONV_OPTIONS_SIZE];
-  gf__conv_options(options, s, "-DPASS=%d -DCOLUMNS=%zu", (int)direction, columns(n));
+  gf__conv_options(options, s, "-DPASS=%d -DCOLUMNS=%zu", (int)direction, tiled_columns(n));
   return gf__kernel_get(out, device, "conv2d_tiled.cl", name, options);
 }
 
-static gf__grid tiles_grid(const gf__conv_shape *s, int images, size_t rows, int n, size_t depth) {
-  return (gf__grid){.global = {groups(rows, ROWS) * THREADS, groups((size_t)n, columns(n)), depth},
-                    .local = {THREADS, 1, 1},
-                    .flops = gf__conv_flops(s, images),
-                    .bytes = gf__conv_bytes(s, images)};
+static gf__grid tiled_grid(const gf__conv_shape *s, int images, size_t rows, int n, size_t depth) {
+  return (gf__grid){
+      .global = {tiles_over(rows, ROWS) * THREADS, tiles_over((size_t)n, tiled_columns(n)), depth},
+      .local = {THREADS, 1, 1},
+      .flops = gf__conv_flops(s, images),
+      .bytes = gf__conv_bytes(s, images)};
 }
 
 static gf_status tiled_multiply(gf_device *device, const gf__conv_shape *s,
@@ -61,7 +62,7 @@ static gf_status tiled_multiply(gf_device *device, const gf__conv_shape *s,
                                 const gf_buffer *left, size_t rows, int n) {
   gf__kernel *kernel;
   GF_TRY(tiled_get_kernel(device, s, direction, n, "conv2d_tiled", &kernel));
-  return GF_LAUNCH(kernel, tiles_grid(s, o->n, rows, n, 1), GF_BUFFER(left), GF_BUFFER(o->w),
+  return GF_LAUNCH(kernel, tiled_grid(s, o->n, rows, n, 1), GF_BUFFER(left), GF_BUFFER(o->w),
                    GF_BUFFER(o->out), GF_INT((int)rows), GF_EPILOGUE(&o->epilogue));
 }
 
@@ -83,11 +84,11 @@ static gf_status tiled_backward_weight(const gf__conv_algorithm *self, gf_device
                                        const gf__conv_shape *s, const gf__conv_operands *o) {
   (void)self;
   gf__kernel *kernel;
-  size_t rows = gf__conv_weights(s) / (size_t)s->filters, partials = partials_of(device, s);
+  size_t rows = gf__conv_weights(s) / (size_t)s->filters, partials = tiled_partials(device, s);
   int depth = o->n * (int)gf__window_outputs(&s->window), all = (int)gf__conv_weights(s);
   GF_TRY(tiled_get_kernel(device, s, GF__CONV_BACKWARD_WEIGHT, s->filters, "conv2d_tiled_weight",
                           &kernel));
-  GF_TRY(GF_LAUNCH(kernel, tiles_grid(s, o->n, rows, s->filters, partials), GF_BUFFER(o->x),
+  GF_TRY(GF_LAUNCH(kernel, tiled_grid(s, o->n, rows, s->filters, partials), GF_BUFFER(o->x),
                    GF_BUFFER(o->dy), GF_BUFFER(o->workspace), GF_INT(depth)));
   GF_TRY(gf__sum_partials(device, all, all, (int)partials, o->workspace, o->out));
   if (!o->bias_out) return GF_OK;
