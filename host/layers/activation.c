@@ -1,5 +1,5 @@
-/* Activations as layers of their own; the fusion pass moves them into the store
- * of the layer before where it can. */
+/* Activations as layers of their own; fusion moves them into the store of the
+ * layer before where it can. */
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 
@@ -7,7 +7,7 @@ typedef struct leaky_relu_options {
   double slope;
 } leaky_relu_options;
 
-/* The derivative is taken from the sign of the output, so the slope is not negative. */
+/* The derivative follows from the sign of the output, so the slope is not negative. */
 static const gf__key leaky_relu_keys[] = {
     {"slope", GF__KEY_FLOAT, offsetof(leaky_relu_options, slope), "0.01", 0, 1, NULL,
      "factor of negative values"},

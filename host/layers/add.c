@@ -1,5 +1,4 @@
-/* The sum of a residual block; the fusion pass moves it into the store of the
- * layer before where it can. */
+/* The sum of a residual block; fusion moves it into the store of the layer before where it can. */
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 

@@ -1,4 +1,4 @@
-/* The loss of a auxiliary classifier. It has a gradient alone: what a run reports is the loss
+/* The loss of an auxiliary classifier. It has a gradient alone: what a run reports is the loss
  * that ends the graph. */
 #include "ops/auxiliary_loss.h"
 
@@ -33,10 +33,10 @@ static gf_status auxiliary_loss_backward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
-  return gf__auxiliary_loss_backward(
-      pass->device, (gf__auxiliary_kind)o->loss, pass->n, x->c, x->data,
-      (gf__auxiliary_target){pass->labels, pass->label_share}, pass->auxiliary_weight,
-      input_gradient->grad, &input_gradient->epilogue);
+  return gf__auxiliary_loss_backward(pass->device, (gf__auxiliary_kind)o->loss, pass->n, x->c,
+                                     x->data, (gf__auxiliary_target){pass->labels, pass->mix},
+                                     pass->auxiliary_weight, input_gradient->grad,
+                                     &input_gradient->epilogue);
 }
 
 const gf__layer gf__layer_auxiliary_loss = {

@@ -18,22 +18,22 @@ static gf_status concat_setup(gf_node *node) {
 }
 
 static gf_status concat_forward(gf_node *node, const gf__pass *pass) {
-  gf__concat_part part = {.width = node->out.c};
-  for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
-    part.channels = node->in[i]->c;
-    GF_TRY(gf__concat(pass->device, gf__node_rows(node, pass), part, node->in[i]->data,
+  gf__concat_range range = {.width = node->out.c};
+  for (int i = 0; i < node->in_count; i++, range.first += range.channels) {
+    range.channels = node->in[i]->c;
+    GF_TRY(gf__concat(pass->device, gf__node_rows(node, pass), range, node->in[i]->data,
                       node->out.data));
   }
   return GF_OK;
 }
 
 static gf_status concat_backward(gf_node *node, const gf__pass *pass) {
-  gf__concat_part part = {.width = node->out.c};
-  for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
+  gf__concat_range range = {.width = node->out.c};
+  for (int i = 0; i < node->in_count; i++, range.first += range.channels) {
     const gf__input_gradient *input_gradient = &node->input_gradients[i];
-    part.channels = node->in[i]->c;
+    range.channels = node->in[i]->c;
     if (!input_gradient->grad) continue;
-    GF_TRY(gf__concat_backward(pass->device, gf__node_rows(node, pass), part, node->out.grad,
+    GF_TRY(gf__concat_backward(pass->device, gf__node_rows(node, pass), range, node->out.grad,
                                input_gradient->grad, &input_gradient->epilogue));
   }
   return GF_OK;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 
@@ -82,7 +83,7 @@ gf_status gf_layer_add_parameter(gf_layer_node *node, const gf_layer_parameter *
   if (!is_fit(parameter))
     return gf__node_fail(node->node,
                          "parameter '%s' needs a name, 1 to 5 dims of at least 1, and both fans if "
-                         "it begins at random",
+                         "it starts at random",
                          parameter->name ? parameter->name : "");
   gf__node_add_parameter(node->node, parameter->name, fills[parameter->fill], parameter->dim_count,
                          parameter->dims, parameter->fan_in, parameter->fan_out);
@@ -96,14 +97,13 @@ static size_t outside_saved(const gf_node *node, int batch) {
   return type->saved ? type->saved(node->state, batch) : 0;
 }
 
-/* A gradient that is to be added to another's goes through the workspace, since backward writes. */
+/* Backward writes, so a gradient that is added to another one goes through the workspace. */
 static bool needs_scratch(const gf_node *node, int i) {
   return node->input_gradients[i].is_wanted && node->input_gradients[i].accumulates;
 }
 
-static size_t aligned(const gf_device *device, size_t bytes) {
-  size_t alignment = gf_device_describe(device)->base_alignment;
-  return alignment ? (bytes + alignment - 1) / alignment * alignment : bytes;
+static size_t aligned_for(const gf_device *device, size_t bytes) {
+  return gf__align(bytes, gf_device_describe(device)->base_alignment);
 }
 
 static size_t input_bytes(const gf_node *node, int i, int images) {
@@ -116,9 +116,9 @@ static size_t own_workspace(const gf_node *node, int batch) {
 }
 
 static size_t outside_workspace(const gf_node *node, const gf_device *device, int batch) {
-  size_t bytes = aligned(device, own_workspace(node, batch));
+  size_t bytes = aligned_for(device, own_workspace(node, batch));
   for (int i = 0; i < node->in_count; i++)
-    if (needs_scratch(node, i)) bytes += aligned(device, input_bytes(node, i, batch));
+    if (needs_scratch(node, i)) bytes += aligned_for(device, input_bytes(node, i, batch));
   return bytes;
 }
 
@@ -141,23 +141,23 @@ static gf_status outside_forward(gf_node *node, const gf__pass *pass) {
   return type_of(node)->forward(node->state, &p);
 }
 
-/* The gradients that backward writes: where they are to be, or in scratch, which begins behind the
+/* Chooses where backward writes its gradients: in place, or in scratch memory, which follows the
  * layer's own workspace. */
 static gf_status choose_gradients(const gf_node *node, const gf__pass *pass, gf_layer_pass *p,
                                   gf_buffer **scratch) {
-  size_t offset = aligned(pass->device, own_workspace(node, pass->n));
+  size_t offset = aligned_for(pass->device, own_workspace(node, pass->n));
   for (int i = 0; i < node->in_count; i++) {
     p->in_gradient[i] = node->input_gradients[i].grad;
     if (!needs_scratch(node, i)) continue;
     size_t bytes = input_bytes(node, i, pass->n);
     GF_TRY(gf__sub_buffer_new(&scratch[i], pass->workspace, offset, bytes));
     p->in_gradient[i] = scratch[i];
-    offset += aligned(pass->device, bytes);
+    offset += aligned_for(pass->device, bytes);
   }
   return GF_OK;
 }
 
-/* What the plan wants besides: an addition, the derivative of an activation. */
+/* Does what the plan wants besides the gradient: an addition, the derivative of an activation. */
 static gf_status finish_gradient(const gf_node *node, const gf__pass *pass, int i,
                                  const gf_buffer *written) {
   const gf__input_gradient *input_gradient = &node->input_gradients[i];

@@ -8,9 +8,9 @@ typedef struct pad_options {
 
 static const gf__key keys[] = {
     {"channels", GF__KEY_INT, offsetof(pad_options, channels), NULL, 1, 65536, NULL,
-     "channels of the output; those that the input has not are zeros"},
+     "channels of the output; those that the input lacks are zeros"},
     {"stride", GF__KEY_INT, offsetof(pad_options, stride), "2", 1, 1024, NULL,
-     "pixels from one that is taken to the next"},
+     "pixels from one that is kept to the next"},
 };
 
 static gf_status pad_shortcut_setup(gf_node *node) {

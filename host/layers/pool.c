@@ -42,7 +42,7 @@ static gf_status finish_pool_setup(gf_node *node, gf__pool pool) {
   return GF_OK;
 }
 
-/* Of the last axes, as many as the keys give; 0 for stride is the kernel's. */
+/* The keys describe the last axes, two or three; a stride of 0 is the kernel's size. */
 static gf_status setup_pool_of(gf_node *node, gf__pool_kind kind, int axes, const int *kernel,
                                const int *stride, const int *padding) {
   const gf__tensor *x = node->in[0];

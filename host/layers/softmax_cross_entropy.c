@@ -17,14 +17,14 @@ static size_t softmax_cross_entropy_saved(const gf_node *node, int batch) {
 
 /* Validation and tests measure the plain cross-entropy. */
 static gf__target softmax_target(const gf__pass *pass) {
-  return (gf__target){pass->labels, pass->label_share, pass->training ? pass->label_smoothing : 0};
+  return (gf__target){pass->labels, pass->mix, pass->training ? pass->label_smoothing : 0};
 }
 
 static gf_status softmax_cross_entropy_forward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   if (!pass->labels) return GF_OK;
   return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, softmax_target(pass),
-                                   node->saved, pass->results, pass->slot);
+                                   node->saved, pass->results, pass->row);
 }
 
 static gf_status softmax_cross_entropy_backward(gf_node *node, const gf__pass *pass) {

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-/* By gf__activation_of_input_kind, as the kernels know them. */
+/* The names by which the kernels know the rows of gf__activation_of_input_kind. */
 static const char *const names[] = {"ELU", "GELU", "SILU"};
 
 static gf_status get_activation_of_input_kernel(gf_device *device, int channels,

@@ -19,7 +19,7 @@ struct gf__tuning {
   json_t *preferred; /* by an earlier run, or NULL */
   json_t *made;      /* for this network */
   int measured;      /* keys */
-  double begun;      /* seconds */
+  double start;      /* seconds */
   char path[4096];   /* of the file; "" without a cache folder */
 };
 
@@ -58,7 +58,7 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, co
   tuning->device = device;
   tuning->mode = mode;
   tuning->force = force;
-  tuning->begun = gf__seconds();
+  tuning->start = gf__seconds();
   if (mode != GF__TUNE_OFF) find_tuning_file(tuning);
   if (mode == GF__TUNE_FAST && tuning->path[0]) tuning->choices = read_tuning_file(tuning->path);
   if (!json_is_object(tuning->choices)) {
@@ -86,7 +86,7 @@ void gf__tuning_close(gf__tuning **tuning_pointer) {
   if (!tuning) return;
   if (tuning->measured)
     gf__log(GF_LOG_INFO, "measured the algorithms of %d convolution passes in %.1f s",
-            tuning->measured, gf__seconds() - tuning->begun);
+            tuning->measured, gf__seconds() - tuning->start);
   char *text = tuning->measured && tuning->path[0]
                    ? json_dumps(tuning->choices, JSON_INDENT(1) | JSON_SORT_KEYS)
                    : NULL;
@@ -118,7 +118,7 @@ const char *gf__tuning_known(const gf__tuning *tuning, const char *key) {
 
 bool gf__tuning_may_measure(const gf__tuning *tuning) {
   if (!may_tune(tuning)) return false;
-  return tuning->mode == GF__TUNE_FULL || gf__seconds() - tuning->begun < GF__TUNE_SECONDS;
+  return tuning->mode == GF__TUNE_FULL || gf__seconds() - tuning->start < GF__TUNE_SECONDS;
 }
 
 void gf__tuning_keep(gf__tuning *tuning, const char *key, const char *name) {

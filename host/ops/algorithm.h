@@ -12,8 +12,8 @@ typedef enum gf__tune {
   GF__TUNE_FULL  /* everything is measured again, however long that takes */
 } gf__tune;
 
-/* At most so many seconds does GF__TUNE_FAST measure a network, not counting the candidate that is
- * being compiled when they are over. */
+/* The seconds for which GF__TUNE_FAST measures a network, not counting the candidate that is being
+ * compiled when they are over. */
 enum { GF__TUNE_SECONDS = 20 };
 
 typedef struct gf__tuning gf__tuning;

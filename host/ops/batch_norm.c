@@ -35,8 +35,8 @@ static gf__grid batch_norm_grid(const gf_device *device, int channels, int rows,
 }
 
 /* From partial moments, as many as partials, to the norm's saved and running ones. */
-static gf_status join_moments(gf_device *device, const gf__batch_norm *norm,
-                              const gf_buffer *partial, long rows, int partials) {
+static gf_status join_saved_moments(gf_device *device, const gf__batch_norm *norm,
+                                    const gf_buffer *partial, long rows, int partials) {
   gf__kernel *join;
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   GF_TRY(get_batch_norm_kernel(device, norm->channels, "join_moments", &join));
@@ -70,7 +70,7 @@ gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm,
   gf__grid each_channel = {.global = {(size_t)norm->channels, 1, 1}};
   if (training) {
     GF_TRY(find_moments(device, norm, o->rows, o->x, o->workspace));
-    GF_TRY(join_moments(device, norm, o->workspace, o->rows, gf__reduce_partials(device)));
+    GF_TRY(join_saved_moments(device, norm, o->workspace, o->rows, gf__reduce_partials(device)));
   } else {
     GF_TRY(get_batch_norm_kernel(device, norm->channels, "use_running", &running));
     GF_TRY(GF_LAUNCH(running, each_channel, GF_BUFFER(norm->running_mean),
@@ -112,7 +112,7 @@ long gf__batch_norm_join(int channels, int places, const long *rows, const float
 gf_status gf__batch_norm_forward_by(gf_device *device, const gf__batch_norm *norm, int rows,
                                     const gf_buffer *x, gf_buffer *y, const gf_buffer *moments,
                                     long all_rows, const gf__epilogue *epilogue) {
-  GF_TRY(join_moments(device, norm, moments, all_rows, 1));
+  GF_TRY(join_saved_moments(device, norm, moments, all_rows, 1));
   return rows ? normalize(device, norm, rows, x, y, epilogue) : GF_OK;
 }
 

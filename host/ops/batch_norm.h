@@ -31,7 +31,7 @@ typedef struct gf__batch_norm_operands {
 gf_status gf__batch_norm_forward(gf_device *device, const gf__batch_norm *norm,
                                  const gf__batch_norm_operands *operands,
                                  bool training) GF_MUST_USE;
-/* The same in training where the rows of a batch are at several places, in three steps. First,
+/* A forward in training of a batch whose rows are at several places takes three steps. First,
  * moments (2, channels): the mean of these rows, and the sum of squares of their distances. */
 gf_status gf__batch_norm_moments(gf_device *device, const gf__batch_norm *norm, int rows,
                                  const gf_buffer *x, gf_buffer *moments,
@@ -39,7 +39,7 @@ gf_status gf__batch_norm_moments(gf_device *device, const gf__batch_norm *norm, 
 /* Joins those of places, all (places, 2, channels) with rows (places) of them, into
  * out (2, channels), in the order of places: Chan, Golub and LeVeque, 1979. Returns all rows. */
 long gf__batch_norm_join(int channels, int places, const long *rows, const float *all, float *out);
-/* Then y by the moments (2, channels) of all rows, which also move the running statistics; of no
+/* Last, y by the moments (2, channels) of all rows, which also move the running statistics; of no
  * rows, these alone. */
 gf_status gf__batch_norm_forward_by(gf_device *device, const gf__batch_norm *norm, int rows,
                                     const gf_buffer *x, gf_buffer *y, const gf_buffer *moments,
@@ -48,8 +48,8 @@ gf_status gf__batch_norm_forward_by(gf_device *device, const gf__batch_norm *nor
 /* Writes dgamma and dbeta, and dx unless it is NULL, after a forward in training. */
 gf_status gf__batch_norm_backward(gf_device *device, const gf__batch_norm *norm,
                                   const gf__batch_norm_operands *operands) GF_MUST_USE;
-/* Its two halves: dgamma and dbeta of these rows, then dx by those of all rows, each multiplied
- * by the share of these rows in them. */
+/* The two halves of gf__batch_norm_backward: dgamma and dbeta of these rows, then dx by those of
+ * all rows, each multiplied by the fraction that these rows are of them. */
 gf_status gf__batch_norm_backward_sums(gf_device *device, const gf__batch_norm *norm, int rows,
                                        const gf_buffer *x, const gf_buffer *dy, gf_buffer *dgamma,
                                        gf_buffer *dbeta, gf_buffer *workspace) GF_MUST_USE;

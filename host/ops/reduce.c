@@ -25,12 +25,12 @@ gf_status gf__column_sums(gf_device *device, int rows, int channels, const gf_bu
   return gf__sum_partials(device, channels, channels, gf__reduce_partials(device), workspace, out);
 }
 
-gf_status gf__sum_partials(gf_device *device, int count, int stride, int part_count,
+gf_status gf__sum_partials(gf_device *device, int count, int stride, int partials,
                            const gf_buffer *partial, gf_buffer *out) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "reduce.cl", "sum_partials", "-DVEC=1 -DCHANNELS=1"));
   gf__grid grid = gf__grid_flat(device, (size_t)count);
-  grid.bytes = 4.0 * count * (part_count + 1);
+  grid.bytes = 4.0 * count * (partials + 1);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(partial), GF_BUFFER(out), GF_INT(count), GF_INT(stride),
-                   GF_INT(part_count));
+                   GF_INT(partials));
 }

@@ -83,7 +83,8 @@ gf_status gf__conv_run(const gf__conv *conv, gf_device *device, gf__conv_directi
 size_t gf__conv_inputs(const gf__conv_shape *shape);  /* floats of one input */
 size_t gf__conv_outputs(const gf__conv_shape *shape); /* floats of one output */
 size_t gf__conv_weights(const gf__conv_shape *shape); /* floats */
-/* Of one direction over n inputs: multiply-adds counted as 2, and bytes of tensors moved. */
+/* What one direction over n inputs costs: multiply-adds counted as 2, and bytes of tensors moved.
+ */
 double gf__conv_flops(const gf__conv_shape *shape, int n);
 double gf__conv_bytes(const gf__conv_shape *shape, int n);
 /* Partial sums of a weight gradient on a CPU: a few per unit, so that units that finish early find

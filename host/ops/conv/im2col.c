@@ -6,7 +6,7 @@
 #include "ops/reduce.h"
 
 enum {
-  /* The matrix of patches is made for so many images at a time that it stays within this: with
+  /* The matrix of patches is made for as many images at a time as keep it within this: with
    * twice as much bench_blas is no faster, with four times it is slower. */
   COLUMNS_BYTES = 8 << 20,
   MOST_FLOATS = 1 << 28 /* of a volume's columns, so that kernels can count them in an int */
@@ -18,7 +18,7 @@ static size_t im2col_patch(const gf__conv_shape *s) {
 
 static size_t im2col_pixels(const gf__conv_shape *s) { return gf__window_outputs(&s->window); }
 
-/* CLBlast's copies of both operands and of the result have to fit one allocation too. */
+/* CLBlast's copies of both operands and of the result have to fit one allocation as well. */
 static int images_at_once(const gf_device *device, const gf__conv_shape *s, int batch) {
   unsigned long long most = gf_device_describe(device)->max_allocation / 4;
   size_t bytes = most < COLUMNS_BYTES ? (size_t)most : COLUMNS_BYTES;
@@ -79,7 +79,7 @@ static gf_status im2col_make_columns(gf_device *device, const gf__conv_shape *s,
                    GF_INT((int)count));
 }
 
-/* The same as (patch, pixels), followed by the images channel by channel. */
+/* The patches as (patch, pixels), followed by the images channel by channel. */
 static gf_status im2col_make_transposed(gf_device *device, const gf__conv_shape *s,
                                         const gf__conv_operands *o, int first, int n) {
   gf__kernel *split, *im2col;

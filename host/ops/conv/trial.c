@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/numbers.h"
 #include "base/os.h"
 #include "base/random.h"
 
@@ -24,22 +25,20 @@ static gf_status new_noise(gf_device *device, size_t floats, uint32_t tensor, gf
   return status;
 }
 
-static size_t largest(size_t a, size_t b) { return a > b ? a : b; }
-
 /* The bytes of workspace that suffice for each candidate. */
 static size_t largest_workspace(const gf_device *device, const gf__conv_shape *s, int batch) {
   size_t bytes = 4;
   for (const gf__conv_algorithm *const *a = gf__conv_algorithms; *a; a++)
     for (gf__conv_direction d = 0; d < GF__CONV_DIRECTIONS; d++)
       if ((*a)->accepts(*a, device, s, d) && (*a)->priority(*a, device, s) >= 0)
-        bytes = largest(bytes, (*a)->workspace(*a, device, s, d, batch));
+        bytes = GF__MAX(bytes, (*a)->workspace(*a, device, s, d, batch));
   return bytes;
 }
 
 gf_status gf__conv_trial_open(gf__conv_trial *t, gf_device *device, const gf__conv_shape *s,
                               int batch) {
   size_t x = (size_t)batch * gf__conv_inputs(s), y = (size_t)batch * gf__conv_outputs(s);
-  size_t w = gf__conv_weights(s), out = largest(largest(x, y), w);
+  size_t w = gf__conv_weights(s), out = GF__MAX(GF__MAX(x, y), w);
   *t = (gf__conv_trial){.device = device, .shape = s, .batch = batch};
   t->expected = malloc(out * sizeof(float));
   t->got = malloc(out * sizeof(float));
@@ -85,9 +84,9 @@ gf_status gf__conv_trial_measure(const gf__conv_trial *t, const gf__conv_algorit
   GF_TRY(gf__buffer_read(t->out, 0, result_floats(t, direction) * sizeof(float), result));
   *seconds = INFINITY;
   for (int i = 0; i < RUNS; i++) {
-    double begun = gf__seconds();
+    double start = gf__seconds();
     GF_TRY(run_trial(t, a, direction));
-    *seconds = fmin(*seconds, gf__seconds() - begun);
+    *seconds = fmin(*seconds, gf__seconds() - start);
   }
   return GF_OK;
 }
