@@ -406,7 +406,7 @@ static const struct {
      "shortcut, norm, norm_position, activation, slope, dropout"},
     {"model: {family: resnet_cifar, depth: 8, auxiliaries: [input_act, stage_1_block_0_act]}",
      GF_ERROR_CONFIG,
-     "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "
+     "net:1:66: there is no node 'stage_1_block_0_act' before this one; did you mean "
      "'stage_1_block_0_act_0'?"},
     {"model: {family: resnet_cifar, auxiliaries: input_act}", GF_ERROR_CONFIG,
      "net:1:31: model.auxiliaries is a list of names of layers"},
