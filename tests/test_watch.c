@@ -100,7 +100,7 @@ static void test_locale(void **unused) {
   assert_null(strstr(show(&watch, NULL, 1, 5, flow_, FLOW), "█"));
 }
 
-static void make_layers(gf_gradient_stats *out, char (*names)[24], int count) {
+static void make_layers(gf_gradient_stats *out, char (*names)[32], int count) {
   for (int i = 0; i < count; i++) {
     snprintf(names[i], sizeof names[i], "block_%d_conv_%d", i / 10, i % 10);
     out[i] = (gf_gradient_stats){.layer = names[i],
@@ -115,7 +115,7 @@ static void make_layers(gf_gradient_stats *out, char (*names)[24], int count) {
 static void test_40_columns_10_rows(void **unused) {
   (void)unused;
   enum { LAYERS = 19 };
-  char names[LAYERS][24];
+  char names[LAYERS][32];
   gf_gradient_stats g[LAYERS];
   use_locale("C.UTF-8");
   make_layers(g, names, LAYERS);
@@ -229,7 +229,7 @@ static int width_of(const char *text) {
 static void test_it_stays_in_the_terminal(void **unused) {
   (void)unused;
   enum { MOST = 500 };
-  static char names[MOST][24];
+  static char names[MOST][32];
   static gf_gradient_stats g[MOST];
   static const int counts[] = {1, 3, 38, 110, MOST};
   make_layers(g, names, MOST);
