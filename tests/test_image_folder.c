@@ -165,7 +165,7 @@ static void test_splits(void **state) {
     gf_dataset *dataset = open_split(split, "image_folder", yaml);
     assert_int_equal(gf_dataset_describe(dataset).count, split == GF_SPLIT_TRAIN ? 7 : 3);
     for (int i = 0; i < gf_dataset_describe(dataset).count; i++)
-      seen_reds[dataset->images[i * 6 * 6 * 3] / 20]++;
+      seen_reds[gf__byte_images_of(dataset)->pixels[i * 6 * 6 * 3] / 20]++;
     gf_dataset_free(&dataset);
   }
   for (int i = 0; i < 10; i++) assert_int_equal(seen_reds[i], 1);
@@ -177,7 +177,7 @@ static void test_layout_failures(void **state) {
       "image_folder is read from train/CLASS/*.jpg and val/CLASS/*.jpg (or .jpeg, .png)";
   static const char how[] =
       "make a folder train in it, with a folder of images for each class, and a folder val "
-      "likewise with images to test on";
+      "of the same kind with images to test on";
   fails(GF_SPLIT_TRAIN, "", GF_ERROR_FILE, "there is no train in %s; %s; %s", fixture_folder, from,
         how);
   make_folder_in("train/.git");
@@ -194,7 +194,7 @@ static void test_layout_failures(void **state) {
         "%s/val has a folder A, which is no class: there is none in train", fixture_folder);
   make_folder_in("train/a/images");
   fails(GF_SPLIT_TRAIN, "", GF_ERROR_DATA,
-        "%s/train/a/images is a folder; images stand in the folder of their class itself: move "
+        "%s/train/a/images is a folder; images belong in the folder of their class itself: move "
         "them there",
         fixture_folder);
   make_folder_in("train/b\n");
@@ -289,22 +289,22 @@ static void test_only_bad_files(void **state) {
 
 static void test_memory(void **state) {
   (void)state;
-  gf_dataset dataset = {.info = {.count = 1281167, .height = 224, .width = 224, .channels = 3},
+  gf_dataset dataset = {.format = &gf__format_image_folder,
+                        .info = {.count = 1281167, .height = 224, .width = 224, .channels = 3},
                         .settings = {.path = "images"}};
   const uint64_t memory = 16000000000;
-  while (strcmp(gf__data_sets[dataset.settings.name].name, "image_folder")) dataset.settings.name++;
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_ERROR_MEMORY);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_ERROR_MEMORY);
   assert_string_equal(gf_error_message(),
                       "images: 1281167 images of 224 x 224 pixels take 192.9 GB of memory, and "
                       "this machine has 16.0 GB; set data.train_limit to at most 79719, or "
                       "data.image_size to less");
   dataset.info.count = 79720; /* 12 GB are 79719.4 images */
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TEST, memory), GF_ERROR_MEMORY);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TEST, memory), GF_ERROR_MEMORY);
   assert_non_null(strstr(gf_error_message(), "set data.test_limit to at most 79719"));
   dataset.info.count = 79719;
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_OK);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_OK);
   dataset.info.count = 1281167;
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TRAIN, 0), GF_OK);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TRAIN, 0), GF_OK);
   assert_true(gf__host_memory() > 1 << 20);
 }
 
