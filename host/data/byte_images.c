@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/os.h"
 #include "data/image.h"
 #include "data/split.h"
@@ -36,13 +37,11 @@ gf_status gf__byte_images_check(gf__data_settings *settings, const gf__value *se
 
 /* ---- the shape ---- */
 
-static int larger(int a, int b) { return a > b ? a : b; }
-
 void gf__byte_images_shape(const gf__data_format *format, const gf__data_settings *settings,
                            int height, int width, gf_dataset_info *out) {
   *out = (gf_dataset_info){.name = format->name,
-                           .height = larger(height, settings->pad_to),
-                           .width = larger(width, settings->pad_to),
+                           .height = GF__MAX(height, settings->pad_to),
+                           .width = GF__MAX(width, settings->pad_to),
                            .channels = format->channels,
                            .classes = format->classes};
 }

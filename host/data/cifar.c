@@ -9,7 +9,7 @@
 enum { SIDE = 32, PLANE = SIDE * SIDE, CHANNELS = 3, PIXELS = CHANNELS * PLANE, MOST_LABELS = 2 };
 
 static gf_status cifar_find(const gf__data_source *source, const char *file,
-                            char path[GF__DATA_LARGEST_PATH], int *records) {
+                            char path[GF__PATH_SIZE], int *records) {
   int64_t size = 0;
   GF_TRY(gf__data_find_file(source, file, path));
   GF_TRY(gf__data_file_size(path, &size));
@@ -29,7 +29,7 @@ static gf_status cifar_find(const gf__data_source *source, const char *file,
 static gf_status cifar_measure(const gf__data_source *source, gf__byte_file *out) {
   out->height = out->width = SIDE;
   for (const char *const *file = source->files; *file; file++) {
-    char path[GF__DATA_LARGEST_PATH];
+    char path[GF__PATH_SIZE];
     int records = 0;
     GF_TRY(cifar_find(source, *file, path, &records));
     out->count += records;
@@ -42,7 +42,7 @@ static gf_status cifar_measure(const gf__data_source *source, gf__byte_file *out
 /* One of the files while it is read. */
 typedef struct cifar_file {
   const gf__data_format *format;
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   FILE *file;
   int records, first; /* of all files' records, the number of the first one in it */
 } cifar_file;

@@ -59,7 +59,7 @@ gf_status gf__class_names_find(gf__class_names *out, const gf__data_source *sour
   const gf__data_format *format = source->format;
   const char *folder = source->settings->path;
   const char *file = format->list_classes ? format->train[0] : format->names_file;
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   *out = (gf__class_names){0};
   if (file && *folder) {
     GF_TRY(gf__path_join(path, sizeof path, folder, file));

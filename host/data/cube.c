@@ -102,7 +102,7 @@ typedef struct gf__cube {
 /* ---- files ---- */
 
 typedef struct array_file {
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   gf__mat *mat;
   gf__mat_array array;
 } array_file;

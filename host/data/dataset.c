@@ -65,10 +65,10 @@ static gf_status resolve_path(gf__data_settings *settings, const gf__value *sect
     if (!format->folder)
       return gf__value_fail(section, "data.path is missing: name the folder with %s of %s; %s",
                             format->files, format->name, format->source);
-    char *path = malloc(strlen(format->folder) + 1);
+    char *path = gf__text_copy(format->folder);
     if (!path) return gf__fail_host_memory(strlen(format->folder) + 1);
     free(settings->path);
-    settings->path = strcpy(path, format->folder);
+    settings->path = path;
   }
   if (gf__path_is_folder(settings->path)) return GF_OK;
   return gf__fail(GF_ERROR_FILE, "data.path: there is no folder %s; %s is read from %s; %s",

@@ -10,6 +10,7 @@
 #include <gradflow/data.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/help.h"
 #include "base/text.h"
 #include "data/augment.h"
@@ -18,7 +19,6 @@
 enum {
   GF__DATA_LARGEST_COUNT = 10000000, /* images of a file; a header that promises more is damaged */
   GF__DATA_LARGEST_SIDE = 1024,      /* pixels */
-  GF__DATA_LARGEST_PATH = 4096,
   GF__DATA_MOST_CLASSES = 100000,
   GF__DEFLATE_MOST = 1032 /* bytes that deflate packs into one */
 };
@@ -178,7 +178,7 @@ gf_status gf__data_compare_checksum(const gf__data_source *source, const char *p
 gf_status gf__data_file_size(const char *path, int64_t *out) GF_MUST_USE;
 /* The path of a regular file in the folder. GF_ERROR_FILE where there is none, with what to do. */
 gf_status gf__data_find_file(const gf__data_source *source, const char *file,
-                             char path[GF__DATA_LARGEST_PATH]) GF_MUST_USE;
+                             char path[GF__PATH_SIZE]) GF_MUST_USE;
 gf_status gf__data_fail_missing(const gf__data_source *source, const char *file);
 gf_status gf__data_fail_no_path(const gf__data_source *source);
 

@@ -29,8 +29,8 @@ gf_status gf__data_file_size(const char *path, int64_t *out) {
 }
 
 gf_status gf__data_find_file(const gf__data_source *source, const char *file,
-                             char path[GF__DATA_LARGEST_PATH]) {
-  GF_TRY(gf__path_join(path, GF__DATA_LARGEST_PATH, source->settings->path, file));
+                             char path[GF__PATH_SIZE]) {
+  GF_TRY(gf__path_join(path, GF__PATH_SIZE, source->settings->path, file));
   if (!gf__path_exists(path)) return gf__data_fail_missing(source, file);
   return check_regular(path);
 }

@@ -34,7 +34,7 @@ static bool idx_knows_shape(const gf__data_settings *settings) {
 }
 
 typedef struct idx_file {
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   gzFile file;
   int64_t at, size; /* uncompressed bytes: read, and announced by the header */
   uint32_t dims[IMAGE_DIMS];
@@ -113,7 +113,7 @@ static void idx_close(idx_file *idx) {
 /* The caller closes idx whatever happens. */
 static gf_status idx_open_file(idx_file *idx, const gf__data_source *source, const char *file,
                                int dim_count) {
-  char packed[GF__DATA_LARGEST_PATH];
+  char packed[GF__PATH_SIZE];
   int n = snprintf(packed, sizeof packed, "%s.gz", file);
   *idx = (idx_file){0};
   GF_TRY(gf__path_join(idx->path, sizeof idx->path, source->settings->path, packed));
@@ -248,7 +248,7 @@ static gf_status idx_read(const gf__data_source *source, gf__byte_sink *sink) {
 /* ---- the shape, which the files tell ---- */
 
 static bool idx_is_there(const gf__data_source *source) {
-  char path[GF__DATA_LARGEST_PATH], packed[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE], packed[GF__PATH_SIZE];
   const char *folder = source->settings->path, *file = source->files[0];
   snprintf(packed, sizeof packed, "%s.gz", file);
   if (!*folder || gf__path_join(path, sizeof path, folder, packed) != GF_OK) return false;

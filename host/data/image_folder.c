@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/file.h"
 #include "base/os.h"
 #include "data/byte_images.h"
@@ -61,14 +62,14 @@ typedef struct listing {
   const gf__data_source *source;
   gf__names classes;
   entry *images;
-  size_t count, capacity;
+  size_t count;
 } listing;
 
-static gf_status join3(char out[GF__DATA_LARGEST_PATH], const char *folder, const char *between,
+static gf_status join3(char out[GF__PATH_SIZE], const char *folder, const char *between,
                        const char *name) {
-  char middle[GF__DATA_LARGEST_PATH];
+  char middle[GF__PATH_SIZE];
   GF_TRY(gf__path_join(middle, sizeof middle, folder, between));
-  return gf__path_join(out, GF__DATA_LARGEST_PATH, middle, name);
+  return gf__path_join(out, GF__PATH_SIZE, middle, name);
 }
 
 /* Class names are printed, one per line. */
@@ -85,7 +86,7 @@ static gf_status folder_keep_folders(const gf__data_source *source, const char *
                                      gf__names *names) {
   size_t kept = 0;
   for (size_t i = 0; i < names->count; i++) {
-    char path[GF__DATA_LARGEST_PATH];
+    char path[GF__PATH_SIZE];
     char *name = names->v[i];
     GF_TRY(join3(path, source->settings->path, split, name));
     if (name[0] == '.' || !gf__path_is_folder(path)) continue;
@@ -103,7 +104,7 @@ static gf_status folder_keep_folders(const gf__data_source *source, const char *
 
 static gf_status folder_list_classes(const gf__data_source *source, const char *split,
                                      gf__names *out) {
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   *out = (gf__names){0};
   GF_TRY(gf__path_join(path, sizeof path, source->settings->path, split));
   if (!gf__path_is_folder(path)) return gf__data_fail_missing(source, split);
@@ -118,20 +119,14 @@ static gf_status folder_add_image(listing *l, char *file, int label) {
   if (l->count == GF__DATA_LARGEST_COUNT)
     return gf__fail(GF_ERROR_DATA, "%s has more than %d images, which are the most supported",
                     l->source->settings->path, GF__DATA_LARGEST_COUNT);
-  if (l->count == l->capacity) {
-    size_t capacity = l->capacity ? 2 * l->capacity : 1024;
-    entry *grown = realloc(l->images, capacity * sizeof *grown);
-    if (!grown) return gf__fail_host_memory(capacity * sizeof *grown);
-    l->images = grown;
-    l->capacity = capacity;
-  }
+  GF_TRY(gf__grow(&l->images, l->count, sizeof *l->images));
   l->images[l->count++] = (entry){file, label};
   return GF_OK;
 }
 
 static gf_status folder_add_images(listing *l, const char *folder, gf__names *files, int label) {
   for (size_t i = 0; i < files->count; i++) {
-    char path[GF__DATA_LARGEST_PATH];
+    char path[GF__PATH_SIZE];
     if (files->v[i][0] == '.') continue;
     if (gf__is_image_name(files->v[i])) {
       GF_TRY(folder_add_image(l, files->v[i], label));
@@ -149,7 +144,7 @@ static gf_status folder_add_images(listing *l, const char *folder, gf__names *fi
 }
 
 static gf_status folder_list_images(listing *l, const char *split, int label) {
-  char folder[GF__DATA_LARGEST_PATH];
+  char folder[GF__PATH_SIZE];
   GF_TRY(join3(folder, l->source->settings->path, split, l->classes.v[label]));
   if (!gf__path_is_folder(folder)) return GF_OK; /* a class may have no images to test on */
   gf__names files = {0};
@@ -245,13 +240,13 @@ typedef struct reading {
   size_t failed;  /* the first image that failed */
   int left_out;
   gf_status status; /* of that image, where it ends the reading */
-  char message[GF__DATA_LARGEST_PATH + 256];
+  char message[GF__PATH_SIZE + 256];
 } reading;
 
-static gf_status folder_path_of(const reading *r, size_t index, char out[GF__DATA_LARGEST_PATH]) {
+static gf_status folder_path_of(const reading *r, size_t index, char out[GF__PATH_SIZE]) {
   const gf__data_source *source = r->listing->source;
   const entry *image = &r->listing->images[index];
-  char folder[GF__DATA_LARGEST_PATH];
+  char folder[GF__PATH_SIZE];
   GF_TRY(gf__path_join(folder, sizeof folder, source->settings->path, source->files[0]));
   return join3(out, folder, r->listing->classes.v[image->label], image->file);
 }
@@ -262,7 +257,7 @@ static gf_status folder_read_image(const reading *r, size_t index, uint8_t *pixe
   const folder_options *options = folder_options_of(source->settings);
   const gf__image_fit fit = {options->resize, options->resize, options->image_size,
                              options->image_size};
-  char path[GF__DATA_LARGEST_PATH], message[GF__DATA_LARGEST_PATH + 256];
+  char path[GF__PATH_SIZE], message[GF__PATH_SIZE + 256];
   *ends = true;
   GF_TRY(folder_path_of(r, index, path));
   GF_TRY(gf__data_compare_checksum(source, path));
@@ -357,7 +352,7 @@ static void folder_expect(const gf__data_format *format, const gf__data_settings
 
 /* Folders are counted where they are there; else the config's number holds. */
 static gf_status folder_describe(const gf__data_source *source, gf_dataset_info *out) {
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   gf__names classes;
   const char *folder = source->settings->path;
   if (!*folder) return out->classes ? GF_OK : gf__data_fail_no_path(source);

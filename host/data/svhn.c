@@ -9,7 +9,7 @@
 enum { SIDE = 32, CHANNELS = 3, PIXELS = SIDE * SIDE * CHANNELS, MOST_LABEL = 10, CLASS_UINT8 = 9 };
 
 typedef struct svhn_file {
-  char path[GF__DATA_LARGEST_PATH];
+  char path[GF__PATH_SIZE];
   gf__mat *mat;
   gf__mat_array images;
 } svhn_file;

@@ -256,7 +256,7 @@ static gf_status add_image(predictor *p, const char *path) {
 static gf_status add_names(predictor *p, const char *folder, const gf__names *names) {
   bool has_images = false;
   for (size_t i = 0; i < names->count; i++) {
-    char path[GF__DATA_LARGEST_PATH];
+    char path[GF__PATH_SIZE];
     if (!gf__is_image_name(names->v[i])) continue;
     has_images = true;
     GF_TRY(gf__path_join(path, sizeof path, folder, names->v[i]));
