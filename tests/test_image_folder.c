@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gradflow/data.h>
@@ -270,6 +271,52 @@ static void test_bad_file_is_skipped(void **state) {
   for (int i = 0; i < 12; i++) assert_int_equal(found[i], i % 3 != 2);
 }
 
+/* Where a file's end never comes, nothing is read. */
+static void test_no_regular_files(void **state) {
+  (void)state;
+  make_folder_in("train/a");
+  write_grey("train/a/0.png", 20);
+  assert_int_equal(symlink("/dev/zero", in_folder("train/a/1.png")), 0);
+  fails(GF_SPLIT_TRAIN, "", GF_ERROR_FILE,
+        "cannot read %s/train/a/1.png: it is no regular file, but a device, a pipe or a socket; "
+        "remove it, or set data.bad_file to skip",
+        fixture_folder);
+  assert_int_equal(remove(in_folder("train/a/1.png")), 0);
+  assert_int_equal(mkfifo(in_folder("train/a/2.png"), 0600), 0);
+  fails(GF_SPLIT_TRAIN, "", GF_ERROR_FILE,
+        "cannot read %s/train/a/2.png: it is no regular file, but a device, a pipe or a socket; "
+        "remove it, or set data.bad_file to skip",
+        fixture_folder);
+  seen s = look(GF_SPLIT_TRAIN, "  bad_file: skip\n");
+  assert_int_equal(s.count, 1);
+  assert_int_equal(symlink("/dev/zero", in_folder("train.bin")), 0);
+  gf_dataset *dataset = NULL;
+  assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "cifar100", ""), GF_ERROR_FILE);
+  assert_non_null(strstr(gf_error_message(), "train.bin: it is no regular file"));
+  assert_int_equal(mkfifo(in_folder("train-images-idx3-ubyte"), 0600), 0);
+  assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "mnist", ""), GF_ERROR_FILE);
+  assert_non_null(strstr(gf_error_message(), "train-images-idx3-ubyte: it is no regular file"));
+}
+
+/* Images smaller than the border that MNIST gets by default. */
+static void test_small_images(void **state) {
+  (void)state;
+  make_folder_in("train/a");
+  for (int i = 0; i < 30; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "train/a/%02d.png", i);
+    write_grey(name, 100);
+  }
+  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "image_folder", "  image_size: 16\n");
+  gf_dataset_info info = gf_dataset_describe(dataset);
+  assert_int_equal(info.height, 16);
+  assert_int_equal(info.width, 16);
+  gf_dataset_free(&dataset);
+  dataset = open_split(GF_SPLIT_TRAIN, "image_folder", "  image_size: 16\n  pad_to: 32\n");
+  assert_int_equal(gf_dataset_describe(dataset).width, 32);
+  gf_dataset_free(&dataset);
+}
+
 static void test_only_bad_files(void **state) {
   (void)state;
   make_folder_in("train/a");
@@ -317,6 +364,8 @@ int main(void) {
       IN_FOLDER(test_sizes_in_config),
       IN_FOLDER(test_bad_file_stops),
       IN_FOLDER(test_bad_file_is_skipped),
+      IN_FOLDER(test_no_regular_files),
+      IN_FOLDER(test_small_images),
       IN_FOLDER(test_only_bad_files),
       cmocka_unit_test(test_memory),
   };
