@@ -1,13 +1,8 @@
 /* Keys of one data set are given by that data set alone, and old configs are still read. */
-#define _XOPEN_SOURCE 700
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-#include <cmocka.h>
-
-#include "data_fixture.h"
+#include "support/data_files.h"
+#include "support/test.h"
 
 static gf_status expect(gf_dataset_info *info, const char *yaml) {
   gf_config *config = NULL;

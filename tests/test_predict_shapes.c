@@ -1,19 +1,11 @@
 /* Networks trained on IDX images that are not MNIST's 28 x 28: prediction and export take the
  * run's own shape, without its data. */
-#define _XOPEN_SOURCE 700
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <gradflow/convert.h>
 #include <gradflow/predict.h>
 #include <stb/stb_image_write.h>
 
-#include "run_fixture.h"
+#include "support/runs.h"
+#include "support/test.h"
 
 enum { TRAINED = 120, PREDICTED = 30, KINDS = 10, MOST_AREA = 64 * 64 };
 
