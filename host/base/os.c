@@ -141,6 +141,11 @@ bool gf__path_is_folder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool gf__path_is_regular(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 /* Whether only this user (or root) can change path, and what lies on the way to it: a folder that
  * others can write is fine there if its sticky bit keeps them from replacing what is not theirs. */
 static bool is_safe(const char *path, bool is_target) {

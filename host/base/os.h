@@ -32,6 +32,8 @@ uint64_t gf__host_memory(void); /* bytes of the machine; 0 if unknown */
 
 bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);
+/* False of folders, devices, pipes and sockets; links are followed. */
+bool gf__path_is_regular(const char *path);
 gf_status gf__make_folder(const char *path) GF_MUST_USE; /* with parents; an existing one is fine */
 gf_status gf__make_private_folder(const char *path) GF_MUST_USE; /* new ones for this user alone */
 /* Opens a file to write, empty, or returns NULL and sets errno; a new one that is private can be

@@ -14,7 +14,7 @@ gf_status gf__bench_step_open(gf__bench_step *out, gf_device *device, const gf_c
   if (!out->images || !out->labels) return gf__fail_host_memory(pixels * sizeof *out->images);
   for (size_t i = 0; i < pixels; i++) out->images[i] = (float)(i * 7919 % 1000) / 250.0F - 2.0F;
   for (int i = 0; i < batch; i++) out->labels[i] = i % GF__BENCH_CLASSES;
-  out->batch = (gf_batch){.images = out->images, .labels = out->labels, .count = batch, .share = 1};
+  out->batch = (gf_batch){.images = out->images, .labels = out->labels, .count = batch, .mix = 1};
   return GF_OK;
 }
 

@@ -10,13 +10,10 @@
 #include "run/run_folder.h"
 #include "train/train_config.h"
 
-/* What the data are like: by the config where that is enough, else by the weights or the files. */
+/* What the data are like: by the config where that is enough, else by the files or the weights. */
 static gf_status describe_data(gf__stored *s, const gf_config *config, const char *weights) {
   gf_dataset_info *info = &s->info;
-  GF_TRY(gf__data_expect(info, config));
-  for (size_t i = 0; i < gf__data_set_count; i++)
-    s->is_cube |= !strcmp(gf__data_sets[i].name, info->name) && gf__data_sets[i].load;
-  if (s->is_cube) return gf_dataset_shape(info, config);
+  GF_TRY(gf__data_recall(info, config));
   if (info->classes) return GF_OK;
   return gf__weights_classes(&info->classes, config,
                              (gf_image_shape){info->height, info->width, info->channels}, weights);

@@ -10,7 +10,6 @@
 
 typedef struct gf__stored {
   gf_dataset_info info; /* of the data set; class_names is NULL */
-  bool is_cube;         /* it has squares of a cube, not images */
   gf__graph graph;      /* not fused, with the loss at its end */
   gf__named_tensor *tensors;
   size_t count; /* of parameters, in the order of the nodes */

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "data/image.h"
 #include "report/contact_sheet.h"
 #include "run/run_folder.h"
 
@@ -41,13 +42,13 @@ typedef struct predictor {
 
 static gf_status allocate(predictor *p) {
   const gf_predictor *net = p->network;
-  size_t channels = (size_t)net->input.info.channels, area = net->size / channels;
+  size_t channels = (size_t)net->data->info.channels, area = net->size / channels;
   size_t batch = (size_t)net->batch, top = (size_t)p->options.top, values = batch * net->size;
   p->files = calloc(batch, sizeof *p->files);
   p->pixels = malloc(values);
   p->gradient = malloc(values * sizeof *p->gradient);
   p->map = malloc(area * sizeof *p->map);
-  p->probabilities = malloc((size_t)net->names.count * sizeof *p->probabilities);
+  p->probabilities = malloc((size_t)net->classes * sizeof *p->probabilities);
   p->top_of_them = malloc(top * sizeof *p->top_of_them);
   p->classes = malloc(top * sizeof *p->classes);
   p->first = malloc(batch * sizeof *p->first);
@@ -63,7 +64,7 @@ static gf_status open_predictor(predictor *p, gf_device *device) {
                     p->options.top);
   GF_TRY(gf__predictor_open_with(&p->network, device, p->folder, p->options.classes,
                                  p->options.saliency != 0));
-  int classes = p->network->names.count;
+  int classes = p->network->classes;
   if (!p->options.top) p->options.top = USUAL_TOP;
   if (p->options.top > classes) p->options.top = classes;
   if (p->options.out) GF_TRY(gf__make_folder(p->options.out));
@@ -150,7 +151,7 @@ static void choose_top(const float *logits, int classes, int top, int *out) {
 
 /* The classes and probabilities of an image of the batch; false where a score is not finite. */
 static bool rank(predictor *p, int image) {
-  int classes = p->network->names.count;
+  int classes = p->network->classes;
   const float *logits = p->network->logits + (size_t)image * (size_t)classes;
   if (!gf__softmax(logits, classes, p->probabilities)) return false;
   choose_top(logits, classes, p->options.top, p->classes);
@@ -160,14 +161,15 @@ static bool rank(predictor *p, int image) {
 
 /* Pixels are in [0, 1]: the network sees (pixel - mean) / std. */
 static const float *make_map(predictor *p, int image) {
-  const gf__predict_input *input = &p->network->input;
+  const gf_dataset *data = p->network->data;
   const float *gradient = p->gradient + (size_t)image * p->network->size;
-  size_t channels = (size_t)input->info.channels, area = p->network->size / channels;
+  size_t channels = (size_t)data->info.channels, area = p->network->size / channels;
   for (size_t i = 0; i < area; i++) {
     p->map[i] = 0;
     for (size_t c = 0; c < channels; c++)
       /* The device has written all. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
-      p->map[i] = fmaxf(p->map[i], fabsf(gradient[i * channels + c]) / input->transform.std[c]);
+      p->map[i] =
+          fmaxf(p->map[i], fabsf(gradient[i * channels + c]) / (float)data->settings.std.v[c]);
   }
   return p->map;
 }
@@ -183,7 +185,7 @@ static gf_status tell_failure(predictor *p, const char *path, gf_status status,
 static gf_status tell(predictor *p, const file *f) {
   if (f->status != GF_OK) return tell_failure(p, f->path, f->status, f->message);
   const gf_predictor *net = p->network;
-  const gf_dataset_info *info = &net->input.info;
+  const gf_dataset_info *info = &net->data->info;
   if (!rank(p, f->image)) {
     gf_status status = gf__fail(
         GF_ERROR_NONFINITE,
@@ -208,7 +210,7 @@ static gf_status tell(predictor *p, const file *f) {
 
 static gf_status run_network(predictor *p) {
   gf_predictor *net = p->network;
-  int classes = net->names.count;
+  int classes = net->classes;
   GF_TRY(gf__predictor_run(net, p->image_count));
   if (!net->saliency) return GF_OK;
   for (int i = 0; i < p->image_count; i++)
@@ -248,14 +250,14 @@ static gf_status add_image(predictor *p, const char *path) {
   gf_predictor *net = p->network;
   size_t at = (size_t)p->image_count * net->size;
   return add_file(p, path,
-                  gf__predict_input_read(&net->input, path, p->pixels + at, net->images + at));
+                  net->data->format->read_file(net->data, path, p->pixels + at, net->images + at));
 }
 
 static gf_status add_names(predictor *p, const char *folder, const gf__names *names) {
   bool has_images = false;
   for (size_t i = 0; i < names->count; i++) {
-    char path[GF__DATA_LARGEST_PATH];
-    if (!gf__predict_is_image(names->v[i])) continue;
+    char path[GF__PATH_SIZE];
+    if (!gf__is_image_name(names->v[i])) continue;
     has_images = true;
     GF_TRY(gf__path_join(path, sizeof path, folder, names->v[i]));
     GF_TRY(add_image(p, path));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "data/byte_images.h"
 #include "model/parameters.h"
 #include "predict/predict.h"
 #include "run/run_folder.h"
@@ -13,9 +14,9 @@
 
 /* The networks for batches of p->batch. */
 static gf_status open_networks(gf_predictor *p, gf_device *device, bool saliency) {
-  const gf_dataset_info *info = &p->input.info;
+  const gf_dataset_info *info = &p->data->info;
   gf_image_shape image = {info->height, info->width, info->channels};
-  GF_TRY(gf_model_open(&p->model, device, p->config, image, p->names.count, p->batch, 0));
+  GF_TRY(gf_model_open(&p->model, device, p->config, image, p->classes, p->batch, 0));
   GF_TRY(gf_model_load(p->model, p->weights));
   return saliency ? gf__saliency_open(&p->saliency, p->model, p->config) : GF_OK;
 }
@@ -31,11 +32,19 @@ static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, bool 
 
 /* Where the data set alone does not tell the number of classes, the weights do. */
 static gf_status count_classes(gf_predictor *p) {
-  gf_dataset_info *info = &p->input.info;
-  if (info->classes) return GF_OK;
-  return gf__weights_classes(&info->classes, p->config,
+  const gf_dataset_info *info = &p->data->info;
+  p->classes = info->classes;
+  if (p->classes) return GF_OK;
+  return gf__weights_classes(&p->classes, p->config,
                              (gf_image_shape){info->height, info->width, info->channels},
                              p->weights);
+}
+
+/* Those of a file, or else of the data set. */
+static gf_status name_classes(gf_predictor *p, const char *file) {
+  const gf__data_source source = {p->data->format, &p->data->settings, p->data->format->train};
+  if (file) return gf__class_names_read(&p->names, file, "the network", p->classes);
+  return gf__class_names_find(&p->names, &source, "the network", p->classes);
 }
 
 static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *folder,
@@ -50,15 +59,15 @@ static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *
                     folder);
   GF_TRY(gf_config_load(&p->config, path));
   GF_TRY(gf__train_config_read(&run, p->config));
-  GF_TRY(gf__predict_input_open(&p->input, p->config));
+  GF_TRY(gf__dataset_open_empty(&p->data, p->config));
   GF_TRY(gf__run_weights(p->weights, folder));
   GF_TRY(count_classes(p));
-  GF_TRY(gf__class_names_read(&p->names, &p->input, classes));
+  GF_TRY(name_classes(p, classes));
   p->batch = run.batch_size;
   GF_TRY(open_fitting_networks(p, device, saliency));
-  const gf_dataset_info *info = &p->input.info;
+  const gf_dataset_info *info = &p->data->info;
   p->size = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
-  size_t floats = (size_t)p->batch * p->size, scores = (size_t)p->batch * (size_t)p->names.count;
+  size_t floats = (size_t)p->batch * p->size, scores = (size_t)p->batch * (size_t)p->classes;
   p->images = malloc(floats * sizeof *p->images);
   p->logits = malloc(scores * sizeof *p->logits);
   if (!p->images || !p->logits) return gf__fail_host_memory((floats + scores) * sizeof(float));
@@ -85,7 +94,7 @@ void gf_predictor_free(gf_predictor **predictor) {
   gf_model_free(&p->saliency);
   gf_model_free(&p->model);
   gf__class_names_free(&p->names);
-  gf__predict_input_free(&p->input);
+  gf_dataset_free(&p->data);
   gf_config_free(&p->config);
   free(p->images);
   free(p->logits);
@@ -94,9 +103,9 @@ void gf_predictor_free(gf_predictor **predictor) {
 }
 
 gf_predictor_info gf_predictor_describe(const gf_predictor *p) {
-  const gf_dataset_info *info = &p->input.info;
+  const gf_dataset_info *info = &p->data->info;
   return (gf_predictor_info){.shape = {info->height, info->width, info->channels},
-                             .classes = p->names.count,
+                             .classes = p->classes,
                              .class_names = p->names.v};
 }
 
@@ -126,7 +135,7 @@ typedef struct source {
 } source;
 
 static gf_status check_shape(const gf_predictor *p, const source *s) {
-  const gf_dataset_info *info = &p->input.info;
+  const gf_dataset_info *info = &p->data->info;
   bool fits = s->shape.height >= 1 && s->shape.height <= info->height && s->shape.width >= 1 &&
               s->shape.width <= info->width && s->shape.channels == info->channels;
   if (fits) return GF_OK;
@@ -139,14 +148,14 @@ static gf_status check_shape(const gf_predictor *p, const source *s) {
 
 /* One value, normalised; at counts over all images. */
 static float take(const gf_predictor *p, const source *s, size_t at, int channel) {
-  const gf__data_settings *settings = &p->input.settings;
-  if (s->bytes) return p->input.transform.table[channel][s->bytes[at]];
+  const gf__data_settings *settings = &p->data->settings;
+  if (s->bytes) return gf__byte_images_of(p->data)->transform.table[channel][s->bytes[at]];
   return (float)(((double)s->floats[at] - settings->mean.v[channel]) / settings->std.v[channel]);
 }
 
 /* Puts an image into the middle of a black one of the network's shape. */
 static void normalise(const gf_predictor *p, const source *s, int image, float *out) {
-  const gf_dataset_info *info = &p->input.info;
+  const gf_dataset_info *info = &p->data->info;
   gf_image_shape shape = s->shape;
   int top = (info->height - shape.height) / 2, left = (info->width - shape.width) / 2;
   for (int y = -top; y < info->height - top; y++)
@@ -156,7 +165,7 @@ static void normalise(const gf_predictor *p, const source *s, int image, float *
         size_t row = (size_t)image * (size_t)shape.height + (size_t)(is_inside ? y : 0);
         size_t pixel = row * (size_t)shape.width + (size_t)(is_inside ? x : 0);
         *out++ = is_inside ? take(p, s, pixel * (size_t)shape.channels + (size_t)c, c)
-                           : p->input.transform.table[c][0];
+                           : gf__byte_images_of(p->data)->transform.table[c][0];
       }
 }
 
@@ -172,11 +181,11 @@ static gf_status check_range(const source *s, int count) {
 
 static gf_status predict_batch(gf_predictor *p, const source *s, int first, int count,
                                double *probabilities) {
-  size_t classes = (size_t)p->names.count;
+  size_t classes = (size_t)p->classes;
   for (int i = 0; i < count; i++) normalise(p, s, first + i, p->images + (size_t)i * p->size);
   GF_TRY(gf__predictor_run(p, count));
   for (int i = 0; i < count; i++)
-    if (!gf__softmax(p->logits + (size_t)i * classes, p->names.count,
+    if (!gf__softmax(p->logits + (size_t)i * classes, p->classes,
                      probabilities + (size_t)(first + i) * classes))
       return gf__fail(GF_ERROR_NONFINITE,
                       "image %d: the network's scores are not finite: its weights are of a run "

@@ -91,9 +91,8 @@ static gf_status check_setting(const gf_config *config) {
   gf__network_config network;
   gf__optimizer_config optimizer;
   GF_TRY(gf__train_config_read(&run, config));
-  const gf__value *section = gf__value_get(gf__config_root(config), "data");
-  GF_TRY(gf__keys_read(section, "data", gf__data_keys, gf__data_key_count, &data));
-  gf__keys_free(gf__data_keys, gf__data_key_count, &data);
+  GF_TRY(gf__data_settings_read(&data, config));
+  gf__data_settings_free(&data);
   GF_TRY(gf__network_config_read(&network, config));
   gf__network_config_free(&network);
   GF_TRY(gf__optimizer_config_read(&optimizer, config));

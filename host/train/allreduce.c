@@ -138,7 +138,7 @@ const gf__peers *gf__allreduce_peers(const gf__allreduce *x) { return &x->peers;
 
 void gf__allreduce_begin(gf__allreduce *x, int whole) {
   for (int r = 0; r < x->peers.ranks; r++)
-    x->images[r] = gf__part_begin(x->edges[r + 1], whole) - gf__part_begin(x->edges[r], whole);
+    x->images[r] = gf__shard_begin(x->edges[r + 1], whole) - gf__shard_begin(x->edges[r], whole);
   x->model->pass.peers = x->model->joins_batch_norms ? &x->peers : NULL;
 }
 

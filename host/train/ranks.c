@@ -24,7 +24,7 @@ static void set_edges(double *edges, const double *weights, int ranks) {
 }
 
 static int images_of(const gf__training *r, int rank, int batch) {
-  return gf__part_begin(r->edges[rank + 1], batch) - gf__part_begin(r->edges[rank], batch);
+  return gf__shard_begin(r->edges[rank + 1], batch) - gf__shard_begin(r->edges[rank], batch);
 }
 
 int gf__ranks_batch(const gf__training *r, int batch) {

@@ -213,9 +213,9 @@ static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, 
   const float *images = batch->images + (size_t)first * gf__tensor_size(&model->graph.input);
   const int *labels = batch->labels + first;
   model->pass.first_image = batch->first + first;
-  bool is_mixed = batch->share < 1, is_whole = count == batch->count;
+  bool is_mixed = batch->mix < 1, is_whole = count == batch->count;
   if (!is_mixed || is_whole)
-    return gf__model_upload_mixed(model, images, labels, count, (double)batch->share);
+    return gf__model_upload_mixed(model, images, labels, count, (double)batch->mix);
   /* The labels of the other images follow those of all images, not those of the part. */
   size_t bytes = 2 * (size_t)count * sizeof(int);
   int *both = malloc(bytes);
@@ -224,7 +224,7 @@ static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, 
     both[i] = labels[i];
     both[count + i] = labels[batch->count + i];
   }
-  gf_status status = gf__model_upload_mixed(model, images, both, count, (double)batch->share);
+  gf_status status = gf__model_upload_mixed(model, images, both, count, (double)batch->mix);
   free(both);
   return status;
 }
@@ -285,7 +285,7 @@ gf_status gf__trainer_zeros(const gf_trainer *trainer, gf_batch *out) {
   size_t pixels = (size_t)model->batch * gf__tensor_size(&model->graph.input);
   float *images = calloc(pixels, sizeof *images);
   int *labels = calloc(2 * (size_t)model->batch, sizeof *labels);
-  *out = (gf_batch){.images = images, .labels = labels, .count = model->batch, .share = 1};
+  *out = (gf_batch){.images = images, .labels = labels, .count = model->batch, .mix = 1};
   if (images && labels) return GF_OK;
   free(images);
   free(labels);
@@ -380,7 +380,7 @@ gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *l
                           double learning_rate, gf_loss *loss, gf_gradient_stats *gradients) {
   float sums[2];
   if (!labels) return gf__fail(GF_ERROR_ARGUMENT, "a training step needs labels");
-  gf_batch batch = {.images = images, .labels = labels, .count = count, .share = 1};
+  gf_batch batch = {.images = images, .labels = labels, .count = count, .mix = 1};
   GF_TRY(gf__trainer_queue_step(trainer, &batch, learning_rate, 0,
                                 gradients ? GF__MEASURE_GRADIENTS : GF__MEASURE_NOTHING));
   GF_TRY(gf__model_read_results(trainer->model, 0, 1, sums));

@@ -72,11 +72,11 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   for (int step = 0; step < STEPS; step++) {
     for (int i = 0; i < whole * FLOATS; i++) images[i] = next_float(&random);
     for (int i = 0; i < whole; i++) labels[i] = (i + step) % CLASSES;
-    gf_batch all = {.images = images, .labels = labels, .count = whole, .share = 1, .whole = whole};
+    gf_batch all = {.images = images, .labels = labels, .count = whole, .mix = 1, .whole = whole};
     gf_batch mine = {.images = images + (size_t)rank_ * EACH * FLOATS,
                      .labels = labels + rank_ * EACH,
                      .count = EACH,
-                     .share = 1,
+                     .mix = 1,
                      .first = rank_ * EACH,
                      .whole = whole};
     float sums[2];
@@ -91,7 +91,7 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   }
   compare(&ours, &one);
   /* One rank that wants to stop is enough. */
-  gf_batch mine = {.images = images, .labels = labels, .count = EACH, .share = 1, .whole = whole};
+  gf_batch mine = {.images = images, .labels = labels, .count = EACH, .mix = 1, .whole = whole};
   if (rank_ == ranks_ - 1) gf__trainer_want_stop(ours.trainer);
   assert_ok(gf__trainer_queue_step(ours.trainer, &mine, 0, 0, GF__MEASURE_NOTHING));
   assert_true(gf__trainer_step_of_all(ours.trainer).stops);

@@ -1,4 +1,4 @@
-/* data.verify: files are what their SHA-256 says. */
+/* data.checksums: files are what their SHA-256 says. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include <stdint.h>
@@ -26,11 +26,11 @@ static void test_right(void **state) {
   (void)state;
   write_zeros("train.bin");
   static const char *const maps[] = {
-      "  verify: {train.bin: " ZEROS "}\n",
-      "  verify:\n    train.bin: "
+      "  checksums: {train.bin: " ZEROS "}\n",
+      "  checksums:\n    train.bin: "
       "\"208D18D7C2A1E079BEE7EB6864560A239C36F173DDCF3025AB1893208983BBF3\"\n    test.bin: " ABC
       "\n",
-      "  verify: {}\n", "  verify:\n"};
+      "  checksums: {}\n", "  checksums:\n"};
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
     gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", maps[i]);
     gf_dataset_free(&dataset);
@@ -40,67 +40,70 @@ static void test_right(void **state) {
 static void test_wrong(void **state) {
   (void)state;
   write_zeros("train.bin");
-  check_fails(
-      GF_SPLIT_TRAIN, "cifar100",
-      "  verify: {train.bin: 208d18d7c2a1e079bee7eb6864560a239c36f173ddcf3025ab1893208983bbf0}\n",
-      GF_ERROR_DATA,
-      "%s/train.bin has the SHA-256 " ZEROS
-      ", but data.verify expects 208d18d7c2a1e079bee7eb6864560a239c36f173ddcf3025ab1893208983bbf0"
-      ": the file is damaged or another one; fetch it again",
-      fixture_folder);
-  damage("train.bin", 3 * 3074, 1000, 1);
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "  verify: {train.bin: " ZEROS "}\n", GF_ERROR_DATA,
-              "%s/train.bin has the SHA-256 "
-              "d4b83bd785c64abe9f832428c8f09dc4c285799e75e3c3efd746b0d201be9aad, but data.verify "
-              "expects " ZEROS ": the file is damaged or another one; fetch it again",
+  check_fails(GF_SPLIT_TRAIN, "cifar100",
+              "  checksums: {train.bin: "
+              "208d18d7c2a1e079bee7eb6864560a239c36f173ddcf3025ab1893208983bbf0}\n",
+              GF_ERROR_DATA,
+              "%s/train.bin has the SHA-256 " ZEROS
+              ", but data.checksums expects "
+              "208d18d7c2a1e079bee7eb6864560a239c36f173ddcf3025ab1893208983bbf0"
+              ": the file is damaged or another one; fetch it again",
               fixture_folder);
-  check_fails(GF_SPLIT_VALIDATION, "cifar100", "  verify: {test.bin: " ZEROS "}\n", GF_ERROR_CONFIG,
-              "test.yaml:4:3: data.verify has no SHA-256 of train.bin, which is read");
+  damage("train.bin", 3 * 3074, 1000, 1);
+  check_fails(
+      GF_SPLIT_TRAIN, "cifar100", "  checksums: {train.bin: " ZEROS "}\n", GF_ERROR_DATA,
+      "%s/train.bin has the SHA-256 "
+      "d4b83bd785c64abe9f832428c8f09dc4c285799e75e3c3efd746b0d201be9aad, but data.checksums "
+      "expects " ZEROS ": the file is damaged or another one; fetch it again",
+      fixture_folder);
+  check_fails(GF_SPLIT_VALIDATION, "cifar100", "  checksums: {test.bin: " ZEROS "}\n",
+              GF_ERROR_CONFIG,
+              "test.yaml:4:3: data.checksums has no SHA-256 of train.bin, which is read");
 }
 
 /* The digest is that of the file that is read, and that is the compressed one. */
 static void test_compressed(void **state) {
   (void)state;
   write_idx("t10k", 3, 28, 28, 6);
-  check_fails(GF_SPLIT_TEST, "mnist", "  verify: {t10k-images-idx3-ubyte: " ABC "}\n",
+  check_fails(GF_SPLIT_TEST, "mnist", "  checksums: {t10k-images-idx3-ubyte: " ABC "}\n",
               GF_ERROR_CONFIG,
-              "test.yaml:4:3: data.verify has no SHA-256 of t10k-images-idx3-ubyte.gz, which is "
+              "test.yaml:4:3: data.checksums has no SHA-256 of t10k-images-idx3-ubyte.gz, which is "
               "read");
   gf_dataset *dataset = NULL;
   assert_int_equal(try_open(&dataset, GF_SPLIT_TEST, "mnist",
-                            "  verify: {t10k-images-idx3-ubyte.gz: " ABC "}\n"),
+                            "  checksums: {t10k-images-idx3-ubyte.gz: " ABC "}\n"),
                    GF_ERROR_DATA);
-  assert_non_null(strstr(gf_error_message(), "but data.verify expects " ABC));
+  assert_non_null(strstr(gf_error_message(), "but data.checksums expects " ABC));
 }
 
 static void test_map_failures(void **state) {
   (void)state;
   write_zeros("train.bin");
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "  verify: {trian.bin: " ABC "}\n", GF_ERROR_CONFIG,
-              "test.yaml:4:12: data.verify has 'trian.bin', which is no file of cifar100; it is "
+  check_fails(GF_SPLIT_TRAIN, "cifar100", "  checksums: {trian.bin: " ABC "}\n", GF_ERROR_CONFIG,
+              "test.yaml:4:15: data.checksums has 'trian.bin', which is no file of cifar100; it is "
               "read from train.bin and test.bin");
   static const char *const wrong[] = {"abc", "[]", ABC "0",
                                       ("xa7816bf8f01cfea414140de5dae2223b00361"
                                        "a396177a9cb410ff61f20015ad")};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char more[256];
-    snprintf(more, sizeof more, "  verify: {train.bin: %s}\n", wrong[i]);
+    snprintf(more, sizeof more, "  checksums: {train.bin: %s}\n", wrong[i]);
     check_fails(GF_SPLIT_TRAIN, "cifar100", more, GF_ERROR_CONFIG,
-                "test.yaml:4:12: data.verify needs a SHA-256 of 64 hexadecimal digits for "
+                "test.yaml:4:15: data.checksums needs a SHA-256 of 64 hexadecimal digits for "
                 "train.bin, as sha256sum prints it");
   }
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "  verify: " ABC "\n", GF_ERROR_CONFIG,
-              "test.yaml:4:3: data.verify must be a mapping of files to SHA-256 digests");
-  check_fails(GF_SPLIT_TRAIN, "cifar100", "  verify: [" ABC "]\n", GF_ERROR_CONFIG,
-              "test.yaml:4:3: data.verify must be a mapping of files to SHA-256 digests");
+  check_fails(GF_SPLIT_TRAIN, "cifar100", "  checksums: " ABC "\n", GF_ERROR_CONFIG,
+              "test.yaml:4:3: data.checksums must be a mapping of files to SHA-256 digests");
+  check_fails(GF_SPLIT_TRAIN, "cifar100", "  checksums: [" ABC "]\n", GF_ERROR_CONFIG,
+              "test.yaml:4:3: data.checksums must be a mapping of files to SHA-256 digests");
 }
 
 /* Of the many files of a folder those that are named are checked, whatever bad_file says. */
 static void test_image_folder(void **state) {
   (void)state;
   static const char small[] =
-      "  resize: 4\n  image_size: 4\n  validation: 0\n  bad_file: skip\n  verify: {train/%s: " ABC
-      "}\n";
+      "  resize: 4\n  image_size: 4\n  validation: 0\n  bad_file: skip\n  checksums: "
+      "{train/%s: " ABC "}\n";
   char more[256], start[128];
   uint8_t grey = 9;
   gf__text file = make_jpeg(4, 4, 1, &grey);
@@ -126,18 +129,18 @@ static void test_resolved(void **state) {
   (void)state;
   write_zeros("train.bin");
   gf_dataset *dataset =
-      open_split(GF_SPLIT_TRAIN, "cifar100", "  verify: {train.bin: " ZEROS "}\n");
+      open_split(GF_SPLIT_TRAIN, "cifar100", "  checksums: {train.bin: " ZEROS "}\n");
   gf__text text = {0};
   gf__text_add(&text, "data:\n");
   gf__data_write(&text, 2, dataset);
   assert_int_equal(gf__text_status(&text), GF_OK);
-  assert_non_null(strstr(text.data, "  verify:\n    train.bin: " ZEROS "\n"));
+  assert_non_null(strstr(text.data, "  checksums:\n    train.bin: " ZEROS "\n"));
   gf_dataset_free(&dataset);
   write_cifar("train.bin", 2, 100, 0, 3);
   gf_config *config = NULL;
   assert_int_equal(gf_config_parse(&config, "resolved.yaml", text.data), GF_OK);
   assert_int_equal(gf_dataset_open(&dataset, config, GF_SPLIT_TRAIN), GF_ERROR_DATA);
-  assert_non_null(strstr(gf_error_message(), "but data.verify expects " ZEROS));
+  assert_non_null(strstr(gf_error_message(), "but data.checksums expects " ZEROS));
   gf_config_free(&config);
   gf__text_free(&text);
 }
