@@ -41,7 +41,7 @@ static const gf__key keys[] = {
     ROW(name, TEXT, "", 0, 0, NULL, "of the run"),
     ROW(betas, FLOATS, "[0.9, 0.999]", 0, 1, NULL, "decay of the moments"),
     ROW(kernel, PAIR, "3", 1, 1024, NULL, "height and width"),
-    ROW(graph, ANY, "", 0, 0, NULL, "the layers"),
+    ROW(graph, SECTION, "", 0, 0, NULL, "the layers"),
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

@@ -24,8 +24,8 @@ gf_status(gf__value_fail)(const gf__value *value, const char *format, ...) {
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  return value ? gf__fail(GF_ERROR_CONFIG, "%s: %s", value->place, message)
-               : gf__fail(GF_ERROR_CONFIG, "%s", message);
+  if (!value || !value->place) return gf__fail(GF_ERROR_CONFIG, "%s", message);
+  return gf__fail(GF_ERROR_CONFIG, "%s: %s", value->place, message);
 }
 
 const gf__value *gf__config_root(const gf_config *config) { return config->root; }

@@ -66,7 +66,7 @@ static void add_key(gf__help *help, const gf__key *key) {
   gf__key_write_values(&values, key);
   if (!key->initial)
     gf__text_add(&initial, "required");
-  else if (key->type != GF__KEY_ANY)
+  else if (!gf__key_is_value(key))
     gf__text_add(&initial, "`%s`", *key->initial ? key->initial : "\"\"");
   help->text.failed |= name.failed || values.failed || initial.failed;
   if (!help->text.failed)

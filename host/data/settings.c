@@ -38,7 +38,7 @@ const gf__key gf__data_keys[] = {
      "subtracted, one per channel, of pixels in [0, 1]; []: the data set's"},
     {"std", GF__KEY_FLOATS, FIELD(std), "[]", 1e-6, 1e6, NULL,
      "then divides, one per channel; []: the data set's"},
-    {"checksums", GF__KEY_ANY, FIELD(checksums), "", 0, 0, NULL,
+    {"checksums", GF__KEY_SECTION, FIELD(checksums), "", 0, 0, NULL,
      "SHA-256 digests that files must have: {train.bin: 9f86d0...}"},
 };
 const size_t gf__data_key_count = sizeof gf__data_keys / sizeof *gf__data_keys;

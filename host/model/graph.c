@@ -14,12 +14,10 @@ typedef struct node_keys {
   const gf__value *input;
 } node_keys;
 
-static const char *const input_form[] = {"name or list of names", NULL};
-
 static const gf__key common_keys[] = {
     {"name", GF__KEY_TEXT, offsetof(node_keys, name), "", 0, 0, NULL, "name of the node"},
     {"type", GF__KEY_TEXT, offsetof(node_keys, type), NULL, 0, 0, NULL, "name of a layer"},
-    {"input", GF__KEY_ANY, offsetof(node_keys, input), "", 0, 0, input_form,
+    {"input", GF__KEY_NAMES, offsetof(node_keys, input), "", 0, 0, NULL,
      "of nodes; the node before if absent"},
 };
 enum { COMMON = sizeof common_keys / sizeof *common_keys };

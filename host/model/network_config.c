@@ -22,7 +22,7 @@ static const char *const switches[] = {"on", "off", NULL};
 static const gf__key keys[] = {
     {"family", GF__KEY_CHOICE, offsetof(gf__network_config, family), "none", 0, 0, families,
      "the family that the network is of"},
-    {"graph", GF__KEY_ANY, offsetof(gf__network_config, graph), "", 0, 0, gf__list_form,
+    {"graph", GF__KEY_LIST, offsetof(gf__network_config, graph), "", 0, 0, NULL,
      "instead of a family: the nodes"},
     {"initialisation", GF__KEY_CHOICE, offsetof(gf__network_config, initialisation),
      "uniform_fan_in", 0, 0, initialisations, "how weights begin"},
@@ -30,7 +30,7 @@ static const gf__key keys[] = {
      NULL, "orthogonal: times the weights; 1.41421 keeps the size through ReLU"},
     {"label_smoothing", GF__KEY_FLOAT, offsetof(gf__network_config, label_smoothing), "0", 0,
      0.999999, NULL, "in training, fraction of the target given to all classes alike"},
-    {"auxiliaries", GF__KEY_ANY, offsetof(gf__network_config, auxiliaries), "", 0, 0, gf__list_form,
+    {"auxiliaries", GF__KEY_LIST, offsetof(gf__network_config, auxiliaries), "", 0, 0, NULL,
      "layers that get a classifier and a loss in training (Lee et al., 2015)"},
     {"auxiliary_loss", GF__KEY_CHOICE, offsetof(gf__network_config, auxiliary_loss),
      "softmax_cross_entropy", 0, 0, gf__auxiliary_losses, "of the auxiliaries"},

@@ -23,14 +23,14 @@ static const gf__key item_keys[] = {
      "in tables and figures; empty: the name"},
     {"base", GF__KEY_TEXT, offsetof(item, base), NULL, 0, 0, NULL,
      "the config that it is made from, relative to this file"},
-    {"set", GF__KEY_ANY, offsetof(item, set), "", 0, 0, NULL,
+    {"set", GF__KEY_SECTION, offsetof(item, set), "", 0, 0, NULL,
      "dotted keys of the config and values"},
 };
 enum { ITEM_KEYS = sizeof item_keys / sizeof *item_keys };
 
 static const gf__key settings_key = {
     "published",
-    GF__KEY_ANY,
+    GF__KEY_SECTION,
     offsetof(item, published),
     "",
     0,
@@ -39,7 +39,7 @@ static const gf__key settings_key = {
     "columns of tables and [mean, deviation], accuracies in %, to compare with"};
 static const gf__key grid_key = {
     "grid",
-    GF__KEY_ANY,
+    GF__KEY_SECTION,
     offsetof(item, grid),
     NULL,
     0,

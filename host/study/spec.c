@@ -14,19 +14,19 @@ typedef struct sections {
 } sections;
 
 static const gf__key section_keys[] = {
-    {"study", GF__KEY_ANY, offsetof(sections, study), NULL, 0, 0, NULL, "what it is"},
-    {"seeds", GF__KEY_ANY, offsetof(sections, seeds), "", 0, 0, gf__list_form,
+    {"study", GF__KEY_SECTION, offsetof(sections, study), NULL, 0, 0, NULL, "what it is"},
+    {"seeds", GF__KEY_LIST, offsetof(sections, seeds), "", 0, 0, NULL,
      "every setting is run with each as train.seed; default [0]"},
-    {"set", GF__KEY_ANY, offsetof(sections, set), "", 0, 0, NULL,
+    {"set", GF__KEY_SECTION, offsetof(sections, set), "", 0, 0, NULL,
      "dotted keys of the config and values, for all settings, those of include too"},
-    {"settings", GF__KEY_ANY, offsetof(sections, settings), "", 0, 0, gf__list_form,
+    {"settings", GF__KEY_LIST, offsetof(sections, settings), "", 0, 0, NULL,
      "what is trained, see below"},
-    {"vary", GF__KEY_ANY, offsetof(sections, vary), "", 0, 0, gf__list_form,
+    {"vary", GF__KEY_LIST, offsetof(sections, vary), "", 0, 0, NULL,
      "grids, each of which becomes settings"},
-    {"tables", GF__KEY_ANY, offsetof(sections, tables), "", 0, 0, gf__list_form, "of results"},
-    {"figures", GF__KEY_ANY, offsetof(sections, figures), "", 0, 0, gf__list_form,
+    {"tables", GF__KEY_LIST, offsetof(sections, tables), "", 0, 0, NULL, "of results"},
+    {"figures", GF__KEY_LIST, offsetof(sections, figures), "", 0, 0, NULL,
      "of losses, accuracies and gradients"},
-    {"include", GF__KEY_ANY, offsetof(sections, include), "", 0, 0, gf__list_form,
+    {"include", GF__KEY_LIST, offsetof(sections, include), "", 0, 0, NULL,
      "studies, relative to this file, whose settings, tables and figures are added"},
 };
 enum { SECTIONS = sizeof section_keys / sizeof *section_keys };

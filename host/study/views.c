@@ -41,21 +41,18 @@ static const gf__key view_keys[] = {
 enum { VIEW_KEYS = sizeof view_keys / sizeof *view_keys };
 
 static const gf__key table_keys[] = {
-    {"rows", GF__KEY_ANY, offsetof(view, rows), "", 0, 0, gf__list_form,
-     "names of settings; default all"},
-    {"columns", GF__KEY_ANY, offsetof(view, columns), "", 0, 0, gf__list_form,
+    {"rows", GF__KEY_LIST, offsetof(view, rows), "", 0, 0, NULL, "names of settings; default all"},
+    {"columns", GF__KEY_LIST, offsetof(view, columns), "", 0, 0, NULL,
      "train_, validation_ and test_ with accuracy or loss, first_gradient and "
      "last_gradient; default the accuracies"},
 };
 enum { TABLE_KEYS = sizeof table_keys / sizeof *table_keys };
 
-static const char *const seed_form[] = {"whole number", NULL};
-
 static const gf__key figure_keys[] = {
     {"kind", GF__KEY_CHOICE, offsetof(view, kind), NULL, 0, 0, gf__figure_words, "what is drawn"},
-    {"settings", GF__KEY_ANY, offsetof(view, settings), "", 0, 0, gf__list_form,
+    {"settings", GF__KEY_LIST, offsetof(view, settings), "", 0, 0, NULL,
      "names of settings; default all"},
-    {"seed", GF__KEY_ANY, offsetof(view, seed), "", 0, 0, seed_form,
+    {"seed", GF__KEY_SCALAR, offsetof(view, seed), "", 0, 0, NULL,
      "the seed whose runs are drawn; default the first of each setting"},
     {"log", GF__KEY_BOOL, offsetof(view, log), "false", 0, 0, NULL, "a logarithmic y axis"},
 };

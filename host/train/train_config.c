@@ -12,17 +12,15 @@ typedef struct sections {
 } sections;
 
 static const gf__key section_keys[] = {
-    {"data", GF__KEY_ANY, offsetof(sections, data), "", 0, 0, NULL, "the images"},
-    {"model", GF__KEY_ANY, offsetof(sections, model), "", 0, 0, NULL, "the network"},
-    {"train", GF__KEY_ANY, offsetof(sections, train), "", 0, 0, NULL, "the run"},
-    {"optimizer", GF__KEY_ANY, offsetof(sections, optimizer), "", 0, 0, NULL, "the steps"},
-    {"schedule", GF__KEY_ANY, offsetof(sections, schedule), "", 0, 0, NULL, "the learning rate"},
-    {"logging", GF__KEY_ANY, offsetof(sections, logging), "", 0, 0, NULL, "further records"},
+    {"data", GF__KEY_SECTION, offsetof(sections, data), "", 0, 0, NULL, "the images"},
+    {"model", GF__KEY_SECTION, offsetof(sections, model), "", 0, 0, NULL, "the network"},
+    {"train", GF__KEY_SECTION, offsetof(sections, train), "", 0, 0, NULL, "the run"},
+    {"optimizer", GF__KEY_SECTION, offsetof(sections, optimizer), "", 0, 0, NULL, "the steps"},
+    {"schedule", GF__KEY_SECTION, offsetof(sections, schedule), "", 0, 0, NULL, "the learning rate"},
+    {"logging", GF__KEY_SECTION, offsetof(sections, logging), "", 0, 0, NULL, "further records"},
 };
 
 static const char *const at_nonfinite[] = {"stop", "skip", NULL};
-
-static const char *const path_form[] = {"text", NULL};
 
 static const gf__key keys[] = {
     {"epochs", GF__KEY_INT, offsetof(gf__train_config, epochs), "100", 1, 100000, NULL,
@@ -35,7 +33,7 @@ static const gf__key keys[] = {
      NULL, "steps between records of the gradients; 0: an epoch's last batch"},
     {"on_nonfinite", GF__KEY_CHOICE, offsetof(gf__train_config, on_nonfinite), "stop", 0, 0,
      at_nonfinite, "stop the run, or skip the step, at the cost of a wait in each"},
-    {"weights", GF__KEY_ANY, offsetof(gf__train_config, weights), "", 0, 0, path_form,
+    {"weights", GF__KEY_SCALAR, offsetof(gf__train_config, weights), "", 0, 0, NULL,
      "file of weights, or run folder, to begin with instead of random ones"},
 };
 static const gf__key logging_keys[] = {
