@@ -55,7 +55,7 @@ static void runner_open(runner *r, const settings *o, size_t count, const float 
       .count = count, .w = guarded_new(count, "w"), .gradient = guarded_new(count, "the gradient")};
   assert_ok(gf__optimizer_config_read(&r->config, config));
   gf_config_free(&config);
-  r->optimizer = gf__optimizers[r->config.name];
+  r->optimizer = gf__optimizers[r->config.kind];
   assert_string_equal(r->optimizer->name, o->name);
   assert_true(r->config.weight_decay == o->weight_decay);
   for (int i = 0; i < r->optimizer->states; i++) {

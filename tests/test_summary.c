@@ -141,6 +141,15 @@ static void failures_are_explained(void **state) {
       {"data: {name: mnist}",
        "gradflow: wrong.yaml:1:1: the config has no section 'model'; give it a family or a graph\n",
        2},
+      {"data: {name: mnist}\nmodel: {family: vgg_stages}\noptimiser: {name: sgd}",
+       "gradflow: wrong.yaml:3:1: unknown key 'optimiser'; did you mean 'optimizer'? known keys: "
+       "data, model, train, optimizer, schedule, logging\n",
+       2},
+      {"data: {name: mnist}\nmodel: {depth: 18, family: resnet}",
+       "gradflow: wrong.yaml:2:20: model.family must be one of vgg_stages, resnet_cifar, "
+       "resnet_imagenet, multi_scale, spectral_spatial, none, not 'resnet'; did you mean "
+       "'resnet_cifar'?\n",
+       2},
       {"data: {name: mnist}\nmodel: {graph: [{name: flat, type: flatten}]}",
        "gradflow: the network's last layer 'flat' gives 1024 values and the data has 10 classes\n",
        1},

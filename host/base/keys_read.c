@@ -3,8 +3,20 @@
 #include <string.h>
 
 #include "base/keys.h"
+#include "base/section.h"
 
 enum { MOST_KNOWN = 128 };
+
+/* What the unknown key may have been meant to be: a synonym, a key of another section, a key that
+ * was misspelt. Studies and nodes have no sections to look in. */
+static const char *find_close(const char *key, const char *where, const char *const *names,
+                              size_t count) {
+  bool is_config = gf__sections_has(where), is_root = !*where;
+  for (size_t i = 0; is_root && i < count; i++) is_config |= strcmp(names[i], "train") == 0;
+  const char *close = gf__synonym(key, names, count, sizeof *names);
+  if (!close && is_config) close = gf__sections_find(key);
+  return close ? close : gf__did_you_mean(key, names, count, sizeof *names);
+}
 
 gf_status gf__key_fail_unknown(const gf__value *entry, const char *where,
                                const gf__key_group *groups, size_t group_count) {
@@ -19,7 +31,7 @@ gf_status gf__key_fail_unknown(const gf__value *entry, const char *where,
   gf__text_add(&message, "unknown key ");
   gf__value_quote(&message, entry->key);
   if (*where) gf__text_add(&message, " in %s", where);
-  const char *close = gf__did_you_mean(entry->key, names, count, sizeof *names);
+  const char *close = find_close(entry->key, where, names, count);
   if (close) gf__text_add(&message, "; did you mean '%s'?", close);
   gf__text_add(&message, "%s known keys: %s", close ? "" : ";", count ? known.data : "none");
   gf__text_free(&known);

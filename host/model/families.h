@@ -2,12 +2,10 @@
 #ifndef GF_MODEL_FAMILIES_H
 #define GF_MODEL_FAMILIES_H
 
-#include "base/config.h"
+#include "base/section.h"
 
 typedef struct gf__family {
-  const char *name, *help;
-  const gf__key *keys;
-  size_t key_count, options_size;
+  GF__ROW;
   /* What the keys' ranges do not say of the options that section has; NULL: nothing. */
   gf_status (*check)(const gf__value *section, const void *options);
   /* Appends the graph as a YAML list of nodes for a number of classes. */

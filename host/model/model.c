@@ -54,7 +54,7 @@ static gf_status allocate_model(gf_model *model) {
 static gf_status choose_algorithms(gf_model *model, const gf__network_config *network,
                                    const gf__model_options *options) {
   gf__tuning *tuning;
-  const char *force = network->algorithm ? gf__algorithm_words[network->algorithm] : NULL;
+  const char *force = gf__network_config_algorithm(network);
   gf_status status = gf__tuning_open(&tuning, model->device, (gf__tune)network->tune, force);
   if (status == GF_OK && options->algorithms) gf__tuning_prefer(tuning, options->algorithms);
   for (int i = 0; status == GF_OK && i < model->graph.count; i++) {

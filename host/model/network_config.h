@@ -9,9 +9,10 @@
 enum { GF__BATCH_NORM_LOCAL, GF__BATCH_NORM_SYNC };
 
 typedef struct gf__network_config {
-  int family;             /* index in gf__families, or past its end for a graph */
+  int family;             /* index in gf__families, or -1 for a graph */
   const gf__value *graph; /* of the config, or NULL */
-  int initialisation, algorithm, tune, fuse;
+  int initialisation, tune, fuse;
+  int algorithm; /* index in gf__conv_algorithms, or -1 for any */
   double orthogonal_gain, label_smoothing;
   const gf__value *auxiliaries; /* of the config, or NULL */
   int auxiliary_loss;           /* index in gf__auxiliary_losses */
@@ -20,11 +21,10 @@ typedef struct gf__network_config {
   void *family_options; /* of the family, or NULL */
 } gf__network_config;
 
-/* Words of model.algorithm: "auto", then the convolution algorithms' names. */
-extern const char *const gf__algorithm_words[];
-
 gf_status gf__network_config_read(gf__network_config *out, const gf_config *config) GF_MUST_USE;
 void gf__network_config_free(gf__network_config *network);
+/* The name of the algorithm that convolutions have to take, or NULL. */
+const char *gf__network_config_algorithm(const gf__network_config *network);
 /* Whether adds and activations are fused. */
 bool gf__network_config_fuses(const gf__network_config *network);
 /* The family's graph for a number of classes as a config with a list "graph";

@@ -32,7 +32,7 @@ static gf_status allocate(gf_trainer *trainer) {
   int tensors = model->trainable_count;
   size_t range_bytes = (size_t)tensors * 2 * sizeof(int);
   size_t sums_bytes = (size_t)tensors * sizeof(gf__statistics_sums);
-  for (int i = 0; i < gf__optimizers[trainer->optimizer.name]->states; i++) {
+  for (int i = 0; i < gf__optimizers[trainer->optimizer.kind]->states; i++) {
     GF_TRY(gf__buffer_new(&trainer->state[i], device, flat, "the optimizer's state"));
     GF_TRY(gf__buffer_zero(trainer->state[i]));
   }
@@ -63,7 +63,7 @@ static gf_status allocate(gf_trainer *trainer) {
 
 size_t gf__trainer_memory(const gf_trainer *trainer) {
   const gf_model *model = trainer->model;
-  int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.name]->states;
+  int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.kind]->states;
   size_t clip = trainer->optimizer.clip_norm > 0 ? gf__clip_workspace() + sizeof(float) : 0;
   size_t flat = (size_t)(states + 1 + (trainer->sum != NULL));
   return clip + flat * model->flat_floats * sizeof(float) +
@@ -186,7 +186,7 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, doubl
                              .weight_decay = trainer->optimizer.weight_decay,
                              .clip_scale = trainer->clip_scale,
                              .clip_value = trainer->optimizer.clip_value};
-  return gf__optimizers[trainer->optimizer.name]->step(model->device, &step,
+  return gf__optimizers[trainer->optimizer.kind]->step(model->device, &step,
                                                        trainer->optimizer.options);
 }
 
