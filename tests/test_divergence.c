@@ -298,7 +298,9 @@ static void the_program_says_how_far(void **state) {
               "gradflow: --devices 0:0: name two devices, as in --devices 0:0,0:1; the same one "
               "twice is possible; gradflow devices lists them\n");
   assert_int_equal(run("--devices 0:0,0:0 --steps 1.5"), 2);
-  assert_says("stderr", "gradflow: --steps: '1.5' is not a whole number from 1 to 100000\n");
+  assert_says("stderr",
+              "gradflow: --steps must be a whole number from 1 to 100000, not '1.5'; for example "
+              "--steps 10\n");
 }
 
 /* Rounding, at least, is another on another device, if there is one. */

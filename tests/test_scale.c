@@ -232,8 +232,12 @@ static void what_makes_no_sense_is_refused(void **state) {
   assert_refused("--ranks many",
                  "--ranks many: must be a number of ranks, or the least and the most of them, as "
                  "1..1024");
-  assert_refused("--latency -1", "--latency -1: must be a positive number of microseconds");
-  assert_refused("--bandwidth x", "--bandwidth x: must be a positive number of GB/s");
+  assert_refused(
+      "--latency -1",
+      "--latency must be a number from 0.001 to 1e+09, not '-1'; for example --latency 30");
+  assert_refused(
+      "--bandwidth x",
+      "--bandwidth must be a number from 1e-06 to 1e+06, not 'x'; for example --bandwidth 1.1");
 }
 
 int main(void) {

@@ -46,6 +46,7 @@ typedef enum gf__key_type {
   GF__KEY_CHOICE,  /* int: the index of one of some words */
   GF__KEY_ROW,     /* int: the index of a row in the table that it is chosen from; or -1 */
   GF__KEY_TEXT,    /* char *, owned by the struct; "" if absent */
+  GF__KEY_TEXTS,   /* gf__texts, owned by the struct; of options that may be repeated */
   GF__KEY_FLOATS,  /* gf__floats: a number or a list of at most 8 numbers */
   GF__KEY_PAIR,    /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
   GF__KEY_TRIPLE,  /* int[3]: a whole number for all, or a list of three (depth first) */
@@ -54,6 +55,11 @@ typedef enum gf__key_type {
   GF__KEY_NAMES,   /* const gf__value *: a name or a list of names; NULL if absent */
   GF__KEY_SCALAR   /* const gf__value *: one value, whose reader checks it; NULL if absent */
 } gf__key_type;
+
+typedef struct gf__texts {
+  char **v; /* count of them */
+  size_t count;
+} gf__texts;
 
 typedef struct gf__floats {
   double v[8];
@@ -67,7 +73,8 @@ typedef struct gf__key {
   const char *initial;     /* "3", "[0, 1]", "adam"; NULL: the key is required */
   double minimum, maximum; /* of numbers (each item of FLOATS), inclusive; both 0: no limit */
   /* Of CHOICE: words. Of ROW: pointers to rows, each of which begins with its name; an initial
-   * value that names none of them stands for no row, -1. Both are ended by NULL. */
+   * value that names none of them stands for no row, -1. Of options that take a TEXT or a number:
+   * words to show what may be given, for completion and messages. All are ended by NULL. */
   const void *choices;
   const char *help; /* one line */
 } gf__key;

@@ -4,10 +4,13 @@
 
 #include "base/config.h"
 
-/* Zero-initialise it; the text is freed by gf__text_free, or moved by gf__help_take. */
+/* Zero-initialise it, but for the form; the text is freed by gf__text_free, or taken by
+ * gf__help_take. */
 typedef struct gf__help {
   gf__text text;
   bool markdown;
+  bool settings;    /* only lines of "section.key=" and "section.key=choice" */
+  char section[64]; /* that the newest title names */
 } gf__help;
 
 /* Starts a section. The title ends in the colon, if any, that a terminal shows. */

@@ -204,6 +204,18 @@ static gf_status read_text(const field *f, const gf__value *value) {
   return GF_OK;
 }
 
+/* Adds one to those that are there. */
+static gf_status read_texts(const field *f, const gf__value *value) {
+  gf__texts *texts = f->target;
+  size_t bytes = (texts->count + 1) * sizeof *texts->v;
+  char **more = realloc(texts->v, bytes);
+  if (!more) return gf__fail_host_memory(bytes);
+  texts->v = more;
+  GF_TRY(read_text(&(field){f->key, f->where, f->dot, &more[texts->count]}, value));
+  texts->count++;
+  return GF_OK;
+}
+
 static gf_status read_floats(const field *f, const gf__value *value) {
   gf__floats *floats = f->target;
   const gf__value *const *items = (const gf__value *const *)value->items;
@@ -257,11 +269,11 @@ static gf_status read_value(const field *f, const gf__value *value) {
 /* ---- the types ---- */
 
 static gf_status (*const readers[])(const field *f, const gf__value *value) = {
-    [GF__KEY_INT] = read_int,       [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
-    [GF__KEY_BOOL] = read_bool,     [GF__KEY_CHOICE] = read_choice, [GF__KEY_ROW] = read_choice,
-    [GF__KEY_TEXT] = read_text,     [GF__KEY_FLOATS] = read_floats, [GF__KEY_PAIR] = read_pair,
-    [GF__KEY_TRIPLE] = read_triple, [GF__KEY_SECTION] = read_value, [GF__KEY_LIST] = read_value,
-    [GF__KEY_NAMES] = read_value,   [GF__KEY_SCALAR] = read_value,
+    [GF__KEY_INT] = read_int,    [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
+    [GF__KEY_BOOL] = read_bool,  [GF__KEY_CHOICE] = read_choice, [GF__KEY_ROW] = read_choice,
+    [GF__KEY_TEXT] = read_text,  [GF__KEY_TEXTS] = read_texts,   [GF__KEY_FLOATS] = read_floats,
+    [GF__KEY_PAIR] = read_pair,  [GF__KEY_TRIPLE] = read_triple, [GF__KEY_SECTION] = read_value,
+    [GF__KEY_LIST] = read_value, [GF__KEY_NAMES] = read_value,   [GF__KEY_SCALAR] = read_value,
 };
 
 gf_status gf__key_read(const gf__key *key, const char *where, const gf__value *value, void *at) {
@@ -295,12 +307,11 @@ gf_status gf__key_read_initial(const gf__key *key, const char *where, void *at) 
 }
 
 gf_status gf__key_parse(const gf__key *key, const char *text, void *at) {
-  char copy[4096];
-  if (key->type == GF__KEY_TEXT)
-    return read_text(&(field){key, "--", "", at},
-                     &(gf__value){.kind = GF__SCALAR, .text = (char *)(uintptr_t)text});
-  snprintf(copy, sizeof copy, "%s", text);
-  gf__value value = {.kind = GF__SCALAR, .text = copy};
+  size_t size = strlen(text) + 1;
+  char *copy = malloc(size);
+  if (!copy) return gf__fail_host_memory(size);
+  gf__value value = {.kind = GF__SCALAR, .text = memcpy(copy, text, size)};
   gf_status status = readers[key->type](&(field){key, "--", "", at}, &value);
+  free(copy);
   return status == GF_ERROR_CONFIG ? gf__fail(GF_ERROR_ARGUMENT, "%s", gf_error_message()) : status;
 }

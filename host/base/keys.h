@@ -23,6 +23,10 @@ bool gf__float_parse(const char *text, double *out);
 /* Appends the shortest of a few forms that reads back to the same number. */
 void gf__float_write(gf__text *out, double number);
 
+/* Appends words, wrapped at 80 columns, and a line end. The line is at column indent, and so begin
+ * those that follow. */
+void gf__text_wrap(gf__text *out, size_t indent, const char *words);
+
 /* Appends " from 1 to 10", " of at least 1", " of at most 10" or nothing. */
 void gf__key_write_range(gf__text *out, const gf__key *key);
 /* Appends the type, its choices or its range: "whole number from 1 to 10". */

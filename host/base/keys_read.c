@@ -110,11 +110,18 @@ gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *
   return gf__keys_read_groups(map, where, &(gf__key_group){keys, count, target}, 1);
 }
 
+static void free_texts(gf__texts *texts) {
+  for (size_t i = 0; i < texts->count; i++) free(texts->v[i]);
+  free(texts->v);
+  *texts = (gf__texts){0};
+}
+
 void gf__keys_free(const gf__key *keys, size_t count, void *target) {
   for (size_t i = 0; i < count; i++) {
+    void *at = (char *)target + keys[i].offset;
+    if (keys[i].type == GF__KEY_TEXTS) free_texts(at);
     if (keys[i].type != GF__KEY_TEXT) continue;
-    char **text = (char **)((char *)target + keys[i].offset);
-    free(*text);
-    *text = NULL;
+    free(*(char **)at);
+    *(char **)at = NULL;
   }
 }

@@ -168,6 +168,7 @@ static const type_row types[] = {
     [GF__KEY_CHOICE] = {"one of ", write_choice},
     [GF__KEY_ROW] = {"one of ", write_choice},
     [GF__KEY_TEXT] = {"text", write_text},
+    [GF__KEY_TEXTS] = {"text", NULL},
     [GF__KEY_FLOATS] = {"number or list of numbers", write_floats},
     [GF__KEY_PAIR] = {"whole number or list of two", write_pair},
     [GF__KEY_TRIPLE] = {"whole number or list of three", write_triple},
@@ -226,8 +227,7 @@ void gf__value_write(gf__text *out, int indent, const gf__value *value) {
 
 enum { HELP_WIDTH = 80, HELP_NAME = 20, HELP_INDENT = 2 };
 
-/* Appends words, wrapped; the line is at column indent, and so begin those that follow. */
-static void add_wrapped(gf__text *out, size_t indent, const char *words) {
+void gf__text_wrap(gf__text *out, size_t indent, const char *words) {
   size_t column = indent, room = HELP_WIDTH - indent;
   for (const char *p = words; *p;) {
     size_t length = strcspn(p, " "), space = column > indent;
@@ -274,9 +274,9 @@ void gf__keys_help(gf__text *out, const gf__key *keys, size_t count) {
     if (what.failed)
       out->failed = true;
     else
-      add_wrapped(out, indent, what.data);
+      gf__text_wrap(out, indent, what.data);
     gf__text_free(&what);
     gf__text_add(out, "%*s", (int)indent, "");
-    add_wrapped(out, indent, key->help);
+    gf__text_wrap(out, indent, key->help);
   }
 }

@@ -355,9 +355,24 @@ int gf__terminal_height(FILE *file) {
   return 24;
 }
 
+static const int interrupts_[] = {SIGINT, SIGTERM, SIGHUP};
+enum { INTERRUPTS = sizeof interrupts_ / sizeof *interrupts_ };
+static bool is_ignored_[INTERRUPTS];
+
+void gf__note_ignored_signals(void) {
+  struct sigaction now;
+  for (size_t i = 0; i < INTERRUPTS; i++)
+    is_ignored_[i] = sigaction(interrupts_[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* LLVM, which drivers compile with, replaces the handlers of ignored signals as well: they are
+ * ignored again. */
 void gf__on_interrupt(void (*handler)(int)) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  struct sigaction ignore = {.sa_handler = SIG_IGN};
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  sigemptyset(&ignore.sa_mask);
+  for (size_t i = 0; i < INTERRUPTS; i++)
+    sigaction(interrupts_[i], is_ignored_[i] ? &ignore : &action, NULL);
+  sigaction(SIGPIPE, &ignore, NULL);
 }

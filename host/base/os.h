@@ -73,7 +73,12 @@ bool gf__library_loads(const char *path, char *why, size_t size);
 bool gf__is_terminal(FILE *file);
 int gf__terminal_width(FILE *file);  /* columns; 80 if unknown */
 int gf__terminal_height(FILE *file); /* rows; 24 if unknown */
-/* Calls handler on Ctrl-C and on a request to end; handler does only what a signal handler may. */
+/* Notes which signals the program was started to ignore, as by nohup. Called at its start, before a
+ * driver changes that. */
+void gf__note_ignored_signals(void);
+/* Calls handler on Ctrl-C, on a request to end, and when the terminal goes away, but for signals
+ * that gf__note_ignored_signals found ignored; handler does only what a signal handler may.
+ * Writing to a pipe that nobody reads becomes an error of that write. */
 void gf__on_interrupt(void (*handler)(int signal));
 
 #endif

@@ -1,10 +1,15 @@
 /* gradflow devices */
 #include <jansson.h>
-#include <popt.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
+
+typedef struct devices_options {
+  bool json;
+} devices_options;
+
+static const gf__option option_rows[] = {GF__OPTION_JSON(devices_options), GF__OPTIONS_END};
 
 /* Those that decide which kernels a device can run, without their "cl_khr_". */
 static const char *const notable_[] = {"fp64", "fp16", "subgroups", "int64_base_atomics"};
@@ -154,16 +159,17 @@ static gf_device_info find_automatic(void) {
   return info;
 }
 
-static int run(const gf__cli *cli) {
+static int run_devices(const gf__cli *cli) {
+  const devices_options *o = cli->options;
   gf_device_info *devices = NULL, automatic = {.platform = -1};
   int count = 0, platforms = 0, code = 0;
   gf_status status = gf_devices_list(&devices, &count, &platforms);
   if (status == GF_OK && count > 0) automatic = find_automatic();
-  if (status == GF_OK && cli->json)
+  if (status == GF_OK && o->json)
     status = print_json(devices, count, platforms, &automatic);
   else if (status == GF_OK && count == 0)
     code = print_none(platforms);
-  for (int i = 0; status == GF_OK && !cli->json && i < count; i++) {
+  for (int i = 0; status == GF_OK && !o->json && i < count; i++) {
     if (i > 0) puts("");
     print_device(&devices[i], is_auto(&devices[i], &automatic));
   }
@@ -186,6 +192,7 @@ const gf__command gf__cmd_devices = {
     .examples =
         "  gradflow devices\n"
         "  gradflow devices --json | jq -r '.devices[].name'\n",
-    .options = {GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(devices_options),
+    .run = run_devices,
 };

@@ -1,12 +1,19 @@
 /* gradflow diagnose */
 #include <jansson.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "report/table.h"
+
+typedef struct diagnose_options {
+  char *out; /* or NULL */
+  bool json;
+} diagnose_options;
+
+static const gf__option option_rows[] = {GF__OPTION_COMPARISON(diagnose_options),
+                                         GF__OPTION_JSON(diagnose_options), GF__OPTIONS_END};
 
 enum { WIDTH = 80, LABEL = 11, INDENT = 2 };
 
@@ -297,22 +304,24 @@ static void note_path(void *user, const char *path) { gf__text_add(user, "%s\n",
 
 /* The verdicts are printed although pictures may fail, as on a disk that is full. */
 static gf_status draw_and_print(const gf__cli *cli, gf_diagnosis *const *all, const char *out) {
+  const diagnose_options *o = cli->options;
   gf__text paths = {0};
   int count = cli->argument_count;
-  if (!cli->json) GF_TRY(print_text(cli->arguments, all, count));
+  if (!o->json) GF_TRY(print_text(cli->arguments, all, count));
   gf_status status = gf_plot_runs(cli->arguments, count, out, note_path, &paths);
   if (status == GF_OK) status = gf__text_status(&paths);
-  if (status == GF_OK && cli->json) status = print_json(cli->arguments, all, count, &paths);
-  if (status == GF_OK && !cli->json) print_pictures(&paths);
+  if (status == GF_OK && o->json) status = print_json(cli->arguments, all, count, &paths);
+  if (status == GF_OK && !o->json) print_pictures(&paths);
   gf__text_free(&paths);
   return status;
 }
 
-static int run(const gf__cli *cli) {
+static int run_diagnose(const gf__cli *cli) {
+  const diagnose_options *o = cli->options;
   gf__text out = {0};
   int count = cli->argument_count;
   gf_diagnosis **all = calloc((size_t)count, sizeof *all);
-  gf_status status = all ? gf__cli_comparison_folder(cli, "diagnose", &out)
+  gf_status status = all ? gf__cli_comparison_folder(cli, o->out, "diagnose", &out)
                          : gf__fail_host_memory((size_t)count * sizeof *all);
   for (int i = 0; i < count && status == GF_OK; i++)
     status = gf_diagnosis_open(&all[i], cli->arguments[i]);
@@ -341,6 +350,7 @@ const gf__command gf__cmd_diagnose = {
     .least = 1,
     .most = 1024,
     .missing = "a run folder",
-    .options = {GF__OPTION_COMPARISON, GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(diagnose_options),
+    .run = run_diagnose,
 };

@@ -1,7 +1,6 @@
 /* gradflow scale */
 #include <ctype.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,32 @@
 #include "base/os.h"
 #include "cli/ranks.h"
 #include "report/table.h"
+
+typedef struct scale_options {
+  char *device, *out, *ranks; /* or NULL */
+  double latency, bandwidth;  /* microseconds and GB/s; 0: not given */
+  double rank_timeout;
+  gf__texts sets;
+} scale_options;
+
+static const char *const latency_example[] = {"30", NULL};
+static const char *const bandwidth_example[] = {"1.1", NULL};
+
+static const gf__option option_rows[] = {
+    GF__OPTION_DEVICE(scale_options),
+    GF__OPTION_SET(scale_options),
+    GF__OPTION("ranks", 0, "A..B", scale_options, ranks, TEXT,
+               .help = "numbers of ranks, twice as many each time; default 1..1024"),
+    GF__OPTION("latency", 0, "US", scale_options, latency, FLOAT, .minimum = 1e-3, .maximum = 1e9,
+               .choices = latency_example,
+               .help = "of a message, microseconds; default as measured, or 30"),
+    GF__OPTION("bandwidth", 0, "GB/S", scale_options, bandwidth, FLOAT, .minimum = 1e-6,
+               .maximum = 1e6, .choices = bandwidth_example,
+               .help = "of a rank; default as measured, or 1.1"),
+    GF__OPTION("out", 'o', "DIR", scale_options, out, TEXT,
+               .help = "default scale/NAME for NAME.yaml"),
+    GF__OPTION_RANK_TIMEOUT(scale_options),
+    GF__OPTIONS_END};
 
 enum { WIDTH = 80, MOST_POINTS = 40, MOST_RANKS = 1 << 20, MOST_MEASURED = 64 };
 
@@ -55,53 +80,43 @@ static gf_status read_ranks(const char *text, scale *s) {
   return GF_OK;
 }
 
-static gf_status read_positive(const char *option, const char *text, const char *unit,
-                               double scale_, double *out) {
-  char *end;
-  if (!text) return GF_OK;
-  double number = strtod(text, &end);
-  if (end == text || *end || !(number > 0) || !isfinite(number))
-    return gf__fail(GF_ERROR_ARGUMENT, "--%s %s: must be a positive number of %s", option, text,
-                    unit);
-  *out = number * scale_;
-  return GF_OK;
-}
+static bool is_given(const scale_options *o) { return o->latency > 0 || o->bandwidth > 0; }
 
 /* What is given goes before what was measured. */
-static gf_status read_network(const gf__cli *cli, gf_scale_network *network) {
-  double latency = 0;
-  GF_TRY(read_positive("latency", cli->latency, "microseconds", 1e-6, &latency));
+static void read_network(const scale_options *o, gf_scale_network *network) {
+  double latency = 1e-6 * o->latency; /* and by default a tenth of it is the gap */
   if (latency > 0) *network = (gf_scale_network){latency, latency / 10, network->bandwidth};
-  return read_positive("bandwidth", cli->bandwidth, "GB/s", 1e9, &network->bandwidth);
+  if (o->bandwidth > 0) network->bandwidth = 1e9 * o->bandwidth;
 }
 
 /* ---- measuring ---- */
 
 static gf_status open_all(const gf__cli *cli, scale *s) {
+  const scale_options *o = cli->options;
   const char *name = strrchr(cli->arguments[0], '/');
-  GF_TRY(read_ranks(cli->ranks, s));
+  GF_TRY(read_ranks(o->ranks, s));
   s->network = usual_network;
   s->source = "assumed; --latency and --bandwidth give others";
-  GF_TRY(read_network(cli, &s->network));
-  if (cli->latency || cli->bandwidth) s->source = "given";
+  read_network(o, &s->network);
+  if (is_given(o)) s->source = "given";
   name = name ? name + 1 : cli->arguments[0];
-  if (cli->out)
-    gf__text_add(&s->out, "%s", cli->out);
+  if (o->out)
+    gf__text_add(&s->out, "%s", o->out);
   else
     gf__text_add(&s->out, "scale/%.*s", (int)strcspn(name, "."), name);
   GF_TRY(gf__text_status(&s->out));
-  return gf__cli_load_config(&s->config, cli, cli->arguments[0]);
+  return gf__cli_load_config(&s->config, &o->sets, cli->arguments[0]);
 }
 
-static gf_status measure(const gf__cli *cli, scale *s) {
-  GF_TRY(gf_cluster_open_device(&s->device, s->cluster, cli->device, 0));
+static gf_status measure(const scale_options *o, scale *s) {
+  GF_TRY(gf_cluster_open_device(&s->device, s->cluster, o->device, 0));
   int ranks = gf_cluster_describe(s->cluster).ranks;
   gf_status status = gf_scale_measure(&s->costs, s->device, s->config);
   GF_TRY(gf_cluster_agree(s->cluster, status));
   if (ranks == 1) return GF_OK;
   GF_TRY(gf_scale_measure_network(&s->network, s->cluster));
-  s->source = cli->latency || cli->bandwidth ? "given" : "measured between these ranks";
-  GF_TRY(read_network(cli, &s->network));
+  s->source = is_given(o) ? "given" : "measured between these ranks";
+  read_network(o, &s->network);
   s->steps[0].ranks = ranks;
   s->step_count = 1;
   return gf_scale_measure_step(&s->steps[0].step, s->device, s->cluster, s->config);
@@ -323,7 +338,7 @@ static gf_status draw(const scale *s, const points *p) {
 
 /* ---- all ---- */
 
-static gf_status tell(scale *s) {
+static gf_status report(scale *s) {
   char path[4096];
   points p;
   GF_TRY(gf__make_folder(s->out.data));
@@ -346,15 +361,16 @@ static gf_status tell(scale *s) {
   return draw(s, &p);
 }
 
-static int run(const gf__cli *cli) {
+static int run_scale(const gf__cli *cli) {
+  const scale_options *o = cli->options;
   scale s = {0};
-  gf_status status = gf__cli_join(cli, &s.cluster);
+  gf_status status = gf_cluster_open(&s.cluster, o->rank_timeout);
   if (status == GF_OK) status = gf_cluster_agree(s.cluster, open_all(cli, &s));
   if (status == GF_OK && gf__cli_is_first(s.cluster) && gf__is_terminal(stderr))
     fputs("measuring a step on the device...\n", stderr);
-  if (status == GF_OK) status = measure(cli, &s);
+  if (status == GF_OK) status = measure(o, &s);
   if (status == GF_OK)
-    status = gf_cluster_agree(s.cluster, gf__cli_is_first(s.cluster) ? tell(&s) : GF_OK);
+    status = gf_cluster_agree(s.cluster, gf__cli_is_first(s.cluster) ? report(&s) : GF_OK);
   int code = gf__cli_leave(&s.cluster, status, 0);
   gf_scale_costs_free(&s.costs);
   gf_device_free(&s.device);
@@ -385,19 +401,8 @@ const gf__command gf__cmd_scale = {
     .least = 1,
     .most = 1,
     .missing = "a config",
-    .options = {GF__OPTION_DEVICE,
-                GF__OPTION_SET,
-                {"ranks", 0, POPT_ARG_STRING, offsetof(gf__cli, ranks), "A..B",
-                 "numbers of ranks, twice as many each time; default\n"
-                 "1..1024"},
-                {"latency", 0, POPT_ARG_STRING, offsetof(gf__cli, latency), "US",
-                 "of a message, microseconds; default as measured, or\n"
-                 "30"},
-                {"bandwidth", 0, POPT_ARG_STRING, offsetof(gf__cli, bandwidth), "GB/S",
-                 "of a rank; default as measured, or 1.1"},
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "default scale/NAME for NAME.yaml"},
-                GF__OPTION_RANK_TIMEOUT,
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(scale_options),
+    .has_ranks = true,
+    .run = run_scale,
 };

@@ -1,11 +1,18 @@
 /* gradflow summary */
 #include <jansson.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "report/table.h"
+
+typedef struct summary_options {
+  gf__texts sets;
+  bool json;
+} summary_options;
+
+static const gf__option option_rows[] = {GF__OPTION_SET(summary_options),
+                                         GF__OPTION_JSON(summary_options), GF__OPTIONS_END};
 
 enum { WIDTH = 80 };
 
@@ -17,8 +24,9 @@ typedef struct summary {
 } summary;
 
 static gf_status read_summary(const gf__cli *cli, summary *out) {
+  const summary_options *o = cli->options;
   gf_config *config = NULL;
-  gf_status status = gf__cli_load_config(&config, cli, cli->arguments[0]);
+  gf_status status = gf__cli_load_config(&config, &o->sets, cli->arguments[0]);
   if (status == GF_OK) status = gf_dataset_shape(&out->data, config);
   gf_image_shape image = {out->data.height, out->data.width, out->data.channels};
   if (status == GF_OK)
@@ -111,10 +119,11 @@ static gf_status print_json(const summary *s) {
                 COUNT(s->total.flops), "bytes", COUNT(s->total.bytes)));
 }
 
-static int run(const gf__cli *cli) {
+static int run_summary(const gf__cli *cli) {
+  const summary_options *o = cli->options;
   summary s = {0};
   gf_status status = read_summary(cli, &s);
-  if (status == GF_OK) status = cli->json ? print_json(&s) : print_text(&s);
+  if (status == GF_OK) status = o->json ? print_json(&s) : print_text(&s);
   free(s.layers);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
@@ -134,6 +143,7 @@ const gf__command gf__cmd_summary = {
     .least = 1,
     .most = 1,
     .missing = "a config",
-    .options = {GF__OPTION_SET, GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(summary_options),
+    .run = run_summary,
 };

@@ -1,13 +1,20 @@
 /* gradflow test */
 #include <jansson.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
 #include "report/table.h"
+
+typedef struct test_options {
+  char *device; /* or NULL */
+  bool json;
+} test_options;
+
+static const gf__option option_rows[] = {GF__OPTION_DEVICE(test_options),
+                                         GF__OPTION_JSON(test_options), GF__OPTIONS_END};
 
 /* ---- for people ---- */
 
@@ -122,13 +129,14 @@ static gf_status print_json(const char *folder, const gf_test_result *result) {
       json_number(result->loss), "accuracy", json_number(result->accuracy), "classes", classes));
 }
 
-static int run(const gf__cli *cli) {
+static int run_test(const gf__cli *cli) {
+  const test_options *o = cli->options;
   gf_device *device = NULL;
   gf_test_result result = {0};
   const char *folder = cli->arguments[0];
-  gf_status status = gf_device_open(&device, cli->device);
+  gf_status status = gf_device_open(&device, o->device);
   if (status == GF_OK) status = gf_test(device, folder, &result);
-  if (status == GF_OK) status = cli->json ? print_json(folder, &result) : print_text(&result);
+  if (status == GF_OK) status = o->json ? print_json(folder, &result) : print_text(&result);
   gf_test_result_free(&result);
   gf_device_free(&device);
   return status == GF_OK ? 0 : gf__cli_fail(status);
@@ -148,6 +156,7 @@ const gf__command gf__cmd_test = {
     .least = 1,
     .most = 1,
     .missing = "a run folder",
-    .options = {GF__OPTION_DEVICE, GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(test_options),
+    .run = run_test,
 };

@@ -59,23 +59,29 @@ static void add_paragraphs(gf__text *page, const char *text) {
   if (!flows) gf__text_add(page, ".fi\n");
 }
 
-static void add_options(gf__text *page, const gf__option *option) {
-  gf__text_add(page, ".SH OPTIONS\n");
-  for (; option->name; option++) {
-    gf__text_add(page, ".TP\n\\fB");
-    if (option->letter) gf__text_add(page, "\\-%c\\fR, \\fB", option->letter);
-    gf__text_add(page, "\\-\\-");
-    add_text(page, option->name);
+static void add_option(gf__text *page, const gf__option *option) {
+  gf__text help = {0};
+  gf__text_add(page, ".TP\n\\fB");
+  if (option->letter) gf__text_add(page, "\\-%c\\fR, \\fB", option->letter);
+  gf__text_add(page, "\\-\\-");
+  add_text(page, option->key.name);
+  gf__text_add(page, "\\fR");
+  if (option->argument) {
+    gf__text_add(page, " \\fI");
+    add_text(page, option->argument);
     gf__text_add(page, "\\fR");
-    if (option->argument) {
-      gf__text_add(page, " \\fI");
-      add_text(page, option->argument);
-      gf__text_add(page, "\\fR");
-    }
-    gf__text_add(page, "\n");
-    add_text(page, option->help);
-    gf__text_add(page, "\n");
   }
+  gf__text_add(page, "\n");
+  gf__option_describe(&help, option);
+  add_text(page, help.data ? help.data : "");
+  gf__text_add(page, "\n");
+  page->failed |= help.failed;
+  gf__text_free(&help);
+}
+
+static void add_options(gf__text *page, const gf__option *options) {
+  gf__text_add(page, ".SH OPTIONS\n");
+  for (; options && options->key.name; options++) add_option(page, options);
 }
 
 static void add_head(gf__text *page, const char *name, const char *help, const char *arguments) {
@@ -121,6 +127,7 @@ static gf_status write_command(const gf__command *command, const char *folder) {
   add_head(&page, command->name, command->help, command->arguments);
   add_paragraphs(&page, command->text);
   add_options(&page, command->options);
+  add_option(&page, &gf__option_help);
   add_examples(&page, command->examples);
   char *more = NULL;
   gf_status status = command->more ? command->more(&more) : GF_OK;
@@ -135,7 +142,7 @@ static gf_status write_command(const gf__command *command, const char *folder) {
   return status;
 }
 
-static gf_status write_program(const gf__program *program, const char *folder) {
+static gf_status write_program(const gf__cli_program *program, const char *folder) {
   gf__text page = {0};
   add_head(&page, NULL, program->help, program->arguments);
   add_paragraphs(&page, program->text);
@@ -154,7 +161,7 @@ static gf_status write_program(const gf__program *program, const char *folder) {
   return status;
 }
 
-gf_status gf__manual_write(const gf__program *program, const char *folder) {
+gf_status gf__manual_write(const gf__cli_program *program, const char *folder) {
   GF_TRY(gf__make_folder(folder));
   GF_TRY(write_program(program, folder));
   for (size_t i = 0; i < program->count; i++) GF_TRY(write_command(program->commands[i], folder));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "cli/cli.h"
 #include "cli/duration.h"
 
 enum { NARROWEST_BAR = 8, WIDEST_BAR = 40, LONGEST_PIECE = 48 };
@@ -87,4 +88,16 @@ void gf__bar_clear(gf__bar *bar) {
   fputs(CLEAR_LINE, bar->file);
   fflush(bar->file);
   bar->shown = false;
+}
+
+void gf__bar_count(gf__bar *bar, int done, int count, const char *what, const char *device) {
+  char line[512];
+  snprintf(line, sizeof line, "%d/%d  %s  (%s)", done + 1, count, what, device);
+  gf__bar_say(bar, line);
+}
+
+void gf__bar_log(void *bar, gf_log_level level, const char *message) {
+  if (level != GF_LOG_WARNING) return;
+  gf__bar_clear(bar);
+  gf__cli_log(NULL, level, message);
 }

@@ -76,6 +76,12 @@ gf_status gf_config_help(char **out) {
   return gf__help_take(&help, out);
 }
 
+gf_status gf_config_settings(char **out) {
+  gf__help help = {.settings = true};
+  add_sections(&help);
+  return gf__help_take(&help, out);
+}
+
 gf_status gf_config_reference(char **out) {
   gf__help help = {.markdown = true};
   add_sections(&help);

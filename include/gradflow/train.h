@@ -150,5 +150,8 @@ GF_API gf_status gf_config_help(char **out) GF_MUST_USE;
 /* The same as Markdown, with the data sets and the layers that a graph is made of: a part of
  * docs/configuration.md. */
 GF_API gf_status gf_config_reference(char **out) GF_MUST_USE;
+/* What --set may be completed to, a line each: "train.epochs=" for a key, and
+ * "model.tune=fast" for each choice of a key that has choices. The caller frees *out with free. */
+GF_API gf_status gf_config_settings(char **out) GF_MUST_USE;
 
 #endif
