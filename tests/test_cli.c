@@ -275,6 +275,9 @@ static void test_help_of_train_has_the_keys_of_a_config(void **state) {
   assert_int_equal(gf_config_help(&keys), GF_OK);
   result r = RUN("train", "--help");
   assert_non_null(strstr(r.out, keys));
+  /* --tune takes what model.tune does. */
+  assert_int_equal(count_of(keys, "one of off, fast, full"), 1);
+  assert_int_equal(count_of(r.out, "one of off, fast, full"), 2);
   free(keys);
   result_free(&r);
 }

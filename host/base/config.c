@@ -172,7 +172,7 @@ gf_status gf_config_set(gf_config *config, const char *assignment) {
   gf_status status;
   if (length == 0 || path[0] == '.' || path[length - 1] == '.' || strstr(path, ".."))
     status = gf__fail(GF_ERROR_CONFIG,
-                      "--set '%s': a part of the key is empty; expected one as in train.epochs=3",
+                      "--set '%s': a word of the key is empty; expected one as in train.epochs=3",
                       assignment);
   else
     status = find_target(place, path, &entry_at, &rest);

@@ -73,7 +73,7 @@ typedef struct gf__key {
   const char *initial;     /* "3", "[0, 1]", "adam"; NULL: the key is required */
   double minimum, maximum; /* of numbers (each item of FLOATS), inclusive; both 0: no limit */
   /* Of CHOICE: words. Of ROW: pointers to rows, each of which begins with its name; an initial
-   * value that names none of them stands for no row, -1. Of options that take a TEXT or a number:
+   * value that names none of them means no row, -1. Of options that take a TEXT or a number:
    * words to show what may be given, for completion and messages. All are ended by NULL. */
   const void *choices;
   const char *help; /* one line */

@@ -1,3 +1,4 @@
+/* Values of keys: from the text of a config or of a command line into a field. */
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
@@ -7,10 +8,7 @@
 #include <string.h>
 
 #include "base/keys.h"
-
 #include "base/numbers.h"
-
-/* Values of keys: from the text of a config or of a command line into a field. */
 
 enum { MOST_FLOATS = sizeof((gf__floats *)0)->v / sizeof(double) };
 
@@ -307,10 +305,9 @@ gf_status gf__key_read_initial(const gf__key *key, const char *where, void *at) 
 }
 
 gf_status gf__key_parse(const gf__key *key, const char *text, void *at) {
-  size_t size = strlen(text) + 1;
-  char *copy = malloc(size);
-  if (!copy) return gf__fail_host_memory(size);
-  gf__value value = {.kind = GF__SCALAR, .text = memcpy(copy, text, size)};
+  char *copy = gf__text_copy(text);
+  if (!copy) return gf__fail_host_memory(strlen(text) + 1);
+  gf__value value = {.kind = GF__SCALAR, .text = copy};
   gf_status status = readers[key->type](&(field){key, "--", "", at}, &value);
   free(copy);
   return status == GF_ERROR_CONFIG ? gf__fail(GF_ERROR_ARGUMENT, "%s", gf_error_message()) : status;

@@ -186,7 +186,7 @@ static gf_status next_event(reader *r) {
     void *position = NULL;
     const struct fy_diag_error *e = fy_diag_errors_iterate(r->diag, &position);
     /* A few errors, such as a strange %YAML line, come without a text. */
-    if (!e) return fail_here(r->yaml, "what stands here is not YAML");
+    if (!e) return fail_here(r->yaml, "this is not YAML");
     return fail_at(r->yaml, e->line - 1, e->column - 1, "%s", e->msg);
   }
   const struct fy_mark *mark = fy_event_start_mark(r->event);
@@ -208,7 +208,7 @@ static gf_status token_text(const reader *r, struct fy_token *token, char **out)
     gf__text_add_bytes(&text, chunk->str, chunk->len);
   if (iterator) fy_token_iter_destroy(iterator);
   gf_status status = gf__text_status(&text);
-  if (status == GF_OK && error) status = fail_here(r->yaml, "what stands here is not YAML");
+  if (status == GF_OK && error) status = fail_here(r->yaml, "this is not YAML");
   if (status == GF_OK && memchr(text.data, 0, text.size))
     status = fail_here(r->yaml, "a NUL character cannot be used");
   if (status == GF_OK)

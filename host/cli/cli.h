@@ -21,7 +21,7 @@ typedef struct gf__cli {
   int argument_count;
 } gf__cli;
 
-/* An option is a key whose name stands after "--" and that may be left out: its field then has
+/* An option is a key that is written "--NAME" and may be left out: its field then has
  * the key's initial value, -1 if it is a choice without one, else zero. */
 typedef struct gf__option {
   gf__key key;
@@ -74,7 +74,7 @@ extern const gf__command gf__cmd_export, gf__cmd_import;
 #define GF__OPTION_DEVICE(options)                                                          \
   GF__OPTION("device", 'd', "DEVICE", options, device, TEXT,                                \
              .help =                                                                        \
-                 "0:1 (platform and device), cpu, gpu, a fragment of one name, or auto: a " \
+                 "0:1 (platform and device), cpu, gpu, a part of one name, or auto: a " \
                  "GPU before a CPU; default auto")
 #define GF__OPTION_SET(options)                             \
   GF__OPTION("set", 's', "KEY=VALUE", options, sets, TEXTS, \

@@ -26,8 +26,8 @@ static const gf__option option_rows[] = {
                .help = "the results as JSON; of compare: a folder for pictures and report.html"),
     GF__OPTION("fail-below", 0, "RATIO", bench_options, fail_below, FLOAT, .minimum = 1e-3,
                .maximum = 1e3, .choices = fail_below_example,
-               .help = "of compare: exit with 1 where something is slower than so many times the "
-                       "first, or missing"),
+               .help = "of compare: exit with 1 where something is slower than this fraction of "
+                       "the first, or missing"),
     GF__FLAG("json", 'j', bench_options, json, "print the results as JSON instead of tables"),
     GF__OPTIONS_END};
 
@@ -148,7 +148,7 @@ const gf__command gf__cmd_bench = {
     .text =
         "Measures what a device can do at most (multiply-adds, memory, launches,\n"
         "transfers), then the operations and the training step of the standard networks,\n"
-        "each with its share of the limit that binds it. Nothing else should run on the\n"
+        "each with its fraction of the limit that binds it. Nothing else should run on the\n"
         "machine. compare shows the results of several files side by side: each device of\n"
         "the later files beside that of the same name in the first one, or its first.\n",
     .examples =

@@ -12,7 +12,7 @@ typedef struct devices_options {
 static const gf__option option_rows[] = {GF__OPTION_JSON(devices_options), GF__OPTIONS_END};
 
 /* Those that decide which kernels a device can run, without their "cl_khr_". */
-static const char *const notable_[] = {"fp64", "fp16", "subgroups", "int64_base_atomics"};
+static const char *const notable[] = {"fp64", "fp16", "subgroups", "int64_base_atomics"};
 #define PREFIX "cl_khr_"
 
 /* The next word of a list separated by spaces, and its length; NULL at the end. */
@@ -39,7 +39,7 @@ static void print_field(const char *label, const char *text) {
   int length = (int)strlen(text);
   bool whole = length <= ROOM;
   if (!whole) length = ROOM - 1;
-  /* No part of a character stays. */
+  /* No character is cut in two. */
   while (!whole && length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
   printf("     %-14s %.*s%s\n", label, length, text, whole ? "" : "…");
 }
@@ -47,9 +47,9 @@ static void print_field(const char *label, const char *text) {
 static void print_extensions(const char *extensions) {
   bool any = false;
   printf("     extensions     ");
-  for (size_t i = 0; i < sizeof notable_ / sizeof *notable_; i++) {
-    if (!has_extension(extensions, notable_[i])) continue;
-    printf("%s%s", any ? ", " : "", notable_[i]);
+  for (size_t i = 0; i < sizeof notable / sizeof *notable; i++) {
+    if (!has_extension(extensions, notable[i])) continue;
+    printf("%s%s", any ? ", " : "", notable[i]);
     any = true;
   }
   puts(any ? "  (of " PREFIX "*; all: --json)" : "none of note  (all: --json)");
@@ -111,7 +111,7 @@ static json_t *list_words(const char *text) {
 #define TEXT(member) gf__json_text(d->member, strlen(d->member))
 #define COUNT(member) (json_int_t) d->member
 
-static json_t *describe(const gf_device_info *d, bool is_auto) {
+static json_t *pack_device(const gf_device_info *d, bool is_auto) {
   char selector[32];
   snprintf(selector, sizeof selector, "%d:%d", d->platform, d->index);
   return json_pack(
@@ -136,7 +136,8 @@ static gf_status print_json(const gf_device_info *devices, int count, int platfo
                             const gf_device_info *automatic) {
   json_t *list = json_array();
   for (int i = 0; list && i < count; i++)
-    if (json_array_append_new(list, describe(&devices[i], is_auto(&devices[i], automatic))) != 0) {
+    if (json_array_append_new(list, pack_device(&devices[i], is_auto(&devices[i], automatic))) !=
+        0) {
       json_decref(list);
       list = NULL;
     }
@@ -173,7 +174,7 @@ static int run_devices(const gf__cli *cli) {
     if (i > 0) puts("");
     print_device(&devices[i], is_auto(&devices[i], &automatic));
   }
-  if (status == GF_OK && !cli->json && count > 1)
+  if (status == GF_OK && !o->json && count > 1)
     puts(
         "\nIndices change when drivers come and go; a script better names a device by a part of\n"
         "its name or of its platform's, as in --device pthread.");

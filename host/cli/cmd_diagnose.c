@@ -45,7 +45,7 @@ static void add_retry(gf__text *out, const char *folder, const char *setting) {
                setting + start);
 }
 
-/* The words of a line that a shell takes, in pieces that may stand on lines of their own. */
+/* The words of a line that a shell takes, in pieces that may be printed on lines of their own. */
 typedef struct command_line {
   gf__text pieces[3];
 } command_line;
@@ -91,7 +91,7 @@ static void print_command(const command_line *c, int indent) {
 
 /* ---- for people ---- */
 
-/* The words of a text in lines up to WIDTH, the first of which begins behind used columns. */
+/* The words of a text in lines up to WIDTH, the first of which begins after used columns. */
 static void print_words(const char *text, int used, int indent) {
   bool is_first = true;
   while (*(text += strspn(text, " \n"))) {
@@ -114,7 +114,7 @@ static void print_part(const char *label, const char *text) {
   print_words(text, indent, indent);
 }
 
-/* Whether a finding before number has the remedy, too. */
+/* Whether a finding before number also has the remedy. */
 static bool was_said(const gf_diagnosis *d, int number, const gf_remedy *remedy) {
   for (int i = 0; i < number; i++)
     for (int k = 0; k < d->findings[i].remedy_count; k++)
@@ -145,11 +145,11 @@ static gf_status print_finding(const char *folder, const gf_diagnosis *d, int nu
   return GF_OK;
 }
 
-static void add_share(gf__table *table, double share) {
-  if (isnan(share))
+static void add_fraction(gf__table *table, double fraction) {
+  if (isnan(fraction))
     gf__table_add(table, "-");
   else
-    gf__table_add(table, "%.0f%%", 100 * share);
+    gf__table_add(table, "%.0f%%", 100 * fraction);
 }
 
 static void add_layers(gf__table *table, const gf_diagnosis *d) {
@@ -160,9 +160,9 @@ static void add_layers(gf__table *table, const gf_diagnosis *d) {
     if (last) gf__table_add(table, "%.1e", d->mean_abs[i]);
     gf__table_add(table, "%.1e", d->mean_abs[now]);
     gf__table_add(table, "%.1e", d->l2[now]);
-    add_share(table, d->zeros[now]);
+    add_fraction(table, d->zeros[now]);
     gf__table_add(table, "%.1e", d->update_ratio[now]);
-    if (d->activation_count) add_share(table, d->dead[i]);
+    if (d->activation_count) add_fraction(table, d->dead[i]);
   }
 }
 

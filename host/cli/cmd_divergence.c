@@ -223,7 +223,7 @@ static json_t *pack_layers(const gf_divergence *result) {
   return list;
 }
 
-static json_t *pack(const comparison *c) {
+static json_t *pack_comparison(const comparison *c) {
   const gf_divergence *result = &c->result;
   return json_pack("{s:s, s:[o, o], s:f, s:b, s:b, s:o?, s:o, s:o, s:o}", "config", c->config,
                    "devices", pack_device(c->devices[0]), pack_device(c->devices[1]), "tolerance",
@@ -264,7 +264,7 @@ static int run_divergence(const gf__cli *cli) {
   c.options.user = &c;
   gf_status status = read_options(&c, o);
   if (status == GF_OK) status = run_config(&c, o);
-  if (status == GF_OK) status = o->json ? gf__cli_print_json(pack(&c)) : print_text(&c);
+  if (status == GF_OK) status = o->json ? gf__cli_print_json(pack_comparison(&c)) : print_text(&c);
   int code = c.result.diverged;
   gf_divergence_free(&c.result);
   for (int i = 0; i < 2; i++) gf_device_free(&c.devices[i]);

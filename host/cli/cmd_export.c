@@ -41,15 +41,15 @@ static const struct {
   const char *ending;
   export_function *write;
   void (*report)(const char *path, bool softmax, const gf_conversion *e);
-} formats_[] = {{".onnx", gf_export_onnx, report_onnx},
-                {".safetensors", gf_export_pytorch, report_pytorch}};
-enum { FORMATS = sizeof formats_ / sizeof *formats_ };
+} formats[] = {{".onnx", gf_export_onnx, report_onnx},
+               {".safetensors", gf_export_pytorch, report_pytorch}};
+enum { FORMATS = sizeof formats / sizeof *formats };
 
 static gf_status find_format(const char *path, int *out) {
   size_t length = strlen(path);
   for (*out = 0; *out < FORMATS; ++*out) {
-    size_t size = strlen(formats_[*out].ending);
-    if (length > size && !strcmp(path + length - size, formats_[*out].ending)) return GF_OK;
+    size_t size = strlen(formats[*out].ending);
+    if (length > size && !strcmp(path + length - size, formats[*out].ending)) return GF_OK;
   }
   return gf__fail(GF_ERROR_ARGUMENT,
                   "%s ends neither in .onnx nor in .safetensors, which choose the format; see "
@@ -65,12 +65,12 @@ static gf_status export_run(const gf__cli *cli) {
   gf_conversion result;
   int format;
   GF_TRY(find_format(path, &format));
-  if (o->softmax && formats_[format].write != gf_export_onnx)
+  if (o->softmax && formats[format].write != gf_export_onnx)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--softmax belongs to ONNX: %s has weights alone; see gradflow export --help",
                     path);
-  GF_TRY(formats_[format].write(run, path, &options, &result));
-  formats_[format].report(path, o->softmax, &result);
+  GF_TRY(formats[format].write(run, path, &options, &result));
+  formats[format].report(path, o->softmax, &result);
   printf("  weights  %s, %zu parameters\n", result.weights, result.parameters);
   return GF_OK;
 }

@@ -48,7 +48,7 @@ static void add_progress(gf__text *out, const gf_fetch_progress *p, double fract
 }
 
 /* The bar takes what room the words leave. */
-static void draw(screen *s, const char *head, const char *tail, double fraction) {
+static void draw_progress(screen *s, const char *head, const char *tail, double fraction) {
   enum { NARROWEST = 8, WIDEST = 40, KEPT = 5 }; /* brackets, and what gf__bar_say keeps free */
   char line[WIDEST + 1];
   gf__text text = {0};
@@ -73,7 +73,7 @@ static void on_progress(void *user, const gf_fetch_progress *p) {
   add_progress(&tail, p, fraction);
   bool is_new = head.data && (strcmp(s->line, head.data) != 0 || tenths > s->tenths);
   if (s->bar.enabled && head.data && tail.data) {
-    draw(s, head.data, tail.data, fraction);
+    draw_progress(s, head.data, tail.data, fraction);
   } else if (s->says_lines && is_new && tenths > 0) {
     snprintf(s->line, sizeof s->line, "%s", head.data);
     s->tenths = tenths;

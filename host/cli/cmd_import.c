@@ -69,7 +69,7 @@ const gf__command gf__cmd_import = {
         "Makes a run folder of a safetensors file with the weights of a network, for\n"
         "predict, test and export, and for train, which begins with them by\n"
         "train.weights=DIR. Without a config the network is torchvision's ResNet-18, -34\n"
-        "or -50, as the names of the tensors tell. Every tensor that is missing, extra\n"
+        "or -50, as the names of the tensors say. Every tensor that is missing, extra\n"
         "or misshapen is named. Needs no device. docs/convert.md has the details.\n",
     .examples =
         "  gradflow import resnet50.safetensors\n"

@@ -206,8 +206,8 @@ static gf_status read_options(const gf__cli *cli, gf_predict_options *to, gf__te
   return gf__text_status(out);
 }
 
-static gf_status predict(const gf__cli *cli, output *o, const gf_predict_options *options,
-                         gf_predicted *result) {
+static gf_status predict_images(const gf__cli *cli, output *o, const gf_predict_options *options,
+                                gf_predicted *result) {
   gf_device *device = NULL;
   GF_TRY(gf_device_open(&device, o->options->device));
   gf_status status = gf_predict(device, cli->arguments[0], cli->arguments + 1,
@@ -225,7 +225,7 @@ static int run_predict(const gf__cli *cli) {
   gf_predicted result = {0};
   gf_predict_options options = {.events = {&o, print_prediction, note_sheet}};
   gf_status status = read_options(cli, &options, &out);
-  if (status == GF_OK) status = predict(cli, &o, &options, &result);
+  if (status == GF_OK) status = predict_images(cli, &o, &options, &result);
   gf__text_free(&out);
   gf__text_free(&o.sheets);
   return status == GF_OK ? result.failed > 0 : gf__cli_fail(status);
@@ -240,7 +240,7 @@ const gf__command gf__cmd_predict = {
         "classes a run's network takes it for, and how probable it finds them. An image\n"
         "is treated as the data set's own: its shorter side is resized to theirs, and\n"
         "the middle is cut out. Draws contact sheets of the images and their classes,\n"
-        "and prints the paths of the sheets. A file that is no image is told, and the\n"
+        "and prints the paths of the sheets. A file that is no image is reported, and the\n"
         "others go on; the exit code then is 1.\n",
     .examples =
         "  gradflow predict runs/residual37 photo.jpg\n"

@@ -91,7 +91,7 @@ static void read_network(const scale_options *o, gf_scale_network *network) {
 
 /* ---- measuring ---- */
 
-static gf_status open_all(const gf__cli *cli, scale *s) {
+static gf_status read_scale(const gf__cli *cli, scale *s) {
   const scale_options *o = cli->options;
   const char *name = strrchr(cli->arguments[0], '/');
   GF_TRY(read_ranks(o->ranks, s));
@@ -108,7 +108,7 @@ static gf_status open_all(const gf__cli *cli, scale *s) {
   return gf__cli_load_config(&s->config, &o->sets, cli->arguments[0]);
 }
 
-static gf_status measure(const scale_options *o, scale *s) {
+static gf_status measure_steps(const scale_options *o, scale *s) {
   GF_TRY(gf_cluster_open_device(&s->device, s->cluster, o->device, 0));
   int ranks = gf_cluster_describe(s->cluster).ranks;
   gf_status status = gf_scale_measure(&s->costs, s->device, s->config);
@@ -126,9 +126,9 @@ static gf_status measure(const scale_options *o, scale *s) {
 
 static const char measured_header[] = "ranks,images_a_rank,step_seconds\n";
 
-static void keep(scale *s, measured m) {
+static void keep_measured(scale *s, measured m) {
   for (int i = 0; i < s->step_count; i++)
-    if (s->steps[i].ranks == m.ranks) return; /* the newest stands before */
+    if (s->steps[i].ranks == m.ranks) return; /* the newest comes first */
   if (s->step_count < MOST_MEASURED) s->steps[s->step_count++] = m;
 }
 
@@ -143,7 +143,7 @@ static gf_status read_measured(scale *s, const char *path) {
   for (size_t i = 0; i < csv.rows; i++) {
     double ranks = csv.numbers[RANKS][i], step = csv.numbers[STEP][i];
     if (csv.numbers[IMAGES][i] == s->costs.batch && ranks >= 1 && ranks <= MOST_RANKS && step > 0)
-      keep(s, (measured){.ranks = (int)ranks, .step = step});
+      keep_measured(s, (measured){.ranks = (int)ranks, .step = step});
   }
   gf__csv_free(&csv);
   return GF_OK;
@@ -181,7 +181,7 @@ typedef struct points {
 } points;
 
 /* From the least to the most ranks, twice as many each time. */
-static void predict(const scale *s, points *out) {
+static void predict_points(const scale *s, points *out) {
   out->count = out->whole_count = 0;
   for (int ranks = s->first; ranks <= s->last; ranks *= 2) {
     double batch = s->costs.batch;
@@ -279,7 +279,7 @@ typedef struct drawing {
   const char *name_list[MOST_POINTS];
 } drawing;
 
-static void fill(const scale *s, const points *p, drawing *d) {
+static void fill_drawing(const scale *s, const points *p, drawing *d) {
   double nothing = (double)NAN,
          alone = gf_scale_each(&s->costs, &s->network, 1, s->costs.batch).step;
   for (int i = 0; i < p->count; i++) {
@@ -296,10 +296,10 @@ static void fill(const scale *s, const points *p, drawing *d) {
   }
 }
 
-static gf_status draw(const scale *s, const points *p) {
+static gf_status draw_charts(const scale *s, const points *p) {
   char path[4096], names[2][64];
   drawing d;
-  fill(s, p, &d);
+  fill_drawing(s, p, &d);
   snprintf(names[0], sizeof names[0], "%d images a rank", s->costs.batch);
   snprintf(names[1], sizeof names[1], "%d images in all", s->costs.batch);
   const char *labels[3] = {names[0], names[1], "measured"};
@@ -338,13 +338,13 @@ static gf_status draw(const scale *s, const points *p) {
 
 /* ---- all ---- */
 
-static gf_status report(scale *s) {
+static gf_status report_scale(scale *s) {
   char path[4096];
   points p;
   GF_TRY(gf__make_folder(s->out.data));
   GF_TRY(gf__path_join(path, sizeof path, s->out.data, "measured.csv"));
   GF_TRY(read_measured(s, path));
-  predict(s, &p);
+  predict_points(s, &p);
   print_costs(s);
   printf("a batch of %d images on each rank\n\n", s->costs.batch);
   GF_TRY(print_points(s, p.each, p.count, true));
@@ -358,19 +358,19 @@ static gf_status report(scale *s) {
   }
   GF_TRY(write_points(s, &p));
   if (s->step_count) GF_TRY(write_measured(s));
-  return draw(s, &p);
+  return draw_charts(s, &p);
 }
 
 static int run_scale(const gf__cli *cli) {
   const scale_options *o = cli->options;
   scale s = {0};
   gf_status status = gf_cluster_open(&s.cluster, o->rank_timeout);
-  if (status == GF_OK) status = gf_cluster_agree(s.cluster, open_all(cli, &s));
+  if (status == GF_OK) status = gf_cluster_agree(s.cluster, read_scale(cli, &s));
   if (status == GF_OK && gf__cli_is_first(s.cluster) && gf__is_terminal(stderr))
     fputs("measuring a step on the device...\n", stderr);
-  if (status == GF_OK) status = measure(o, &s);
+  if (status == GF_OK) status = measure_steps(o, &s);
   if (status == GF_OK)
-    status = gf_cluster_agree(s.cluster, gf__cli_is_first(s.cluster) ? report(&s) : GF_OK);
+    status = gf_cluster_agree(s.cluster, gf__cli_is_first(s.cluster) ? report_scale(&s) : GF_OK);
   int code = gf__cli_leave(&s.cluster, status, 0);
   gf_scale_costs_free(&s.costs);
   gf_device_free(&s.device);
@@ -387,8 +387,8 @@ const gf__command gf__cmd_scale = {
         "Measures a training step of the config's network on this device, and computes\n"
         "from that, from the network's latency and bandwidth, and from the sizes of the\n"
         "gradients how long a step of many ranks would take, what it would wait for, and\n"
-        "what part of its speed a rank would keep. Under mpirun the network between the\n"
-        "ranks is measured, and a step of theirs, which stands beside the model. Leaves\n"
+        "what fraction of its speed a rank would keep. Under mpirun the network between the\n"
+        "ranks is measured, and a step of theirs, shown beside the model. Leaves\n"
         "scale.csv and scale.png; steps that were measured with other numbers of ranks\n"
         "are kept in measured.csv. Not in the model: reading images, and waiting for the\n"
         "slowest of many ranks.\n",

@@ -53,7 +53,7 @@ static gf_status read_options(const study_options *o, gf_study_options *out) {
   return o->shard ? read_shard(o->shard, out) : GF_OK;
 }
 
-static gf_status load(const gf__cli *cli, gf_study **out) {
+static gf_status load_study(const gf__cli *cli, gf_study **out) {
   const study_options *o = cli->options;
   GF_TRY(gf_study_load(out, cli->arguments[1], o->out));
   for (size_t i = 0; i < o->sets.count; i++) GF_TRY(gf_study_set(*out, o->sets.v[i]));
@@ -139,7 +139,7 @@ static void on_log(void *user, gf_log_level level, const char *message) {
 
 static void keep_path(void *user, const char *path) { snprintf(user, 4096, "%s", path); }
 
-static gf_status report(const gf_study *study) {
+static gf_status report_study(const gf_study *study) {
   char *text, last[4096] = "";
   GF_TRY(gf_study_report(study, &text, keep_path, last));
   printf("%s\nreport     %s\n", text, last);
@@ -185,7 +185,7 @@ static gf_status print_plan(const gf_study_item *items, int count, int jobs) {
   return status;
 }
 
-static gf_status dry_run(const gf_study *study, const gf_study_options *how) {
+static gf_status print_dry_run(const gf_study *study, const gf_study_options *how) {
   gf_study_item *items;
   int count;
   GF_TRY(gf_study_plan(study, how, 1, &items, &count));
@@ -211,7 +211,7 @@ static gf_status run_all(const study_options *o, const gf_study *study, gf_study
 }
 
 /* The report is that of the runs there are, even if others failed. */
-static int train(const gf__cli *cli, const gf_study *study, gf_study_options *how) {
+static int train_study(const gf__cli *cli, const gf_study *study, gf_study_options *how) {
   const study_options *o = cli->options;
   gf_status status = run_all(o, study, how), reported = GF_OK;
   bool is_common = status == GF_OK || gf_cluster_agreed(how->cluster);
@@ -223,7 +223,7 @@ static int train(const gf__cli *cli, const gf_study *study, gf_study_options *ho
     printf("shard %d of %d is done; after all of them: gradflow study report %s\n", how->shard,
            how->shards, cli->arguments[1]);
   else
-    reported = report(study);
+    reported = report_study(study);
   if (reported != GF_OK) gf__cli_fail(reported);
   return status != GF_OK || reported != GF_OK;
 }
@@ -235,8 +235,8 @@ static int run_runs(const gf__cli *cli, const gf_study *study) {
   gf_status status = gf_cluster_open(&cluster, o->rank_timeout);
   if (status == GF_OK) status = gf_cluster_agree(cluster, read_options(o, &how));
   how.cluster = cluster;
-  if (status == GF_OK && !o->dry_run) return train(cli, study, &how);
-  if (status == GF_OK && gf__cli_is_first(cluster)) status = dry_run(study, &how);
+  if (status == GF_OK && !o->dry_run) return train_study(cli, study, &how);
+  if (status == GF_OK && gf__cli_is_first(cluster)) status = print_dry_run(study, &how);
   return gf__cli_leave(&cluster, status, 0);
 }
 
@@ -246,7 +246,7 @@ static int run_report(const gf__cli *cli, const gf_study *study) {
       o->dry_run || o->shard || o->jobs || o->overwrite
           ? gf__fail(GF_ERROR_ARGUMENT,
                      "--dry-run, --shard, --jobs and --overwrite belong to study run")
-          : report(study);
+          : report_study(study);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
 
@@ -270,7 +270,7 @@ static int run_study(const gf__cli *cli) {
                                  "study %s: must be study run or study report; see gradflow study "
                                  "--help",
                                  word));
-  gf_status status = load(cli, &study);
+  gf_status status = load_study(cli, &study);
   int code = status == GF_OK ? actions[i].run(cli, study) : gf__cli_fail(status);
   gf_study_free(&study);
   return code;

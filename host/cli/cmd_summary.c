@@ -86,7 +86,7 @@ static json_t *pack_shape(int height, int width, int channels) {
   return json_pack("[i, i, i]", height, width, channels);
 }
 
-/* A volume's depth stands first. */
+/* A volume's depth comes first. */
 static json_t *pack_output(const gf_layer_summary *row) {
   const gf_image_shape *out = &row->output;
   if (row->depth == 1) return pack_shape(out->height, out->width, out->channels);

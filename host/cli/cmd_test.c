@@ -42,8 +42,9 @@ static void add_row(gf__table *table, const gf_test_result *result, const row *r
     gf__table_add(table, "%.1f%%", 100 * r->accuracy);
 }
 
-/* Tables side by side, filled downwards, each but the first behind an empty column. */
-static void fill(gf__table *table, const gf_test_result *result, const row *rows, int groups) {
+/* Tables side by side, filled downwards, each but the first after an empty column. */
+static void fill_table(gf__table *table, const gf_test_result *result, const row *rows,
+                       int groups) {
   int height = (result->classes + groups - 1) / groups, cells = result->class_names ? 4 : 3;
   for (int y = 0; y < height; y++)
     for (int g = 0; g < groups; g++) {
@@ -56,7 +57,7 @@ static void fill(gf__table *table, const gf_test_result *result, const row *rows
 
 enum { USUAL_WIDTH = 80, MOST_GROUPS = 3 };
 
-/* How many tables stand side by side: as many as 80 columns hold, if the list is long. */
+/* How many tables are printed side by side: as many as 80 columns hold, if the list is long. */
 static int count_groups(const gf_test_result *result, int width) {
   enum { SHORT_LIST = 20 };
   if (result->classes <= SHORT_LIST || width < USUAL_WIDTH) return 1;
@@ -81,7 +82,7 @@ static gf_status print_classes(const gf_test_result *result) {
     rows[i] = (row){i, result->class_images[i], result->class_accuracy[i]};
   qsort(rows, (size_t)result->classes, sizeof *rows, compare_rows);
   gf__table table = {.columns = columns, .column_count = column_count};
-  fill(&table, result, rows, groups);
+  fill_table(&table, result, rows, groups);
   free(rows);
   gf__text text = {0};
   gf_status status = gf__table_text(&table, width < USUAL_WIDTH ? width : USUAL_WIDTH, &text);

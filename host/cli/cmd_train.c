@@ -69,7 +69,7 @@ typedef struct screen {
 } screen;
 
 /* Makes room for lines that stay. */
-static void clear(screen *s) {
+static void clear_screen(screen *s) {
   gf__bar_clear(&s->bar);
   gf__watch_leave(&s->watch);
 }
@@ -77,7 +77,7 @@ static void clear(screen *s) {
 static void say_stopping(screen *s) {
   if (!gf__interrupt_signal() || s->said_stopping) return;
   s->said_stopping = true;
-  clear(s);
+  clear_screen(s);
   fputs(GF__STOPPING_NOTE, stderr);
 }
 
@@ -103,7 +103,7 @@ static int on_stop(void *user) {
 static void on_epoch(void *user, const gf_epoch *e) {
   screen *s = user;
   if (s->quiet) return;
-  clear(s);
+  clear_screen(s);
   gf__text line = {0};
   int digits = snprintf(NULL, 0, "%d", e->epochs);
   gf__text_add(&line, "epoch %*d/%d  lr %.1e  train %.4f %.1f%%", digits, e->epoch, e->epochs,
@@ -132,7 +132,7 @@ static void on_log(void *user, gf_log_level level, const char *message) {
     gf__bar_say(&s->bar, message);
     return;
   }
-  clear(s);
+  clear_screen(s);
   if (level == GF_LOG_INFO)
     fprintf(stderr, "note     %s\n", message);
   else
@@ -289,8 +289,8 @@ static gf_status read_options(const train_options *o, gf_train_options *how) {
   return o->checkpoint_every ? read_checkpoint_every(o->checkpoint_every, how) : GF_OK;
 }
 
-static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
-                       gf_train_options *how) {
+static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_config *config,
+                               gf_train_options *how) {
   const train_options *o = cli->options;
   bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
   bool is_first = gf__cli_is_first(how->cluster), quiet = o->quiet || !is_first;
@@ -310,7 +310,7 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
   gf__bar_say(&s.bar, "reading the images and building the network...");
   gf_status status = o->profile ? gf_profile_start(device) : GF_OK;
   if (status == GF_OK) status = gf_train(device, config, how);
-  clear(&s);
+  clear_screen(&s);
   gf_log_to(gf__cli_log, NULL);
   if (status == GF_OK && is_first) status = print_results(&s, how->out);
   if (status == GF_OK && is_first && o->profile) status = print_profile(device, how->out);
@@ -322,7 +322,7 @@ static void print_bytes(const char *what, size_t bytes, const char *note) {
   printf("  %-12s %9.1f MiB  %s\n", what, (double)bytes / 0x1p20, note);
 }
 
-static gf_status dry_run(gf_device *device, const gf_config *config) {
+static gf_status print_dry_run(gf_device *device, const gf_config *config) {
   gf_dry_run d;
   GF_TRY(gf_train_dry_run(device, config, &d));
   printf(
@@ -348,9 +348,9 @@ static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_
   GF_TRY(gf_cluster_open_device(&device, how->cluster, o->device, 0));
   gf_status status = GF_OK;
   if (!o->dry_run)
-    status = train(cli, device, config, how);
+    status = train_network(cli, device, config, how);
   else if (gf__cli_is_first(how->cluster))
-    status = dry_run(device, config);
+    status = print_dry_run(device, config);
   gf_device_free(&device);
   return status;
 }

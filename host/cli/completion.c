@@ -49,7 +49,7 @@ static void add_choices(const gf__option *option, gf__text *out) {
 }
 
 static void add_command_names(const gf__cli_program *program, gf__text *out) {
-  for (size_t i = 0; i < program->count; i++)
+  for (size_t i = 0; program->commands[i]; i++)
     gf__text_add(out, "%s%s", i > 0 ? " " : "", program->commands[i]->name);
 }
 
@@ -160,7 +160,7 @@ static gf_status write_bash(const gf__cli_program *program, gf__text *out) {
   add_bash_options(program->options, out);
   add_command_names(program, out);
   gf__text_add(out, "' -- \"$word\")\n    return\n  fi\n  case ${COMP_WORDS[1]} in\n");
-  for (size_t i = 0; i < program->count; i++) add_bash_command(program->commands[i], out);
+  for (size_t i = 0; program->commands[i]; i++) add_bash_command(program->commands[i], out);
   gf__text_add(out, "%s", bash_foot);
   return gf__text_status(out);
 }
@@ -243,7 +243,7 @@ static gf_status write_zsh(const gf__cli_program *program, gf__text *out) {
                DEVICES_FUNCTION);
   GF_TRY(write_words(out));
   gf__text_add(out, "%s", zsh_head);
-  for (size_t i = 0; i < program->count; i++) {
+  for (size_t i = 0; program->commands[i]; i++) {
     gf__text_add(out, "    '%s:", program->commands[i]->name);
     add_zsh_text(program->commands[i]->help, out);
     gf__text_add(out, "'\n");
@@ -253,7 +253,7 @@ static gf_status write_zsh(const gf__cli_program *program, gf__text *out) {
                "    _arguments");
   for (const gf__option *o = program->options; o->key.name; o++) add_zsh_option(o, out);
   gf__text_add(out, "\n    return\n  fi\n  shift words\n  ((CURRENT--))\n  case $words[1] in\n");
-  for (size_t i = 0; i < program->count; i++) add_zsh_command(program->commands[i], out);
+  for (size_t i = 0; program->commands[i]; i++) add_zsh_command(program->commands[i], out);
   gf__text_add(out, "%s", zsh_foot);
   return gf__text_status(out);
 }

@@ -45,16 +45,18 @@ static const gf__command cmd_help = {
     .run = run_help,
 };
 
-static const gf__command *const commands_[] = {
-    &gf__cmd_devices,    &gf__cmd_train,  &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
-    &gf__cmd_plot,       &gf__cmd_study,  &gf__cmd_diagnose, &gf__cmd_fetch, &gf__cmd_predict,
-    &gf__cmd_export,     &gf__cmd_import, &gf__cmd_scale,    &gf__cmd_bench, &gf__cmd_verify,
-    &gf__cmd_divergence, &cmd_help};
-enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
+static const gf__command *const commands[] = {
+    &gf__cmd_devices,    &gf__cmd_train,    &gf__cmd_test,
+    &gf__cmd_tune,       &gf__cmd_summary,  &gf__cmd_plot,
+    &gf__cmd_study,      &gf__cmd_diagnose, &gf__cmd_fetch,
+    &gf__cmd_predict,    &gf__cmd_export,   &gf__cmd_import,
+    &gf__cmd_scale,      &gf__cmd_bench,    &gf__cmd_verify,
+    &gf__cmd_divergence, &cmd_help,         NULL};
+enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
 /* ---- what commands share ---- */
 
-static const int exit_codes_[] = {
+static const int exit_codes[] = {
     [GF_OK] = 0,
     [GF_ERROR_ARGUMENT] = 2,
     [GF_ERROR_CONFIG] = 2,
@@ -62,7 +64,7 @@ static const int exit_codes_[] = {
 };
 
 int gf__cli_exit_code(gf_status status) {
-  int code = (size_t)status < sizeof exit_codes_ / sizeof *exit_codes_ ? exit_codes_[status] : 0;
+  int code = (size_t)status < sizeof exit_codes / sizeof *exit_codes ? exit_codes[status] : 0;
   return code || status == GF_OK ? code : 1;
 }
 
@@ -122,11 +124,11 @@ gf_status gf__cli_print_json(json_t *json) {
 /* ---- help ---- */
 
 static void add_command_names(gf__text *out) {
-  for (size_t i = 0; i < COMMANDS; i++)
-    gf__text_add(out, "%s%s", i > 0 ? " " : "", commands_[i]->name);
+  for (size_t i = 0; commands[i]; i++)
+    gf__text_add(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
 }
 
-static const gf__option program_options_[] = {
+static const gf__option program_options[] = {
     {.key = {.name = "help",
              .type = GF__KEY_BOOL,
              .help = "print this help; after a command, the help of that command"},
@@ -137,13 +139,13 @@ static const gf__option program_options_[] = {
      .letter = 'V'},
     GF__OPTIONS_END};
 
-static const gf__cli_program program_ = {
+static const gf__cli_program program_table = {
     .help = "train convolutional networks on any OpenCL device",
     .text =
         "Trains convolutional networks on any OpenCL device, and shows where the\n"
         "gradient dies.\n",
     .arguments = "COMMAND [OPTION]... [ARGUMENT]...",
-    .options = program_options_,
+    .options = program_options,
     .examples =
         "  gradflow devices\n"
         "  gradflow train configs/plain37.yaml --set train.epochs=5\n"
@@ -152,8 +154,7 @@ static const gf__cli_program program_ = {
     .exit_codes =
         "  0 done; 1 failed; 2 a command line or a config that makes no sense;\n"
         "  129 the terminal went away; 130 stopped by Ctrl-C; 143 stopped by SIGTERM\n",
-    .commands = commands_,
-    .count = COMMANDS,
+    .commands = commands,
 };
 
 static void add_options(gf__text *out, const gf__option *options, int column) {
@@ -170,12 +171,14 @@ static gf_status print_text(FILE *file, gf__text *text) {
 static gf_status print_general_help(FILE *file) {
   enum { HELP_COLUMN = 17 };
   gf__text text = {0};
-  gf__text_add(&text, "usage: gradflow %s\n\n%s\ncommands:\n", program_.arguments, program_.text);
-  for (size_t i = 0; i < COMMANDS; i++)
-    gf__text_add(&text, "  %-10s %s\n", commands_[i]->name, commands_[i]->help);
+  gf__text_add(&text, "usage: gradflow %s\n\n%s\ncommands:\n", program_table.arguments,
+               program_table.text);
+  for (size_t i = 0; commands[i]; i++)
+    gf__text_add(&text, "  %-10s %s\n", commands[i]->name, commands[i]->help);
   gf__text_add(&text, "\noptions:\n");
-  add_options(&text, program_.options, HELP_COLUMN);
-  gf__text_add(&text, "\nexamples:\n%s\nexit codes:\n%s", program_.examples, program_.exit_codes);
+  add_options(&text, program_table.options, HELP_COLUMN);
+  gf__text_add(&text, "\nexamples:\n%s\nexit codes:\n%s", program_table.examples,
+               program_table.exit_codes);
   return print_text(file, &text);
 }
 
@@ -205,14 +208,14 @@ static void print_versions(void) {
 /* ---- command lines ---- */
 
 static const gf__command *find_command(const char *name) {
-  for (size_t i = 0; i < COMMANDS; i++)
-    if (!strcmp(commands_[i]->name, name)) return commands_[i];
+  for (size_t i = 0; commands[i]; i++)
+    if (!strcmp(commands[i]->name, name)) return commands[i];
   return NULL;
 }
 
 static int fail_unknown_command(const char *name) {
   const char *names[COMMANDS + 2] = {"--help", "--version"};
-  for (size_t i = 0; i < COMMANDS; i++) names[i + 2] = commands_[i]->name;
+  for (size_t i = 0; i < COMMANDS; i++) names[i + 2] = commands[i]->name;
   const char *guess = gf__did_you_mean(name, names, COMMANDS + 2, sizeof *names);
   const char *kind = *name == '-' ? "option" : "command";
   if (guess)
@@ -225,7 +228,7 @@ static int fail_unknown_command(const char *name) {
 
 static gf_status print_completion(const char *shell) {
   gf__text script = {0};
-  gf_status status = gf__completion_write(&program_, shell, &script);
+  gf_status status = gf__completion_write(&program_table, shell, &script);
   if (status == GF_OK) fputs(script.data, stdout);
   gf__text_free(&script);
   return status;
@@ -261,7 +264,7 @@ static int run_help(const gf__cli *cli) {
     return status == GF_OK ? 0 : gf__cli_fail(status);
   }
   if (o->man || o->completion) {
-    gf_status status = o->man ? gf__manual_write(&program_, o->man) : GF_OK;
+    gf_status status = o->man ? gf__manual_write(&program_table, o->man) : GF_OK;
     if (status == GF_OK && o->completion) status = print_completion(o->completion);
     return status == GF_OK ? 0 : gf__cli_fail(status);
   }

@@ -11,13 +11,13 @@
 static const struct {
   char character;
   const char *escape;
-} escapes_[] = {{'\\', "\\(rs"}, {'-', "\\-"},   {'\'', "\\(aq"},
-                {'`', "\\(ga"},  {'^', "\\(ha"}, {'~', "\\(ti"}};
+} escapes[] = {{'\\', "\\(rs"}, {'-', "\\-"},   {'\'', "\\(aq"},
+               {'`', "\\(ga"},  {'^', "\\(ha"}, {'~', "\\(ti"}};
 
 static void add_character(gf__text *page, char character) {
-  for (size_t i = 0; i < sizeof escapes_ / sizeof *escapes_; i++)
-    if (escapes_[i].character == character) {
-      gf__text_add(page, "%s", escapes_[i].escape);
+  for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
+    if (escapes[i].character == character) {
+      gf__text_add(page, "%s", escapes[i].escape);
       return;
     }
   gf__text_add_bytes(page, &character, 1);
@@ -33,14 +33,14 @@ static void add_escaped(gf__text *page, const char *text, size_t length) {
 
 static void add_text(gf__text *page, const char *text) { add_escaped(page, text, strlen(text)); }
 
-/* Lines as they stand, from the left margin: they may be as wide as a terminal. */
+/* Lines as they are, from the left margin: they may be as wide as a terminal. */
 static void add_lines(gf__text *page, const char *lines) {
   gf__text_add(page, ".in 0\n.nf\n");
   add_text(page, lines);
   gf__text_add(page, ".fi\n");
 }
 
-/* Lines that begin with a space stand as they are, the others flow. */
+/* Lines that begin with a space are kept as they are, the others flow. */
 static void add_paragraphs(gf__text *page, const char *text) {
   bool flows = true;
   while (*text) {
@@ -147,7 +147,7 @@ static gf_status write_program(const gf__cli_program *program, const char *folde
   add_head(&page, NULL, program->help, program->arguments);
   add_paragraphs(&page, program->text);
   gf__text_add(&page, ".SH COMMANDS\n");
-  for (size_t i = 0; i < program->count; i++) {
+  for (size_t i = 0; program->commands[i]; i++) {
     gf__text_add(&page, ".TP\n.BR gradflow\\-%s (1)\n", program->commands[i]->name);
     add_text(&page, program->commands[i]->help);
     gf__text_add(&page, "\n");
@@ -164,6 +164,6 @@ static gf_status write_program(const gf__cli_program *program, const char *folde
 gf_status gf__manual_write(const gf__cli_program *program, const char *folder) {
   GF_TRY(gf__make_folder(folder));
   GF_TRY(write_program(program, folder));
-  for (size_t i = 0; i < program->count; i++) GF_TRY(write_command(program->commands[i], folder));
+  for (size_t i = 0; program->commands[i]; i++) GF_TRY(write_command(program->commands[i], folder));
   return GF_OK;
 }

@@ -12,8 +12,7 @@ typedef struct gf__cli_program {
   const gf__option *options; /* ended by GF__OPTIONS_END */
   const char *examples;
   const char *exit_codes;
-  const gf__command *const *commands;
-  size_t count;
+  const gf__command *const *commands; /* ended by NULL */
 } gf__cli_program;
 
 /* Writes gradflow.1, and gradflow-NAME.1 for each command, into a folder, which is created: pages

@@ -44,7 +44,7 @@ typedef struct survey {
   int name; /* characters of the longest */
 } survey;
 
-/* Where things stand in a line. */
+/* The columns of a line. */
 typedef struct layout {
   int columns; /* in all */
   int name, bar;
@@ -96,7 +96,7 @@ static bool locale_is_utf8(void) {
 /* ---- pieces of lines ---- */
 
 /* Names come from a config: what is no printable ASCII could be wider than it looks or move the
- * cursor. Of a long one the end tells more. */
+ * cursor. The end of a long one says more. */
 static void add_name(gf__text *out, const char *name, int columns) {
   int length = (int)strlen(name), skipped = length > columns ? length - columns + 1 : 0;
   if (skipped) gf__text_add(out, "~");
@@ -112,14 +112,14 @@ static const char *colour_of(const gf_gradient_stats *g) {
   return levels[level].colour;
 }
 
-/* Blocks of eighths, or '#'; where the bar does not reach the eps, its mark stands. */
+/* Blocks of eighths, or '#'; where the bar does not reach the eps, its mark is drawn. */
 static void add_bar(gf__text *out, const gf_gradient_stats *g, const layout *l) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   enum { EIGHTHS = 8 };
   int parts = l->blocks ? EIGHTHS : 1, filled = 0;
   if (is_finite(g) && g->mean_abs > 0) {
-    double share = 1 + log10(g->mean_abs) / DECADES;
-    filled = (int)lround(fmin(fmax(share, 0), 1) * l->bar * parts);
+    double fraction = 1 + log10(g->mean_abs) / DECADES;
+    filled = (int)lround(fmin(fmax(fraction, 0), 1) * l->bar * parts);
   }
   if (l->colours) gf__text_add(out, "%s", colour_of(g));
   for (int i = 0; i < filled / parts; i++) gf__text_add(out, "%s", l->blocks ? "█" : "#");
@@ -178,9 +178,9 @@ static void add_scale(gf__text *out, const layout *l) {
   for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++) {
     int length = (int)strlen(ticks[i].label), at = l->bar * ticks[i].decade / DECADES;
     if (at + length > l->bar) at = l->bar - length;
-    int before = at > 0 ? at - 1 : at, behind = at + length < l->bar;
+    int before = at > 0 ? at - 1 : at, after = at + length < l->bar;
     bool is_free = at >= 0;
-    for (int k = before; is_free && k < at + length + behind; k++) is_free = line[k] == ' ';
+    for (int k = before; is_free && k < at + length + after; k++) is_free = line[k] == ' ';
     if (is_free) memcpy(line + at, ticks[i].label, (size_t)length);
   }
   if (l->bar) gf__text_add(out, " %s", line);
@@ -250,7 +250,7 @@ static layout lay_out(const survey *s, int columns, int rows, bool colours) {
   return l;
 }
 
-/* Returns its lines. The last column and the last row stay free: a cursor behind the one would
+/* Returns its lines. The last column and the last row stay free: a cursor past the one would
  * wrap, one below the other would scroll. */
 static int add_frame(gf__text *out, gf__watch *watch, const gf_progress *progress, int epoch,
                      long step, const survey *s) {

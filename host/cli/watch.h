@@ -14,7 +14,7 @@ typedef struct gf__watch {
   bool draws; /* a terminal where lines can be redrawn; else a line a record */
   bool colours;
   int width, height; /* columns and rows to keep within; 0: the terminal's */
-  int lines;         /* that stand on the terminal now */
+  int lines;         /* that are on the terminal now */
   int drawn_width;   /* of the terminal when they were drawn */
 } gf__watch;
 

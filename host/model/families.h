@@ -24,11 +24,11 @@ extern const gf__family gf__family_vgg_stages, gf__family_resnet_cifar, gf__fami
 extern const char *const gf__family_activations[];
 
 /* The key "dropout" of families whose options are a struct with a double of that name. */
-#define GF__FAMILY_DROPOUT(options, initial)                                            \
-  {                                                                                     \
-    "dropout", GF__KEY_FLOAT, offsetof(options, dropout), initial, 0, 0.99, NULL,       \
-        "fraction of the features that training drops before the linear layer; 0: none" \
-  }
+#define GF__FAMILY_DROPOUT(options, value)                                             \
+  GF__KEY(options, dropout, FLOAT, .initial = value, .maximum = 0.99,                  \
+          .help =                                                                      \
+              "fraction of the features that training drops before the linear layer; " \
+              "0: none")
 
 /* The name of a node: at most 63 characters, which those of the families never reach. */
 typedef struct gf__node_name {

@@ -15,10 +15,9 @@ typedef struct node_keys {
 } node_keys;
 
 static const gf__key common_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(node_keys, name), "", 0, 0, NULL, "name of the node"},
-    {"type", GF__KEY_TEXT, offsetof(node_keys, type), NULL, 0, 0, NULL, "name of a layer"},
-    {"input", GF__KEY_NAMES, offsetof(node_keys, input), "", 0, 0, NULL,
-     "of nodes; the node before if absent"},
+    GF__KEY(node_keys, name, TEXT, .initial = "", .help = "name of the node"),
+    GF__KEY(node_keys, type, TEXT, .help = "name of a layer"),
+    GF__KEY(node_keys, input, NAMES, .initial = "", .help = "of nodes; the node before if absent"),
 };
 enum { COMMON = sizeof common_keys / sizeof *common_keys };
 

@@ -162,14 +162,16 @@ typedef struct resnet_cifar {
 static const char *const blocks[] = {"post", "pre_activation", NULL};
 
 static const gf__key cifar_keys[] = {
-    {"depth", GF__KEY_INT, offsetof(resnet_cifar, depth), "20", 8, 1100, NULL,
-     "layers with weights: 6 n + 2 for n blocks in each of three stages"},
-    {"filters", GF__KEY_INT, offsetof(resnet_cifar, filters), "16", 1, 4096, NULL,
-     "of the first stage; the next ones have twice and four times as many"},
-    {"shortcut", GF__KEY_CHOICE, offsetof(resnet_cifar, shortcut), "option_a", 0, 0, shortcuts,
-     SHORTCUT_HELP},
-    {"block", GF__KEY_CHOICE, offsetof(resnet_cifar, block), "post", 0, 0, blocks,
-     "post: norm and ReLU after a convolution; pre_activation: before it (He et al., 2016)"},
+    GF__KEY(resnet_cifar, depth, INT, .initial = "20", .minimum = 8, .maximum = 1100,
+            .help = "layers with weights: 6 n + 2 for n blocks in each of three stages"),
+    GF__KEY(resnet_cifar, filters, INT, .initial = "16", .minimum = 1, .maximum = 4096,
+            .help = "of the first stage; the next ones have twice and four times as many"),
+    GF__KEY(resnet_cifar, shortcut, CHOICE, .initial = "option_a", .choices = shortcuts,
+            .help = SHORTCUT_HELP),
+    GF__KEY(
+        resnet_cifar, block, CHOICE, .initial = "post", .choices = blocks,
+        .help =
+            "post: norm and ReLU after a convolution; pre_activation: before it (He et al., 2016)"),
     GF__FAMILY_DROPOUT(resnet_cifar, "0"),
 };
 
@@ -230,10 +232,10 @@ static const struct {
 } imagenets[] = {{{2, 2, 2, 2}, 1}, {{3, 4, 6, 3}, 1}, {{3, 4, 6, 3}, 4}};
 
 static const gf__key imagenet_keys[] = {
-    {"depth", GF__KEY_CHOICE, offsetof(resnet_imagenet, depth), "18", 0, 0, depths,
-     "layers with weights; 50 is made of bottlenecks"},
-    {"shortcut", GF__KEY_CHOICE, offsetof(resnet_imagenet, shortcut), "option_b", 0, 0, shortcuts,
-     SHORTCUT_HELP},
+    GF__KEY(resnet_imagenet, depth, CHOICE, .initial = "18", .choices = depths,
+            .help = "layers with weights; 50 is made of bottlenecks"),
+    GF__KEY(resnet_imagenet, shortcut, CHOICE, .initial = "option_b", .choices = shortcuts,
+            .help = SHORTCUT_HELP),
     GF__FAMILY_DROPOUT(resnet_imagenet, "0"),
 };
 

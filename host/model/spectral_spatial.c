@@ -10,14 +10,14 @@ typedef struct spectral_spatial {
 } spectral_spatial;
 
 static const gf__key keys[] = {
-    {"filters", GF__KEY_INT, offsetof(spectral_spatial, filters), "24", 1, 1024, NULL,
-     "filters of every convolution but the bridge"},
-    {"bridge_filters", GF__KEY_INT, offsetof(spectral_spatial, bridge_filters), "128", 1, 4096,
-     NULL, "of the convolution over all bands between spectral and spatial blocks"},
-    {"spectral_blocks", GF__KEY_INT, offsetof(spectral_spatial, spectral_blocks), "2", 0, 100, NULL,
-     "residual blocks of two convolutions over 7 bands"},
-    {"spatial_blocks", GF__KEY_INT, offsetof(spectral_spatial, spatial_blocks), "2", 0, 100, NULL,
-     "residual blocks of two convolutions over 3x3 pixels"},
+    GF__KEY(spectral_spatial, filters, INT, .initial = "24", .minimum = 1, .maximum = 1024,
+            .help = "filters of every convolution but the bridge"),
+    GF__KEY(spectral_spatial, bridge_filters, INT, .initial = "128", .minimum = 1, .maximum = 4096,
+            .help = "of the convolution over all bands between spectral and spatial blocks"),
+    GF__KEY(spectral_spatial, spectral_blocks, INT, .initial = "2", .maximum = 100,
+            .help = "residual blocks of two convolutions over 7 bands"),
+    GF__KEY(spectral_spatial, spatial_blocks, INT, .initial = "2", .maximum = 100,
+            .help = "residual blocks of two convolutions over 3x3 pixels"),
     GF__FAMILY_DROPOUT(spectral_spatial, "0.5"),
 };
 

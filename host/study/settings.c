@@ -18,34 +18,21 @@ typedef struct item {
 } item;
 
 static const gf__key item_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(item, name), NULL, 0, 0, NULL, "of the folder of its runs"},
-    {"label", GF__KEY_TEXT, offsetof(item, label), "", 0, 0, NULL,
-     "in tables and figures; empty: the name"},
-    {"base", GF__KEY_TEXT, offsetof(item, base), NULL, 0, 0, NULL,
-     "the config that it is made from, relative to this file"},
-    {"set", GF__KEY_SECTION, offsetof(item, set), "", 0, 0, NULL,
-     "dotted keys of the config and values"},
+    GF__KEY(item, name, TEXT, .help = "of the folder of its runs"),
+    GF__KEY(item, label, TEXT, .initial = "", .help = "in tables and figures; empty: the name"),
+    GF__KEY(item, base, TEXT, .help = "the config that it is made from, relative to this file"),
+    GF__KEY(item, set, SECTION, .initial = "", .help = "dotted keys of the config and values"),
 };
 enum { ITEM_KEYS = sizeof item_keys / sizeof *item_keys };
 
-static const gf__key settings_key = {
-    "published",
-    GF__KEY_SECTION,
-    offsetof(item, published),
-    "",
-    0,
-    0,
-    NULL,
-    "columns of tables and [mean, deviation], accuracies in %, to compare with"};
-static const gf__key grid_key = {
-    "grid",
-    GF__KEY_SECTION,
-    offsetof(item, grid),
-    NULL,
-    0,
-    0,
-    NULL,
-    "dotted keys and lists of values: a setting NAME_VALUE_VALUE of each combination"};
+static const gf__key settings_key =
+    GF__KEY(item, published, SECTION, .initial = "",
+            .help = "columns of tables and [mean, deviation], accuracies in %, to compare with");
+static const gf__key grid_key =
+    GF__KEY(item, grid, SECTION,
+            .help =
+                "dotted keys and lists of values: a setting NAME_VALUE_VALUE of each "
+                "combination");
 
 void gf__settings_help(gf__help *help) {
   gf__help_title(help, "an item of settings:");

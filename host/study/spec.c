@@ -14,31 +14,25 @@ typedef struct sections {
 } sections;
 
 static const gf__key section_keys[] = {
-    {"study", GF__KEY_SECTION, offsetof(sections, study), NULL, 0, 0, NULL, "what it is"},
-    {"seeds", GF__KEY_LIST, offsetof(sections, seeds), "", 0, 0, NULL,
-     "every setting is run with each as train.seed; default [0]"},
-    {"set", GF__KEY_SECTION, offsetof(sections, set), "", 0, 0, NULL,
-     "dotted keys of the config and values, for all settings, those of include too"},
-    {"settings", GF__KEY_LIST, offsetof(sections, settings), "", 0, 0, NULL,
-     "what is trained, see below"},
-    {"vary", GF__KEY_LIST, offsetof(sections, vary), "", 0, 0, NULL,
-     "grids, each of which becomes settings"},
-    {"tables", GF__KEY_LIST, offsetof(sections, tables), "", 0, 0, NULL, "of results"},
-    {"figures", GF__KEY_LIST, offsetof(sections, figures), "", 0, 0, NULL,
-     "of losses, accuracies and gradients"},
-    {"include", GF__KEY_LIST, offsetof(sections, include), "", 0, 0, NULL,
-     "studies, relative to this file, whose settings, tables and figures are added"},
+    GF__KEY(sections, study, SECTION, .help = "what it is"),
+    GF__KEY(sections, seeds, LIST, .initial = "",
+            .help = "every setting is run with each as train.seed; default [0]"),
+    GF__KEY(sections, set, SECTION, .initial = "",
+            .help = "dotted keys of the config and values, for all settings, those of include too"),
+    GF__KEY(sections, settings, LIST, .initial = "", .help = "what is trained, see below"),
+    GF__KEY(sections, vary, LIST, .initial = "", .help = "grids, each of which becomes settings"),
+    GF__KEY(sections, tables, LIST, .initial = "", .help = "of results"),
+    GF__KEY(sections, figures, LIST, .initial = "", .help = "of losses, accuracies and gradients"),
+    GF__KEY(sections, include, LIST, .initial = "",
+            .help = "studies, relative to this file, whose settings, tables and figures are added"),
 };
 enum { SECTIONS = sizeof section_keys / sizeof *section_keys };
 
 static const gf__key study_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(gf_study, name), NULL, 0, 0, NULL,
-     "of the report: OUT/reports/NAME"},
-    {"title", GF__KEY_TEXT, offsetof(gf_study, title), "", 0, 0, NULL,
-     "of the report; empty: the name"},
-    {"note", GF__KEY_TEXT, offsetof(gf_study, note), "", 0, 0, NULL, "under that title"},
-    {"out", GF__KEY_TEXT, offsetof(gf_study, out), "", 0, 0, NULL,
-     "folder of the runs; empty: runs/NAME"},
+    GF__KEY(gf_study, name, TEXT, .help = "of the report: OUT/reports/NAME"),
+    GF__KEY(gf_study, title, TEXT, .initial = "", .help = "of the report; empty: the name"),
+    GF__KEY(gf_study, note, TEXT, .initial = "", .help = "under that title"),
+    GF__KEY(gf_study, out, TEXT, .initial = "", .help = "folder of the runs; empty: runs/NAME"),
 };
 enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
@@ -92,7 +86,7 @@ static gf_status read_study(gf_study *study, const gf__value *section, const cha
 }
 
 static gf_status read_seeds(gf__study_file *file, const gf__value *list) {
-  static const gf__key key = {"seeds", GF__KEY_SEED, 0, NULL, 0, 0, NULL, ""};
+  static const gf__key key = {.name = "seeds", .type = GF__KEY_SEED};
   GF_TRY(gf__list_check(list, "seeds"));
   int count = list ? (int)list->count : 1;
   if (count == 0) return gf__value_fail(list, "seeds is an empty list; leave it out for [0]");

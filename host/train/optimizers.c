@@ -3,11 +3,11 @@
 #include <math.h>
 
 static const gf__key adam_keys[] = {
-    GF__KEY(gf__adam, beta1, FLOAT, .initial = "0.9", .minimum = 0, .maximum = 0.999999,
+    GF__KEY(gf__adam, beta1, FLOAT, .initial = "0.9", .maximum = 0.999999,
             .help = "decay of the gradient's running mean"),
-    GF__KEY(gf__adam, beta2, FLOAT, .initial = "0.999", .minimum = 0, .maximum = 0.999999,
+    GF__KEY(gf__adam, beta2, FLOAT, .initial = "0.999", .maximum = 0.999999,
             .help = "decay of the squared gradient's running mean"),
-    GF__KEY(gf__adam, eps, FLOAT, .initial = "1e-8", .minimum = 0, .maximum = 1,
+    GF__KEY(gf__adam, eps, FLOAT, .initial = "1e-8", .maximum = 1,
             .help = "added to the root: gradients far below it no longer move the weights"),
 };
 
@@ -43,7 +43,7 @@ static const gf__optimizer adamw = {
 };
 
 static const gf__key sgd_keys[] = {
-    GF__KEY(gf__sgd, momentum, FLOAT, .initial = "0.9", .minimum = 0, .maximum = 0.999999,
+    GF__KEY(gf__sgd, momentum, FLOAT, .initial = "0.9", .maximum = 0.999999,
             .help = "decay of the velocity"),
     GF__KEY(gf__sgd, nesterov, BOOL, .initial = "false",
             .help = "step along the gradient and the decayed velocity (Sutskever et al., 2013)"),
@@ -64,11 +64,11 @@ static const gf__optimizer sgd = {
 };
 
 static const gf__key rmsprop_keys[] = {
-    GF__KEY(gf__rmsprop, alpha, FLOAT, .initial = "0.99", .minimum = 0, .maximum = 0.999999,
+    GF__KEY(gf__rmsprop, alpha, FLOAT, .initial = "0.99", .maximum = 0.999999,
             .help = "decay of the squared gradient's running mean"),
-    GF__KEY(gf__rmsprop, eps, FLOAT, .initial = "1e-8", .minimum = 0, .maximum = 1,
+    GF__KEY(gf__rmsprop, eps, FLOAT, .initial = "1e-8", .maximum = 1,
             .help = "added to the root: gradients far below it no longer move the weights"),
-    GF__KEY(gf__rmsprop, momentum, FLOAT, .initial = "0", .minimum = 0, .maximum = 0.999999,
+    GF__KEY(gf__rmsprop, momentum, FLOAT, .initial = "0", .maximum = 0.999999,
             .help = "decay of the velocity"),
 };
 
@@ -96,16 +96,15 @@ static const gf__key keys[] = {
      .initial = "adam",
      .choices = gf__optimizers,
      .help = "how a gradient moves the weights"},
-    GF__KEY(gf__optimizer_config, learning_rate, FLOAT, .initial = "1e-3", .minimum = 0,
-            .maximum = 1e3, .help = "of the first epoch"),
-    GF__KEY(gf__optimizer_config, weight_decay, FLOAT, .initial = "0", .minimum = 0, .maximum = 1e3,
+    GF__KEY(gf__optimizer_config, learning_rate, FLOAT, .initial = "1e-3", .maximum = 1e3,
+            .help = "of the first epoch"),
+    GF__KEY(gf__optimizer_config, weight_decay, FLOAT, .initial = "0", .maximum = 1e3,
             .help = "times the weights, added to the gradient (coupled L2); adamw: times the rate, "
                     "taken off"),
-    GF__KEY(gf__optimizer_config, clip_norm, FLOAT, .initial = "0", .minimum = 0,
-            .maximum = INFINITY,
+    GF__KEY(gf__optimizer_config, clip_norm, FLOAT, .initial = "0", .maximum = INFINITY,
             .help = "most L2 norm of all gradients together (Pascanu et al., 2013); 0: any"),
-    GF__KEY(gf__optimizer_config, clip_value, FLOAT, .initial = "0", .minimum = 0,
-            .maximum = INFINITY, .help = "most size of each gradient, after clip_norm; 0: any"),
+    GF__KEY(gf__optimizer_config, clip_value, FLOAT, .initial = "0", .maximum = INFINITY,
+            .help = "most size of each gradient, after clip_norm; 0: any"),
 };
 
 static const gf__section optimizer_section = {

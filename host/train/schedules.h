@@ -10,7 +10,7 @@ typedef struct gf__schedule_config {
   int every;     /* step: epochs from one drop to the next */
   double factor; /* step: of each drop */
   int warmup_epochs;
-  double warmup_start; /* share of the rate */
+  double warmup_start; /* fraction of the rate */
 } gf__schedule_config;
 
 typedef struct gf__schedule {
@@ -29,7 +29,7 @@ void gf__schedule_config_help(gf__help *help);
 /* The rate of an epoch, counted from 0, of a run of epochs with the rate base.
  * The first w = warmup_epochs (Goyal et al., 2017) rise to it in equal steps:
  * base (start + (1 - start) epoch / w). A cosine spans the epochs after them;
- * the drops of step stand at the same epochs as without them. */
+ * the drops of step are at the same epochs as without them. */
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs);
 
 #endif
