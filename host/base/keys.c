@@ -297,7 +297,7 @@ gf_status gf__key_read_initial(const gf__key *key, const char *where, void *at) 
   gf__value value = {.kind = GF__SCALAR, .text = text, .place = place};
   if (gf__key_is_value(key)) return GF_OK;
   snprintf(text, sizeof text, "%s", key->initial);
-  if (*text == '[') {
+  if (*text == '[' && key->type != GF__KEY_TEXT) {
     value = (gf__value){.kind = GF__SEQUENCE, .items = pointers, .place = place};
     split_items(text + 1, items, &value);
   }

@@ -41,14 +41,17 @@ static bool is_initial(const gf__key *key, const char *where, const gf__value *v
     char *text;
     const gf__value *value;
   } given, initial;
-  memset(&given, 0, sizeof given);
-  memset(&initial, 0, sizeof initial);
   if (gf__key_is_value(key) || gf__key_read(key, where, value, &given) != GF_OK) return false;
-  if (gf__key_read_initial(key, where, &initial) != GF_OK) return false;
-  if (key->type != GF__KEY_TEXT) return memcmp(&given, &initial, sizeof given) == 0;
-  bool same = strcmp(given.text, initial.text) == 0;
-  free(given.text);
-  free(initial.text);
+  gf_status status = gf__key_read_initial(key, where, &initial);
+  gf__key bare = *key;
+  gf__text texts[2] = {{0}};
+  bare.offset = 0;
+  gf__keys_write(&texts[0], 0, &bare, 1, &given);
+  if (status == GF_OK) gf__keys_write(&texts[1], 0, &bare, 1, &initial);
+  bool same = texts[0].data && texts[1].data && !strcmp(texts[0].data, texts[1].data);
+  for (int i = 0; i < 2; i++) gf__text_free(&texts[i]);
+  gf__keys_free(&bare, 1, &given);
+  if (status == GF_OK) gf__keys_free(&bare, 1, &initial);
   return same;
 }
 

@@ -39,7 +39,7 @@ typedef struct gf__option {
     .letter = (short_name), .argument = (value)                         \
   }
 #define GF__FLAG(word, short_name, options, member, text) \
-  GF__OPTION(word, short_name, NULL, options, member, BOOL, .help = text)
+  GF__OPTION(word, short_name, NULL, options, member, BOOL, .help = (text))
 #define GF__OPTIONS_END \
   { .letter = 0 }
 
@@ -71,9 +71,9 @@ extern const gf__command gf__cmd_divergence;
 extern const gf__command gf__cmd_export, gf__cmd_import;
 
 /* Options that several commands have; their structs have a member of that name. */
-#define GF__OPTION_DEVICE(options)                                                          \
-  GF__OPTION("device", 'd', "DEVICE", options, device, TEXT,                                \
-             .help =                                                                        \
+#define GF__OPTION_DEVICE(options)                                                      \
+  GF__OPTION("device", 'd', "DEVICE", options, device, TEXT,                            \
+             .help =                                                                    \
                  "0:1 (platform and device), cpu, gpu, a part of one name, or auto: a " \
                  "GPU before a CPU; default auto")
 #define GF__OPTION_SET(options)                             \

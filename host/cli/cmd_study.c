@@ -41,11 +41,17 @@ static const gf__option option_rows[] = {
 
 /* "1/2": the first of two. */
 static gf_status read_shard(const char *text, gf_study_options *out) {
-  int end = 0;
-  bool good = sscanf(text, "%6d/%6d%n", &out->shard, &out->shards, &end) == 2 && !text[end];
-  if (good && out->shard >= 1 && out->shard <= out->shards) return GF_OK;
-  return gf__fail(GF_ERROR_ARGUMENT, "--shard %s: must be I/N, as 1/2 and 2/2 for two machines",
-                  text);
+  enum { MOST_SHARDS = 100000 };
+  char *end;
+  long shard = strtol(text, &end, 10), shards = 0;
+  if (*end == '/') shards = strtol(end + 1, &end, 10);
+  if (strspn(text, "0123456789/") != strlen(text) || *end || shard < 1 || shards < shard ||
+      shards > MOST_SHARDS)
+    return gf__fail(GF_ERROR_ARGUMENT, "--shard %s: must be I/N, as 1/2 and 2/2 for two machines",
+                    text);
+  out->shard = (int)shard;
+  out->shards = (int)shards;
+  return GF_OK;
 }
 
 static gf_status read_options(const study_options *o, gf_study_options *out) {

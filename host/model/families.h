@@ -25,7 +25,7 @@ extern const char *const gf__family_activations[];
 
 /* The key "dropout" of families whose options are a struct with a double of that name. */
 #define GF__FAMILY_DROPOUT(options, value)                                             \
-  GF__KEY(options, dropout, FLOAT, .initial = value, .maximum = 0.99,                  \
+  GF__KEY(options, dropout, FLOAT, .initial = (value), .maximum = 0.99,                \
           .help =                                                                      \
               "fraction of the features that training drops before the linear layer; " \
               "0: none")
