@@ -148,9 +148,9 @@ const gf__command gf__cmd_bench = {
     .text =
         "Measures what a device can do at most (multiply-adds, memory, launches,\n"
         "transfers), then the operations and the training step of the standard networks,\n"
-        "each with its fraction of the limit that binds it. Nothing else should run on the\n"
-        "machine. compare shows the results of several files side by side: each device of\n"
-        "the later files beside that of the same name in the first one, or its first.\n",
+        "each with its fraction of the limit that binds it. Nothing else should run on\n"
+        "the machine. compare shows the results of several files side by side: each device\n"
+        "of the later files beside that of the same name in the first one, or its first.\n",
     .examples =
         "  gradflow bench\n"
         "  gradflow bench --device all --full -o today.json\n"

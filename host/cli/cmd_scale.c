@@ -387,8 +387,8 @@ const gf__command gf__cmd_scale = {
         "Measures a training step of the config's network on this device, and computes\n"
         "from that, from the network's latency and bandwidth, and from the sizes of the\n"
         "gradients how long a step of many ranks would take, what it would wait for, and\n"
-        "what fraction of its speed a rank would keep. Under mpirun the network between the\n"
-        "ranks is measured, and a step of theirs, shown beside the model. Leaves\n"
+        "what fraction of its speed a rank would keep. Under mpirun the network between\n"
+        "the ranks is measured, and a step of theirs, shown beside the model. Leaves\n"
         "scale.csv and scale.png; steps that were measured with other numbers of ranks\n"
         "are kept in measured.csv. Not in the model: reading images, and waiting for the\n"
         "slowest of many ranks.\n",
