@@ -149,8 +149,9 @@ const gf__command gf__cmd_bench = {
         "Measures what a device can do at most (multiply-adds, memory, launches,\n"
         "transfers), then the operations and the training step of the standard networks,\n"
         "each with its fraction of the limit that binds it. Nothing else should run on\n"
-        "the machine. compare shows the results of several files side by side: each device\n"
-        "of the later files beside that of the same name in the first one, or its first.\n",
+        "the machine. compare shows the results of several files side by side: each\n"
+        "device of the later files beside that of the same name in the first one, or its\n"
+        "first.\n",
     .examples =
         "  gradflow bench\n"
         "  gradflow bench --device all --full -o today.json\n"
