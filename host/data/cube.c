@@ -24,23 +24,21 @@ typedef struct cube_options {
   int bands, classes;
 } cube_options;
 
-#define FIELD(member) offsetof(cube_options, member)
-
 static const gf__key cube_keys_[] = {
-    {"cube", GF__KEY_TEXT, FIELD(cube), "Indian_pines_corrected.mat", 0, 0, NULL,
-     "file with the array (height, width, bands)"},
-    {"ground_truth", GF__KEY_TEXT, FIELD(ground_truth), "Indian_pines_gt.mat", 0, 0, NULL,
-     "file with each pixel's class from 1 on, 0 where it is unknown"},
-    {"patch", GF__KEY_INT, FIELD(patch), "7", 1, 255, NULL,
-     "side of the square around each pixel, odd"},
-    {"train_fraction", GF__KEY_FLOAT, FIELD(train_fraction), "0.2", 1e-6, 1, NULL,
-     "fraction of each class's pixels to train on"},
-    {"validation_fraction", GF__KEY_FLOAT, FIELD(validation_fraction), "0.1", 0, 1, NULL,
-     "fraction to choose an epoch by; the others are the test's"},
-    {"bands", GF__KEY_INT, FIELD(bands), "0", 0, MOST_BANDS, NULL,
-     "of the cube, which has to have them; 0: what the file says"},
-    {"classes", GF__KEY_INT, FIELD(classes), "0", 0, MOST_CLASSES, NULL,
-     "of the ground truth, which has to have them; 0: what the file says"},
+    GF__KEY(cube_options, cube, TEXT, .initial = "Indian_pines_corrected.mat",
+            .help = "file with the array (height, width, bands)"),
+    GF__KEY(cube_options, ground_truth, TEXT, .initial = "Indian_pines_gt.mat",
+            .help = "file with each pixel's class from 1 on, 0 where it is unknown"),
+    GF__KEY(cube_options, patch, INT, .initial = "7", .minimum = 1, .maximum = 255,
+            .help = "side of the square around each pixel, odd"),
+    GF__KEY(cube_options, train_fraction, FLOAT, .initial = "0.2", .minimum = 1e-6, .maximum = 1,
+            .help = "fraction of each class's pixels to train on"),
+    GF__KEY(cube_options, validation_fraction, FLOAT, .initial = "0.1", .maximum = 1,
+            .help = "fraction to choose an epoch by; the others are the test's"),
+    GF__KEY(cube_options, bands, INT, .initial = "0", .maximum = MOST_BANDS,
+            .help = "of the cube, which has to have them; 0: what the file says"),
+    GF__KEY(cube_options, classes, INT, .initial = "0", .maximum = MOST_CLASSES,
+            .help = "of the ground truth, which has to have them; 0: what the file says"),
 };
 
 static const cube_options *cube_options_of(const gf__data_settings *settings) {

@@ -19,9 +19,10 @@ typedef struct idx_options {
 } idx_options;
 
 static const gf__key idx_keys_[] = {
-    {"image_shape", GF__KEY_PAIR, offsetof(idx_options, image_shape), "0", 0, GF__DATA_LARGEST_SIDE,
-     NULL,
-     "height and width of the images in the files, which have to have it; 0: what the files say"},
+    GF__KEY(idx_options, image_shape, PAIR, .initial = "0", .maximum = GF__DATA_LARGEST_SIDE,
+            .help =
+                "height and width of the images in the files, which have to have it; 0: what the "
+                "files say"),
 };
 
 static const idx_options *idx_options_of(const gf__data_settings *settings) {

@@ -24,17 +24,17 @@ typedef struct folder_options {
   int classes; /* 0: as many as train has folders */
 } folder_options;
 
-#define FIELD(member) offsetof(folder_options, member)
-
 static const gf__key folder_keys_[] = {
-    {"resize", GF__KEY_INT, FIELD(resize), "256", 1, 2 * GF__DATA_LARGEST_SIDE, NULL,
-     "the shorter side of each image becomes so long before the crop"},
-    {"image_size", GF__KEY_INT, FIELD(image_size), "224", 1, GF__DATA_LARGEST_SIDE, NULL,
-     "side of the square that is cut out of the middle"},
-    {"bad_file", GF__KEY_CHOICE, FIELD(bad_file), "stop", 0, 0, bad_files_,
-     "what an image that cannot be read does"},
-    {"classes", GF__KEY_INT, FIELD(classes), "0", 0, GF__DATA_MOST_CLASSES, NULL,
-     "how many there are, where no folders are there to be counted; 0: not known"},
+    GF__KEY(folder_options, resize, INT, .initial = "256", .minimum = 1,
+            .maximum = 2 * GF__DATA_LARGEST_SIDE,
+            .help = "the shorter side of each image becomes so long before the crop"),
+    GF__KEY(folder_options, image_size, INT, .initial = "224", .minimum = 1,
+            .maximum = GF__DATA_LARGEST_SIDE,
+            .help = "side of the square that is cut out of the middle"),
+    GF__KEY(folder_options, bad_file, CHOICE, .initial = "stop", .choices = bad_files_,
+            .help = "what an image that cannot be read does"),
+    GF__KEY(folder_options, classes, INT, .initial = "0", .maximum = GF__DATA_MOST_CLASSES,
+            .help = "how many there are, where no folders are there to be counted; 0: not known"),
 };
 
 static const folder_options *folder_options_of(const gf__data_settings *settings) {
