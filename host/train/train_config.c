@@ -32,7 +32,7 @@ static const gf__key keys[] = {
     {"seed", GF__KEY_SEED, offsetof(gf__train_config, seed), "0", 0, 0, NULL,
      "of the weights, the order of images, augmentation and dropout"},
     {"gradients_every", GF__KEY_INT, offsetof(gf__train_config, gradients_every), "0", 0, 1000000,
-     NULL, "steps between records of the gradients; 0: an epoch's last batch"},
+     NULL, "steps between records of the gradients; 0: an epoch's last whole batch"},
     {"on_nonfinite", GF__KEY_CHOICE, offsetof(gf__train_config, on_nonfinite), "stop", 0, 0,
      at_nonfinite, "stop the run, or skip the step, at the cost of a wait in each"},
     {"weights", GF__KEY_ANY, offsetof(gf__train_config, weights), "", 0, 0, path_form,

@@ -56,7 +56,7 @@ typedef struct gf_step_event {
 typedef struct gf_epoch {
   int epoch, epochs; /* from 1 */
   double learning_rate;
-  double train_loss, train_accuracy;           /* means over the batches as they were trained */
+  double train_loss, train_accuracy;           /* means over the images as they were trained */
   double validation_loss, validation_accuracy; /* NaN without a validation split */
   double seconds, images_per_second;
 } gf_epoch;
