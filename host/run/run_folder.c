@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -144,8 +145,12 @@ void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
   gf__text *rows = &folder->logs[GF__LOG_GRADIENTS].pending;
   for (int i = 0; i < count; i++) {
     const gf_gradient_stats *g = &gradients[i];
-    gf__text_add(rows, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step, g->layer,
-                 g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
+    gf__text_add(rows, "%d,%ld,", epoch, step);
+    gf__csv_add_text(rows, g->layer);
+    gf__text_add(rows, ",");
+    gf__csv_add_text(rows, g->parameter);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.6g\n", g->mean_abs, g->l2, g->max_abs, g->zeros,
+                 g->update_ratio);
   }
 }
 
@@ -154,8 +159,9 @@ void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step
   gf__text *rows = &folder->logs[GF__LOG_ACTIVATIONS].pending;
   for (int i = 0; i < count; i++) {
     const gf_activation_stats *a = &activations[i];
-    gf__text_add(rows, "%d,%ld,%s,%.6g,%.6g,%.6g\n", epoch, step, a->layer, a->mean, a->deviation,
-                 a->dead);
+    gf__text_add(rows, "%d,%ld,", epoch, step);
+    gf__csv_add_text(rows, a->layer);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g\n", a->mean, a->deviation, a->dead);
   }
 }
 
