@@ -275,7 +275,10 @@ static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *c
   bool is_first = gf__cli_is_first(options->cluster), quiet = cli->quiet || !is_first;
   screen s = {.bar = {.file = stderr, .enabled = !quiet && draws, .colours = colours},
               .watches = cli->watch && !quiet,
-              .watch = {.file = stderr, .draws = draws, .colours = colours},
+              .watch = {.file = stderr,
+                        .draws = draws,
+                        .colours = colours,
+                        .vanishing = gf__vanishing_of_config(config)},
               .quiet = quiet};
   options->events = (gf_train_events){.user = &s,
                                       .progress = on_progress,

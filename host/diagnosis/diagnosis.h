@@ -14,7 +14,6 @@ typedef struct gf__case {
   char *config_path;
   gf_config *config; /* resolved, or NULL without a config.yaml */
   int classes;       /* 0: unknown */
-  double eps;        /* a mean |g| below it counts as vanished */
   /* Median of |update| / |weights| over layers and epochs, as rates fall towards the end; NaN where
    * none is finite. */
   double typical_ratio;

@@ -11,11 +11,6 @@
 #include "diagnosis/diagnosis.h"
 #include "run/run_folder.h"
 
-/* Adam's default (Kingma and Ba, 2015); also the level for optimizers that have no eps. */
-static const double usual_eps = 1e-8;
-/* Single precision has no normal numbers below it. */
-static const double least_eps = 1.18e-38;
-
 const char *gf__case_setting(const gf__case *c, const char *section, const char *key) {
   if (!c->config) return NULL;
   const gf__value *map = gf__value_get(gf__config_root(c->config), section);
@@ -122,7 +117,7 @@ static gf_status load_config(gf__case *c) {
 }
 
 gf_status gf__case_load(gf__case *out, const char *folder) {
-  *out = (gf__case){.eps = usual_eps, .typical_ratio = NAN};
+  *out = (gf__case){.typical_ratio = NAN};
   gf_status status = gf__run_load(&out->run, folder);
   if (status == GF_OK) status = load_config(out);
   if (status == GF_OK) status = find_typical_ratio(out);
@@ -130,9 +125,6 @@ gf_status gf__case_load(gf__case *out, const char *folder) {
     gf__case_free(out);
     return status;
   }
-  const char *eps = gf__case_setting(out, "optimizer", "eps");
-  double value;
-  if (eps && gf__float_parse(eps, &value)) out->eps = fmax(value, least_eps);
   out->classes = count_classes(&out->run);
   out->diverged = gf__run_folder_result(folder, &out->end_message) == GF_RUN_DIVERGED;
   return GF_OK;

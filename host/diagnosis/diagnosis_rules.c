@@ -18,19 +18,6 @@ typedef struct report {
   gf__text headline, evidence, threshold;
 } report;
 
-/* "1e-8" of 1e-8, for which printf has "1e-08". */
-typedef struct number {
-  char text[32];
-} number;
-
-static number short_number(double value) {
-  number n;
-  snprintf(n.text, sizeof n.text, "%.3g", value);
-  char *zeros = strstr(n.text, "e-0");
-  if (zeros) memmove(zeros + 2, zeros + 3, strlen(zeros + 3) + 1);
-  return n;
-}
-
 /* ---- gradients ---- */
 
 static const char mean_gradient[] = "mean |gradient|";
@@ -86,31 +73,29 @@ static int mostly_zero(const gf__case *c) {
 }
 
 static bool find_vanishing(const gf__case *c, report *r) {
-  gf__query q = gf__query_gradients(c, gf__is_below, c->eps);
+  const gf__vanishing *v = &c->run.vanishing;
+  gf__query q = gf__query_gradients(c, gf__is_below, v->level);
   gf__sight s = gf__look_last(&q);
   if (!s.count) return false;
-  const char *optimizer = gf__case_setting(c, "optimizer", "name");
-  bool has_eps = gf__case_setting(c, "optimizer", "eps") != NULL || !c->config;
-  number eps = short_number(c->eps);
   gf__text_add(&r->headline,
                "vanishing: %d of %d layers below %s, from %s towards the input, since epoch %.0f",
-               s.count, q.layer_count, eps.text, q.layers[s.last], gf__since(&q));
+               s.count, q.layer_count, v->number.text, q.layers[s.last], gf__since(&q));
   gf__add_ends(&r->evidence, &q, mean_gradient);
   int zeros = mostly_zero(c);
   if (zeros)
     gf__text_add(&r->evidence, " In %d layer%s most elements of the gradient are exactly 0.", zeros,
                  zeros == 1 ? "" : "s");
-  if (has_eps)
+  if (v->is_eps)
     gf__text_add(&r->threshold,
                  "A mean |gradient| below %s, which is added to the root of the mean squared "
                  "gradient as eps (Kingma and Ba, 2015, for Adam): from there on the steps shrink "
                  "with the gradient.",
-                 eps.text);
+                 v->number.text);
   else
     gf__text_add(&r->threshold,
                  "A mean |gradient| below %s: steps of %s at a usual rate are then lost in the "
                  "rounding of the weights, which are in single precision.",
-                 eps.text, optimizer ? optimizer : "the optimizer");
+                 v->number.text, v->optimizer);
   return true;
 }
 
