@@ -274,8 +274,8 @@ static void a_run_leaves_these_files(void **state) {
                       "algorithms.json best.safetensors checkpoint_0.safetensors "
                       "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
                       "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
-                      "gradients.csv last.safetensors loss.png metrics.csv result.json timing.csv "
-                      "update_ratio.png");
+                      "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+                      "timing.csv update_ratio.png");
   static const struct {
     const char *name, *header;
   } csvs[] = {{"metrics.csv",
@@ -618,7 +618,7 @@ static void a_full_disk_is_named(void **state) {
   list_folder("full", names, sizeof names);
   assert_string_equal(names,
                       "activations.csv algorithms.json config.yaml environment.json gradients.csv "
-                      "metrics.csv timing.csv");
+                      "metrics.csv network.json timing.csv");
 }
 
 /* ---- without a validation split ---- */

@@ -208,23 +208,24 @@ static bool find_large_steps(const gf__case *c, report *r) {
 
 static bool find_not_learning(const gf__case *c, report *r) {
   const gf__csv *m = &c->run.metrics;
-  if (c->classes == 0 || m->rows < (size_t)epochs_to_learn) return false;
-  double guess = log(c->classes), loss = last_train_loss(c);
+  if (c->network.classes == 0 || m->rows < (size_t)epochs_to_learn) return false;
+  double guess = log(c->network.classes), loss = last_train_loss(c);
   double accuracy = m->numbers[GF__TRAIN_ACCURACY][m->rows - 1]; /* percent */
   bool stands = fabs(loss - guess) <= loss_margin * guess;
-  bool guesses = accuracy <= chance_margin * 100 / c->classes;
+  bool guesses = accuracy <= chance_margin * 100 / c->network.classes;
   if (!stands && !guesses) return false;
   gf__text_add(&r->headline,
                "not learning: after %zu epochs the train loss is %.3f and the accuracy %.1f%%, as "
                "by guessing among %d classes, although gradients flow",
-               m->rows, loss, accuracy, c->classes);
+               m->rows, loss, accuracy, c->network.classes);
   gf__query q = gf__query_gradients(c, gf__is_below, 0);
   gf__add_ends(&r->evidence, &q, mean_gradient);
   add_typical(&r->evidence, c);
   gf__text_add(&r->threshold,
                "A train loss within 1%% of ln %d = %.3f, which is that of guessing, or a train "
                "accuracy of at most %.3g%%, 1.5 times that of guessing, after %d epochs or more.",
-               c->classes, guess, chance_margin * 100 / c->classes, epochs_to_learn);
+               c->network.classes, guess, chance_margin * 100 / c->network.classes,
+               epochs_to_learn);
   return true;
 }
 

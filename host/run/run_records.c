@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "run/network.h"
 
 /* The columns of a CSV of layers; its numbers come behind these. */
 enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 4 };
@@ -225,10 +226,19 @@ static gf_status load_activations(gf__run *run) {
   return status;
 }
 
+/* Without a network.json, as older programs left a run, the config says what the optimizer is. */
 static gf_status load_thresholds(gf__run *run) {
   char path[GF__PATH_SIZE];
   gf_config *config;
+  gf__network network;
   run->vanishing = gf__vanishing_of(NULL, NAN);
+  GF_TRY(gf__path_join(path, sizeof path, run->folder, "network.json"));
+  if (gf__path_exists(path)) {
+    gf_status status = gf__network_read(&network, run->folder);
+    if (status == GF_OK) run->vanishing = gf__vanishing_of(network.optimizer, network.eps);
+    gf__network_free(&network);
+    return status;
+  }
   GF_TRY(gf__path_join(path, sizeof path, run->folder, "config.yaml"));
   if (!gf__path_exists(path)) return GF_OK;
   GF_TRY(gf_config_load(&config, path));

@@ -103,6 +103,11 @@ typedef struct gf_train_options {
 GF_API gf_status gf_train(gf_device *device, const gf_config *config,
                           const gf_train_options *options) GF_MUST_USE;
 
+/* The network of a config as the file network.json of a run has it, which docs/records.md
+ * describes: layers, shapes, parameters, classes, optimizer. Needs no device, and what
+ * gf_dataset_shape needs of the data. The caller frees *out with free. */
+GF_API gf_status gf_network_json(const gf_config *config, char **out) GF_MUST_USE;
+
 typedef enum gf_run_status {
   GF_RUN_ABSENT,  /* no run folder */
   GF_RUN_STARTED, /* and not at its end */
