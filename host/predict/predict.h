@@ -7,6 +7,7 @@
 
 #include "data/dataset.h"
 #include "model/model.h"
+#include "run/network.h"
 #include "run/run_folder.h"
 
 /* predict_input.c: how a data set would have treated an image file. Needs none of its files. */
@@ -45,6 +46,7 @@ struct gf_predictor {
   gf_config *config;
   char weights[GF__RUN_PATH_SIZE];
   gf__predict_input input;
+  gf__network network; /* of the run; names may point into it */
   gf__class_names names;
   gf_model *model, *saliency; /* saliency is NULL where no maps are wanted */
   int batch;

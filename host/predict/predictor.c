@@ -2,9 +2,9 @@
 #include <gradflow/predict.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/os.h"
-#include "model/parameters.h"
 #include "predict/predict.h"
 #include "run/run_folder.h"
 #include "train/train_config.h"
@@ -29,13 +29,17 @@ static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, bool 
   }
 }
 
-/* Where the data set alone does not tell the number of classes, the weights do. */
-static gf_status count_classes(gf_predictor *p) {
-  gf_dataset_info *info = &p->input.info;
-  if (info->classes) return GF_OK;
-  return gf__weights_classes(&info->classes, p->config,
-                             (gf_image_shape){info->height, info->width, info->channels},
-                             p->weights);
+/* The run's own number of classes, and their names where the data set does not name them. */
+static gf_status read_classes(gf_predictor *p, const char *folder, const char *names_file) {
+  GF_TRY(gf__network_read(&p->network, folder));
+  p->input.info.classes = p->network.classes;
+  GF_TRY(gf__class_names_read(&p->names, &p->input, names_file));
+  if (p->names.v || !p->network.class_names) return GF_OK;
+  size_t bytes = (size_t)p->network.classes * sizeof *p->names.v;
+  p->names.v = malloc(bytes);
+  if (!p->names.v) return gf__fail_host_memory(bytes);
+  memcpy(p->names.v, p->network.class_names, bytes);
+  return GF_OK;
 }
 
 static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *folder,
@@ -52,8 +56,7 @@ static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *
   GF_TRY(gf__train_config_read(&run, p->config));
   GF_TRY(gf__predict_input_open(&p->input, p->config));
   GF_TRY(gf__run_weights(p->weights, folder));
-  GF_TRY(count_classes(p));
-  GF_TRY(gf__class_names_read(&p->names, &p->input, classes));
+  GF_TRY(read_classes(p, folder, classes));
   p->batch = run.batch_size;
   GF_TRY(open_fitting_networks(p, device, saliency));
   const gf_dataset_info *info = &p->input.info;
@@ -85,6 +88,7 @@ void gf_predictor_free(gf_predictor **predictor) {
   gf_model_free(&p->saliency);
   gf_model_free(&p->model);
   gf__class_names_free(&p->names);
+  gf__network_free(&p->network);
   gf__predict_input_free(&p->input);
   gf_config_free(&p->config);
   free(p->images);
