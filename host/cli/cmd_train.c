@@ -372,11 +372,11 @@ const gf__command gf__cmd_train = {
     .help = "train a network as a config says, into a run folder",
     .text =
         "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
-        "environment.json, metrics.csv, timing.csv, gradients.csv, activations.csv,\n"
-        "last.safetensors and best.safetensors, checkpoints, and pictures of loss,\n"
-        "accuracy, gradients and activations. Ctrl-C finishes the step, saves a\n"
-        "checkpoint and exits with 130; --resume goes on from it, or from the newest one\n"
-        "that a crash has left, to the bit as if the run had never stopped.\n",
+        "environment.json, network.json, metrics.csv, timing.csv, gradients.csv,\n"
+        "activations.csv, last.safetensors and best.safetensors, checkpoints, and\n"
+        "pictures of loss, accuracy, gradients and activations. Ctrl-C finishes the step,\n"
+        "saves a checkpoint and exits with 130; --resume goes on from it, or from the\n"
+        "newest one that a crash has left, to the bit as if the run had never stopped.\n",
     .examples =
         "  gradflow train configs/plain37.yaml\n"
         "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"
