@@ -115,6 +115,6 @@ gf_status gf__export_begin(const char *run_folder, const char *path,
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", options->weights);
   else
     strcpy(out->weights, options->weights);
-  GF_TRY(gf_config_load(config, file));
+  GF_TRY(gf__run_config_load(config, run_folder));
   return gf__train_config_read(&run, *config);
 }

@@ -12,7 +12,6 @@
 /* What is known of a run. */
 typedef struct gf__case {
   gf__run run;
-  char *config_path;
   gf_config *config;   /* resolved, or NULL without a config.yaml */
   gf__network network; /* without layers, and of 0 classes, where it is not known */
   /* Median of |update| / |weights| over layers and epochs, as rates fall towards the end; NaN where

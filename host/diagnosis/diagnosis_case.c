@@ -70,10 +70,7 @@ static gf_status load_config(gf__case *c) {
   char path[GF__RUN_PATH_SIZE];
   GF_TRY(gf__run_path(path, c->run.folder, "config.yaml"));
   if (!gf__path_exists(path)) return GF_OK;
-  c->config_path = malloc(strlen(path) + 1);
-  if (!c->config_path) return gf__fail_host_memory(strlen(path) + 1);
-  strcpy(c->config_path, path);
-  return gf_config_load(&c->config, path);
+  return gf__run_config_load(&c->config, c->run.folder);
 }
 
 gf_status gf__case_load(gf__case *out, const char *folder) {
@@ -94,7 +91,6 @@ void gf__case_free(gf__case *c) {
   gf__run_free(&c->run);
   gf__network_free(&c->network);
   gf_config_free(&c->config);
-  free(c->config_path);
   free(c->end_message);
   *c = (gf__case){0};
 }

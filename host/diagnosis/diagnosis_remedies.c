@@ -6,6 +6,7 @@
 #include "base/keys.h"
 #include "diagnosis/diagnosis.h"
 #include "model/network_config.h"
+#include "run/run_folder.h"
 #include "train/optimizers.h"
 #include "train/schedules.h"
 
@@ -128,7 +129,7 @@ static gf_status read_sections(const gf_config *config) {
 /* Whether the program takes the run's config with the setting. */
 static bool is_taken(const gf__case *c, const char *setting) {
   gf_config *config = NULL;
-  gf_status status = gf_config_load(&config, c->config_path);
+  gf_status status = gf__run_config_load(&config, c->run.folder);
   if (status == GF_OK) status = gf_config_set(config, setting);
   if (status == GF_OK) status = read_sections(config);
   gf_config_free(&config);

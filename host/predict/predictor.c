@@ -52,7 +52,7 @@ static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *
                     "%s is no run folder: it has no config.yaml; name a folder that gradflow train "
                     "has made",
                     folder);
-  GF_TRY(gf_config_load(&p->config, path));
+  GF_TRY(gf__run_config_load(&p->config, folder));
   GF_TRY(gf__train_config_read(&run, p->config));
   GF_TRY(gf__predict_input_open(&p->input, p->config));
   GF_TRY(gf__run_weights(p->weights, folder));

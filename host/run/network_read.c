@@ -100,10 +100,10 @@ static gf_status parse(gf__network *n, json_t *json, const char *name) {
   return GF_OK;
 }
 
-static gf_status build(json_t **out, const char *config_path) {
+static gf_status build(json_t **out, const char *folder) {
   gf_config *config = NULL;
   gf_dataset_info data;
-  gf_status status = gf_config_load(&config, config_path);
+  gf_status status = gf__run_config_load(&config, folder);
   if (status == GF_OK) status = gf_dataset_shape(&data, config);
   if (status == GF_OK) status = gf__network_describe(out, config, &data, (gf__record_images){0, 0});
   gf_config_free(&config);
@@ -117,7 +117,7 @@ static gf_status rebuild(gf__network *n, const char *folder) {
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   if (!gf__path_exists(path))
     return gf__fail(GF_ERROR_FILE, "%s has neither a network.json nor a config.yaml", folder);
-  gf_status status = build(&json, path);
+  gf_status status = build(&json, folder);
   if (status != GF_OK)
     return gf__fail(status,
                     "%s has no network.json, and its network cannot be built from its config.yaml: "
