@@ -169,7 +169,7 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
 static gf_status print_results(const screen *s, const char *out) {
   char *verdict = NULL;
   gf_run_state run;
-  GF_TRY(gf_run_look(out, &run));
+  GF_TRY(gf_run_read_state(out, &run));
   const gf_epoch *e = &run.last;
   printf("%-10s epoch %d, loss %.4f, accuracy %.1f%%\n", "train", e->epoch, e->train_loss,
          100 * e->train_accuracy);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a diagnosis points to. */
+/* A diagnosis with the memory that it points into. */
 typedef struct owned {
   gf_diagnosis diagnosis;
   gf__case c;

@@ -1,4 +1,4 @@
-/* The parts of a diagnosis: what is known of a run, the rules, the remedies. */
+/* A diagnosis: what is known of a run, the rules, the remedies. */
 #ifndef GF_DIAGNOSIS_DIAGNOSIS_H
 #define GF_DIAGNOSIS_DIAGNOSIS_H
 

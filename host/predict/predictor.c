@@ -142,7 +142,7 @@ static gf_status check_shape(const gf_predictor *p, const source *s) {
 }
 
 /* One value, normalised; at counts over all images. */
-static float take(const gf_predictor *p, const source *s, size_t at, int channel) {
+static float normalised_value(const gf_predictor *p, const source *s, size_t at, int channel) {
   const gf__data_settings *settings = &p->input.settings;
   if (s->bytes) return p->input.transform.table[channel][s->bytes[at]];
   return (float)(((double)s->floats[at] - settings->mean.v[channel]) / settings->std.v[channel]);
@@ -159,7 +159,7 @@ static void normalise(const gf_predictor *p, const source *s, int image, float *
         bool is_inside = y >= 0 && y < shape.height && x >= 0 && x < shape.width;
         size_t row = (size_t)image * (size_t)shape.height + (size_t)(is_inside ? y : 0);
         size_t pixel = row * (size_t)shape.width + (size_t)(is_inside ? x : 0);
-        *out++ = is_inside ? take(p, s, pixel * (size_t)shape.channels + (size_t)c, c)
+        *out++ = is_inside ? normalised_value(p, s, pixel * (size_t)shape.channels + (size_t)c, c)
                            : p->input.transform.table[c][0];
       }
 }
@@ -189,7 +189,8 @@ static gf_status predict_batch(gf_predictor *p, const source *s, int first, int 
   return GF_OK;
 }
 
-static gf_status predict(gf_predictor *p, const source *s, int count, double *probabilities) {
+static gf_status predict_images(gf_predictor *p, const source *s, int count,
+                                double *probabilities) {
   GF_TRY(check_shape(p, s));
   GF_TRY(check_range(s, count));
   for (int first = 0; first < count; first += p->batch)
@@ -200,10 +201,12 @@ static gf_status predict(gf_predictor *p, const source *s, int count, double *pr
 
 gf_status gf_predictor_run_bytes(gf_predictor *predictor, const unsigned char *images,
                                  gf_image_shape shape, int count, double *probabilities) {
-  return predict(predictor, &(source){.bytes = images, .shape = shape}, count, probabilities);
+  return predict_images(predictor, &(source){.bytes = images, .shape = shape}, count,
+                        probabilities);
 }
 
 gf_status gf_predictor_run_floats(gf_predictor *predictor, const float *images,
                                   gf_image_shape shape, int count, double *probabilities) {
-  return predict(predictor, &(source){.floats = images, .shape = shape}, count, probabilities);
+  return predict_images(predictor, &(source){.floats = images, .shape = shape}, count,
+                        probabilities);
 }

@@ -67,7 +67,7 @@ static gf_status write_config(const char *folder, const gf__text *config) {
   return gf__file_write(path, config->data, config->size);
 }
 
-static gf_status take_lock(gf__run_folder *folder) {
+static gf_status lock_folder(gf__run_folder *folder) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder->path, ".lock"));
   return gf__file_lock_take(&folder->lock, path);
@@ -76,7 +76,7 @@ static gf_status take_lock(gf__run_folder *folder) {
 /* The folder that is replaced must not be one that another process writes into. */
 static gf_status remove_old(const char *path) {
   gf__run_folder old = {.path = path};
-  GF_TRY(take_lock(&old));
+  GF_TRY(lock_folder(&old));
   gf_status status = gf__remove_folder(path);
   gf__file_lock_release(&old.lock);
   return status;
@@ -101,7 +101,7 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
   GF_TRY(gf__run_folder_check(path, overwrite));
   if (gf__path_exists(path) && !is_bare(path)) GF_TRY(remove_old(path));
   GF_TRY(gf__make_folder(path));
-  GF_TRY(take_lock(out));
+  GF_TRY(lock_folder(out));
   GF_TRY(write_config(path, config));
   GF_TRY(gf__run_path(environment, path, "environment.json"));
   if (device) GF_TRY(gf__environment_write(environment, device));
@@ -116,7 +116,7 @@ gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
                                 const gf__text *config, const gf_device_info *device) {
   char file[GF__PATH_SIZE];
   *out = (gf__run_folder){.path = path};
-  GF_TRY(take_lock(out));
+  GF_TRY(lock_folder(out));
   GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOG_EVENTS; i++)
     GF_TRY(gf__record_log_resume(&out->logs[i], path, log_files[i].name, &marks[i]));
@@ -165,7 +165,7 @@ void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step
   }
 }
 
-/* metrics.csv comes last: an epoch that stands there has its other rows, too. */
+/* metrics.csv is written last, so an epoch that is in it has all its other rows. */
 gf_status gf__run_folder_flush(gf__run_folder *folder) {
   for (int i = GF__LOGS - 1; i >= 0; i--) GF_TRY(gf__record_log_flush(&folder->logs[i]));
   return GF_OK;

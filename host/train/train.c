@@ -186,7 +186,7 @@ static gf_status look_for_end(const gf__training *r, bool *has_ended) {
  * than that epoch to lose; one whose checkpoints were removed has more. */
 static gf_status check_is_empty(const gf__training *r) {
   gf_run_state state;
-  GF_TRY(gf_run_look(r->options.out, &state));
+  GF_TRY(gf_run_read_state(r->options.out, &state));
   if (state.epochs_done <= 1) return GF_OK;
   return gf__fail(GF_ERROR_DATA,
                   "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "

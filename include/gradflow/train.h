@@ -122,7 +122,7 @@ typedef struct gf_run_state {
   double seconds;          /* spent on the epochs done */
   gf_epoch last, best;     /* by validation accuracy; of epoch 0 where there is none yet */
 } gf_run_state;
-GF_API gf_status gf_run_look(const char *run_folder, gf_run_state *out) GF_MUST_USE;
+GF_API gf_status gf_run_read_state(const char *run_folder, gf_run_state *out) GF_MUST_USE;
 
 /* What a run would take on the device, by the plan and as it was allocated for
  * a moment; nothing is trained and no file is written. */
