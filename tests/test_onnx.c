@@ -274,10 +274,10 @@ static void spectral_spatial_agrees(void **state) {
 static void auxiliarys_are_left_out(void **state) {
   (void)state;
   check("auxiliaries", &(network){CIFAR,
-                                 "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
-                                 "initialisation: he, auxiliaries: [reduction_0_act_1]",
-                                 {32, 32, 3},
-                                 100});
+                                  "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
+                                  "initialisation: he, auxiliaries: [reduction_0_act_1]",
+                                  {32, 32, 3},
+                                  100});
 }
 
 /* Each layer, with options that are not the initial ones, and each way from one form of a value to

@@ -269,13 +269,14 @@ static void a_run_leaves_these_files(void **state) {
   char names[1024];
   size_t size;
   list_folder("family-a", names, sizeof names);
-  assert_string_equal(names,
-                      "accuracy.png activation_heat_map.png activations.csv activations.png "
-                      "algorithms.json best.safetensors checkpoint_0.safetensors "
-                      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
-                      "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
-                      "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
-                      "timing.csv update_ratio.png");
+  assert_string_equal(
+      names,
+      "accuracy.png activation_heat_map.png activations.csv activations.png "
+      "algorithms.json best.safetensors checkpoint_0.safetensors "
+      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
+      "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
+      "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+      "timing.csv update_ratio.png");
   static const struct {
     const char *name, *header;
   } csvs[] = {{"metrics.csv",

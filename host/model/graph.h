@@ -21,7 +21,7 @@ enum { GF__AUXILIARY_NODES = 3 };
 /* Adds an auxiliary classifier on each layer of a list of names: global_avg_pool, linear and
  * auxiliary_loss, called "auxiliary_NAME_linear" and so on. Before the loss. */
 gf_status gf__graph_add_auxiliaries(gf__graph *graph, const gf__value *names, const char *loss,
-                                   int classes) GF_MUST_USE;
+                                    int classes) GF_MUST_USE;
 /* Finds the nodes that only training needs. */
 void gf__graph_mark(gf__graph *graph);
 void gf__graph_free(gf__graph *graph);
