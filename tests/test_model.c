@@ -386,6 +386,11 @@ static void wrong_calls_say_so(void **state) {
 
 /* ---- configs ---- */
 
+/* Such a name would end its cell in the middle. */
+#define BAD_NAME                                                                            \
+  "a node's name has no comma, quote, line break or other control character: it is a cell " \
+  "of the run's CSV files"
+
 static const struct {
   const char *yaml;
   gf_status status;
@@ -440,6 +445,12 @@ static const struct {
      GF_ERROR_CONFIG, "net:3:34: there is no node 'later' before this one"},
     {"model:\n  graph:\n    - {name: a, type: relu}\n    - {name: a, type: relu}", GF_ERROR_CONFIG,
      "net:4:7: there are two nodes 'a'"},
+    {"model:\n  graph:\n    - {name: 'a,b', type: relu}", GF_ERROR_CONFIG, "net:3:8: " BAD_NAME},
+    {"model:\n  graph:\n    - {name: \"a\\nb\", type: relu}", GF_ERROR_CONFIG,
+     "net:3:8: " BAD_NAME},
+    {"model:\n  graph:\n    - {name: \"a\\rb\", type: relu}", GF_ERROR_CONFIG,
+     "net:3:8: " BAD_NAME},
+    {"model:\n  graph:\n    - {name: 'a\"b', type: relu}", GF_ERROR_CONFIG, "net:3:8: " BAD_NAME},
     {"model:\n  graph:\n    - {name: input, type: relu}", GF_ERROR_CONFIG,
      "net:3:7: there are two nodes 'input'"},
     {"model:\n  graph:\n    - {name: a, type: relu}\n    - {name: b, type: tanh, input: input}",

@@ -10,6 +10,7 @@
 #include <gradflow/convert.h>
 
 #include "base/text.h"
+#include "run/network.h"
 #include "support/device.h"
 #include "support/test.h"
 
@@ -163,6 +164,12 @@ static void make_run(const network *net, float *logits) {
   assert_ok(gf_model_forward(model, images, NULL, IMAGES, 0, NULL));
   assert_ok(gf_model_logits(model, logits));
   assert_ok(gf_model_save(model, in_folder("run/last.safetensors")));
+  gf_dataset_info data = {.name = "images",
+                          .height = net->image.height,
+                          .width = net->image.width,
+                          .channels = net->image.channels,
+                          .classes = net->classes};
+  assert_ok(gf__network_write(in_folder("run"), config, &data, (gf__record_images){0, 0}));
   gf_model_free(&model);
   gf_config_free(&config);
   gf__text_free(&yaml);
@@ -267,10 +274,10 @@ static void spectral_spatial_agrees(void **state) {
 static void auxiliarys_are_left_out(void **state) {
   (void)state;
   check("auxiliaries", &(network){CIFAR,
-                                 "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
-                                 "initialisation: he, auxiliaries: [reduction_0_act_1]",
-                                 {32, 32, 3},
-                                 100});
+                                  "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
+                                  "initialisation: he, auxiliaries: [reduction_0_act_1]",
+                                  {32, 32, 3},
+                                  100});
 }
 
 /* Each layer, with options that are not the initial ones, and each way from one form of a value to

@@ -425,8 +425,21 @@ static void names_come_from_the_file_or_the_data_set(void **state) {
                          predict_one("run", options));
 }
 
-/* Without its folders an image_folder does not tell how many classes there are. */
-static void weights_tell_the_classes_of_folders(void **state) {
+/* A network.json of images like CIFAR's and CLASSES classes, all called name unless that is NULL.
+ */
+static void write_network(const char *file, const char *name) {
+  gf__text text = {0};
+  gf__text_add(&text, "{\"format\": 1, \"image\": [32, 32, 3], \"classes\": %d, \"layers\": []",
+               CLASSES);
+  for (int i = 0; name && i < CLASSES; i++)
+    gf__text_add(&text, "%s\"%s\"", i ? ", " : ", \"class_names\": [", name);
+  gf__text_add(&text, name ? "]}" : "}");
+  write_text(file, text.data);
+  gf__text_free(&text);
+}
+
+/* Without its folders an image_folder does not tell how many classes there are; the run does. */
+static void the_run_tells_the_classes_of_folders(void **state) {
   (void)state;
   char yaml[512], file[256];
   gf_predict_options options = {.top = 1, .classes = file};
@@ -437,6 +450,7 @@ static void weights_tell_the_classes_of_folders(void **state) {
   assert_ok(gf__make_folder(in_folder("folders")));
   write_text("folders/config.yaml", yaml);
   copy_file("run/best.safetensors", "folders/last.safetensors");
+  write_network("folders/network.json", NULL);
   assert_ok(predict_one("folders", (gf_predict_options){.top = TOP}));
   assert_int_equal(told_.count, 1);
   assert_string_equal(told_.log.data, "images/image_00.png -\n");
@@ -454,12 +468,22 @@ static void weights_tell_the_classes_of_folders(void **state) {
       "%s/moved/train has 1 class name, but the network has 100 classes; give one name per line",
       predict_one("folders", (gf_predict_options){0}));
   assert_ok(gf__remove_folder(in_folder("moved")));
+  /* The names that the run was trained with, where neither a file nor a folder has them. */
+  write_network("folders/network.json", "spot");
+  assert_ok(predict_one("folders", (gf_predict_options){.top = 1}));
+  assert_non_null(strstr(told_.log.data, "images/image_00.png spot\n"));
+  /* A run of a program that wrote no network.json needs the folders. */
+  assert_int_equal(remove(in_folder("folders/network.json")), 0);
+  assert_int_equal(predict_one("folders", (gf_predict_options){0}), GF_ERROR_FILE);
+  assert_non_null(strstr(gf_error_message(),
+                         "folders has no network.json, and its network cannot be built from its "
+                         "config.yaml: there is no train in "));
   snprintf(yaml, sizeof yaml, "data: {name: image_folder}\nmodel: {family: resnet_imagenet}\n");
   write_text("folders/config.yaml", yaml);
-  assert_fails_in_folder(GF_ERROR_DATA,
-                         "%s/folders/last.safetensors does not fit the network:\n"
-                         "  missing: fc.weight",
-                         predict_one("folders", (gf_predict_options){0}));
+  write_network("folders/network.json", NULL);
+  assert_int_equal(predict_one("folders", (gf_predict_options){0}), GF_ERROR_DATA);
+  assert_non_null(strstr(gf_error_message(), "last.safetensors does not fit the network:\n"));
+  assert_non_null(strstr(gf_error_message(), "missing: conv1.weight"));
 }
 
 int main(void) {
@@ -473,7 +497,7 @@ int main(void) {
       cmocka_unit_test(weights_that_do_not_fit_are_listed),
       cmocka_unit_test(weights_without_numbers_fail_each_image),
       cmocka_unit_test(names_come_from_the_file_or_the_data_set),
-      cmocka_unit_test(weights_tell_the_classes_of_folders),
+      cmocka_unit_test(the_run_tells_the_classes_of_folders),
   };
   return cmocka_run_group_tests_name("predict", tests, open_run, close_run);
 }

@@ -41,6 +41,7 @@ static const char *show(gf__watch *watch, const gf_progress *progress, int epoch
   static char text[1 << 20];
   watch->file = tmpfile();
   assert_non_null(watch->file);
+  if (watch->vanishing.level == 0) watch->vanishing = gf__vanishing_of("adam", 1e-8);
   gf__watch_show(watch, progress, epoch, step, gradients, count);
   rewind(watch->file);
   size_t size = fread(text, 1, sizeof text - 1, watch->file);
@@ -279,11 +280,27 @@ static ssize_t count_write(void *count, const char *text, size_t size) {
   return (ssize_t)size;
 }
 
+/* The mark, the colours and the counts are those of the run's own threshold. */
+static void another_threshold_has_its_own_mark(void **unused) {
+  (void)unused;
+  use_locale("C");
+  gf__watch watch = {
+      .draws = true, .vanishing = gf__vanishing_of("rmsprop", 1e-3), .width = 80, .height = 60};
+  const char *text = show(&watch, NULL, 1, 5, flow_, FLOW);
+  assert_non_null(strstr(text, "3 of 4 below 0.001" END));
+  assert_null(strstr(text, "1e-8"));
+  /* The bars have 36 columns of 12 decades: 1e-12 is at 0, 1e-4 at 24 and 1e-3 at 27. */
+  assert_non_null(strstr(text, "layer              1e-12                      0.001   1 mean|g| "));
+  gf__watch line = {.vanishing = gf__vanishing_of("sgd", NAN)};
+  assert_non_null(strstr(show(&line, NULL, 1, 5, flow_, FLOW), "; 1 of 4 below 1e-8\n"));
+}
+
 /* On a stream without a buffer, as stderr is. */
 static void test_a_frame_is_one_write(void **unused) {
   (void)unused;
   int writes = 0;
-  gf__watch watch = {.draws = true, .width = 200, .height = 60};
+  gf__watch watch = {
+      .draws = true, .vanishing = gf__vanishing_of("adam", 1e-8), .width = 200, .height = 60};
   watch.file = fopencookie(&writes, "w", (cookie_io_functions_t){.write = count_write});
   assert_non_null(watch.file);
   assert_int_equal(setvbuf(watch.file, NULL, _IONBF, 0), 0);
@@ -338,6 +355,7 @@ int main(void) {
       cmocka_unit_test(test_names),
       cmocka_unit_test(test_it_stays_in_the_terminal),
       cmocka_unit_test(test_it_is_redrawn),
+      cmocka_unit_test(another_threshold_has_its_own_mark),
       cmocka_unit_test(test_a_frame_is_one_write),
       cmocka_unit_test(test_records),
       cmocka_unit_test(test_nothing_to_show),

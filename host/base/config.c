@@ -89,6 +89,21 @@ void gf_config_free(gf_config **config) {
   *config = NULL;
 }
 
+gf_status gf__config_rename(gf_config *config, const char *section, const char *key,
+                            const char *name) {
+  const gf__value *map = gf__value_get(config->root, section);
+  if (!gf__value_get(map, key) || gf__value_get(map, name)) return GF_OK;
+  char *copy = gf__text_copy(name);
+  if (!copy) return gf__fail_host_memory(strlen(name) + 1);
+  for (size_t i = 0; i < map->count; i++) {
+    if (strcmp(map->items[i]->key, key) != 0) continue;
+    free(map->items[i]->key);
+    map->items[i]->key = copy;
+    break;
+  }
+  return GF_OK;
+}
+
 /* ---- overrides ---- */
 
 /* Walks path ("a.b.0.c") from *entry_at as far as the tree goes. Leaves the value

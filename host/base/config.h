@@ -29,6 +29,10 @@ const gf__value *gf__config_root(const gf_config *config);
 const gf__value *gf__value_get(const gf__value *map, const char *key);
 /* The text of a scalar; "" of a list, of a mapping and of NULL. */
 const char *gf__scalar_words(const gf__value *value);
+/* Gives a key of a section another name, where the section has the key, and no entry of that name.
+ */
+gf_status gf__config_rename(gf_config *config, const char *section, const char *key,
+                            const char *name) GF_MUST_USE;
 /* A failure at a value: "PLACE: message". */
 gf_status gf__value_fail(const gf__value *value, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));

@@ -200,7 +200,7 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
 static gf_status print_results(const screen *s, const char *out) {
   char *verdict = NULL;
   gf_run_state run;
-  GF_TRY(gf_run_look(out, &run));
+  GF_TRY(gf_run_read_state(out, &run));
   const gf_epoch *e = &run.last;
   printf("%-10s epoch %d, loss %.4f, accuracy %.1f%%\n", "train", e->epoch, e->train_loss,
          100 * e->train_accuracy);
@@ -296,7 +296,10 @@ static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_c
   bool is_first = gf__cli_is_first(how->cluster), quiet = o->quiet || !is_first;
   screen s = {.bar = {.file = stderr, .enabled = !quiet && draws, .colours = colours},
               .watches = o->watch && !quiet,
-              .watch = {.file = stderr, .draws = draws, .colours = colours},
+              .watch = {.file = stderr,
+                        .draws = draws,
+                        .colours = colours,
+                        .vanishing = gf__vanishing_of_config(config)},
               .quiet = quiet};
   how->events = (gf_train_events){.user = &s,
                                   .progress = on_progress,
@@ -392,11 +395,11 @@ const gf__command gf__cmd_train = {
     .help = "train a network as a config says, into a run folder",
     .text =
         "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
-        "environment.json, metrics.csv, timing.csv, gradients.csv, activations.csv,\n"
-        "last.safetensors and best.safetensors, checkpoints, and pictures of loss,\n"
-        "accuracy, gradients and activations. Ctrl-C finishes the step, saves a\n"
-        "checkpoint and exits with 130; --resume goes on from it, or from the newest one\n"
-        "that a crash has left, to the bit as if the run had never stopped.\n",
+        "environment.json, network.json, metrics.csv, timing.csv, gradients.csv,\n"
+        "activations.csv, last.safetensors and best.safetensors, checkpoints, and\n"
+        "pictures of loss, accuracy, gradients and activations. Ctrl-C finishes the step,\n"
+        "saves a checkpoint and exits with 130; --resume goes on from it, or from the\n"
+        "newest one that a crash has left, to the bit as if the run had never stopped.\n",
     .examples =
         "  gradflow train configs/plain37.yaml\n"
         "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"

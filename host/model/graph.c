@@ -1,5 +1,6 @@
 #include "model/graph.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,15 +165,30 @@ static gf_status fill_node(gf__graph *graph, gf_node *node, const gf__value *ite
   return GF_OK;
 }
 
+/* Whether a CSV file can hold the text without quotes, and a message in one line. */
+static bool is_name(const char *text) {
+  for (const char *c = text; *c; c++)
+    if (*c == ',' || *c == '"' || iscntrl((unsigned char)*c)) return false;
+  return true;
+}
+
+static gf_status check_name(const gf__value *name) {
+  if (name->kind != GF__SCALAR || strlen(name->text) >= GF__NAME_SIZE - 8)
+    return gf__value_fail(name, "a node's name is a word of at most %d characters",
+                          GF__NAME_SIZE - 9);
+  if (is_name(name->text)) return GF_OK;
+  return gf__value_fail(name,
+                        "a node's name has no comma, quote, line break or other control character: "
+                        "it is a cell of the run's CSV files");
+}
+
 static gf_status read_node(gf__graph *graph, const gf__value *item) {
   if (item->kind != GF__MAPPING)
     return gf__value_fail(item, "a node is a mapping such as {name: a, type: relu, input: b}");
   const gf__value *type = gf__value_get(item, "type"), *name = gf__value_get(item, "name");
   if (!type || type->kind != GF__SCALAR)
     return gf__value_fail(item, "a node needs a type, the name of a layer");
-  if (name && (name->kind != GF__SCALAR || strlen(name->text) >= GF__NAME_SIZE - 8))
-    return gf__value_fail(name, "a node's name is a word of at most %d characters",
-                          GF__NAME_SIZE - 9);
+  if (name) GF_TRY(check_name(name));
   const gf__layer *layer;
   GF_TRY(find_layer(item, type->text, &layer));
   gf_node *node;

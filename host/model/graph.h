@@ -16,10 +16,12 @@ typedef struct gf__graph {
  * network's. With loss, a softmax_cross_entropy ends the graph. */
 gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) GF_MUST_USE;
 gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) GF_MUST_USE;
+/* Nodes of an auxiliary classifier. */
+enum { GF__AUXILIARY_NODES = 3 };
 /* Adds an auxiliary classifier on each layer of a list of names: global_avg_pool, linear and
  * auxiliary_loss, called "auxiliary_NAME_linear" and so on. Before the loss. */
 gf_status gf__graph_add_auxiliaries(gf__graph *graph, const gf__value *names, const char *loss,
-                                   int classes) GF_MUST_USE;
+                                    int classes) GF_MUST_USE;
 /* Finds the nodes that only training needs. */
 void gf__graph_mark(gf__graph *graph);
 void gf__graph_free(gf__graph *graph);

@@ -2,6 +2,8 @@
 #ifndef GF_MODEL_NETWORK_CONFIG_H
 #define GF_MODEL_NETWORK_CONFIG_H
 
+#include <gradflow/model.h>
+
 #include "base/help.h"
 #include "model/families.h"
 #include "model/graph.h"
@@ -36,6 +38,8 @@ gf_status gf__network_config_expand(const gf__network_config *network, int class
 gf_status gf__network_build(gf__graph *graph, const gf__network_config *network, int classes,
                             bool loss) GF_MUST_USE;
 gf_status gf__network_check_classes(const gf__tensor *logits, int classes) GF_MUST_USE;
+/* The row of a node in a table of layers. */
+gf_layer_summary gf__node_summary(const gf_node *node);
 /* Appends the lines of the resolved section. */
 void gf__network_config_write(gf__text *out, const gf__network_config *network);
 /* Appends the tables of keys for help. */

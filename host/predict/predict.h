@@ -7,6 +7,7 @@
 
 #include "data/dataset.h"
 #include "model/model.h"
+#include "run/network.h"
 #include "run/run_folder.h"
 
 /* predictor.c */
@@ -14,6 +15,7 @@ struct gf_predictor {
   gf_config *config;
   char weights[GF__RUN_PATH_SIZE];
   gf_dataset *data; /* that the run was trained on, without its images */
+  gf__network network; /* of the run; names may point into it */
   gf__class_names names;
   int classes;
   gf_model *model, *saliency; /* saliency is NULL where no maps are wanted */

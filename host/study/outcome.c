@@ -96,7 +96,7 @@ gf__outcome gf__outcome_none(void) {
 
 gf_status gf__outcome_load(gf__outcome *out, const char *folder) {
   *out = gf__outcome_none();
-  GF_TRY(gf_run_look(folder, &out->state));
+  GF_TRY(gf_run_read_state(folder, &out->state));
   take_epochs(out);
   if (out->state.status != GF_RUN_FINISHED) return GF_OK;
   GF_TRY(load_gradients(out, folder));

@@ -27,7 +27,7 @@ static gf_status add_item(const gf_study *study, const gf__setting *setting, uin
   GF_TRY(gf__study_run_folder(folder, study, setting, seed));
   out->folder = gf__text_copy(folder);
   if (!out->folder) return gf__fail_host_memory(strlen(folder) + 1);
-  GF_TRY(gf_run_look(folder, &out->state));
+  GF_TRY(gf_run_read_state(folder, &out->state));
   GF_TRY(gf__train_config_read(&run, setting->config));
   out->state.epochs = run.epochs;
   return GF_OK;

@@ -109,8 +109,8 @@ static gf_status report(gf__training *r, gf__results *results, const char *phase
       .epochs = r->config.epochs,
       .batch = batch,
       .batches = batches,
-      .loss = results->steps ? results->batch_losses / results->steps : NAN,
-      .accuracy = results->steps ? results->batch_accuracies / results->steps : NAN,
+      .loss = results->images ? results->losses / (double)results->images : NAN,
+      .accuracy = results->images ? results->correct / (double)results->images : NAN,
       .images_per_second = (double)results->images / (now - results->started),
       .seconds_left = done > 0 ? (now - r->started) * (1 - share) / done : NAN};
   if (events->progress) events->progress(events->user, &progress);
@@ -132,14 +132,24 @@ static void add_step(void *training, int later, double loss, double accuracy) {
   if (events->step) events->step(events->user, &step);
 }
 
-/* Statistics of this step that belong into the records, or that someone watches. */
-static bool is_recorded(const gf__training *r, int batches) {
-  int every = r->config.gradients_every;
-  return r->position.batch + 1 == batches || (every && (r->position.steps + 1) % every == 0);
+/* The number of batches in an epoch that have all their images. The smaller batch after them is
+ * trained, but statistics are not taken on it: a single image, which the network may know already,
+ * has a gradient near 0 and leaves most channels without an activation. */
+static int whole_batches(const gf__training *r) {
+  int count = gf_dataset_describe(r->train).count / r->config.batch_size;
+  return count > 0 ? count : 1;
 }
 
+/* Whether the statistics of the next step belong into the records. */
+static bool is_recorded(const gf__training *r) {
+  int batch = r->position.batch + 1, whole = whole_batches(r), every = r->config.gradients_every;
+  return batch == whole || (batch < whole && every && (r->position.steps + 1) % every == 0);
+}
+
+/* Whether somebody wants to see the statistics of the next step. */
 static bool is_watched(const gf__training *r) {
-  return r->options.events.gradients && gf__seconds() - r->watched >= watch_seconds;
+  return r->options.events.gradients && r->position.batch < whole_batches(r) &&
+         gf__seconds() - r->watched >= watch_seconds;
 }
 
 static gf_status record(gf__training *r, bool recorded) {
@@ -161,7 +171,7 @@ static gf_status record(gf__training *r, bool recorded) {
   return GF_OK;
 }
 
-static gf_status train_batch(gf__training *r, int batches) {
+static gf_status train_batch(gf__training *r) {
   gf_batch batch;
   int slot;
   GF_TRY(gf_loader_next(r->train_loader, &batch));
@@ -169,7 +179,7 @@ static gf_status train_batch(gf__training *r, int batches) {
     slot = 0;
   else
     GF_TRY(gf__results_slot(&r->position.trained, batch.count, &slot));
-  bool recorded = is_recorded(r, batches), watched = is_watched(r);
+  bool recorded = is_recorded(r), watched = is_watched(r);
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
                         : watched ? GF__MEASURE_GRADIENTS
                                   : GF__MEASURE_NOTHING;
@@ -198,7 +208,7 @@ static gf_status train_batches(gf__training *r) {
   GF_TRY(gf_loader_start(r->train_loader, r->position.epoch - 1, r->position.batch));
   while (r->position.batch < batches) {
     if (wants_stop(r)) return fail_interrupted(r);
-    GF_TRY(train_batch(r, batches));
+    GF_TRY(train_batch(r));
     GF_TRY(report(r, results, "train", r->position.batch, batches, gf__training_share(r)));
     if (is_checkpoint_due(r, batches)) {
       GF_TRY(gf__results_read(results));
@@ -238,8 +248,8 @@ static gf_epoch row_of(const gf__training *r, double train_seconds, const gf__re
   gf_epoch row = {.epoch = r->position.epoch,
                   .epochs = r->config.epochs,
                   .learning_rate = r->rate,
-                  .train_loss = trained->batch_losses / trained->steps,
-                  .train_accuracy = trained->batch_accuracies / trained->steps,
+                  .train_loss = trained->losses / (double)trained->images,
+                  .train_accuracy = trained->correct / (double)trained->images,
                   .validation_loss = NAN,
                   .validation_accuracy = NAN,
                   .seconds = gf__seconds() - r->epoch_begun,

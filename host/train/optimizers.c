@@ -1,6 +1,7 @@
 #include "train/optimizers.h"
 
 #include <math.h>
+#include <string.h>
 
 static const gf__key adam_keys[] = {
     GF__KEY(gf__adam, beta1, FLOAT, .initial = "0.9", .maximum = 0.999999,
@@ -113,6 +114,14 @@ static const gf__section optimizer_section = {
 gf_status gf__optimizer_config_read(gf__optimizer_config *out, const gf_config *config) {
   const gf__value *map = gf__value_get(gf__config_root(config), "optimizer");
   return gf__section_read(&optimizer_section, map, out, &out->options);
+}
+
+double gf__optimizer_eps(const gf__optimizer_config *config) {
+  const gf__optimizer *optimizer = gf__optimizers[config->kind];
+  for (size_t i = 0; i < optimizer->key_count; i++)
+    if (!strcmp(optimizer->keys[i].name, "eps"))
+      return *(const double *)((const char *)config->options + optimizer->keys[i].offset);
+  return (double)NAN;
 }
 
 void gf__optimizer_config_free(gf__optimizer_config *optimizer) {

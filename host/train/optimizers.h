@@ -25,6 +25,9 @@ typedef struct gf__optimizer {
 extern const gf__optimizer *const gf__optimizers[];
 
 gf_status gf__optimizer_config_read(gf__optimizer_config *out, const gf_config *config) GF_MUST_USE;
+/* What the optimizer adds to the root of the mean squared gradient; NaN where it has no such key.
+ */
+double gf__optimizer_eps(const gf__optimizer_config *config);
 void gf__optimizer_config_free(gf__optimizer_config *optimizer);
 void gf__optimizer_config_write(gf__text *out, const gf__optimizer_config *config);
 void gf__optimizer_config_help(gf__help *help);

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "model/network_config.h"
 #include "run/config_diff.h"
+#include "run/network.h"
 #include "train/training.h"
 
 static gf_status open_loader(gf_loader **out, const gf__training *r, const gf_dataset *dataset,
@@ -185,7 +186,7 @@ static gf_status look_for_end(const gf__training *r, bool *has_ended) {
  * than that epoch to lose; one whose checkpoints were removed has more. */
 static gf_status check_is_empty(const gf__training *r) {
   gf_run_state state;
-  GF_TRY(gf_run_look(r->options.out, &state));
+  GF_TRY(gf_run_read_state(r->options.out, &state));
   if (state.epochs_done <= 1) return GF_OK;
   return gf__fail(GF_ERROR_DATA,
                   "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "
@@ -222,6 +223,20 @@ static gf_status open_folder(gf__training *r, const gf__text *config, bool resum
                                device);
 }
 
+/* Activations that are measured are those of a batch's last micro-batch, which is the whole batch
+ * unless the device has no memory for it. */
+static gf__record_images record_images(const gf__training *r) {
+  int batch = batch_size(r), micro = r->model->batch;
+  if (r->cluster) return (gf__record_images){batch, 0};
+  return (gf__record_images){batch, batch - (batch - 1) / micro * micro};
+}
+
+/* network.json, which readers of the run need from its first record on. */
+static gf_status write_network(const gf__training *r, const gf_config *config) {
+  gf_dataset_info data = gf_dataset_describe(r->train);
+  return gf__network_write(r->options.out, config, &data, record_images(r));
+}
+
 /* ---- the run ---- */
 
 static gf_status open_parts(gf__training *r, const gf_config *config, const gf__text *resolved,
@@ -235,6 +250,7 @@ static gf_status open_parts(gf__training *r, const gf_config *config, const gf__
   GF_TRY(status);
   GF_TRY(gf_cluster_agree(r->cluster, open_loop(r)));
   if (r->writes) status = open_folder(r, resolved, resumes);
+  if (r->writes && status == GF_OK) status = write_network(r, config);
   if (r->writes && status == GF_OK && r->config.tensorboard)
     status = gf__run_events_open(&r->folder, &r->position.marks[GF__LOG_EVENTS]);
   if (r->writes && status == GF_OK)

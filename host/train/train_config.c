@@ -16,7 +16,7 @@ static const gf__key keys[] = {
     GF__KEY(gf__train_config, seed, SEED, .initial = "0",
             .help = "of the weights, the order of images, augmentation and dropout"),
     GF__KEY(gf__train_config, gradients_every, INT, .initial = "0", .maximum = 1000000,
-            .help = "steps between records of the gradients; 0: an epoch's last batch"),
+            .help = "steps between records of the gradients; 0: an epoch's last whole batch"),
     GF__KEY(gf__train_config, on_nonfinite, CHOICE, .initial = "stop", .choices = at_nonfinite,
             .help = "stop the run, or skip the step, at the cost of a wait in each"),
     GF__KEY(gf__train_config, weights, SCALAR, .initial = "",

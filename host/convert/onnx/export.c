@@ -135,7 +135,7 @@ gf_status gf_export_onnx(const char *run_folder, const char *path, const gf_expo
   gf_config *config;
   if (!options) options = &none;
   gf_status status = gf__export_begin(run_folder, path, options, &config, &result);
-  if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights);
+  if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights, run_folder);
   if (status == GF_OK) status = write(&stored, config, options->softmax, path);
   if (status == GF_OK && out) gf__stored_describe(&stored, result.weights, out);
   gf__stored_free(&stored);
