@@ -332,7 +332,8 @@ static gf_status draw_charts(const scale *s, const points *p) {
                               .x_name_count = p->count}};
   GF_TRY(gf__path_join(path, sizeof path, s->out.data, "scale.png"));
   GF_TRY(gf_charts_write(path, charts, 2, 2));
-  printf("written    %s, and scale.csv%s beside it\n", path, s->step_count ? ", measured.csv" : "");
+  printf("written    %s, and scale.csv%s in the same folder\n", path,
+         s->step_count ? ", measured.csv" : "");
   return GF_OK;
 }
 

@@ -34,11 +34,11 @@ static const gf__key cube_keys_[] = {
     GF__KEY(cube_options, train_fraction, FLOAT, .initial = "0.2", .minimum = 1e-6, .maximum = 1,
             .help = "fraction of each class's pixels to train on"),
     GF__KEY(cube_options, validation_fraction, FLOAT, .initial = "0.1", .maximum = 1,
-            .help = "fraction to choose an epoch by; the others are the test's"),
+            .help = "fraction to choose an epoch by; the remaining pixels are for the test"),
     GF__KEY(cube_options, bands, INT, .initial = "0", .maximum = MOST_BANDS,
-            .help = "of the cube, which has to have them; 0: what the file says"),
+            .help = "number of bands that the cube must have; 0: what the file says"),
     GF__KEY(cube_options, classes, INT, .initial = "0", .maximum = MOST_CLASSES,
-            .help = "of the ground truth, which has to have them; 0: what the file says"),
+            .help = "number of classes that the ground truth must have; 0: what the file says"),
 };
 
 static const cube_options *cube_options_of(const gf__data_settings *settings) {

@@ -27,14 +27,14 @@ typedef struct folder_options {
 static const gf__key folder_keys_[] = {
     GF__KEY(folder_options, resize, INT, .initial = "256", .minimum = 1,
             .maximum = 2 * GF__DATA_LARGEST_SIDE,
-            .help = "the shorter side of each image becomes so long before the crop"),
+            .help = "length of the shorter side of each image before the crop"),
     GF__KEY(folder_options, image_size, INT, .initial = "224", .minimum = 1,
             .maximum = GF__DATA_LARGEST_SIDE,
             .help = "side of the square that is cut out of the middle"),
     GF__KEY(folder_options, bad_file, CHOICE, .initial = "stop", .choices = bad_files_,
-            .help = "what an image that cannot be read does"),
+            .help = "what happens at an image that cannot be read"),
     GF__KEY(folder_options, classes, INT, .initial = "0", .maximum = GF__DATA_MOST_CLASSES,
-            .help = "how many there are, where no folders are there to be counted; 0: not known"),
+            .help = "number of classes, where there are no folders to count; 0: not known"),
 };
 
 static const folder_options *folder_options_of(const gf__data_settings *settings) {

@@ -91,7 +91,7 @@ gf_status gf__mat_finish(gf__mat *mat) {
   while (code != Z_STREAM_END) {
     GF_TRY(inflate_some(mat, &code));
     if (code != Z_STREAM_END && mat->stream.avail_out == 0)
-      return fail_damaged(mat, "a variable goes on behind its numbers");
+      return fail_damaged(mat, "a variable goes on after its numbers");
   }
   return GF_OK;
 }

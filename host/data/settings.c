@@ -33,13 +33,14 @@ const gf__key gf__data_keys[] = {
     GF__KEY(
         gf__data_settings, crop_padding, INT, .initial = "-1", .minimum = -1,
         .maximum = GF__DATA_LARGEST_SIDE,
-        .help = "random crops of images padded by so many pixels; 0: none; -1: 4 of CIFAR, else 0"),
+        .help =
+            "random crops of images padded by this many pixels; 0: none; -1: 4 for CIFAR, else 0"),
     GF__KEY(gf__data_settings, flip, CHOICE, .initial = "default", .choices = flips_,
             .help = "mirror half of the training images; default: all but mnist"),
     GF__KEY(gf__data_settings, cutout, INT, .initial = "0", .maximum = GF__DATA_LARGEST_SIDE,
             .help = "side of a square of mean colour on training images, pixels; 0: none"),
     GF__KEY(gf__data_settings, jitter, FLOATS, .initial = "[0, 0, 0]", .maximum = 1,
-            .help = "of training images: most change of brightness, contrast and saturation"),
+            .help = "largest change of brightness, contrast and saturation of training images"),
     GF__KEY(gf__data_settings, mixup, FLOAT, .initial = "0", .maximum = 1e3,
             .help = "mixes pairs of training images and of labels, by fractions of Beta(mixup, "
                     "mixup); 0: none"),
