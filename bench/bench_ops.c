@@ -8,7 +8,7 @@
 #include "bench/case.h"
 #include "bench/limits.h"
 #include "bench_json.h"
-#include "verify/cases.h"
+#include "verify/case_config.h"
 
 static const gf__bench_effort effort = {.least = 15, .most = 15};
 
@@ -29,30 +29,16 @@ typedef struct bench {
   json_t *results;
 } bench;
 
-/* A case's words as a layer's keys: ", kernel: [3, 2]" of "kernel=3,2". */
-static void add_keys(gf__text *text, const gf__layer *layer, const gf__cases *list) {
-  for (int i = 0; list->words[i]; i++)
-    for (size_t k = 0; k < layer->key_count; k++)
-      if (!strcmp(list->words[i], layer->keys[k].name))
-        gf__text_add(text, strchr(list->values[i], ',') ? ", %s: [%s]" : ", %s: %s", list->words[i],
-                     list->values[i]);
-}
-
 /* A network of the case's layer alone. */
 static gf_status open_case(const bench *b, const gf__layer *layer, gf__cases *list, const char *by,
                            gf_model **model) {
   gf__text keys = {0};
-  int channels = gf__cases_int(list, "c", 1);
-  if (gf__cases_has(list, "inputs")) channels = gf__cases_int(list, "inputs", 1);
-  if (gf__cases_has(list, "classes")) channels = gf__cases_int(list, "classes", 1);
-  add_keys(&keys, layer, list);
-  gf__bench_case of = {layer,
-                       keys.data ? keys.data : "",
-                       {gf__cases_int(list, "h", 1), gf__cases_int(list, "w", 1), channels}};
+  gf__case_layer_keys(list, layer, &keys);
+  gf__bench_case of = {layer, keys.data ? keys.data : "", gf__case_image(list)};
   gf_status status = gf__text_status(&keys);
   if (status == GF_OK)
-    status = gf__bench_case_open(model, b->device, &of,
-                                 batch > 0 ? batch : gf__cases_int(list, "n", 1), by, "off");
+    status = gf__bench_case_open(model, b->device, &of, batch > 0 ? batch : gf__case_batch(list),
+                                 by, "off");
   gf__text_free(&keys);
   return status;
 }

@@ -30,7 +30,7 @@ static void read_dropout_mask(gf_model *model, const gf__problem *p, const float
   for (size_t i = 0; i < VALUES; i++) {
     mask[i] = y[i] != 0;
     if (!mask[i]) continue;
-    float kept = x[i] / (1 - (float)p->p);
+    float kept = x[i] / (1 - (float)p->probability);
     if (!(fabsf(y[i] - kept) <= 4e-7f * kept))
       fail_msg("%.9g was kept as %.9g and not as %.9g", (double)x[i], (double)y[i], (double)kept);
   }
@@ -64,10 +64,10 @@ static void test_dropout(void **unused) {
   char *mask = array_new(VALUES), *again = array_new(VALUES);
   gf__fill_uniform(x, VALUES, 0, 0.5, 1.5);
   for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-    gf__problem p = {.arena = device_test_arena(), .n = 1, .p = parts[k]};
-    gf_model *model = open_dropout(p.p);
+    gf__problem p = {.arena = device_test_arena(), .n = 1, .probability = parts[k]};
+    gf_model *model = open_dropout(p.probability);
     read_dropout_mask(model, &p, x, mask);
-    check_share(mask, p.p);
+    check_share(mask, p.probability);
     const unsigned char *expected = gf__problem_dropout_mask(&p, VALUES);
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(mask[i], expected[i]);
     read_dropout_mask(model, &p, x, again);
@@ -76,11 +76,11 @@ static void test_dropout(void **unused) {
     read_dropout_mask(model, &p, x, again);
     expected = gf__problem_dropout_mask(&p, VALUES);
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(again[i], expected[i]);
-    check_share(again, p.p);
+    check_share(again, p.probability);
     long differ = 0;
     for (size_t i = 0; i < VALUES; i++) differ += mask[i] != again[i];
     /* Two independent draws differ with a probability of 2 p (1 - p). */
-    assert_true(differ > VALUES * p.p * (1 - p.p));
+    assert_true(differ > VALUES * p.probability * (1 - p.probability));
     gf_model_free(&model);
   }
 }

@@ -200,9 +200,9 @@ static gf_status run_places(const gf__subject *subject, gf__check *check, gf__ca
   gf__problem p;
   places b;
   (void)subject;
-  gf__problem_read(&p, check->arena, gf__problem_type_find("batch_norm"), list);
+  GF_TRY(gf__problem_read(&p, check->arena, &gf__problem_batch_norm, list));
   gf__problem_values v = gf__problem_values_new(&p, 0), size = gf__problem_magnitudes(&p, &v);
-  p.type->run(&p, &v, &v);
+  p.type->reference(&p, &v, &v);
   size_t c = (size_t)p.image.channels;
   GF_TRY(open_places(&b, check, &p, &v));
   GF_TRY(forward_places(&b, check, p.image.channels));

@@ -236,23 +236,23 @@ static gf_status compare(const work *b, const fusion *f) {
   return GF_OK;
 }
 
-static bool takes_conv2d(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static bool conv2d_accepts(const gf__subject *subject, gf__check *check, gf__cases *list) {
   const gf__conv2d_algorithm *algorithm = subject->what;
   gf__problem p;
   gf__conv2d_shape shape;
-  gf__problem_read(&p, check->arena, gf__problem_type_find("conv2d"), list);
-  return infer(&p.conv, &shape) == GF_OK &&
-         algorithm->accepts(check->device, &shape, (gf__conv2d_pass)subject->pass);
+  return gf__problem_read(&p, check->arena, &gf__problem_conv2d, list) == GF_OK &&
+         infer(&p.conv, &shape) == GF_OK &&
+         algorithm->accepts(check->device, &shape, (gf__conv2d_pass)subject->index);
 }
 
-static gf_status run_conv2d(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_conv2d(const gf__subject *subject, gf__check *check, gf__cases *list) {
   gf__problem p;
-  gf__problem_read(&p, check->arena, gf__problem_type_find("conv2d"), list);
+  GF_TRY(gf__problem_read(&p, check->arena, &gf__problem_conv2d, list));
   for (int integers = 1; integers >= 0; integers--) {
     work b = {.check = check,
               .p = &p,
               .algorithm = subject->what,
-              .pass = (gf__conv2d_pass)subject->pass,
+              .pass = (gf__conv2d_pass)subject->index,
               .integers = integers};
     GF_TRY(infer(&p.conv, &b.shape));
     GF_TRY(open_work(&b));
@@ -271,9 +271,9 @@ void gf__conv2d_subjects(gf__subject_add *add, void *user) {
                              .list = "conv2d",
                              .needs = algorithm->needs,
                              .what = algorithm,
-                             .pass = pass,
-                             .takes = takes_conv2d,
-                             .run = run_conv2d};
+                             .index = pass,
+                             .accepts = conv2d_accepts,
+                             .run = verify_conv2d};
       snprintf(subject.algorithm, sizeof subject.algorithm, "%s/%s", algorithm->name,
                pass_names[pass]);
       add(user, &subject);

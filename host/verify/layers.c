@@ -218,7 +218,7 @@ static gf_status check_training(gf__check *check, const gf__problem *p) {
   gf__problem_values v = gf__problem_values_new(p, 0), magnitude = gf__problem_magnitudes(p, &v);
   char name[GF__NAME_SIZE];
   answer got = {0}, again = {0};
-  p->type->run(p, &v, &v);
+  p->type->reference(p, &v, &v);
   GF_TRY(open_model(check, p, (network){"", false, true}));
   const gf_node *node = node_of(check->model, "a");
   GF_TRY(run_training(check, p, &v, &got));
@@ -247,7 +247,7 @@ static gf_status check_inference(gf__check *check, const gf__problem *p) {
   if (p->type->inference)
     p->type->inference(p, &v, v.y);
   else
-    p->type->run(p, &v, &v);
+    p->type->reference(p, &v, &v);
   GF_TRY(open_model(check, p, (network){"", false, true}));
   gf_node *node = node_of(check->model, "a");
   GF_TRY(write_parameters(check, "a", p, &v));
@@ -281,8 +281,8 @@ static gf_status check_branches(gf__check *check, const gf__problem *p) {
   gf__problem_values a_magnitude = gf__problem_magnitudes(p, &a);
   gf__problem_values b_magnitude = gf__problem_magnitudes(&other, &b);
   float *y, *dx, *d;
-  p->type->run(p, &a, &a);
-  p->type->run(&other, &b, &b);
+  p->type->reference(p, &a, &a);
+  p->type->reference(&other, &b, &b);
   sum_into(a.y, b.y, p->y_count);
   sum_into(a.dx, b.dx, p->x_count);
   sum_into(a_magnitude.y, b_magnitude.y, p->y_count);
@@ -313,7 +313,8 @@ static gf_status check_branches(gf__check *check, const gf__problem *p) {
 
 /* Behind an activation that is fused into the node before, a layer's backward
  * also takes that activation's derivative: as where nothing is fused. */
-static gf_status check_behind(gf__check *check, const gf__problem *p, const char *activation) {
+static gf_status check_after_activation(gf__check *check, const gf__problem *p,
+                                        const char *activation) {
   gf__problem_values v = gf__problem_values_new(p, 0);
   const gf__tolerance rounding = {NULL, p->image.channels, 1};
   char first[256];
@@ -342,12 +343,12 @@ static gf_status check_behind(gf__check *check, const gf__problem *p, const char
   return GF_OK;
 }
 
-static gf_status run_layer(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_layer(const gf__subject *subject, gf__check *check, gf__cases *list) {
   enum { ACTIVATIONS = 4 };
   static const char *const activations[ACTIVATIONS] = {"leaky_relu", "relu", "tanh", "sigmoid"};
   const gf__problem_type *type = subject->what;
   gf__problem p;
-  gf__problem_read(&p, check->arena, type, list);
+  GF_TRY(gf__problem_read(&p, check->arena, type, list));
   GF_TRY(check_training(check, &p));
   GF_TRY(check_inference(check, &p));
   if (p.type->ends_graph) return GF_OK;
@@ -355,13 +356,14 @@ static gf_status run_layer(const gf__subject *subject, gf__check *check, gf__cas
   /* What is masked does not depend on the shape: each of the first cases takes one activation,
    * and the first cases of all layers, which are the quick form, take all of them. */
   if (list->count > ACTIVATIONS) return GF_OK;
-  ptrdiff_t place = type - gf__problem_types + list->count;
-  return check_behind(check, &p, activations[place % ACTIVATIONS]);
+  return check_after_activation(check, &p,
+                                activations[(subject->index + list->count) % ACTIVATIONS]);
 }
 
 void gf__layer_subjects(gf__subject_add *add, void *user) {
-  for (const gf__problem_type *type = gf__problem_types; type->layer; type++) {
-    gf__subject subject = {.algorithm = "layer", .what = type, .run = run_layer};
+  for (int i = 0; gf__problem_types[i]; i++) {
+    const gf__problem_type *type = gf__problem_types[i];
+    gf__subject subject = {.algorithm = "layer", .what = type, .index = i, .run = verify_layer};
     snprintf(subject.operation, sizeof subject.operation, "%s", type->layer);
     snprintf(subject.list, sizeof subject.list, "%s", type->layer);
     add(user, &subject);

@@ -171,7 +171,7 @@ static gf_status run_steps(const gf__optimizer *optimizer, reference_step *refer
 }
 
 static gf_status run_optimizer(const gf__subject *subject, gf__check *check, gf__cases *list) {
-  const struct reference *reference = &references[subject->pass];
+  const struct reference *reference = &references[subject->index];
   settings o = read_settings(list, reference);
   run r = {.o = &o};
   gf__optimizer_config config = {0};
@@ -185,7 +185,7 @@ void gf__optimizer_subjects(gf__subject_add *add, void *user) {
   for (int i = 0; gf__optimizers[i]; i++)
     for (int k = 0; k < REFERENCES; k++) {
       gf__subject subject = {
-          .algorithm = "step", .what = gf__optimizers[i], .pass = k, .run = run_optimizer};
+          .algorithm = "step", .what = gf__optimizers[i], .index = k, .run = run_optimizer};
       if (strcmp(references[k].name, gf__optimizers[i]->name) != 0) continue;
       snprintf(subject.operation, sizeof subject.operation, "%s", references[k].name);
       snprintf(subject.list, sizeof subject.list, "%s", references[k].name);

@@ -155,7 +155,7 @@ static gf_status visit(run *r, int index, bool counts) {
   while (gf__cases_next(&list)) {
     gf__check check = {.device = r->device, .arena = &r->arena};
     gf__arena_reset(&r->arena);
-    if (subject->takes && !subject->takes(subject, &check, &list)) continue;
+    if (subject->accepts && !subject->accepts(subject, &check, &list)) continue;
     bool wanted = is_wanted(r, subject, list.count, taken++);
     if (wanted && counts) r->total++;
     if (wanted && !counts) GF_TRY(run_case(r, subject, row, &list));
