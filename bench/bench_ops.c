@@ -43,22 +43,13 @@ static gf_status open_case(const bench *b, const gf__layer *layer, gf__cases *li
   return status;
 }
 
-typedef struct layer_pass {
-  gf_model *model;
-  const gf__bench_pass *pass;
-} layer_pass;
-
-static gf_status run_pass(void *user) {
-  const layer_pass *p = user;
-  return p->pass->run(p->model->graph.nodes[0], &p->model->pass);
-}
-
 static gf_status measure(bench *b, gf_model *model, const char *name, int p) {
   gf__bench_timing timing;
   const gf__layer *layer = model->graph.nodes[0]->layer;
   double flops = gf__bench_flops(model, p), bytes = gf__bench_bytes(model, p);
-  GF_TRY(gf__bench_time(b->device, run_pass, &(layer_pass){model, &gf__bench_passes(layer)[p]},
-                        &effort, &timing));
+  GF_TRY(gf__bench_time(b->device, gf__bench_queue_layer,
+                        &(gf__bench_layer_work){model, &gf__bench_directions(layer)[p]}, &effort,
+                        &timing));
   json_t *row = bench_add(b->results, name, &timing, model->pass.n);
   double rate = bytes / timing.seconds;
   json_object_set_new(row, "bytes_per_second", json_real(rate));
@@ -79,7 +70,7 @@ static gf_status run_case(bench *b, const gf__layer *layer, gf__cases *list, con
   bool is_convolution = layer == &gf__layer_conv2d;
   char name[GF__CASES_LINE + 128];
   gf_status status = open_case(b, layer, list, by, &model);
-  const gf__bench_pass *passes = gf__bench_passes(layer);
+  const gf__bench_direction *passes = gf__bench_directions(layer);
   for (int p = 0; passes[p].name && status == GF_OK; p++) {
     const gf__conv2d *convolution = model->graph.nodes[0]->state;
     if (is_convolution && strcmp(convolution->algorithm[p]->name, by) != 0) continue;

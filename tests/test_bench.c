@@ -71,7 +71,7 @@ static void add_device(gf__text *out, int index, const char *name, int batch,
 }
 
 static const char head[] =
-    "{\"format\": \"gradflow-bench\", \"version\": 1, \"date\": \"2026-01-31T23:59:59Z\", "
+    "{\"format\": \"gradflow-bench\", \"version\": 2, \"date\": \"2026-01-31T23:59:59Z\", "
     "\"gradflow\": \"0.1.0\", \"commit\": \"abc\", \"clblast\": \"1.5.3\", \"opencl_loader\": "
     "\"L\", \"form\": \"quick\",\n\"devices\": [";
 
@@ -102,7 +102,7 @@ static void rows_are_held_against_the_limit_that_binds(void **state) {
   (void)state;
   static const struct {
     gf_bound bound;
-    double share;
+    double fraction;
   } expected[4] = {{GF_BOUND_COMPUTE, 0.5},   /* 1e9 flops: 10 of 20 ms */
                    {GF_BOUND_MEMORY, 0.5},    /* 20 MB: 2 of 4 ms */
                    {GF_BOUND_LAUNCH, 0.4},    /* 4 launches: 4 of 10 us */
@@ -114,8 +114,8 @@ static void rows_are_held_against_the_limit_that_binds(void **state) {
   for (int i = 0; i < 4; i++) {
     const gf_bench_row *row = &bench->devices[0].rows[i];
     assert_int_equal(row->bound, expected[i].bound);
-    if (!(fabs(row->share - expected[i].share) <= 1e-12))
-      fail_msg("%s: share %g instead of %g", row->name, row->share, expected[i].share);
+    if (!(fabs(row->fraction - expected[i].fraction) <= 1e-12))
+      fail_msg("%s: fraction %g instead of %g", row->name, row->fraction, expected[i].fraction);
   }
   gf_bench_free(&bench);
   assert_null(bench);
@@ -136,7 +136,7 @@ static void a_file_holds_what_was_measured(void **state) {
                            .bytes = 3e7,
                            .launches = 2},
                           {.name = "plain7",
-                           .is_step = 1,
+                           .kind = GF_BENCH_STEP,
                            .batch = 25,
                            .samples = 5,
                            .repeats = 1,
@@ -190,7 +190,7 @@ static void a_file_holds_what_was_measured(void **state) {
   assert_int_equal(d->row_count, 2);
   for (int i = 0; i < 2; i++) {
     gf_bench_row row = d->rows[i];
-    row.share = rows[i].share; /* follows from the others, and so does the bound */
+    row.fraction = rows[i].fraction; /* follows from the others, and so does the bound */
     row.bound = rows[i].bound;
     assert_memory_equal(&row, &rows[i], sizeof row);
   }
@@ -205,8 +205,11 @@ static const struct {
 } flaws[] = {
     {"\"gradflow-bench\"", "\"other\"",
      " is no file of gradflow bench: its format is not \"gradflow-bench\""},
-    {"\"version\": 1,", "\"version\": 2,",
-     ": its version is not 1, the one that gradflow 0.1.0 reads; measure again, or compare with "
+    {"\"version\": 2,", "\"version\": 3,",
+     ": its version is not 1 or 2, those that gradflow 0.1.0 reads; measure again, or compare with "
+     "the gradflow that wrote it"},
+    {"\"version\": 2,", "\"version\": 0,",
+     ": its version is not 1 or 2, those that gradflow 0.1.0 reads; measure again, or compare with "
      "the gradflow that wrote it"},
     {"\"form\": \"quick\"", "\"form\": \"slow\"",
      ": form must be quick or full; make the file anew with gradflow bench -o FILE"},
@@ -279,6 +282,19 @@ static void a_file_that_no_benchmark_writes_is_refused(void **state) {
     assert_fails(GF_ERROR_DATA, message, gf_bench_load(&bench, in_folder("bad.json")));
     assert_null(bench);
   }
+}
+
+static void files_of_version_1_are_read(void **state) {
+  (void)state;
+  gf_bench *kept = NULL;
+  write_one("a.json", "GPU", 25, usual);
+  replace_in("a.json", "\"version\": 2,", "\"version\": 1,");
+  gf_bench *bench = load("a.json");
+  assert_int_equal(bench->devices[0].row_count, 4);
+  gf_bench_free(&bench);
+  assert_ok(gf_bench_load(&kept, SOURCE_FOLDER "/bench/reports/pocl_bench.json"));
+  assert_int_equal(kept->form, GF_BENCH_FULL);
+  gf_bench_free(&kept);
 }
 
 static void a_file_that_is_too_large_is_not_read(void **state) {
@@ -499,7 +515,7 @@ static void count_written(void *user, const char *path) {
 
 static void pictures_and_the_page_are_drawn(void **state) {
   (void)state;
-  static const char *const pictures[] = {"out/ratios.png", "out/steps.png", "out/shares.png",
+  static const char *const pictures[] = {"out/ratios.png", "out/steps.png", "out/fractions.png",
                                          "out/roofline.png"};
   int failed, written = 0;
   char a[256], b[256], out[256], *text = NULL, *page = NULL;
@@ -616,6 +632,7 @@ int main(void) {
       cmocka_unit_test(rows_are_held_against_the_limit_that_binds),
       cmocka_unit_test(a_file_holds_what_was_measured),
       cmocka_unit_test(a_file_that_no_benchmark_writes_is_refused),
+      cmocka_unit_test(files_of_version_1_are_read),
       cmocka_unit_test(a_file_that_is_too_large_is_not_read),
       cmocka_unit_test(quantiles_lie_between_the_values),
       cmocka_unit_test(ratios_are_those_of_the_times),

@@ -23,7 +23,7 @@ static const struct {
   gf__bench_case of;
   struct {
     double flops, floats;
-  } passes[3];
+  } directions[3];
 } costs[] = {
     /* 2 x 3 x 24 pixels x 7 filters x 9 x 5 weights; x, y and the weights are moved once. */
     {{&gf__layer_conv2d, ", filters: 7, padding: 1, bias: false", {4, 6, 5}},
@@ -38,18 +38,18 @@ static const struct {
      {{0, 3 * 24 * 5 + 3 * 6 * 5}, {0, 3 * 24 * 5 + 3 * 6 * 5}}},
 };
 
-static void passes_cost_what_their_shape_says(void **state) {
+static void directions_cost_what_their_shape_says(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
     gf_model *model = NULL;
     const gf__layer *layer = costs[i].of.layer;
     assert_ok(gf__bench_case_open(&model, fixture_device, &costs[i].of, 3, "auto", "off"));
-    for (int p = 0; gf__bench_passes(layer)[p].name; p++) {
+    for (int p = 0; gf__bench_directions(layer)[p].name; p++) {
       double flops = gf__bench_flops(model, p), bytes = gf__bench_bytes(model, p);
-      if (!(flops == costs[i].passes[p].flops && bytes == 4 * costs[i].passes[p].floats))
-        fail_msg("%s %s: %g flops and %g bytes", layer->name, gf__bench_passes(layer)[p].name,
+      if (!(flops == costs[i].directions[p].flops && bytes == 4 * costs[i].directions[p].floats))
+        fail_msg("%s %s: %g flops and %g bytes", layer->name, gf__bench_directions(layer)[p].name,
                  flops, bytes);
-      assert_ok(gf__bench_passes(layer)[p].run(model->graph.nodes[0], &model->pass));
+      assert_ok(gf__bench_directions(layer)[p].queue(model->graph.nodes[0], &model->pass));
     }
     assert_ok(gf_device_finish(fixture_device));
     gf_model_free(&model);
@@ -195,17 +195,17 @@ static void every_operation_and_step_has_a_row(void **state) {
                                          "residual37"};
   gf_bench_options options = {.form = GF_BENCH_QUICK};
   gf_bench_device out = {.limits = {1e11, 1e10, 1e-6, 1e-5, 1e9, 1e9}};
-  gf__bench_run run = {.options = &options,
+  gf__measurement m = {.options = &options,
                        .device = fixture_device,
                        .out = &out,
                        .batch = 2,
                        .tune = "off",
                        .effort = {.least = 1, .most = 1}};
-  assert_ok(gf__bench_operations(&run));
+  assert_ok(gf__bench_operations(&m));
   assert_int_equal(out.row_count, gf__bench_count_operations());
-  assert_ok(gf__bench_steps(&run));
-  assert_int_equal(out.row_count, gf__bench_count_operations() + gf__bench_count_steps(&run));
-  assert_int_equal(run.done, out.row_count);
+  assert_ok(gf__bench_steps(&m));
+  assert_int_equal(out.row_count, gf__bench_count_operations() + gf__bench_count_steps(&m));
+  assert_int_equal(m.done, out.row_count);
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
     int k = 0;
     while (k < out.row_count && strcmp(out.rows[k].name, expected[i])) k++;
@@ -214,10 +214,11 @@ static void every_operation_and_step_has_a_row(void **state) {
   for (int i = 0; i < out.row_count; i++) {
     const gf_bench_row *row = &out.rows[i];
     bool is_convolution = !strncmp(row->name, "conv2d ", strlen("conv2d "));
-    bool is_whole =
-        row->seconds > 0 && row->share > 0 && row->bytes > 0 && row->launches >= 1 &&
-        row->first_seconds > 0 && (row->flops > 0) == (is_convolution || row->is_step) &&
-        is_convolution == (*row->algorithm != 0) && (row->upload_bytes > 0) == (row->is_step != 0);
+    bool is_whole = row->seconds > 0 && row->fraction > 0 && row->bytes > 0 && row->launches >= 1 &&
+                    row->first_seconds > 0 &&
+                    (row->flops > 0) == (is_convolution || row->kind == GF_BENCH_STEP) &&
+                    is_convolution == (*row->algorithm != 0) &&
+                    (row->upload_bytes > 0) == (row->kind == GF_BENCH_STEP);
     if (!is_whole) fail_msg("%s", row->name);
     for (int k = 0; k < i; k++) assert_string_not_equal(out.rows[k].name, row->name);
   }
@@ -282,7 +283,7 @@ static void the_command_measures_all_devices(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(passes_cost_what_their_shape_says),
+      cmocka_unit_test(directions_cost_what_their_shape_says),
       cmocka_unit_test(a_step_costs_what_its_layers_do),
       cmocka_unit_test(samples_are_as_many_as_wanted),
       cmocka_unit_test(a_failure_ends_the_measurement),

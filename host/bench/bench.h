@@ -1,4 +1,4 @@
-/* What the files of host/bench share: a device that is being measured. */
+/* A device that is being measured: what the files of host/bench work on. */
 #ifndef GF_BENCH_BENCH_H
 #define GF_BENCH_BENCH_H
 
@@ -6,7 +6,7 @@
 
 #include "bench/timing.h"
 
-typedef struct gf__bench_run {
+typedef struct gf__measurement {
   const gf_bench_options *options;
   gf_device *device;
   const char *selector; /* of the device */
@@ -15,18 +15,18 @@ typedef struct gf__bench_run {
   int batch;
   const char *tune;
   gf__bench_effort effort;
-} gf__bench_run;
+} gf__measurement;
 
-/* Before each measurement; GF_ERROR_INTERRUPTED where the caller stops. */
-gf_status gf__bench_begin(gf__bench_run *run, const char *what) GF_MUST_USE;
-/* Adds the row of a timing. The run owns it until the next one is added. */
-gf_status gf__bench_add(gf__bench_run *run, const gf_bench_row *row,
-                        const gf__bench_timing *timing) GF_MUST_USE;
+/* Reports what is measured next; GF_ERROR_INTERRUPTED where the caller stops. */
+gf_status gf__measurement_next(gf__measurement *m, const char *what) GF_MUST_USE;
+/* Adds the row of a timing to the device's results. */
+gf_status gf__measurement_add(gf__measurement *m, const gf_bench_row *row,
+                              const gf__bench_timing *timing) GF_MUST_USE;
 
-/* Measurements that each of these makes. */
+/* How many rows each of these adds. */
 int gf__bench_count_operations(void);
-int gf__bench_count_steps(const gf__bench_run *run);
-gf_status gf__bench_operations(gf__bench_run *run) GF_MUST_USE;
-gf_status gf__bench_steps(gf__bench_run *run) GF_MUST_USE;
+int gf__bench_count_steps(const gf__measurement *m);
+gf_status gf__bench_operations(gf__measurement *m) GF_MUST_USE;
+gf_status gf__bench_steps(gf__measurement *m) GF_MUST_USE;
 
 #endif

@@ -12,14 +12,15 @@
 #include "bench/limits.h"
 
 #define FORMAT "gradflow-bench"
-enum { VERSION = 1 };
+/* 2: rows have a fraction, which was a share in 1. Nothing that is read has changed. */
+enum { OLDEST_VERSION = 1, VERSION = 2 };
 enum { MOST_DEVICES = 64, MOST_ROWS = 1024 };
 /* Far beyond what is measured, and far from where products overflow. */
 static const double LEAST = 1e-15, LARGEST = 1e24;
 
 /* ---- fields ---- */
 
-/* How a member stands in the file. */
+/* How the file has a member. */
 typedef enum kind {
   TEXT,     /* char[size] */
   WORD,     /* an enum, or an int that is one: one of the words */
@@ -98,7 +99,7 @@ static const field build_fields[] = {
 
 static const field row_fields[] = {
     {"name", TEXT, MEMBER(gf_bench_row, name)},
-    {"kind", WORD, offsetof(gf_bench_row, is_step), sizeof(int), kinds},
+    {"kind", WORD, offsetof(gf_bench_row, kind), sizeof(int), kinds},
     {"algorithm", TEXT, MEMBER(gf_bench_row, algorithm)},
     {"batch", COUNT, MEMBER(gf_bench_row, batch)},
     {"samples", COUNT, MEMBER(gf_bench_row, samples)},
@@ -147,10 +148,10 @@ static json_t *fields_json(const field *fields, const void *of, bool *failed) {
 static json_t *row_json(const gf_bench_row *row, bool *failed) {
   json_t *json = fields_json(row_fields, row, failed);
   /* What follows from the others, for those who read the file without this program. */
-  json_t *derived =
-      json_pack("{s:f, s:f, s:f, s:f, s:s}", "flops_per_second", row->flops / row->seconds,
-                "bytes_per_second", row->bytes / row->seconds, "images_per_second",
-                row->batch / row->seconds, "share", row->share, "bound", gf_bound_name(row->bound));
+  json_t *derived = json_pack(
+      "{s:f, s:f, s:f, s:f, s:s}", "flops_per_second", row->flops / row->seconds,
+      "bytes_per_second", row->bytes / row->seconds, "images_per_second", row->batch / row->seconds,
+      "fraction", row->fraction, "bound", gf_bound_name(row->bound));
   *failed |= json_object_update(json, derived) != 0;
   json_decref(derived);
   return json;
@@ -199,7 +200,7 @@ gf_status gf_bench_save(const gf_bench *bench, const char *path) {
 
 /* ---- reading ---- */
 
-/* Where in the file an object stands: "devices[1].rows[20]." */
+/* Where in the file an object is: "devices[1].rows[20]." */
 typedef struct place {
   const char *path;
   char in[64];
@@ -339,11 +340,12 @@ static gf_status read_bench(const char *path, const json_t *root, gf_bench *benc
     return gf__fail(GF_ERROR_DATA,
                     "%s is no file of gradflow bench: its format is not \"" FORMAT "\"", path);
   const json_t *version = json_object_get(root, "version");
-  if (!json_is_integer(version) || json_integer_value(version) != VERSION)
+  if (!json_is_integer(version) || json_integer_value(version) < OLDEST_VERSION ||
+      json_integer_value(version) > VERSION)
     return gf__fail(GF_ERROR_DATA,
-                    "%s: its version is not %d, the one that gradflow %s reads; measure again, or "
-                    "compare with the gradflow that wrote it",
-                    path, VERSION, gf_versions_get().program);
+                    "%s: its version is not %d or %d, those that gradflow %s reads; measure again, "
+                    "or compare with the gradflow that wrote it",
+                    path, OLDEST_VERSION, VERSION, gf_versions_get().program);
   GF_TRY(read_fields(&at, bench_fields, root, bench));
   size_t count = json_array_size(list);
   if (count < 1 || count > MOST_DEVICES)

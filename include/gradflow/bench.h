@@ -7,7 +7,7 @@
 #include <gradflow/device.h>
 #include <gradflow/status.h>
 
-/* What a row's time is held against: the longest of four times that it would take if nothing but
+/* What a row's time is compared with: the longest of four times that it would take if nothing but
  * the one limit counted (the roofline model: Williams, Waterman and Patterson, 2009, with launches
  * and uploads beside it). */
 typedef enum gf_bound {
@@ -25,7 +25,7 @@ GF_API const char *gf_bound_name(gf_bound bound);
 typedef struct gf_bench_limits {
   double flops;              /* a second; a multiply-add counts as 2 */
   double bytes;              /* a second, read and written by a copy on the device */
-  double launch_seconds;     /* of an empty kernel behind others in the queue */
+  double launch_seconds;     /* of an empty kernel after others in the queue */
   double round_trip_seconds; /* of an empty kernel until the host knows that it is done */
   double upload, download;   /* bytes a second between the host's memory and the device's */
 } gf_bench_limits;
@@ -38,11 +38,17 @@ typedef struct gf_bench_builds {
   double fresh_seconds;
 } gf_bench_builds;
 
+typedef enum gf_bench_kind {
+  GF_BENCH_OPERATION,
+  GF_BENCH_STEP, /* of training */
+  GF_BENCH_KIND_COUNT
+} gf_bench_kind;
+
 /* An operation, or a training step. Numbers are of one repetition. */
 typedef struct gf_bench_row {
   char name[64];      /* "conv2d forward 32x32x32", "plain37" */
   char algorithm[16]; /* of a convolution, else "" */
-  int is_step;
+  gf_bench_kind kind;
   int batch;            /* images; 0 where an operation has none */
   int samples, repeats; /* measured times, and repetitions in each */
   double seconds;       /* the median */
@@ -52,8 +58,8 @@ typedef struct gf_bench_row {
   double bytes;         /* read and written at least */
   double upload_bytes;  /* from the host */
   double launches;
-  double share; /* of the limit that binds it; above 1 where an algorithm does with fewer flops or
-                   a cache answers instead of the memory */
+  double fraction; /* of the limit that binds it; above 1 where an algorithm does with fewer flops
+                   or a cache answers instead of the memory */
   gf_bound bound;
 } gf_bench_row;
 

@@ -18,20 +18,20 @@ static const struct {
     [GF_BENCH_FULL] = {100, "fast", {.least = 9, .most = 51, .sample_seconds = 0.02, .seconds = 3}},
 };
 
-gf_status gf__bench_begin(gf__bench_run *run, const char *what) {
-  const gf_bench_options *o = run->options;
+gf_status gf__measurement_next(gf__measurement *m, const char *what) {
+  const gf_bench_options *o = m->options;
   if (o->stop && o->stop(o->user))
     return gf__fail(GF_ERROR_INTERRUPTED,
                     "stopped; nothing is kept of a benchmark that is cut off");
   if (o->progress)
-    o->progress(o->user, &(gf_bench_progress){run->out->card.name, what, run->done, run->count});
-  run->done++;
+    o->progress(o->user, &(gf_bench_progress){m->out->card.name, what, m->done, m->count});
+  m->done++;
   return GF_OK;
 }
 
-gf_status gf__bench_add(gf__bench_run *run, const gf_bench_row *row,
-                        const gf__bench_timing *timing) {
-  gf_bench_device *out = run->out;
+gf_status gf__measurement_add(gf__measurement *m, const gf_bench_row *row,
+                              const gf__bench_timing *timing) {
+  gf_bench_device *out = m->out;
   size_t bytes = (size_t)(out->row_count + 1) * sizeof *out->rows;
   gf_bench_row *rows = realloc(out->rows, bytes);
   if (!rows) return gf__fail_host_memory(bytes);
@@ -49,33 +49,33 @@ gf_status gf__bench_add(gf__bench_run *run, const gf_bench_row *row,
   return GF_OK;
 }
 
-static gf_status measure(gf__bench_run *run) {
-  GF_TRY(gf_device_open(&run->device, run->selector));
-  run->out->card = *gf_device_describe(run->device);
-  run->count = 1 + gf__bench_count_operations() + gf__bench_count_steps(run);
-  GF_TRY(gf__bench_begin(run, "limits of the device"));
-  GF_TRY(gf__bench_measure_limits(run->device, &run->out->limits));
-  GF_TRY(gf__bench_operations(run));
-  return gf__bench_steps(run);
+static gf_status measure(gf__measurement *m) {
+  GF_TRY(gf_device_open(&m->device, m->selector));
+  m->out->card = *gf_device_describe(m->device);
+  m->count = 1 + gf__bench_count_operations() + gf__bench_count_steps(m);
+  GF_TRY(gf__measurement_next(m, "limits of the device"));
+  GF_TRY(gf__bench_measure_limits(m->device, &m->out->limits));
+  GF_TRY(gf__bench_operations(m));
+  return gf__bench_steps(m);
 }
 
 static gf_status measure_device(const gf_bench_options *options, const char *selector,
                                 gf_bench_device *out) {
-  gf__bench_run run = {.options = options,
+  gf__measurement m = {.options = options,
                        .selector = selector,
                        .out = out,
                        .batch = forms[options->form].batch,
                        .tune = forms[options->form].tune,
                        .effort = forms[options->form].effort};
-  gf_status status = measure(&run);
-  if (run.device) {
-    const gf__builds *b = gf__device_builds(run.device);
+  gf_status status = measure(&m);
+  if (m.device) {
+    const gf__builds *b = gf__device_builds(m.device);
     out->builds.compiled = b->compiled;
     out->builds.loaded = b->loaded;
     out->builds.compile_seconds = b->compile_seconds;
     out->builds.load_seconds = b->load_seconds;
   }
-  gf_device_free(&run.device);
+  gf_device_free(&m.device);
   return status;
 }
 
