@@ -19,7 +19,7 @@ done
 build=build/lint
 mpi=OFF
 if command -v mpicc >/dev/null; then mpi=ON; fi
-cmake -S . -B $build -G Ninja -DGRADFLOW_TESTS=OFF -DGRADFLOW_BENCH=OFF -DGRADFLOW_MPI=$mpi >/dev/null
+cmake -S . -B $build -G Ninja -DGRADFLOW_TESTS=OFF -DGRADFLOW_MPI=$mpi >/dev/null
 cmake --build $build >/dev/null # and what sources include of it
 
 files=("$@")

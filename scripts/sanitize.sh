@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=build/sanitize
 mpi=OFF
 if command -v mpicc >/dev/null && command -v mpiexec >/dev/null; then mpi=ON; fi
-options=(-G Ninja -DGRADFLOW_WERROR=ON -DGRADFLOW_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+options=(-G Ninja -DGRADFLOW_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo)
 cmake -S . -B $build "${options[@]}" -DGRADFLOW_SANITIZE=ON -DGRADFLOW_MPI=$mpi >/dev/null
 cmake --build $build
 # In another build folder, since all of a program must be built for threads to be watched.

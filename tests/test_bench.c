@@ -147,7 +147,10 @@ static void a_file_holds_what_was_measured(void **state) {
                            .flops = 1e10,
                            .bytes = 2e8,
                            .upload_bytes = 3e5,
-                           .launches = 80}};
+                           .launches = 80,
+                           .rounds = {3, {0.8, 0.6, 0.7}},
+                           .host_bytes = 5e8,
+                           .device_bytes = 1e8}};
   gf_bench_device devices[2] = {{.card = {.platform = 1,
                                           .index = 2,
                                           .type = GF_DEVICE_GPU,
@@ -212,7 +215,8 @@ static const struct {
      ": its version is not 1 or 2, those that gradflow 0.1.0 reads; measure again, or compare with "
      "the gradflow that wrote it"},
     {"\"form\": \"quick\"", "\"form\": \"slow\"",
-     ": form must be quick or full; make the file anew with gradflow bench -o FILE"},
+     ": form must be quick or full or layers or train; make the file anew with gradflow bench -o "
+     "FILE"},
     {"\"devices\": [", "\"devices\": [], \"old\": [",
      ": devices must be a list of 1 to 64 devices; make the file anew with gradflow bench -o FILE"},
     {"\"type\": \"gpu\"", "\"type\": 1",
@@ -251,6 +255,12 @@ static const struct {
     {"\"bytes\": 2e7", "\"bytes\": 1e-300",
      ": devices[0].rows[1].bytes must be 0 or a number from 1e-15 to 1e24; make the file anew with "
      "gradflow bench -o FILE"},
+    {"\"bytes\": 2e7", "\"round_seconds\": [0.1, 0], \"bytes\": 2e7",
+     ": devices[0].rows[1].round_seconds must be a list of at most 15 numbers from 1e-15 to 1e24; "
+     "make the file anew with gradflow bench -o FILE"},
+    {"\"bytes\": 2e7", "\"host_bytes\": -1, \"bytes\": 2e7",
+     ": devices[0].rows[1].host_bytes must be 0 or a number from 1e-15 to 1e24; make the file anew "
+     "with gradflow bench -o FILE"},
     {"\"avg_pool forward 8x8x32\"", "\"conv2d forward 8x8x32\"",
      ": devices[0].rows[1].name must be a name that no row before it has; make the file anew with "
      "gradflow bench -o FILE"},
@@ -593,15 +603,37 @@ static const struct {
     {"bench compare a.json --fail-below -1", 2,
      "gradflow: --fail-below -1: must be a ratio above 0, such as 0.9\n"},
     {"bench compare a.json --full", 2,
-     "gradflow: --device, --quick, --full and --json belong to bench without compare\n"},
+     "gradflow: --full is not for bench compare; see gradflow bench --help\n"},
+    {"bench compare a.json --json", 2,
+     "gradflow: --json is not for bench compare; see gradflow bench --help\n"},
+    {"bench compare a.json --quick", 2,
+     "gradflow: --quick is not for bench compare; see gradflow bench --help\n"},
+    {"bench compare a.json -d auto", 2,
+     "gradflow: --device is not for bench compare; see gradflow bench --help\n"},
     {"bench compare none.json", 1, "gradflow: cannot open none.json: No such file or directory\n"},
     {"bench compare large.json", 1,
      "gradflow: large.json has more than 4194304 bytes, too many for what it should be; is it the "
      "right file?\n"},
     {"bench a.json", 2,
-     "gradflow: bench a.json: must be bench alone or bench compare; see gradflow bench --help\n"},
+     "gradflow: bench a.json: must be bench alone, or bench layers, train or compare; see gradflow "
+     "bench --help\n"},
     {"bench --quick --full", 2, "gradflow: --quick and --full exclude each other\n"},
-    {"bench --fail-below 1", 2, "gradflow: --fail-below belongs to bench compare\n"},
+    {"bench --fail-below 1", 2,
+     "gradflow: --fail-below is not for bench alone; see gradflow bench --help\n"},
+    {"bench layers --rounds 2", 2,
+     "gradflow: --rounds is not for bench layers; see gradflow bench --help\n"},
+    {"bench layers conv2d/99", 2,
+     "gradflow: no case is called 'conv2d/99'; there are conv2d, linear, batch_norm, leaky_relu, "
+     "relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, global_avg_pool, add, concat, "
+     "pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each with numbers "
+     "from 1, as in conv2d/3\n"},
+    {"bench layers conv2d/3 --batch 0", 2,
+     "gradflow: --batch 0: must be a whole number from 1 to 100000\n"},
+    {"bench train", 2, "gradflow: bench train: a config is missing; see gradflow bench --help\n"},
+    {"bench train none.yaml --rounds 16", 2,
+     "gradflow: --rounds 16: must be a whole number from 1 to 15\n"},
+    {"bench train x/a.yaml --quick", 2,
+     "gradflow: --quick is not for bench train; see gradflow bench --help\n"},
     {"bench -o none/x.json", 2,
      "gradflow: --out none/x.json: there is no folder none; create it first\n"},
     {"bench -o .", 2, "gradflow: --out . is a folder; name a file in it\n"},

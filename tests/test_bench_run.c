@@ -14,6 +14,7 @@
 #include "bench/step.h"
 #include "support/device.h"
 #include "support/test.h"
+#include "verify/layer_cases.h"
 
 /* ---- counting ---- */
 
@@ -64,7 +65,8 @@ static void a_step_costs_what_its_layers_do(void **state) {
       "model:\n  graph:\n  - {type: conv2d, filters: 4, padding: 1, bias: false}\n"
       "  - {type: global_avg_pool}\n  - {type: linear, outputs: 100, bias: false}\n"
       "optimizer: {name: adam}\n");
-  assert_ok(gf__bench_step_open(&step, fixture_device, config, 2));
+  assert_ok(
+      gf__bench_step_open(&step, fixture_device, config, (gf_image_shape){32, 32, 3}, 100, 2));
   gf_config_free(&config);
   double convolution = 2.0 * 1024 * 4 * 27, linear = 2.0 * 4 * 100;
   assert_true(gf__bench_step_flops(&step) == 2 * (2 * convolution + 3 * linear));
@@ -225,6 +227,107 @@ static void every_operation_and_step_has_a_row(void **state) {
   free(out.rows);
 }
 
+/* 2 images of 4 x 6 x 3, of which a convolution with 5 filters of 3 x 3 makes 4 x 6 x 5. */
+static void layers_are_measured_by_each_algorithm(void **state) {
+  (void)state;
+  const gf_bench_layer layers[] = {
+      {"a", "n=2", "conv2d", ", filters: 5, padding: 1, bias: false", {4, 6, 3}, 2},
+      {"b", NULL, "max_pool", ", kernel: 2", {4, 6, 3}, 3}};
+  gf_bench *bench = NULL;
+  assert_ok(gf_bench_layers(&bench, &(gf_bench_layer_options){.layers = layers, .count = 2},
+                            &(gf_bench_options){0}));
+  const gf_bench_device *d = &bench->devices[0];
+  assert_int_equal(bench->form, GF_BENCH_LAYERS);
+  assert_true(d->row_count >= 3 + 2); /* im2col takes every shape */
+  for (int i = 0; i < d->row_count - 2; i++) {
+    const gf_bench_row *row = &d->rows[i];
+    char name[64];
+    int length = snprintf(name, sizeof name, "a %s ", row->algorithm);
+    assert_memory_equal(row->name, name, (size_t)length);
+    assert_string_equal(row->name + strlen(row->name) - strlen("  n=2"), "  n=2");
+    assert_int_equal(row->batch, 2);
+    assert_int_equal(row->samples, 15);
+    assert_true(row->flops == 2.0 * 2 * 24 * 5 * 27 && row->fraction > 0);
+  }
+  assert_string_equal(d->rows[0].name, "a im2col forward  n=2");
+  assert_string_equal(d->rows[d->row_count - 2].name, "b forward");
+  assert_string_equal(d->rows[d->row_count - 1].name, "b backward");
+  assert_int_equal(d->rows[d->row_count - 1].batch, 3);
+  gf_bench_free(&bench);
+}
+
+static void an_algorithm_is_chosen_by_name(void **state) {
+  (void)state;
+  const gf_bench_layer layer = {"a",       NULL, "conv2d", ", filters: 5, kernel: 1, bias: false",
+                                {4, 6, 3}, 2};
+  gf_bench *bench = NULL;
+  gf_bench_layer_options what = {.layers = &layer, .count = 1, .algorithm = "im2col"};
+  assert_ok(gf_bench_layers(&bench, &what, &(gf_bench_options){0}));
+  assert_int_equal(bench->devices[0].row_count, 3);
+  gf_bench_free(&bench);
+  what.algorithm = "winograd4"; /* 3 x 3 only */
+  assert_fails(GF_ERROR_ARGUMENT, "winograd4 takes none of the shapes on this device",
+               gf_bench_layers(&bench, &what, &(gf_bench_options){0}));
+  assert_null(bench);
+}
+
+static void layers_come_from_the_case_lists(void **state) {
+  (void)state;
+  gf__layer_cases cases;
+  assert_ok(gf__layer_cases_read(&cases, (const char *const[]){"conv2d/3", "linear"}, 2, 0));
+  assert_int_equal(cases.count, 1 + 8);
+  assert_string_equal(cases.layers[0].name, "conv2d/3");
+  assert_string_equal(cases.layers[0].keys, ", filters: 32, kernel: 3, padding: 1, bias: false");
+  assert_int_equal(cases.layers[0].image.height, 32);
+  assert_int_equal(cases.layers[0].image.channels, 32);
+  assert_int_equal(cases.layers[0].batch, 2);
+  assert_string_equal(cases.layers[1].name, "linear/1");
+  assert_string_equal(cases.layers[1].note, "n=3 inputs=7 outputs=5 bias=true");
+  assert_int_equal(cases.layers[1].image.channels, 7);
+  gf__layer_cases_free(&cases);
+  assert_ok(gf__layer_cases_read(&cases, NULL, 0, 100));
+  assert_true(cases.count > 100);
+  for (int i = 0; i < cases.count; i++) assert_int_equal(cases.layers[i].batch, 100);
+  gf__layer_cases_free(&cases);
+}
+
+/* The network of a_step_costs_what_its_layers_do, on 4 images. */
+static void rounds_give_their_median(void **state) {
+  (void)state;
+  gf_bench *bench = NULL;
+  gf_config *config = parse_config(
+      "data: {name: cifar100}\nmodel:\n  graph:\n"
+      "  - {type: conv2d, filters: 4, padding: 1, bias: false}\n"
+      "  - {type: global_avg_pool}\n  - {type: linear, outputs: 100, bias: false}\n"
+      "optimizer: {name: adam}\ntrain: {batch_size: 4}\n");
+  const gf_config *configs[] = {config};
+  const char *names[] = {"net"};
+  const gf_bench_train_options what = {
+      .configs = configs, .names = names, .count = 1, .rounds = 3, .steps = 2, .statistics = 1};
+  assert_ok(gf_bench_train(&bench, &what, &(gf_bench_options){0}));
+  gf_config_free(&config);
+  const gf_bench_row *train = bench->devices[0].rows, *infer = train + 1;
+  double convolution = 2.0 * 1024 * 4 * 27, linear = 2.0 * 4 * 100;
+  assert_int_equal(bench->devices[0].row_count, 2);
+  assert_string_equal(train->name, "net");
+  assert_string_equal(infer->name, "net, inference");
+  assert_true(train->kind == GF_BENCH_STEP && infer->kind == GF_BENCH_INFERENCE);
+  assert_true(train->flops == 4 * (2 * convolution + 3 * linear));
+  assert_true(infer->flops == 4 * (convolution + linear));
+  for (int i = 0; i < 2; i++) {
+    const gf_bench_row *row = &train[i];
+    const double *s = row->rounds.seconds;
+    double least = fmin(fmin(s[0], s[1]), s[2]), most = fmax(fmax(s[0], s[1]), s[2]);
+    assert_int_equal(row->batch, 4);
+    assert_int_equal(row->rounds.count, 3);
+    assert_int_equal(row->samples, 6);
+    assert_true(fabs(row->seconds - (s[0] + s[1] + s[2] - least - most)) < 1e-12);
+    assert_true(row->low <= row->seconds && row->seconds <= row->high && row->fraction > 0);
+    assert_true(row->host_bytes > 1e6 && row->device_bytes > 4 * 3072 * 4);
+  }
+  gf_bench_free(&bench);
+}
+
 static int stop_at_once(void *user) {
   ++*(int *)user;
   return 1;
@@ -290,6 +393,10 @@ int main(void) {
       cmocka_unit_test(programs_are_counted_and_compiled_afresh),
       cmocka_unit_test(limits_are_numbers),
       cmocka_unit_test(every_operation_and_step_has_a_row),
+      cmocka_unit_test(layers_are_measured_by_each_algorithm),
+      cmocka_unit_test(an_algorithm_is_chosen_by_name),
+      cmocka_unit_test(layers_come_from_the_case_lists),
+      cmocka_unit_test(rounds_give_their_median),
       cmocka_unit_test(a_stop_ends_it),
       cmocka_unit_test(the_command_measures_all_devices),
   };

@@ -21,7 +21,7 @@ static gf_status add_subjects(gf__text *out, const gf__bench_set *set) {
     gf__table_add(&sheet.table, "%c", s->letter);
     gf__table_add(&sheet.table, "%s", s->device->card.name);
     gf__table_add(&sheet.table, "%s", s->path);
-    gf__table_add(&sheet.table, "%s", s->bench->form == GF_BENCH_FULL ? "full" : "quick");
+    gf__table_add(&sheet.table, "%s", gf__bench_form_name(s->bench->form));
     gf__table_add(&sheet.table, "%s", s->bench->program);
   }
   return gf__bench_sheet_end(&sheet, out);

@@ -29,6 +29,7 @@ typedef struct gf__bench_set {
 gf_status gf__bench_set_load(gf__bench_set *out, const char *const *paths, int count) GF_MUST_USE;
 void gf__bench_set_free(gf__bench_set *set);
 
+const char *gf__bench_form_name(gf_bench_form form); /* "quick"; json.c */
 /* The row of the same name and batch, or NULL. */
 const gf_bench_row *gf__bench_find(const gf_bench_device *device, const gf_bench_row *like);
 /* How many times as fast as its base a subject is in a row of the base; NaN where it has not

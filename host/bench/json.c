@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "bench/compare.h"
 #include "bench/limits.h"
 
 #define FORMAT "gradflow-bench"
@@ -29,6 +30,8 @@ typedef enum kind {
   SIZE,     /* size_t */
   NUMBER,   /* double: 0, or LEAST to LARGEST */
   POSITIVE, /* double: LEAST to LARGEST */
+  OPTIONAL, /* double: as NUMBER; 0 where the file has none */
+  ROUNDS,   /* gf_bench_rounds: a list of POSITIVE; none where the file has none */
 } kind;
 
 typedef struct field {
@@ -38,16 +41,19 @@ typedef struct field {
   const char *const *words; /* ended by NULL */
 } field;
 
-_Static_assert(sizeof(gf_device_type) == sizeof(int) && sizeof(gf_bench_form) == sizeof(int),
+_Static_assert(sizeof(gf_device_type) == sizeof(int) && sizeof(gf_bench_form) == sizeof(int) &&
+                   sizeof(gf_bench_kind) == sizeof(int),
                "words are kept in ints");
 
 #define MEMBER(type, member) offsetof(type, member), sizeof(((type *)0)->member), NULL
 #define END \
   { NULL, TEXT, 0, 0, NULL }
 
-static const char *const forms[] = {"quick", "full", NULL};
+static const char *const forms[] = {"quick", "full", "layers", "train", NULL};
+const char *gf__bench_form_name(gf_bench_form form) { return forms[form]; }
+
 static const char *const types[] = {"cpu", "gpu", "other", NULL};
-static const char *const kinds[] = {"operation", "step", NULL};
+static const char *const kinds[] = {"operation", "step", "inference", NULL};
 
 static const field bench_fields[] = {
     {"date", TEXT, MEMBER(gf_bench, date)},
@@ -112,10 +118,23 @@ static const field row_fields[] = {
     {"bytes", NUMBER, MEMBER(gf_bench_row, bytes)},
     {"upload_bytes", NUMBER, MEMBER(gf_bench_row, upload_bytes)},
     {"launches", NUMBER, MEMBER(gf_bench_row, launches)},
+    {"round_seconds", ROUNDS, MEMBER(gf_bench_row, rounds)},
+    {"host_bytes", OPTIONAL, MEMBER(gf_bench_row, host_bytes)},
+    {"device_bytes", OPTIONAL, MEMBER(gf_bench_row, device_bytes)},
     END,
 };
 
 /* ---- writing ---- */
+
+static json_t *rounds_json(const gf_bench_rounds *rounds) {
+  json_t *list = json_array();
+  bool failed = false;
+  for (int i = 0; i < rounds->count; i++)
+    failed |= json_array_append_new(list, json_real(rounds->seconds[i])) != 0;
+  if (!failed) return list;
+  json_decref(list);
+  return NULL;
+}
 
 static json_t *field_json(const field *f, const void *of) {
   const char *member = (const char *)of + f->offset;
@@ -132,7 +151,10 @@ static json_t *field_json(const field *f, const void *of) {
       return json_integer((json_int_t) * (const size_t *)member);
     case NUMBER:
     case POSITIVE:
+    case OPTIONAL:
       return json_real(*(const double *)member);
+    case ROUNDS:
+      return rounds_json((const gf_bench_rounds *)member);
   }
   return NULL;
 }
@@ -237,6 +259,20 @@ static bool read_whole(const json_t *json, json_int_t most, json_int_t *out) {
   return json_is_integer(json) && *out >= 0 && *out <= most;
 }
 
+static bool is_in_range(double number) { return number >= LEAST && number <= LARGEST; }
+
+static bool read_rounds(const json_t *json, gf_bench_rounds *out) {
+  size_t count = json_array_size(json);
+  if (!json) return true;
+  if (!json_is_array(json) || count > GF_BENCH_MOST_ROUNDS) return false;
+  for (; (size_t)out->count < count; out->count++) {
+    const json_t *value = json_array_get(json, (size_t)out->count);
+    out->seconds[out->count] = json_number_value(value);
+    if (!json_is_number(value) || !is_in_range(out->seconds[out->count])) return false;
+  }
+  return true;
+}
+
 static gf_status read_field(const place *at, const field *f, const json_t *json, void *to) {
   char *member = (char *)to + f->offset, what[64];
   json_int_t whole;
@@ -264,12 +300,19 @@ static gf_status read_field(const place *at, const field *f, const json_t *json,
       if (!read_whole(json, INT_MAX, &whole)) break;
       *(size_t *)member = (size_t)whole;
       return GF_OK;
+    case ROUNDS:
+      return read_rounds(json, (gf_bench_rounds *)member)
+                 ? GF_OK
+                 : fail_at(at, f->key, "a list of at most 15 numbers from 1e-15 to 1e24");
+    case OPTIONAL:
+      if (!json) return GF_OK;
+      /* fallthrough */
     case NUMBER:
     case POSITIVE:
-      if (!(number >= LEAST && number <= LARGEST) && !(f->kind == NUMBER && number == 0))
-        return fail_at(
-            at, f->key,
-            f->kind == NUMBER ? "0 or a number from 1e-15 to 1e24" : "a number from 1e-15 to 1e24");
+      if (!is_in_range(number) && !(f->kind != POSITIVE && number == 0))
+        return fail_at(at, f->key,
+                       f->kind == POSITIVE ? "a number from 1e-15 to 1e24"
+                                           : "0 or a number from 1e-15 to 1e24");
       *(double *)member = number;
       return GF_OK;
   }

@@ -221,7 +221,8 @@ static gf_status add_ratios(report *r) {
 }
 
 static gf_status add_subject(report *r, const gf__bench_subject *s) {
-  static const char *const captions[GF_BENCH_KIND_COUNT] = {"Operations", "Training steps"};
+  static const char *const captions[GF_BENCH_KIND_COUNT] = {"Operations", "Training steps",
+                                                            "Inference"};
   gf__bench_sheet sheet;
   gf__html_heading(&r->page, s->name);
   gf__html_paragraph(&r->page, s->path);

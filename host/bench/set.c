@@ -46,10 +46,6 @@ static bool have_a_row_in_common(const gf_bench_device *a, const gf_bench_device
   return false;
 }
 
-static const char *form_of(const gf__bench_subject *s) {
-  return s->bench->form == GF_BENCH_FULL ? "full" : "quick";
-}
-
 static gf_status set_bases(gf__bench_set *set) {
   for (int i = 0; i < set->count; i++) {
     gf__bench_subject *s = &set->subjects[i];
@@ -60,7 +56,8 @@ static gf_status set_bases(gf__bench_set *set) {
       return gf__fail(GF_ERROR_DATA,
                       "%s (%s form) and %s (%s form) have no measurement in common; measure both "
                       "in the same form",
-                      base->path, form_of(base), s->path, form_of(s));
+                      base->path, gf__bench_form_name(base->bench->form), s->path,
+                      gf__bench_form_name(s->bench->form));
   }
   return GF_OK;
 }

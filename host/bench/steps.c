@@ -14,6 +14,10 @@ static const struct {
 };
 enum { NETWORKS = sizeof networks / sizeof *networks };
 
+/* Images of CIFAR-100. */
+static const gf_image_shape cifar_image = {32, 32, 3};
+enum { CIFAR_CLASSES = 100 };
+
 static gf_status open_network(gf__bench_step *out, gf_device *device, int i, int batch,
                               const char *tune) {
   gf_config *config = NULL;
@@ -22,7 +26,7 @@ static gf_status open_network(gf__bench_step *out, gf_device *device, int i, int
   snprintf(text, sizeof text, "model: {%s, tune: %s}\noptimizer: {name: adam}\n", networks[i].model,
            tune);
   GF_TRY(gf_config_parse(&config, networks[i].name, text));
-  gf_status status = gf__bench_step_open(out, device, config, batch);
+  gf_status status = gf__bench_step_open(out, device, config, cifar_image, CIFAR_CLASSES, batch);
   gf_config_free(&config);
   return status;
 }
@@ -64,7 +68,7 @@ static gf_status measure_fresh(gf__measurement *m) {
   return status;
 }
 
-static bool is_full(const gf__measurement *m) { return m->options->form == GF_BENCH_FULL; }
+static bool is_full(const gf__measurement *m) { return m->form == GF_BENCH_FULL; }
 
 int gf__bench_count_steps(const gf__measurement *m) { return NETWORKS + is_full(m); }
 

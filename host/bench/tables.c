@@ -94,7 +94,7 @@ static void add_limit(gf__table *t, const gf_bench_row *row) {
 }
 
 const char *gf__bench_kind_name(gf_bench_kind kind) {
-  static const char *const names[GF_BENCH_KIND_COUNT] = {"operation", "training step"};
+  static const char *const names[GF_BENCH_KIND_COUNT] = {"operation", "training step", "inference"};
   return names[kind];
 }
 
@@ -140,6 +140,25 @@ void gf__bench_rows(gf__bench_sheet *out, const gf_bench_device *d, gf_bench_kin
 
 /* ---- text ---- */
 
+/* What each round gave, so that the noise between rounds is seen beside a difference. */
+static gf_status add_rounds(gf__text *out, const gf_bench_device *d) {
+  gf__bench_sheet sheet;
+  gf__bench_sheet_init(
+      &sheet,
+      (const gf__table_column[]){
+          {"each round", false}, {"round", true}, {"ms", true}, {"images/s", true}, {NULL, false}});
+  for (int i = 0; i < d->row_count; i++) {
+    const gf_bench_row *row = &d->rows[i];
+    for (int r = 0; row->rounds.count > 1 && r < row->rounds.count; r++) {
+      gf__table_add(&sheet.table, "%s", row->name);
+      gf__table_add(&sheet.table, "%d", r + 1);
+      gf__table_add(&sheet.table, "%s", gf__bench_number(1e3 * row->rounds.seconds[r]).text);
+      gf__table_add(&sheet.table, "%.1f", row->batch / row->rounds.seconds[r]);
+    }
+  }
+  return gf__bench_sheet_end(&sheet, out);
+}
+
 static gf_status add_device(gf__text *out, const gf_bench_device *d) {
   gf__bench_sheet sheet;
   gf__bench_card(&sheet, d);
@@ -150,7 +169,7 @@ static gf_status add_device(gf__text *out, const gf_bench_device *d) {
     gf__bench_rows(&sheet, d, kind);
     GF_TRY(gf__bench_sheet_end(&sheet, out));
   }
-  return GF_OK;
+  return add_rounds(out, d);
 }
 
 static const char notes[] =
@@ -160,13 +179,13 @@ static const char notes[] =
     "memory.\n";
 
 gf_status gf_bench_text(const gf_bench *bench, char **out) {
-  static const char *const forms[] = {"quick", "full"};
+  static const char *const titles[] = {"the quick form", "the full form", "layers", "networks"};
   gf__text text = {0};
   gf_status status = GF_OK;
   *out = NULL;
-  gf__text_add(&text, "gradflow %s, commit %s, %s\nCLBlast %s, %s; the %s form\n", bench->program,
+  gf__text_add(&text, "gradflow %s, commit %s, %s\nCLBlast %s, %s; %s\n", bench->program,
                bench->commit, bench->date, bench->clblast, bench->opencl_loader,
-               forms[bench->form]);
+               titles[bench->form]);
   for (int i = 0; status == GF_OK && i < bench->device_count; i++)
     status = add_device(&text, &bench->devices[i]);
   gf__text_add(&text, "%s", notes);

@@ -13,6 +13,10 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+void gf__bench_sort(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, by_size);
+}
+
 double gf__bench_quantile(const double *sorted, int count, double fraction) {
   double place = fraction * (count - 1);
   int below = (int)place;
@@ -43,7 +47,7 @@ gf_status gf__bench_time(gf_device *device, gf__bench_work *work, void *user,
   while (out->samples < effort->least ||
          (out->samples < effort->most && gf__seconds() - start < effort->seconds))
     GF_TRY(time_sample(device, work, user, out->repeats, &times[out->samples++]));
-  qsort(times, (size_t)out->samples, sizeof *times, by_size);
+  gf__bench_sort(times, out->samples);
   out->fastest = times[0];
   out->seconds = gf__bench_quantile(times, out->samples, 0.5);
   out->low = gf__bench_quantile(times, out->samples, 0.25);

@@ -25,9 +25,11 @@ typedef struct gf__cli {
   char *devices, *steps, *tolerance;                                 /* or NULL */
   char *config, *weights, *only;                                     /* or NULL */
   char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
+  char *algorithm, *batch, *rounds;                                  /* or NULL */
   char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
   int overwrite, force, watch, quiet, json, dry_run, profile, help;
   int csv, saliency, softmax, quick, full, reference, resync;
+  int statistics, loader, gemm_defaults;
   const char *const *arguments;
   int argument_count;
 } gf__cli;

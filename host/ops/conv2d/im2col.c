@@ -5,7 +5,7 @@
 #include "ops/reduce.h"
 
 /* The matrix of patches is made for so many images at a time that it stays
- * within this: with twice as much bench_blas is no faster, with four times it is slower. */
+ * within this: with twice as much im2col is no faster, with four times it is slower. */
 enum { COLUMNS_BYTES = 8 << 20 };
 
 static size_t patch(const gf__conv2d_shape *s) {
