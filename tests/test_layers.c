@@ -1,5 +1,5 @@
 /* Every layer of the table over its case list, against its reference; and what dropout drops: a
- * share of it, other values in each step, as the host's numbers say. */
+ * fraction of it, other values in each step, as the host's numbers say. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void read_dropout_mask(gf_model *model, const gf__problem *p, const float
   }
 }
 
-static void check_share(const char *mask, double p) {
+static void check_fraction(const char *mask, double p) {
   long kept = 0;
   for (size_t i = 0; i < VALUES; i++) kept += mask[i];
   /* Six standard deviations of a binomial count. */
@@ -67,7 +67,7 @@ static void test_dropout(void **unused) {
     gf__problem p = {.arena = device_test_arena(), .n = 1, .probability = parts[k]};
     gf_model *model = open_dropout(p.probability);
     read_dropout_mask(model, &p, x, mask);
-    check_share(mask, p.probability);
+    check_fraction(mask, p.probability);
     const unsigned char *expected = gf__problem_dropout_mask(&p, VALUES);
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(mask[i], expected[i]);
     read_dropout_mask(model, &p, x, again);
@@ -76,7 +76,7 @@ static void test_dropout(void **unused) {
     read_dropout_mask(model, &p, x, again);
     expected = gf__problem_dropout_mask(&p, VALUES);
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(again[i], expected[i]);
-    check_share(again, p.probability);
+    check_fraction(again, p.probability);
     long differ = 0;
     for (size_t i = 0; i < VALUES; i++) differ += mask[i] != again[i];
     /* Two independent draws differ with a probability of 2 p (1 - p). */

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/os.h"
+#include "base/text.h"
 #include "bench/bench.h"
 #include "bench/limits.h"
 
@@ -55,11 +57,8 @@ gf_status gf__measurement_next(gf__measurement *m, const char *what) {
 gf_status gf__measurement_add(gf__measurement *m, const gf_bench_row *row,
                               const gf__bench_timing *timing) {
   gf_bench_device *out = m->out;
-  size_t bytes = (size_t)(out->row_count + 1) * sizeof *out->rows;
-  gf_bench_row *rows = realloc(out->rows, bytes);
-  if (!rows) return gf__fail_host_memory(bytes);
-  out->rows = rows;
-  gf_bench_row *added = &rows[out->row_count++];
+  GF_TRY(gf__grow(&out->rows, (size_t)out->row_count, sizeof *out->rows));
+  gf_bench_row *added = &out->rows[out->row_count++];
   *added = *row;
   added->samples = timing->samples;
   added->repeats = timing->repeats;
@@ -124,10 +123,8 @@ static gf_status measure_one_of_all(const order *o, const gf_device_info *card,
   out->card = *card;
   gf_status status = measure_device(o, selector, out);
   if (status == GF_OK || status == GF_ERROR_INTERRUPTED) return status;
-  const char *message = gf_error_message();
-  out->failure = malloc(strlen(message) + 1);
-  if (!out->failure) return gf__fail_host_memory(strlen(message) + 1);
-  strcpy(out->failure, message);
+  out->failure = gf__text_copy(gf_error_message());
+  if (!out->failure) return gf__fail_host_memory(strlen(gf_error_message()) + 1);
   return GF_OK;
 }
 

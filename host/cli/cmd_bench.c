@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
@@ -164,10 +165,9 @@ static gf_status set_key(gf_config *config, const char *key, const char *value) 
 
 /* The config at the path, called x of a/x.yaml. */
 static gf_status add_network(networks *all, const gf__cli *cli, const char *path) {
-  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-  size_t length = strcspn(base, ".");
+  const char *base = gf__path_base(path);
   char *name = all->names[all->count];
-  snprintf(name, sizeof *all->names, "%.*s", (int)length, base);
+  snprintf(name, sizeof *all->names, "%.*s", (int)strcspn(base, "."), base);
   for (int i = 0; i < all->count; i++)
     if (!strcmp(all->names[i], name))
       return gf__fail(

@@ -16,7 +16,7 @@ void gf__case_layer_keys(const gf__cases *list, const gf__layer *layer, gf__text
   }
 }
 
-/* Layers that take vectors call their length by what it is to them. */
+/* Case lists of layers that accept vectors name their length by what it is to the layer. */
 static int case_channels(gf__cases *list) {
   static const char *const lengths[] = {"inputs", "classes"};
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)

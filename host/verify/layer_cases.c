@@ -4,17 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "verify/case_config.h"
 #include "verify/problems.h"
 
 /* Appends a case, whose texts are one block that begins with its name. */
 static gf_status layer_cases_add(gf__layer_cases *out, const gf__layer *layer, gf__cases *list,
                                  int batch) {
-  size_t bytes = (size_t)(out->count + 1) * sizeof *out->layers, keys, note;
-  gf_bench_layer *layers = realloc(out->layers, bytes);
   gf__text texts = {0};
-  if (!layers) return gf__fail_host_memory(bytes);
-  out->layers = layers;
+  size_t keys, note;
+  GF_TRY(gf__grow(&out->layers, (size_t)out->count, sizeof *out->layers));
   gf__text_add(&texts, "%s/%d", layer->name, list->count);
   gf__text_add_bytes(&texts, "", 1);
   keys = texts.size;
@@ -27,12 +26,12 @@ static gf_status layer_cases_add(gf__layer_cases *out, const gf__layer *layer, g
     gf__text_free(&texts);
     return status;
   }
-  layers[out->count++] = (gf_bench_layer){.name = texts.data,
-                                          .note = texts.data + note,
-                                          .type = layer->name,
-                                          .keys = texts.data + keys,
-                                          .image = gf__case_image(list),
-                                          .batch = batch > 0 ? batch : gf__case_batch(list)};
+  out->layers[out->count++] = (gf_bench_layer){.name = texts.data,
+                                               .note = texts.data + note,
+                                               .type = layer->name,
+                                               .keys = texts.data + keys,
+                                               .image = gf__case_image(list),
+                                               .batch = batch > 0 ? batch : gf__case_batch(list)};
   return GF_OK;
 }
 
