@@ -3,8 +3,10 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "model/model.h"
 #include "support/operations.h"
 #include "support/test.h"
@@ -17,6 +19,22 @@ static void test_references(void **unused) {
     snprintf(only, sizeof only, "%s/layer", gf__layers[i]->name);
     assert_verified(only);
   }
+}
+
+/* Fuzzers find their way into a layer's keys and shapes from a config that has it. */
+static void fuzzers_start_from_every_layer(void **unused) {
+  (void)unused;
+  char *seeds;
+  size_t size;
+  assert_ok(gf__file_read(SOURCE_FOLDER "/tests/fuzz/seeds.c", &seeds, &size));
+  for (int i = 0; gf__layers[i]; i++) {
+    char type[96];
+    snprintf(type, sizeof type, "type: %s", gf__layers[i]->name);
+    const char *at = strstr(seeds, type);
+    while (at && !strchr(",}", at[strlen(type)])) at = strstr(at + 1, type);
+    if (!at) fail_msg("no network in tests/fuzz/seeds.c has a %s", gf__layers[i]->name);
+  }
+  free(seeds);
 }
 
 /* ---- dropout ---- */
@@ -87,6 +105,7 @@ static void test_dropout(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_references),
+                                     cmocka_unit_test(fuzzers_start_from_every_layer),
                                      cmocka_unit_test(test_dropout)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }
