@@ -345,6 +345,20 @@ static void rounds_give_their_median(void **state) {
   gf_bench_free(&bench);
 }
 
+static void orders_that_cannot_be_are_refused(void **state) {
+  (void)state;
+  gf_bench *bench = NULL;
+  const gf_bench_options of_layers = {.form = GF_BENCH_LAYERS};
+  assert_fails(GF_ERROR_ARGUMENT, "gf_bench_run takes the quick or the full form, not 2",
+               gf_bench_run(&bench, &of_layers));
+  assert_fails(
+      GF_ERROR_ARGUMENT,
+      "1 networks in 16 rounds of 2 steps: must be at least one, 1 to 15 and 1 to 4096",
+      gf_bench_train(&bench, &(gf_bench_train_options){.count = 1, .rounds = 16, .steps = 2},
+                     &(gf_bench_options){0}));
+  assert_null(bench);
+}
+
 static int stop_at_once(void *user) {
   ++*(int *)user;
   return 1;
@@ -414,6 +428,7 @@ int main(void) {
       cmocka_unit_test(an_algorithm_is_chosen_by_name),
       cmocka_unit_test(layers_come_from_the_case_lists),
       cmocka_unit_test(rounds_give_their_median),
+      cmocka_unit_test(orders_that_cannot_be_are_refused),
       cmocka_unit_test(a_stop_ends_it),
       cmocka_unit_test(the_command_measures_all_devices),
   };

@@ -174,6 +174,10 @@ static gf_status measure_order(gf_bench **out, const order *o) {
 }
 
 gf_status gf_bench_run(gf_bench **out, const gf_bench_options *options) {
+  *out = NULL;
+  if (options->form != GF_BENCH_QUICK && options->form != GF_BENCH_FULL)
+    return gf__fail(GF_ERROR_ARGUMENT, "gf_bench_run takes the quick or the full form, not %d",
+                    (int)options->form);
   return measure_order(out, &(order){.options = options, .form = options->form});
 }
 
@@ -184,6 +188,13 @@ gf_status gf_bench_layers(gf_bench **out, const gf_bench_layer_options *what,
 
 gf_status gf_bench_train(gf_bench **out, const gf_bench_train_options *what,
                          const gf_bench_options *options) {
+  *out = NULL;
+  if (what->count < 1 || what->rounds < 1 || what->rounds > GF_BENCH_MOST_ROUNDS ||
+      what->steps < 1 || what->steps > GF__BENCH_MOST_SAMPLES)
+    return gf__fail(
+        GF_ERROR_ARGUMENT,
+        "%d networks in %d rounds of %d steps: must be at least one, 1 to %d and 1 to %d",
+        what->count, what->rounds, what->steps, GF_BENCH_MOST_ROUNDS, GF__BENCH_MOST_SAMPLES);
   return measure_order(out, &(order){.options = options, .train = what, .form = GF_BENCH_TRAIN});
 }
 
