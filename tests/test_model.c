@@ -406,7 +406,7 @@ static const struct {
      "shortcut, norm, norm_position, activation, slope, dropout"},
     {"model: {family: resnet_cifar, depth: 8, auxiliaries: [input_act, stage_1_block_0_act]}",
      GF_ERROR_CONFIG,
-     "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "
+     "net:1:66: there is no node 'stage_1_block_0_act' before this one; did you mean "
      "'stage_1_block_0_act_0'?"},
     {"model: {family: resnet_cifar, auxiliaries: input_act}", GF_ERROR_CONFIG,
      "net:1:31: model.auxiliaries is a list of names of layers"},
@@ -480,7 +480,7 @@ static const struct {
      "global_avg_pool before it"},
     {"model:\n  graph:\n    - {name: big, type: conv2d, filters: 2, kernel: [11, 3], padding: 1}",
      GF_ERROR_SHAPE,
-     "net:3:7: conv2d 'big' with input 'input' (8x8x3): a 11x3 kernel with dilation 1x1 does not "
+     "net:3:7: conv2d 'big' with input 'input' (8x8x3): a 11x3 kernel does not "
      "fit a 8x8 image with padding 1x1"},
     {"model:\n  graph:\n    - {type: flatten}\n    - {name: last, type: linear, outputs: 7}",
      GF_ERROR_SHAPE, "the network's last layer 'last' gives 7 values and the data has 10 classes"},
@@ -491,7 +491,7 @@ static const struct {
     {"model: {family: vgg_stages, blocks_per_stage: 0, stages: 4}", GF_ERROR_SHAPE,
      "the network of model.family does not fit images of 8x8: vgg_stages:22:3: avg_pool "
      "'reduction_3_pool' with input 'reduction_3_act_0' (1x1x32): a 2x2 "
-     "window does not fit a 1x1 image with padding 0x0"},
+     "kernel does not fit a 1x1 image with padding 0x0"},
 };
 
 static void wrong_configs_are_explained(void **state) {

@@ -66,7 +66,8 @@ static void runner_open(runner *r, const settings *o, size_t count, const float 
 }
 
 static void runner_step(runner *r, int t, double rate, const float *gradient) {
-  const gf__optimizer_step step = {.count = (int)r->count,
+  const gf__optimizer_step step = {.t = t,
+                                   .count = (int)r->count,
                                    .w = r->w,
                                    .gradient = r->gradient,
                                    .first = r->state[0],
@@ -76,7 +77,7 @@ static void runner_step(runner *r, int t, double rate, const float *gradient) {
                                    .clip_scale = r->scale,
                                    .clip_value = r->limit};
   buffer_set(r->gradient, gradient, r->count);
-  assert_ok(r->optimizer->step(device_test_device(), &step, t, r->config.options));
+  assert_ok(r->optimizer->step(device_test_device(), &step, r->config.options));
 }
 
 static void runner_close(runner *r) {

@@ -115,8 +115,9 @@ static void act_sink(stage *s, const gf_node *node, int k) {
     add_holding(s, t, true);
     return;
   }
-  if (node->layer->backward_reads_output) reads[count++] = (use){&node->out, false};
-  if (node->layer->backward_reads_input && !is_residual(node, k))
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT))
+    reads[count++] = (use){&node->out, false};
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) && !is_residual(node, k))
     for (int i = 0; i < node->in_count; i++)
       if (!is_residual(node, i)) reads[count++] = (use){node->in[i], false};
   if (input_gradient->masks) reads[count++] = (use){t, false};
@@ -127,7 +128,8 @@ static void act_backward(stage *s, const gf_node *node) {
   /* Weight gradients first, then the residual's share, then the data gradients. */
   use reads[GF__MOST_INPUTS + 1] = {{&node->out, true}};
   int count = 1;
-  for (int i = 0; node->layer->backward_reads_input && i < node->in_count; i++)
+  for (int i = 0; gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) && i < node->in_count;
+       i++)
     if (!is_residual(node, i)) reads[count++] = (use){node->in[i], false};
   if (node->parameter_count) launch(s, node, reads, count, (use){NULL, false}, false);
   int inputs = node->in_count - node->has_residual;
@@ -369,7 +371,8 @@ static int plan37(network *n, const char *fuse) {
 static bool is_read_again(const gf__graph *graph, const gf__tensor *t) {
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++)
-      if (graph->nodes[i]->in[k] == t && graph->nodes[i]->layer->backward_reads_input &&
+      if (graph->nodes[i]->in[k] == t &&
+          gf__layer_has(graph->nodes[i]->layer, GF__LAYER_BACKWARD_READS_INPUT) &&
           !is_residual(graph->nodes[i], k))
         return true;
   return false;

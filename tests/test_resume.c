@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv/conv.h"
 #include "support/runs.h"
 #include "support/test.h"
 
@@ -433,8 +433,8 @@ static gf__text with_algorithm(const char *text, const char *name) {
   gf__text out = {0};
   for (const char *end; *text; text = end) {
     end = text + 1;
-    for (int i = 0; gf__conv2d_algorithms[i]; i++) {
-      const char *old = gf__conv2d_algorithms[i]->name;
+    for (int i = 0; gf__conv_algorithms[i]; i++) {
+      const char *old = gf__conv_algorithms[i]->name;
       if (*text == '"' && strncmp(end, old, strlen(old)) == 0) end += strlen(old);
     }
     gf__text_add_bytes(&out, text, 1);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "ops/conv/conv.h"
+
 /* ---- opening ---- */
 
 /* No number is denormal, and no two neighbours are equal. */
@@ -57,21 +59,21 @@ static gf_status queue_backward(gf_node *node, const gf__pass *pass) {
 
 /* The two halves of a convolution's backward. */
 static gf_status queue_backward_data(gf_node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .w = node->parameters[0].data,
-                        .dy = node->out.grad,
-                        .out = node->input_gradients[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
+  gf__conv_operands run = {.n = pass->n,
+                           .w = node->parameters[0].data,
+                           .dy = node->out.grad,
+                           .out = node->input_gradients[0].grad,
+                           .workspace = pass->workspace};
+  return gf__conv_run(node->state, pass->device, GF__CONV_BACKWARD_DATA, &run);
 }
 
 static gf_status queue_backward_weight(gf_node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .x = node->in[0]->data,
-                        .dy = node->out.grad,
-                        .out = node->parameters[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_WEIGHT, &run);
+  gf__conv_operands run = {.n = pass->n,
+                           .x = node->in[0]->data,
+                           .dy = node->out.grad,
+                           .out = node->parameters[0].grad,
+                           .workspace = pass->workspace};
+  return gf__conv_run(node->state, pass->device, GF__CONV_BACKWARD_WEIGHT, &run);
 }
 
 const gf__bench_direction *gf__bench_directions(const gf__layer *layer) {
@@ -81,7 +83,7 @@ const gf__bench_direction *gf__bench_directions(const gf__layer *layer) {
                                                     {"backward_data", queue_backward_data},
                                                     {"backward_weight", queue_backward_weight},
                                                     {NULL, NULL}};
-  return layer == &gf__layer_conv2d ? convolution : all;
+  return gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION) ? convolution : all;
 }
 
 gf_status gf__bench_queue_layer(void *layer_work) {
@@ -89,7 +91,9 @@ gf_status gf__bench_queue_layer(void *layer_work) {
   return work->direction->queue(work->model->graph.nodes[0], &work->model->pass);
 }
 
-static bool is_convolution(const gf_node *node) { return node->layer == &gf__layer_conv2d; }
+static bool is_convolution(const gf_node *node) {
+  return gf__layer_has(node->layer, GF__LAYER_IS_CONVOLUTION);
+}
 
 double gf__bench_flops(const gf_model *model, int d) {
   const gf_node *node = model->graph.nodes[0];
@@ -104,7 +108,7 @@ double gf__bench_bytes(const gf_model *model, int d) {
   for (int i = 0; i < node->parameter_count; i++) parameters += (double)node->parameters[i].count;
   double floats = x + y + parameters; /* each is read or written once */
   if (d > 0 && !is_convolution(node))
-    floats +=
-        (node->layer->backward_reads_input ? x : 0) + (node->layer->backward_reads_output ? y : 0);
+    floats += (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) ? x : 0) +
+              (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT) ? y : 0);
   return sizeof(float) * floats;
 }

@@ -21,7 +21,7 @@ typedef struct gf__bench_direction {
   gf_status (*queue)(gf_node *node, const gf__pass *pass);
 } gf__bench_direction;
 
-/* Ended by a row without a name. A convolution's are in the order of gf__conv2d_pass. */
+/* Ended by a row without a name. A convolution's are in the order of gf__conv_direction. */
 const gf__bench_direction *gf__bench_directions(const gf__layer *layer);
 
 /* A layer and a direction of it, for gf__bench_queue_layer, which is a gf__bench_work. */

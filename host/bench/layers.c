@@ -4,6 +4,7 @@
 
 #include "bench/bench.h"
 #include "bench/case.h"
+#include "ops/conv/conv.h"
 
 static bool is_convolution(const gf_bench_layer *of) {
   return !strcmp(of->type, gf__layer_conv2d.name);
@@ -12,7 +13,7 @@ static bool is_convolution(const gf_bench_layer *of) {
 /* The algorithm number i by which the layer is measured, or NULL. */
 static const char *algorithm_at(const gf_bench_layer_options *o, const gf_bench_layer *of, int i) {
   if (is_convolution(of) && !o->algorithm)
-    return gf__conv2d_algorithms[i] ? gf__conv2d_algorithms[i]->name : NULL;
+    return gf__conv_algorithms[i] ? gf__conv_algorithms[i]->name : NULL;
   if (i > 0) return NULL;
   return is_convolution(of) ? o->algorithm : "auto";
 }
@@ -21,8 +22,8 @@ static const char *algorithm_at(const gf_bench_layer_options *o, const gf_bench_
  * does not take the shape; "" for other layers. */
 static const char *algorithm_of(const gf_model *model, int d) {
   const gf_node *node = model->graph.nodes[0];
-  if (node->layer != &gf__layer_conv2d) return "";
-  return ((const gf__conv2d *)node->state)->algorithm[d]->name;
+  if (!gf__layer_has(node->layer, GF__LAYER_IS_CONVOLUTION)) return "";
+  return ((const gf__conv *)node->state)->algorithm[d]->name;
 }
 
 static gf_status measure_direction(gf__measurement *m, const gf_bench_layer *of, gf_model *model,

@@ -59,8 +59,8 @@ static double node_floats(const gf_node *node) { /* of an image */
     if (node->input_gradients[i].is_wanted) sum += (double)gf__tensor_size(node->in[i]);
   }
   sum += x + y; /* forward reads and writes, backward reads y's gradient */
-  if (node->layer->backward_reads_input) sum += x;
-  if (node->layer->backward_reads_output) sum += y;
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT)) sum += x;
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT)) sum += y;
   return sum;
 }
 

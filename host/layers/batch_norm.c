@@ -12,12 +12,12 @@ static const gf__key keys[] = {
     {"eps", GF__KEY_FLOAT, offsetof(batch_norm_options, eps), "1e-5", 1e-12, 1, NULL,
      "added to the variance"},
     {"momentum", GF__KEY_FLOAT, offsetof(batch_norm_options, momentum), "0.1", 0, 1, NULL,
-     "share of a batch in the running statistics"},
+     "fraction of a batch in the running statistics"},
 };
 
 enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
 
-static gf_status setup(gf_node *node) {
+static gf_status batch_norm_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   gf__node_add_parameter(node, "weight", GF__FILL_ONE, 1, &x->c, x->c, x->c);
   gf__node_add_parameter(node, "bias", GF__FILL_ZERO, 1, &x->c, x->c, x->c);
@@ -27,12 +27,12 @@ static gf_status setup(gf_node *node) {
   return gf__node_keep_shape(node);
 }
 
-static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
+static size_t batch_norm_workspace(const gf_node *node, const gf_device *device, int batch) {
   (void)batch;
   return gf__batch_norm_workspace(device, node->out.c);
 }
 
-static size_t saved(const gf_node *node, int batch) {
+static size_t batch_norm_saved(const gf_node *node, int batch) {
   (void)batch;
   return 2 * (size_t)node->out.c * sizeof(float);
 }
@@ -152,29 +152,37 @@ static gf_status backward_joined(gf_node *node, const gf__pass *pass) {
 
 /* ---- a pass ---- */
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf__batch_norm_operands batch_norm_operands_of(const gf_node *node, const gf__pass *pass) {
+  return (gf__batch_norm_operands){
+      .rows = (int)gf__node_rows(node, pass), .x = node->in[0]->data, .workspace = pass->workspace};
+}
+
+static gf_status batch_norm_forward(gf_node *node, const gf__pass *pass) {
   if (pass->training && pass->peers) return forward_joined(node, pass);
   if (node->is_folded && pass->folded[0]) return GF_OK;
   gf__batch_norm norm = gf__node_batch_norm(node);
-  gf__epilogue epilogue = gf__node_epilogue(node, NULL);
-  return gf__batch_norm_forward(pass->device, &norm, (int)gf__node_rows(node, pass),
-                                node->in[0]->data, node->out.data, pass->training, &epilogue,
-                                pass->workspace);
+  gf__batch_norm_operands operands = batch_norm_operands_of(node, pass);
+  operands.y = node->out.data;
+  operands.epilogue = gf__node_epilogue(node, NULL);
+  return gf__batch_norm_forward(pass->device, &norm, &operands, pass->training);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status batch_norm_backward(gf_node *node, const gf__pass *pass) {
   if (pass->training && pass->peers) return backward_joined(node, pass);
   gf__batch_norm norm = gf__node_batch_norm(node);
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
-  int rows = (int)gf__node_rows(node, pass);
+  gf__batch_norm_operands operands = batch_norm_operands_of(node, pass);
   GF_TRY(gf__node_backward_residual(node, pass));
   if (!pass->training && !input_gradient->grad) return GF_OK;
   if (!pass->training)
-    return gf__batch_norm_backward_running(pass->device, &norm, rows, node->out.grad,
+    return gf__batch_norm_backward_running(pass->device, &norm, operands.rows, node->out.grad,
                                            input_gradient->grad, &input_gradient->epilogue);
-  return gf__batch_norm_backward(pass->device, &norm, rows, node->in[0]->data, node->out.grad,
-                                 node->parameters[GAMMA].grad, node->parameters[BETA].grad,
-                                 input_gradient->grad, &input_gradient->epilogue, pass->workspace);
+  operands.dy = node->out.grad;
+  operands.dx = input_gradient->grad;
+  operands.dgamma = node->parameters[GAMMA].grad;
+  operands.dbeta = node->parameters[BETA].grad;
+  operands.epilogue = input_gradient->epilogue;
+  return gf__batch_norm_backward(pass->device, &norm, &operands);
 }
 
 const gf__layer gf__layer_batch_norm = {
@@ -185,12 +193,11 @@ const gf__layer gf__layer_batch_norm = {
     .options_size = sizeof(batch_norm_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .backward_reads_input = true,
-    .joins_ranks = true,
-    .has_epilogue = true,
-    .setup = setup,
-    .workspace = workspace,
-    .saved = saved,
-    .forward = forward,
-    .backward = backward,
+    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_JOINS_RANKS | GF__LAYER_HAS_EPILOGUE |
+             GF__LAYER_IS_NORM,
+    .setup = batch_norm_setup,
+    .workspace = batch_norm_workspace,
+    .saved = batch_norm_saved,
+    .forward = batch_norm_forward,
+    .backward = batch_norm_backward,
 };

@@ -7,7 +7,7 @@
  * what only moves values or chooses among them. */
 static bool is_measured(const gf_node *node) {
   const gf__layer *layer = node->layer;
-  return layer->has_epilogue || layer->activation || layer->alive;
+  return gf__layer_has(layer, GF__LAYER_HAS_EPILOGUE) || layer->activation || layer->alive;
 }
 
 /* Whether what the node stores comes from an activation, and the interval where that is alive. */

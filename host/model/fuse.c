@@ -52,14 +52,14 @@ static bool fuse_reader(const gf__graph *graph, gf_node *node) {
   gf_node *reader = only_reader(&node->out);
   /* The derivative of a fused activation is taken by its reader, and the last node has none. */
   if (!reader || reader == graph->nodes[graph->count - 1]) return false;
-  if (reader->layer == &gf__layer_add) return fuse_add(node, reader);
+  if (gf__layer_has(reader->layer, GF__LAYER_IS_SUM)) return fuse_add(node, reader);
   return reader->layer->activation && fuse_activation(node, reader);
 }
 
 void gf__graph_fuse(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++) {
     gf_node *node = graph->nodes[i];
-    if (!node->layer->has_epilogue || node->fused_into) continue;
+    if (!gf__layer_has(node->layer, GF__LAYER_HAS_EPILOGUE) || node->fused_into) continue;
     while (fuse_reader(graph, node)) continue;
   }
   for (int i = 0; i < graph->count; i++)
@@ -77,8 +77,10 @@ static bool can_fold(const gf_node *node, const gf_node *norm) {
 void gf__graph_fold(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++) {
     gf_node *node = graph->nodes[i];
-    gf_node *reader = node->layer == &gf__layer_conv2d ? only_reader(&node->out) : NULL;
-    if (!reader || reader->layer != &gf__layer_batch_norm || !can_fold(node, reader)) continue;
+    gf_node *reader =
+        gf__layer_has(node->layer, GF__LAYER_FOLDS_NORM) ? only_reader(&node->out) : NULL;
+    if (!reader || !gf__layer_has(reader->layer, GF__LAYER_IS_NORM) || !can_fold(node, reader))
+      continue;
     node->norm = reader;
     reader->is_folded = true;
   }

@@ -83,7 +83,7 @@ static gf_status open_model(gf_model *model, const gf_config *config,
                            .workspace = model->workspace,
                            .labels = model->labels,
                            .results = model->results,
-                           .label_share = 1,
+                           .mix = 1,
                            .label_smoothing = network.label_smoothing,
                            .auxiliary_weight = network.auxiliary_weight};
   model->auxiliary_weight = network.auxiliary_weight;
@@ -148,7 +148,7 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
   size_t bytes = (size_t)count * gf__tensor_size(&model->graph.input) * sizeof(float);
   GF_TRY(gf__upload_send(model->image_upload, model->graph.input.data, bytes, images));
   model->pass.labels = labels ? model->labels : NULL;
-  model->pass.label_share = mix;
+  model->pass.mix = mix;
   if (!labels) return GF_OK;
   size_t label_bytes = (size_t)(mix < 1 ? 2 * count : count) * sizeof(int);
   return gf__upload_send(model->label_upload, model->labels, label_bytes, labels);
@@ -156,7 +156,7 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
 
 /* Without images a node has nothing to do, unless other ranks wait for it. */
 static bool takes_part(const gf_node *node, const gf__pass *pass) {
-  return pass->n || (pass->peers && node->layer->joins_ranks);
+  return pass->n || (pass->peers && gf__layer_has(node->layer, GF__LAYER_JOINS_RANKS));
 }
 
 /* Statistics are of every layer's own output. */
@@ -167,7 +167,7 @@ static bool is_inference(const gf_model *model, bool training) {
 void gf__model_begin_forward(gf_model *model, bool training, int slot) {
   bool inference = is_inference(model, training);
   model->pass.training = training;
-  model->pass.slot = slot;
+  model->pass.row = slot;
   for (int i = 0; i < 2; i++) model->pass.folded[i] = inference ? model->folded[i] : NULL;
 }
 

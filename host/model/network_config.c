@@ -13,8 +13,8 @@ static const char *const families[] = {"vgg_stages",  "resnet_cifar",     "resne
                                        NULL};
 enum { FAMILY_NONE = 5 };
 static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", "orthogonal", NULL};
-const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct", "tiled",
-                                           "winograd2", "winograd4", NULL};
+const char *const gf__algorithm_words[] = {"auto",      "im2col",    "direct",   "tiled",
+                                           "winograd2", "winograd4", "direct3d", NULL};
 static const char *const tunes[] = {"off", "fast", "full", NULL}; /* as gf__tune */
 static const char *const norms[] = {"local", "sync", NULL};
 static const char *const switches[] = {"on", "off", NULL};

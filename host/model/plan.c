@@ -46,13 +46,15 @@ static void plan_data(planner *p) {
                   .owner = &node->out};
     /* The network's output can be read after a pass. */
     if (i + 1 == graph->count) own->end = last;
-    if (node->layer->backward_reads_output) extend(own, backward_time(p, i));
+    if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT))
+      extend(own, backward_time(p, i));
     for (int k = 0; k < node->in_count; k++) {
       life *in = &p->data[node->in[k]->index];
       extend(in, i);
       if (gf__node_is_loss(node) && i + 1 == graph->count) in->end = last;
       bool is_residual = node->has_residual && k == node->in_count - 1;
-      if (node->layer->backward_reads_input && !is_residual) extend(in, backward_time(p, i));
+      if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) && !is_residual)
+        extend(in, backward_time(p, i));
       /* The last contribution to the gradient is masked by the activation's output. */
       const gf_node *producer = node->in[k]->producer;
       if (producer && producer->activation.kind != GF__ACTIVATION_NONE)

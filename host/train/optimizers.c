@@ -4,23 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct adam_options {
-  double beta1, beta2, eps;
-} adam_options;
-
 static const gf__key adam_keys[] = {
-    {"beta1", GF__KEY_FLOAT, offsetof(adam_options, beta1), "0.9", 0, 0.999999, NULL,
+    {"beta1", GF__KEY_FLOAT, offsetof(gf__adam, beta1), "0.9", 0, 0.999999, NULL,
      "decay of the gradient's running mean"},
-    {"beta2", GF__KEY_FLOAT, offsetof(adam_options, beta2), "0.999", 0, 0.999999, NULL,
+    {"beta2", GF__KEY_FLOAT, offsetof(gf__adam, beta2), "0.999", 0, 0.999999, NULL,
      "decay of the squared gradient's running mean"},
-    {"eps", GF__KEY_FLOAT, offsetof(adam_options, eps), "1e-8", 0, 1, NULL,
+    {"eps", GF__KEY_FLOAT, offsetof(gf__adam, eps), "1e-8", 0, 1, NULL,
      "added to the root: gradients far below it no longer move the weights"},
 };
 
-static gf_status adam_step(gf_device *device, const gf__optimizer_step *step, int t,
-                           const void *options) {
-  const adam_options *o = options;
-  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps, false);
+static gf_status adam_step(gf_device *device, const gf__optimizer_step *step, const void *options) {
+  return gf__adam_step(device, step, options);
 }
 
 static const gf__optimizer adam = {
@@ -28,15 +22,16 @@ static const gf__optimizer adam = {
     .help = "Kingma and Ba, 2015",
     .keys = adam_keys,
     .key_count = sizeof adam_keys / sizeof *adam_keys,
-    .options_size = sizeof(adam_options),
+    .options_size = sizeof(gf__adam),
     .states = 2,
     .step = adam_step,
 };
 
-static gf_status adamw_step(gf_device *device, const gf__optimizer_step *step, int t,
+static gf_status adamw_step(gf_device *device, const gf__optimizer_step *step,
                             const void *options) {
-  const adam_options *o = options;
-  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps, true);
+  gf__adam decoupled = *(const gf__adam *)options;
+  decoupled.decoupled = true;
+  return gf__adam_step(device, step, &decoupled);
 }
 
 static const gf__optimizer adamw = {
@@ -44,28 +39,20 @@ static const gf__optimizer adamw = {
     .help = "decoupled decay: Loshchilov and Hutter, 2019",
     .keys = adam_keys,
     .key_count = sizeof adam_keys / sizeof *adam_keys,
-    .options_size = sizeof(adam_options),
+    .options_size = sizeof(gf__adam),
     .states = 2,
     .step = adamw_step,
 };
 
-typedef struct sgd_options {
-  double momentum;
-  bool nesterov;
-} sgd_options;
-
 static const gf__key sgd_keys[] = {
-    {"momentum", GF__KEY_FLOAT, offsetof(sgd_options, momentum), "0.9", 0, 0.999999, NULL,
+    {"momentum", GF__KEY_FLOAT, offsetof(gf__sgd, momentum), "0.9", 0, 0.999999, NULL,
      "decay of the velocity"},
-    {"nesterov", GF__KEY_BOOL, offsetof(sgd_options, nesterov), "false", 0, 0, NULL,
+    {"nesterov", GF__KEY_BOOL, offsetof(gf__sgd, nesterov), "false", 0, 0, NULL,
      "step along the gradient and the decayed velocity (Sutskever et al., 2013)"},
 };
 
-static gf_status sgd_step(gf_device *device, const gf__optimizer_step *step, int t,
-                          const void *options) {
-  (void)t;
-  const sgd_options *o = options;
-  return gf__sgd_step(device, step, o->momentum, o->nesterov);
+static gf_status sgd_step(gf_device *device, const gf__optimizer_step *step, const void *options) {
+  return gf__sgd_step(device, step, options);
 }
 
 static const gf__optimizer sgd = {
@@ -73,29 +60,23 @@ static const gf__optimizer sgd = {
     .help = "stochastic gradient descent with momentum",
     .keys = sgd_keys,
     .key_count = sizeof sgd_keys / sizeof *sgd_keys,
-    .options_size = sizeof(sgd_options),
+    .options_size = sizeof(gf__sgd),
     .states = 1,
     .step = sgd_step,
 };
 
-typedef struct rmsprop_options {
-  double alpha, eps, momentum;
-} rmsprop_options;
-
 static const gf__key rmsprop_keys[] = {
-    {"alpha", GF__KEY_FLOAT, offsetof(rmsprop_options, alpha), "0.99", 0, 0.999999, NULL,
+    {"alpha", GF__KEY_FLOAT, offsetof(gf__rmsprop, alpha), "0.99", 0, 0.999999, NULL,
      "decay of the squared gradient's running mean"},
-    {"eps", GF__KEY_FLOAT, offsetof(rmsprop_options, eps), "1e-8", 0, 1, NULL,
+    {"eps", GF__KEY_FLOAT, offsetof(gf__rmsprop, eps), "1e-8", 0, 1, NULL,
      "added to the root: gradients far below it no longer move the weights"},
-    {"momentum", GF__KEY_FLOAT, offsetof(rmsprop_options, momentum), "0", 0, 0.999999, NULL,
+    {"momentum", GF__KEY_FLOAT, offsetof(gf__rmsprop, momentum), "0", 0, 0.999999, NULL,
      "decay of the velocity"},
 };
 
-static gf_status rmsprop_step(gf_device *device, const gf__optimizer_step *step, int t,
+static gf_status rmsprop_step(gf_device *device, const gf__optimizer_step *step,
                               const void *options) {
-  (void)t;
-  const rmsprop_options *o = options;
-  return gf__rmsprop_step(device, step, o->alpha, o->eps, o->momentum);
+  return gf__rmsprop_step(device, step, options);
 }
 
 static const gf__optimizer rmsprop = {
@@ -103,7 +84,7 @@ static const gf__optimizer rmsprop = {
     .help = "Tieleman and Hinton, 2012",
     .keys = rmsprop_keys,
     .key_count = sizeof rmsprop_keys / sizeof *rmsprop_keys,
-    .options_size = sizeof(rmsprop_options),
+    .options_size = sizeof(gf__rmsprop),
     .states = 2,
     .step = rmsprop_step,
 };

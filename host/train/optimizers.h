@@ -20,7 +20,7 @@ typedef struct gf__optimizer {
   size_t key_count, options_size;
   int states; /* flat buffers like the parameters: 0 to 2 */
   /* t counts steps from 1. */
-  gf_status (*step)(gf_device *device, const gf__optimizer_step *step, int t, const void *options);
+  gf_status (*step)(gf_device *device, const gf__optimizer_step *step, const void *options);
 } gf__optimizer;
 
 /* The table, ended by NULL. */

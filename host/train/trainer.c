@@ -176,7 +176,8 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, doubl
   if (trainer->clip_scale)
     GF_TRY(gf__clip_scale(model->device, (int)model->flat_floats, gradient,
                           trainer->optimizer.clip_norm, trainer->clip_parts, trainer->clip_scale));
-  gf__optimizer_step step = {.count = (int)model->flat_floats,
+  gf__optimizer_step step = {.t = trainer->steps,
+                             .count = (int)model->flat_floats,
                              .w = model->weights,
                              .gradient = gradient,
                              .first = trainer->state[0],
@@ -185,7 +186,7 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, doubl
                              .weight_decay = trainer->optimizer.weight_decay,
                              .clip_scale = trainer->clip_scale,
                              .clip_value = trainer->optimizer.clip_value};
-  return gf__optimizers[trainer->optimizer.name]->step(model->device, &step, trainer->steps,
+  return gf__optimizers[trainer->optimizer.name]->step(model->device, &step,
                                                        trainer->optimizer.options);
 }
 

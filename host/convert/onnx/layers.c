@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/conv2d/conv2d.h"
-#include "ops/conv3d.h"
+#include "ops/conv/conv.h"
 #include "ops/pool.h"
-#include "ops/pool3d.h"
 
 /* A layer on its way. */
 typedef struct emission {
@@ -118,24 +116,25 @@ static void add_ints(emission *e, const char *name, const int *values, int count
   gf__onnx_ints(e->onnx, name, wide, twice ? 2 * count : count);
 }
 
-static void add_window(emission *e, int axes, const int *kernel, const int *stride,
-                       const int *padding) {
-  add_ints(e, "kernel_shape", kernel, axes, false);
-  add_ints(e, "strides", stride, axes, false);
-  add_ints(e, "pads", padding, axes, true);
+/* The last axes of the window, which are those of ONNX. */
+static void add_window(emission *e, int axes, const gf__window *w) {
+  int first = 3 - axes;
+  add_ints(e, "kernel_shape", w->kernel + first, axes, false);
+  add_ints(e, "strides", w->stride + first, axes, false);
+  add_ints(e, "pads", w->padding + first, axes, true);
 }
 
 static void emit_conv2d(emission *e, const row *r) {
-  const gf__conv2d_shape *s = &((const gf__conv2d *)e->node->state)->shape;
+  const gf__window *w = &((const gf__conv *)e->node->state)->shape.window;
   emit_weighted(e, r);
-  add_window(e, 2, s->kernel, s->stride, s->padding);
-  add_ints(e, "dilations", s->dilation, 2, false);
+  add_window(e, 2, w);
+  add_ints(e, "dilations", w->dilation + 1, 2, false);
 }
 
 static void emit_conv3d(emission *e, const row *r) {
-  const gf__conv3d_shape *s = e->node->state;
+  const gf__conv *conv = e->node->state;
   emit_weighted(e, r);
-  add_window(e, 3, s->kernel, s->stride, s->padding);
+  add_window(e, 3, &conv->shape.window);
 }
 
 /* Padding counts as zeros. */
@@ -144,16 +143,16 @@ static void count_padding(emission *e, const row *r) {
 }
 
 static void emit_pool(emission *e, const row *r) {
-  const gf__pool_shape *s = e->node->state;
+  const gf__pool *pool = e->node->state;
   emit_op(e, r);
-  add_window(e, 2, s->kernel, s->stride, s->padding);
+  add_window(e, 2, &pool->window);
   count_padding(e, r);
 }
 
 static void emit_pool3d(emission *e, const row *r) {
-  const gf__pool3d_shape *s = e->node->state;
+  const gf__pool *pool = e->node->state;
   emit_op(e, r);
-  add_window(e, 3, s->kernel, s->stride, s->padding);
+  add_window(e, 3, &pool->window);
   count_padding(e, r);
 }
 
