@@ -630,10 +630,10 @@ static const struct {
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each with numbers "
      "from 1, as in conv2d/3\n"},
     {"bench layers conv2d/3 --batch 0", 2,
-     "gradflow: --batch 0: must be a whole number from 1 to 100000\n"},
+     "gradflow: --batch must be a whole number from 1 to 100000, not '0'\n"},
     {"bench train", 2, "gradflow: bench train: a config is missing; see gradflow bench --help\n"},
     {"bench train none.yaml --rounds 16", 2,
-     "gradflow: --rounds 16: must be a whole number from 1 to 15\n"},
+     "gradflow: --rounds must be a whole number from 1 to 15, not '16'\n"},
     {"bench train x/a.yaml --quick", 2,
      "gradflow: --quick is not for bench train; see gradflow bench --help\n"},
     {"bench -o none/x.json", 2,
