@@ -209,7 +209,8 @@ static void buffers_are_held_to_the_masks(void **state) {
            "cannot allocate 1.5 MiB for a test beside the 0.0 MiB in use (the device has %.1f "
            "MiB) on %s: CL_INVALID_BUFFER_SIZE; use a smaller batch",
            memory, name);
-  assert_fails(GF_ERROR_MEMORY, message, gf__buffer_new(&first, fixture_device, 3 << 19, "a test"));
+  assert_fails(GF_ERROR_DEVICE_MEMORY, message,
+               gf__buffer_new(&first, fixture_device, 3 << 19, "a test"));
   icd->set("memory=2097152");
   assert_ok(gf__buffer_new(&first, fixture_device, 3 << 19, "a test"));
   assert_int_equal(icd->bytes(), 3 << 19);
@@ -217,7 +218,7 @@ static void buffers_are_held_to_the_masks(void **state) {
            "cannot allocate 1.0 MiB for a test beside the 1.5 MiB in use (the device has %.1f "
            "MiB) on %s: CL_MEM_OBJECT_ALLOCATION_FAILURE; use a smaller batch",
            memory, name);
-  assert_fails(GF_ERROR_MEMORY, message,
+  assert_fails(GF_ERROR_DEVICE_MEMORY, message,
                gf__buffer_new(&second, fixture_device, 1 << 20, "a test"));
   gf__buffer_free(&first);
   assert_int_equal(icd_bytes_left(), 0);

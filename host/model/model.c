@@ -106,7 +106,7 @@ static gf_status check_memory(const gf_model *model) {
     else
       too_large = middle;
   }
-  return gf__fail(GF_ERROR_MEMORY,
+  return gf__fail(GF_ERROR_DEVICE_MEMORY,
                   "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB "
                   "in one piece; a batch of %d %s",
                   model->batch, (double)need / 0x1p20, info->name, (double)have / 0x1p20,

@@ -92,7 +92,8 @@ gf_status gf__training_open_network(gf__training *r, const gf_config *config,
   int batch = gf__ranks_batch(r, batch_size(r)), part = batch;
   gf_status status;
   /* Half the batch, a quarter, …: parts of whole fours, as the draws of dropout come in fours. */
-  while ((status = open_network_of(r, config, algorithms, part)) == GF_ERROR_MEMORY && part > 4)
+  while ((status = open_network_of(r, config, algorithms, part)) == GF_ERROR_DEVICE_MEMORY &&
+         part > 4)
     part = (part / 2 + 3) / 4 * 4;
   GF_TRY(status);
   if (r->config.on_nonfinite == GF__SKIP_NONFINITE) gf__trainer_skip_nonfinite(r->trainer);
@@ -103,7 +104,7 @@ gf_status gf__training_open_network(gf__training *r, const gf_config *config,
           batch, part);
   /* Ranks of other devices might have other parts, and would wait for each other in vain. */
   if (r->cluster && r->model->joins_batch_norms)
-    return gf__fail(GF_ERROR_MEMORY,
+    return gf__fail(GF_ERROR_DEVICE_MEMORY,
                     "model.batch_norm sync needs memory for all %d images that this rank has of a "
                     "batch; use more ranks or a smaller train.batch_size",
                     batch);

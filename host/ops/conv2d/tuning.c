@@ -242,7 +242,8 @@ static gf_status tune_pass(gf__tuning *tuning, const trial *t, gf__conv2d *convo
       gf__log(GF_LOG_WARNING, "%s is not used for %s: %s", a->name, key,
               status != GF_OK ? gf_error_message() : "its result differs from im2col's");
       /* Another time the device may have the memory, or be there. */
-      keeps = keeps && status != GF_ERROR_MEMORY && status != GF_ERROR_DEVICE;
+      keeps = keeps && status != GF_ERROR_DEVICE_MEMORY && status != GF_ERROR_MEMORY &&
+              status != GF_ERROR_DEVICE;
       continue;
     }
     if (seconds < best) {
@@ -293,7 +294,7 @@ static gf_status choose_pass(gf__tuning *tuning, trial *t, gf__conv2d *convoluti
   const gf__conv2d_algorithm *standard = convolution->algorithm[pass];
   gf_status status = t->x ? GF_OK : open_trial(t, tuning->device, shape, batch);
   if (status == GF_OK) status = tune_pass(tuning, t, convolution, pass);
-  if (status != GF_ERROR_MEMORY) return status;
+  if (status != GF_ERROR_DEVICE_MEMORY && status != GF_ERROR_MEMORY) return status;
   /* What is too large to be tried beside all else may still run: with the default. */
   close_trial(t);
   *t = (trial){0};

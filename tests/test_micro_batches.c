@@ -73,13 +73,56 @@ static void parts_of_a_batch_are_the_batch(void **state) {
   }
 }
 
+/* ---- host memory ---- */
+
+/* The build lets the library's allocations come here. */
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t size);
+
+static long until_failure_; /* allocations; 0: none fails */
+
+static bool allocation_fails(void) { return until_failure_ > 0 && --until_failure_ == 0; }
+
+void *__wrap_malloc(size_t bytes) { return allocation_fails() ? NULL : __real_malloc(bytes); }
+
+void *__wrap_calloc(size_t count, size_t size) {
+  return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+/* One allocation of the host fails at a time, from the first on until none is left to fail. A
+ * smaller batch would not help, and would be another computation without anyone having asked. */
+static void missing_host_memory_shrinks_no_batch(void **state) {
+  (void)state;
+  long failed = 0, most = 5000;
+  size_t before = gf__device_allocated(fixture_device);
+  gf_dry_run dry;
+  gf_config *config = config_of(network_, "");
+  assert_ok(gf_train_dry_run(fixture_device, config, &dry));
+  for (long at = 1; at <= most; at++) {
+    until_failure_ = at;
+    gf_status status = gf_train_dry_run(fixture_device, config, &dry);
+    bool is_past_the_last = until_failure_ > 0;
+    until_failure_ = 0;
+    if (status == GF_OK) assert_int_equal(dry.part_size, BATCH);
+    if (status != GF_OK && status != GF_ERROR_MEMORY)
+      fail_msg("allocation %ld: %s: %s", at, gf_status_name(status), gf_error_message());
+    assert_int_equal(gf__device_allocated(fixture_device), before);
+    failed += status == GF_ERROR_MEMORY;
+    if (is_past_the_last) break;
+  }
+  gf_config_free(&config);
+  assert_true(failed > 50 && failed < most);
+}
+
 static void a_network_that_never_fits_is_an_error(void **state) {
   (void)state;
   size_t memory = info()->memory;
   info()->memory = 10000;
   gf_status status = train_noting(config_of(network_, ""), "never");
   info()->memory = memory;
-  assert_int_equal(status, GF_ERROR_MEMORY);
+  assert_int_equal(status, GF_ERROR_DEVICE_MEMORY);
   assert_non_null(strstr(gf_error_message(), "a batch of 4 images needs "));
   assert_false(gf__path_exists(in_folder("never")));
 }
@@ -135,9 +178,10 @@ static void skipping_changes_no_finite_run(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parts_of_a_batch_are_the_batch),
+      cmocka_unit_test(missing_host_memory_shrinks_no_batch),
       cmocka_unit_test(a_network_that_never_fits_is_an_error),
       cmocka_unit_test(steps_that_are_not_finite_are_skipped),
       cmocka_unit_test(skipping_changes_no_finite_run),
   };
-  return cmocka_run_group_tests_name("parts", tests, open_all, fixture_close);
+  return cmocka_run_group_tests_name("micro_batches", tests, open_all, fixture_close);
 }
