@@ -45,7 +45,7 @@ static const direction directions[] = {
     {"host/data/", {BASE, "data/", "gradflow/data.h"}},
     {"host/fetch/", {BASE, "fetch/", "gradflow/fetch.h"}},
     {"host/report/", {BASE, "run/run_records.h", "report/", "gradflow/report.h"}},
-    {"host/run/", {RUN, "train/trainer.h", "train/results.h"}},
+    {"host/run/", {RUN}},
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},
     {"host/predict/", {TRAIN, "predict/", "gradflow/predict.h"}},

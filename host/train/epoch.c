@@ -15,14 +15,21 @@ gf_status gf__training_save(gf__training *r, const char *name) {
   return gf_model_save(r->model, path);
 }
 
+gf__checkpoint_tensors gf__training_tensors(const gf__training *r) {
+  return gf__checkpoint_tensors_of(r->model, gf__trainer_state(r->trainer, 0),
+                                   gf__trainer_state(r->trainer, 1));
+}
+
 gf_status gf__training_checkpoint(gf__training *r) {
   int kept = r->options.keep_checkpoints ? r->options.keep_checkpoints : 2;
   if (!r->writes) return GF_OK;
   GF_TRY(gf__run_folder_flush(&r->folder));
   for (int i = 0; i < GF__LOGS; i++) r->position.marks[i] = gf__record_log_mark(&r->folder.logs[i]);
   r->position.seconds = gf__seconds() - r->epoch_begun;
-  GF_TRY(gf__checkpoint_write(r->folder.path, r->slot % kept, r->trainer, &r->position));
-  r->slot = (r->slot + 1) % kept;
+  gf__checkpoint_tensors tensors = gf__training_tensors(r);
+  int index = r->next_checkpoint % kept;
+  GF_TRY(gf__checkpoint_write(r->folder.path, index, &tensors, &r->position));
+  r->next_checkpoint = (index + 1) % kept;
   r->checkpointed = gf__seconds();
   return GF_OK;
 }
@@ -68,8 +75,8 @@ static bool wants_stop(gf__training *r) {
 }
 
 static gf_status fail_interrupted(gf__training *r) {
-  GF_TRY(gf__results_read(&r->position.trained));
-  GF_TRY(check_finite(r, &r->position.trained));
+  GF_TRY(gf__results_read(&r->trained));
+  GF_TRY(check_finite(r, &r->trained));
   GF_TRY(gf__training_save(r, "last.safetensors"));
   GF_TRY(gf__training_checkpoint(r));
   return gf__fail(GF_ERROR_INTERRUPTED,
@@ -102,17 +109,17 @@ static gf_status report(gf__training *r, gf__results *results, const char *phase
   if (!is_heard || (now - r->reported < report_seconds && batch != batches)) return GF_OK;
   GF_TRY(gf__results_read(results));
   r->reported = now = gf__seconds();
+  const gf__loss_sums *sums = results->sums;
   double done = share - r->done_before;
-  gf_progress progress = {
-      .phase = phase,
-      .epoch = r->position.epoch,
-      .epochs = r->config.epochs,
-      .batch = batch,
-      .batches = batches,
-      .loss = results->steps ? results->batch_losses / results->steps : NAN,
-      .accuracy = results->steps ? results->batch_accuracies / results->steps : NAN,
-      .images_per_second = (double)results->images / (now - results->started),
-      .seconds_left = done > 0 ? (now - r->started) * (1 - share) / done : NAN};
+  gf_progress progress = {.phase = phase,
+                          .epoch = r->position.epoch,
+                          .epochs = r->config.epochs,
+                          .batch = batch,
+                          .batches = batches,
+                          .loss = sums->steps ? sums->batch_losses / sums->steps : NAN,
+                          .accuracy = sums->steps ? sums->batch_accuracies / sums->steps : NAN,
+                          .images_per_second = (double)sums->images / (now - results->started),
+                          .seconds_left = done > 0 ? (now - r->started) * (1 - share) / done : NAN};
   if (events->progress) events->progress(events->user, &progress);
   return GF_OK;
 }
@@ -153,8 +160,9 @@ static gf_status record(gf__training *r, bool recorded) {
   if (events->gradients) events->gradients(events->user, epoch, step, r->gradients, count);
   r->watched = gf__seconds();
   if (!recorded) return GF_OK;
-  GF_TRY(gf__results_read(&r->position.trained)); /* so that events stand in the order of steps */
-  GF_TRY(gf__run_events_add_gradients(&r->folder, step, r->trainer, r->gradients));
+  GF_TRY(gf__results_read(&r->trained)); /* so that events stand in the order of steps */
+  GF_TRY(gf__run_events_add_gradients(&r->folder, step, r->model, gf__trainer_gradient(r->trainer),
+                                      r->gradients));
   gf__run_folder_add_gradients(&r->folder, epoch, step, r->gradients, count);
   gf__run_folder_add_activations(&r->folder, epoch, step, r->activations,
                                  gf__model_activation_count(r->model));
@@ -168,7 +176,7 @@ static gf_status train_batch(gf__training *r, int batches) {
   if (r->cluster)
     slot = 0;
   else
-    GF_TRY(gf__results_slot(&r->position.trained, batch.count, &slot));
+    GF_TRY(gf__results_slot(&r->trained, batch.count, &slot));
   bool recorded = is_recorded(r, batches), watched = is_watched(r);
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
                         : watched ? GF__MEASURE_GRADIENTS
@@ -178,7 +186,7 @@ static gf_status train_batch(gf__training *r, int batches) {
   r->position.batch++;
   if (r->cluster) {
     gf__global_step all = gf__trainer_step_of_all(r->trainer);
-    gf__results_add(&r->position.trained, all.losses, all.correct, batch.whole, 0);
+    gf__results_add(&r->trained, all.losses, all.correct, batch.whole, 0);
     r->stops |= all.stops;
   }
   return recorded || watched ? record(r, recorded) : GF_OK;
@@ -194,7 +202,7 @@ static bool is_checkpoint_due(const gf__training *r, int batches) {
 
 static gf_status train_batches(gf__training *r) {
   int batches = gf_loader_batches(r->train_loader);
-  gf__results *results = &r->position.trained;
+  gf__results *results = &r->trained;
   GF_TRY(gf_loader_start(r->train_loader, r->position.epoch - 1, r->position.batch));
   while (r->position.batch < batches) {
     if (wants_stop(r)) return fail_interrupted(r);
@@ -211,9 +219,10 @@ static gf_status train_batches(gf__training *r) {
   return check_finite(r, results);
 }
 
-static gf_status validate(gf__training *r, gf__results *results) {
+static gf_status validate(gf__training *r, gf__loss_sums *sums) {
+  gf__results results;
+  gf__results_begin(&results, r->model, sums);
   int batches = gf_loader_batches(r->validation_loader);
-  gf__results_begin(results, r->model);
   GF_TRY(gf_loader_start(r->validation_loader, 0, 0));
   if (r->cluster && wants_stop(r)) return fail_interrupted(r);
   for (int b = 1; b <= batches; b++) {
@@ -222,19 +231,20 @@ static gf_status validate(gf__training *r, gf__results *results) {
     if (!r->cluster && wants_stop(r)) return fail_interrupted(r);
     GF_TRY(gf_loader_next(r->validation_loader, &batch));
     GF_TRY(gf__model_upload(r->model, batch.images, batch.labels, batch.count));
-    GF_TRY(gf__results_slot(results, batch.count, &slot));
+    GF_TRY(gf__results_slot(&results, batch.count, &slot));
     GF_TRY(gf__model_queue_forward(r->model, false, slot));
-    GF_TRY(report(r, results, "validate", b, batches, share_of(r, 1, (double)b / batches)));
+    GF_TRY(report(r, &results, "validate", b, batches, share_of(r, 1, (double)b / batches)));
   }
-  GF_TRY(gf__results_read(results));
-  GF_TRY(gf__ranks_sum_results(r, results));
+  GF_TRY(gf__results_read(&results));
+  GF_TRY(gf__ranks_sum_results(r, sums));
   return r->stops ? fail_interrupted(r) : GF_OK;
 }
 
 /* ---- the epoch ---- */
 
-static gf_epoch row_of(const gf__training *r, double train_seconds, const gf__results *validated) {
-  const gf__results *trained = &r->position.trained;
+static gf_epoch row_of(const gf__training *r, double train_seconds,
+                       const gf__loss_sums *validated) {
+  const gf__loss_sums *trained = &r->position.trained;
   gf_epoch row = {.epoch = r->position.epoch,
                   .epochs = r->config.epochs,
                   .learning_rate = r->rate,
@@ -253,17 +263,17 @@ static gf_epoch row_of(const gf__training *r, double train_seconds, const gf__re
 
 gf_status gf__training_epoch(gf__training *r) {
   gf__position *p = &r->position;
-  gf__results validated;
+  gf__loss_sums validated = {0};
   r->rate = gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
                               p->epoch - 1, r->config.epochs);
   gf__model_weigh_auxiliaries(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
   GF_TRY(gf__ranks_align(r));
-  p->trained.model = r->model;
-  p->trained.step = add_step;
-  p->trained.user = r;
-  p->trained.skips = r->config.on_nonfinite == GF__SKIP_NONFINITE;
+  gf__results_begin(&r->trained, r->model, &p->trained);
+  r->trained.step = add_step;
+  r->trained.user = r;
+  r->trained.skips = r->config.on_nonfinite == GF__SKIP_NONFINITE;
   long skipped = gf__trainer_skipped(r->trainer);
-  r->epoch_begun = p->trained.started = gf__seconds() - p->seconds;
+  r->epoch_begun = r->trained.started = gf__seconds() - p->seconds;
   GF_TRY(train_batches(r));
   skipped = gf__trainer_skipped(r->trainer) - skipped;
   if (skipped)
@@ -281,7 +291,7 @@ gf_status gf__training_epoch(gf__training *r) {
   gf__run_events_add_epoch(&r->folder, p->steps, &row);
   p->epoch++;
   p->batch = 0;
-  p->trained = (gf__results){.first_nonfinite = -1};
+  p->trained = (gf__loss_sums){0};
   r->epoch_begun = gf__seconds();
   GF_TRY(gf__training_checkpoint(r));
   p->seconds = 0;

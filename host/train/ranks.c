@@ -269,19 +269,19 @@ gf_status gf__ranks_join(gf__training *r) {
   return GF_OK;
 }
 
-gf_status gf__ranks_sum_results(gf__training *r, gf__results *results) {
+gf_status gf__ranks_sum_results(gf__training *r, gf__loss_sums *sums) {
   if (!r->cluster) return GF_OK;
   enum { LOSSES, CORRECT, IMAGES, STOPS, VALUES };
   const gf_train_events *events = &r->options.events;
   bool wants_stop = events->stop && events->stop(events->user);
-  double values[VALUES] = {[LOSSES] = results->losses,
-                           [CORRECT] = results->correct,
-                           [IMAGES] = (double)results->images,
+  double values[VALUES] = {[LOSSES] = sums->losses,
+                           [CORRECT] = sums->correct,
+                           [IMAGES] = (double)sums->images,
                            [STOPS] = wants_stop};
   GF_TRY(gf__cluster_sum(r->cluster, values, VALUES));
-  results->losses = values[LOSSES];
-  results->correct = values[CORRECT];
-  results->images = (long)values[IMAGES];
+  sums->losses = values[LOSSES];
+  sums->correct = values[CORRECT];
+  sums->images = (long)values[IMAGES];
   r->stops |= values[STOPS] > 0;
   return GF_OK;
 }

@@ -4,21 +4,23 @@
 
 #include "base/os.h"
 
-void gf__results_begin(gf__results *results, gf_model *model) {
-  *results = (gf__results){.model = model, .started = gf__seconds(), .first_nonfinite = -1};
+void gf__results_begin(gf__results *results, gf_model *model, gf__loss_sums *sums) {
+  *results =
+      (gf__results){.model = model, .sums = sums, .started = gf__seconds(), .first_nonfinite = -1};
 }
 
 void gf__results_add(gf__results *results, double losses, double correct, int count, int later) {
+  gf__loss_sums *sums = results->sums;
   bool finite = isfinite(losses);
   if (results->step) results->step(results->user, later, losses / count, correct / count);
   if (!finite && results->skips) return;
-  results->batch_losses += losses / count;
-  results->batch_accuracies += correct / count;
-  results->losses += losses;
-  results->correct += correct;
-  results->images += count;
-  if (!finite && results->first_nonfinite < 0) results->first_nonfinite = results->steps;
-  results->steps++;
+  sums->batch_losses += losses / count;
+  sums->batch_accuracies += correct / count;
+  sums->losses += losses;
+  sums->correct += correct;
+  sums->images += count;
+  if (!finite && results->first_nonfinite < 0) results->first_nonfinite = sums->steps;
+  sums->steps++;
 }
 
 gf_status gf__results_read(gf__results *results) {

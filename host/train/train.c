@@ -207,16 +207,17 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
 static gf_status open_folder(gf__training *r, const gf__text *config, bool resumes) {
   const gf_device_info *device = gf_device_describe(r->device);
   const char *out = r->options.out;
-  int slot = -1;
-  if (resumes) GF_TRY(gf__checkpoint_read(out, r->trainer, &r->position, &slot));
-  if (slot < 0) {
+  gf__checkpoint_tensors tensors = gf__training_tensors(r);
+  int newest = -1;
+  if (resumes) GF_TRY(gf__checkpoint_read(out, &tensors, &r->position, &newest));
+  if (newest < 0) {
     if (resumes) GF_TRY(check_is_empty(r));
     GF_TRY(gf__training_load_weights(r->model, &r->config));
-    r->position =
-        (gf__position){.epoch = 1, .trained = {.first_nonfinite = -1}, .best_accuracy = -1};
+    r->position = (gf__position){.epoch = 1, .best_accuracy = -1};
     return gf__run_folder_create(&r->folder, out, resumes || r->options.overwrite, config, device);
   }
-  r->slot = slot + 1;
+  r->next_checkpoint = newest + 1;
+  gf__trainer_set_steps(r->trainer, (int)r->position.steps);
   gf__log(GF_LOG_INFO, "continues in epoch %d after batch %d", r->position.epoch,
           r->position.batch);
   return gf__run_folder_resume(&r->folder, out, r->position.marks, r->position.epoch, config,

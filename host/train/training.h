@@ -6,7 +6,9 @@
 
 #include "run/checkpoint.h"
 #include "run/run_events.h"
+#include "train/results.h"
 #include "train/train_config.h"
+#include "train/trainer.h"
 
 typedef struct gf__training {
   gf__train_config config;
@@ -25,8 +27,9 @@ typedef struct gf__training {
   bool stops;                       /* some rank has asked to */
   gf__run_folder folder;
   gf__position position;
-  double rate; /* of learning, in this epoch */
-  int slot;    /* of the next checkpoint */
+  gf__results trained; /* of this epoch; its sums are the position's */
+  double rate;         /* of learning, in this epoch */
+  int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;      /* this process's part of the run */
   double epoch_begun;  /* or would have without a stop */
@@ -42,6 +45,8 @@ gf_status gf__training_epoch(gf__training *r) GF_MUST_USE;
 gf_status gf__training_save(gf__training *r, const char *name) GF_MUST_USE;
 /* Everything that is needed to go on from here. */
 gf_status gf__training_checkpoint(gf__training *r) GF_MUST_USE;
+/* The tensors that this takes. */
+gf__checkpoint_tensors gf__training_tensors(const gf__training *r);
 /* The network for this rank's part of batches, and its trainer. */
 gf_status gf__training_open_network(gf__training *r, const gf_config *config,
                                     const char *algorithms) GF_MUST_USE;
@@ -61,7 +66,7 @@ gf_status gf__ranks_join(gf__training *r) GF_MUST_USE;
 /* Weights, statistics and the optimizer's state become those of the first rank. */
 gf_status gf__ranks_align(gf__training *r) GF_MUST_USE;
 /* Sums what each rank has of a split. */
-gf_status gf__ranks_sum_results(gf__training *r, gf__results *results) GF_MUST_USE;
+gf_status gf__ranks_sum_results(gf__training *r, gf__loss_sums *sums) GF_MUST_USE;
 /* The part of batches, and of splits, that this rank takes. */
 void gf__ranks_part(const gf__training *r, double *from, double *to);
 /* The most images that it takes of a batch. */
