@@ -29,16 +29,18 @@ typedef struct direction {
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/", "gradflow/layer.h"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define RUN                                                                           \
-  MODEL, CLUSTER, "data/", "gradflow/data.h", "run/", "report/", "gradflow/report.h", \
+#define DISTRIBUTED MODEL, CLUSTER, "distributed/"
+#define RUN                                                                                        \
+  MODEL, "gradflow/cluster.h", "data/", "gradflow/data.h", "run/", "report/", "gradflow/report.h", \
       "gradflow/train.h"
-#define TRAIN RUN, "train/", "gradflow/divergence.h", "gradflow/scale.h"
+#define TRAIN RUN, CLUSTER, "distributed/", "train/", "gradflow/divergence.h", "gradflow/scale.h"
 #define DIAGNOSIS TRAIN, "diagnosis/", "gradflow/diagnosis.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},
     {"host/device/", {DEVICE, "version.h"}}, /* by the build */
     {"host/cluster/", {DEVICE, CLUSTER}},
+    {"host/distributed/", {DISTRIBUTED, "data/dataset.h"}},
     {"host/ops/", {OPS}},
     {"host/layers/", {LAYERS}},
     {"host/model/", {MODEL}},

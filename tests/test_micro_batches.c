@@ -66,7 +66,7 @@ static void parts_of_a_batch_are_the_batch(void **state) {
     assert_true(less <= all / 3);
     assert_string_equal(warnings_,
                         "the device has no memory for a batch of 50: its gradient is added up "
-                        "over parts of 16 images; batch norm sees a part at a time\n");
+                        "over micro-batches of 16 images; batch norm sees one of them at a time\n");
     compare_run_csv(parts, whole, "metrics.csv", 1e-5);
     compare_run_csv(parts, whole, "gradients.csv", 2e-3);
     assert_false(is_same(parts, whole, "last.safetensors"));

@@ -93,14 +93,19 @@ struct gf_node {
   gf__input_gradient input_gradients[GF__MOST_INPUTS];
 };
 
-/* Others that work on the same batch, for layers that are to compute over the whole of it. */
-typedef struct gf__peers {
-  int ranks;
-  const int *images; /* (ranks) of this batch */
+/* What computes statistics over the whole of a batch, of which this device has a shard. Every rank
+ * makes these calls, in the same order, one without images too. */
+typedef struct gf__whole_batch {
   void *user;
-  /* all (ranks, count) = the count numbers of every rank. */
-  gf_status (*gather)(void *user, const float *mine, size_t count, float *all);
-} gf__peers;
+  /* moments (2, channels), those of this shard as gf__batch_norm_moments has them, become those of
+   * the batch, whose images have pixels rows each; *rows: all of its rows. */
+  gf_status (*join_batch_norm)(void *user, gf_buffer *moments, int channels, size_t pixels,
+                               long *rows);
+  /* dgamma and dbeta (channels), those of this shard, become those of the batch. */
+  gf_status (*average_batch_norm)(void *user, gf_buffer *dgamma, gf_buffer *dbeta, int channels);
+  /* moments (channels), those of this shard, become those of the batch. */
+  gf_status (*join_activations)(void *user, gf__activation_moments *moments, size_t channels);
+} gf__whole_batch;
 
 /* What one pass over the network hands to its nodes. */
 typedef struct gf__pass {
@@ -113,14 +118,14 @@ typedef struct gf__pass {
   gf_buffer *folded[2];
   const gf_buffer *labels; /* n ints, and n second ones behind them if label_share < 1 */
   double label_share;      /* of the first ones in the target */
-  gf_buffer *results;      /* (slots, 2): sums of losses and correct */
-  int slot;
+  gf_buffer *results;      /* (rows, 2): sums of losses and correct */
+  int row;
   uint32_t dropout_key[2];
-  int step;                /* of training, for random streams */
-  int first_image;         /* of a part of a batch, in the batch */
-  const gf__peers *peers;  /* NULL: these images are a batch of their own */
-  double label_smoothing;  /* of the losses, in training */
-  double auxiliary_weight; /* what auxiliary losses are multiplied by */
+  int step;                           /* of training, for random streams */
+  int first_image;                    /* of these, in the whole batch */
+  const gf__whole_batch *whole_batch; /* NULL: these images are a batch of their own */
+  double label_smoothing;             /* of the losses, in training */
+  double auxiliary_weight;            /* what auxiliary losses are multiplied by */
 } gf__pass;
 
 struct gf__layer {
@@ -130,8 +135,8 @@ struct gf__layer {
   int least_inputs, most_inputs;
   /* What backward reads besides the output's gradient. */
   bool backward_reads_input, backward_reads_output;
-  /* Talks to the peers of a pass, if it has any, even where it has no images of its own. */
-  bool joins_ranks;
+  /* Computes over the whole batch of a pass that has one, even without images of its own. */
+  bool joins_whole_batch;
   /* Forward ends in an epilogue, so that an add and an activation can be fused into it. */
   bool has_epilogue;
   /* Fills out's shape, adds parameters; GF_ERROR_SHAPE if the inputs do not fit. */

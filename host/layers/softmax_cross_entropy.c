@@ -24,7 +24,7 @@ static gf_status forward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   if (!pass->labels) return GF_OK;
   return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, target_of(pass),
-                                   node->saved, pass->results, pass->slot);
+                                   node->saved, pass->results, pass->row);
 }
 
 static gf_status backward(gf_node *node, const gf__pass *pass) {

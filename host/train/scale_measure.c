@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 #include "data/dataset.h"
+#include "distributed/buckets.h"
 #include "train/train_config.h"
 #include "train/trainer.h"
 
@@ -24,8 +25,9 @@ static void close_subject(subject *s) {
   gf_model_free(&s->model);
 }
 
-static gf_status open_subject(subject *s, gf_device *device, const gf_config *config, int batch,
-                              unsigned long long seed) {
+static gf_status open_subject(subject *s, gf_device *device, gf_cluster *communicator,
+                              const gf_config *config, int batch, unsigned long long seed) {
+  gf__trainer_options options = {.communicator = communicator};
   gf_dataset_info info;
   int launches;
   *s = (subject){NULL, NULL};
@@ -34,7 +36,7 @@ static gf_status open_subject(subject *s, gf_device *device, const gf_config *co
   gf_image_shape image = {info.height, info.width, info.channels};
   gf_status status = gf_model_open(&s->model, device, config, image,
                                    info.classes ? info.classes : IMAGENET_CLASSES, batch, seed);
-  if (status == GF_OK) status = gf_trainer_open(&s->trainer, s->model, config);
+  if (status == GF_OK) status = gf__trainer_open_with(&s->trainer, s->model, config, &options);
   if (status == GF_OK) status = gf__trainer_prepare(s->trainer, seed, &launches);
   if (status != GF_OK) close_subject(s);
   return status;
@@ -46,23 +48,21 @@ static double flops_of(const gf_node *node) {
   return node->layer->flops ? node->layer->flops(node) : 0;
 }
 
-/* The buckets as they will travel, with the share of the operations before each. */
-static gf_status find_buckets(gf_scale_costs *out, gf_model *model) {
-  static const double edges[] = {0, 1};
-  gf__allreduce *exchange;
+/* The buckets as they will be reduced, with the fraction of the operations before each. */
+static gf_status find_buckets(gf_scale_costs *out, const gf_model *model) {
+  gf__bucket *buckets;
   double all = 0, done = 0;
-  GF_TRY(gf__allreduce_new(&exchange, NULL, model, edges));
-  out->bucket_count = gf__allreduce_bucket_count(exchange);
+  GF_TRY(gf__buckets_plan(&buckets, &out->bucket_count, model));
   out->buckets = calloc((size_t)out->bucket_count, sizeof *out->buckets);
   for (int i = 0; i < model->graph.count; i++) all += flops_of(model->graph.nodes[i]);
   int node = model->graph.count;
   for (int i = 0; out->buckets && i < out->bucket_count; i++) {
-    int begin;
-    out->buckets[i].bytes = gf__allreduce_bucket(exchange, i, &begin);
-    while (node > begin) done += flops_of(model->graph.nodes[--node]);
+    int first = buckets[i].is_running ? 0 : buckets[i].first_node;
+    out->buckets[i].bytes = (double)buckets[i].floats * sizeof(float);
+    while (node > first) done += flops_of(model->graph.nodes[--node]);
     out->buckets[i].ready = all > 0 ? done / all : 1;
   }
-  gf__allreduce_free(&exchange);
+  free(buckets);
   return out->buckets ? GF_OK : gf__fail_host_memory(sizeof *out->buckets);
 }
 
@@ -86,7 +86,7 @@ static gf_status measure_transfer(gf_model *model, double *seconds) {
 static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_config *config,
                             int batch, unsigned long long seed, double *seconds, bool all) {
   subject s;
-  GF_TRY(open_subject(&s, device, config, batch, seed));
+  GF_TRY(open_subject(&s, device, NULL, config, batch, seed));
   gf_status status = gf__trainer_measure(s.trainer, seconds);
   if (all) {
     out->memory = gf__model_memory(s.model, batch);
@@ -185,21 +185,10 @@ gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *
                                 const gf_config *config) {
   gf__train_config run;
   subject s;
-  gf__allreduce *exchange = NULL;
-  int ranks = gf__cluster_ranks(cluster);
   GF_TRY(gf__train_config_read(&run, config));
-  double *edges = malloc(((size_t)ranks + 1) * sizeof *edges);
-  if (!edges) return gf__fail_host_memory(((size_t)ranks + 1) * sizeof *edges);
-  for (int r = 0; r <= ranks; r++) edges[r] = (double)r / ranks;
-  gf_status status =
-      gf_cluster_agree(cluster, open_subject(&s, device, config, run.batch_size, run.seed));
-  if (status == GF_OK) {
-    status = gf_cluster_agree(cluster, gf__allreduce_new(&exchange, cluster, s.model, edges));
-    if (status == GF_OK) gf__trainer_share(s.trainer, exchange);
-    if (status == GF_OK) status = time_steps(&s, device, ranks, seconds);
-    gf__allreduce_free(&exchange);
-    close_subject(&s);
-  }
-  free(edges);
+  GF_TRY(gf_cluster_agree(cluster,
+                          open_subject(&s, device, cluster, config, run.batch_size, run.seed)));
+  gf_status status = time_steps(&s, device, gf__cluster_ranks(cluster), seconds);
+  close_subject(&s);
   return status;
 }

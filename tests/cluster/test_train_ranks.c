@@ -200,8 +200,8 @@ static void train_halves(const char *yaml, double losses[50]) {
   assert_ok(gf_loader_open(&loader, data, &options));
   gf_image_shape image = {32, 32, 3};
   assert_ok(gf_model_open(&model, fixture_device, config, image, CLASSES, 30, 7));
-  assert_ok(gf_trainer_open(&trainer, model, config));
-  assert_ok(gf__trainer_split_batches(trainer));
+  gf__trainer_options micro_batches = {.adds_micro_batches = true};
+  assert_ok(gf__trainer_open_with(&trainer, model, config, &micro_batches));
   for (int step = 0; step < 50; step++) {
     gf_batch batch;
     float sums[2];
