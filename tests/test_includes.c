@@ -25,21 +25,19 @@ typedef struct direction {
 
 #define BASE "base/", "gradflow/status.h", "gradflow/config.h"
 #define DEVICE BASE, "device/", "gradflow/device.h"
-#define CLUSTER "cluster/", "gradflow/cluster.h"
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/", "gradflow/layer.h"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define DISTRIBUTED MODEL, CLUSTER, "distributed/"
-#define RUN                                                                                        \
-  MODEL, "gradflow/cluster.h", "data/", "gradflow/data.h", "run/", "report/", "gradflow/report.h", \
-      "gradflow/train.h"
-#define TRAIN RUN, CLUSTER, "distributed/", "train/", "gradflow/divergence.h", "gradflow/scale.h"
+#define DISTRIBUTED MODEL, "distributed/", "gradflow/communicator.h", "gradflow/scale.h"
+#define RUN                                                                        \
+  MODEL, "gradflow/communicator.h", "data/", "gradflow/data.h", "run/", "report/", \
+      "gradflow/report.h", "gradflow/train.h"
+#define TRAIN RUN, "distributed/", "train/", "gradflow/divergence.h", "gradflow/scale.h"
 #define DIAGNOSIS TRAIN, "diagnosis/", "gradflow/diagnosis.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},
     {"host/device/", {DEVICE, "version.h"}}, /* by the build */
-    {"host/cluster/", {DEVICE, CLUSTER}},
     {"host/distributed/", {DISTRIBUTED, "data/dataset.h"}},
     {"host/ops/", {OPS}},
     {"host/layers/", {LAYERS}},
@@ -82,7 +80,7 @@ static const library libraries[] = {
     {"zlib.h", {"host/data/"}},
     {"Random123/", {"host/base/random.c"}},
     {"popt.h", {"host/cli/"}},
-    {"mpi.h", {"host/cluster/mpi.c", "host/cluster/beats.c", "host/cluster/tickets.c"}},
+    {"mpi.h", {"host/distributed/mpi.c", "host/distributed/beats.c", "host/distributed/tickets.c"}},
     {"", {"host/base/os.c"}},
 };
 

@@ -105,7 +105,7 @@ static void missing_host_memory_shrinks_no_batch(void **state) {
     gf_status status = gf_train_dry_run(fixture_device, config, &dry);
     bool is_past_the_last = until_failure_ > 0;
     until_failure_ = 0;
-    if (status == GF_OK) assert_int_equal(dry.part_size, BATCH);
+    if (status == GF_OK) assert_int_equal(dry.micro_batch, BATCH);
     if (status != GF_OK && status != GF_ERROR_MEMORY)
       fail_msg("allocation %ld: %s: %s", at, gf_status_name(status), gf_error_message());
     assert_int_equal(gf__device_allocated(fixture_device), before);

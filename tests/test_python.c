@@ -133,7 +133,7 @@ static const struct {
     FIELD(gf_train_options, checkpoint_steps),
     FIELD(gf_train_options, checkpoint_minutes),
     FIELD(gf_train_options, keep_checkpoints),
-    FIELD(gf_train_options, cluster),
+    FIELD(gf_train_options, communicator),
     FIELD(gf_train_options, balance),
     FIELD(gf_train_options, events),
     SIZE(gf_predictor_info),

@@ -22,7 +22,7 @@ typedef struct measured {
 } measured;
 
 typedef struct scale {
-  gf_cluster *cluster;
+  gf_communicator *communicator;
   gf_device *device;
   gf_config *config;
   gf_scale_costs costs;
@@ -94,17 +94,17 @@ static gf_status open_all(const gf__cli *cli, scale *s) {
 }
 
 static gf_status measure(const gf__cli *cli, scale *s) {
-  GF_TRY(gf_cluster_open_device(&s->device, s->cluster, cli->device, 0));
-  int ranks = gf_cluster_describe(s->cluster).ranks;
+  GF_TRY(gf_communicator_open_device(&s->device, s->communicator, cli->device, 0));
+  int ranks = gf_communicator_describe(s->communicator).ranks;
   gf_status status = gf_scale_measure(&s->costs, s->device, s->config);
-  GF_TRY(gf_cluster_agree(s->cluster, status));
+  GF_TRY(gf_communicator_agree(s->communicator, status));
   if (ranks == 1) return GF_OK;
-  GF_TRY(gf_scale_measure_network(&s->network, s->cluster));
+  GF_TRY(gf_scale_measure_network(&s->network, s->communicator));
   s->source = cli->latency || cli->bandwidth ? "given" : "measured between these ranks";
   GF_TRY(read_network(cli, &s->network));
   s->steps[0].ranks = ranks;
   s->step_count = 1;
-  return gf_scale_measure_step(&s->steps[0].step, s->device, s->cluster, s->config);
+  return gf_scale_measure_step(&s->steps[0].step, s->device, s->communicator, s->config);
 }
 
 /* ---- what was measured, now and before ---- */
@@ -348,14 +348,15 @@ static gf_status tell(scale *s) {
 
 static int run(const gf__cli *cli) {
   scale s = {0};
-  gf_status status = gf__cli_join(cli, &s.cluster);
-  if (status == GF_OK) status = gf_cluster_agree(s.cluster, open_all(cli, &s));
-  if (status == GF_OK && gf__cli_is_first(s.cluster) && gf__is_terminal(stderr))
+  gf_status status = gf__cli_join(cli, &s.communicator);
+  if (status == GF_OK) status = gf_communicator_agree(s.communicator, open_all(cli, &s));
+  if (status == GF_OK && gf__cli_is_first(s.communicator) && gf__is_terminal(stderr))
     fputs("measuring a step on the device...\n", stderr);
   if (status == GF_OK) status = measure(cli, &s);
   if (status == GF_OK)
-    status = gf_cluster_agree(s.cluster, gf__cli_is_first(s.cluster) ? tell(&s) : GF_OK);
-  int code = gf__cli_leave(&s.cluster, status, 0);
+    status =
+        gf_communicator_agree(s.communicator, gf__cli_is_first(s.communicator) ? tell(&s) : GF_OK);
+  int code = gf__cli_leave(&s.communicator, status, 0);
   gf_scale_costs_free(&s.costs);
   gf_device_free(&s.device);
   gf_config_free(&s.config);

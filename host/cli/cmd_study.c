@@ -188,7 +188,7 @@ static gf_status dry_run(const gf_study *study, const gf_study_options *options)
 }
 
 static gf_status run_all(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
-  bool draws = !cli->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(options->cluster);
+  bool draws = !cli->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(options->communicator);
   screen s = {.bar = {.file = stderr, .enabled = draws, .colours = gf__cli_has_colours(stderr)},
               .quiet = cli->quiet};
   GF_TRY(gf__lock_new(&s.lock));
@@ -206,10 +206,10 @@ static gf_status run_all(const gf__cli *cli, const gf_study *study, gf_study_opt
 /* The report is that of the runs there are, even if others failed. */
 static int train(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
   gf_status status = run_all(cli, study, options), reported = GF_OK;
-  bool is_common = status == GF_OK || gf_cluster_agreed(options->cluster);
-  bool reports = gf__cli_is_first(options->cluster) && is_common;
+  bool is_common = status == GF_OK || gf_communicator_agreed(options->communicator);
+  bool reports = gf__cli_is_first(options->communicator) && is_common;
   bool stopped = status == GF_ERROR_INTERRUPTED;
-  int code = gf__cli_leave(&options->cluster, status, stopped ? EXIT_BY_SIGNAL + signal_ : 0);
+  int code = gf__cli_leave(&options->communicator, status, stopped ? EXIT_BY_SIGNAL + signal_ : 0);
   if (stopped || !reports) return code;
   if (options->shards > 1)
     printf("shard %d of %d is done; after all of them: gradflow study report %s\n", options->shard,
@@ -222,13 +222,13 @@ static int train(const gf__cli *cli, const gf_study *study, gf_study_options *op
 
 static int run_runs(const gf__cli *cli, const gf_study *study) {
   gf_study_options options = {0};
-  gf_cluster *cluster;
-  gf_status status = gf__cli_join(cli, &cluster);
-  if (status == GF_OK) status = gf_cluster_agree(cluster, read_options(cli, &options));
-  options.cluster = cluster;
+  gf_communicator *communicator;
+  gf_status status = gf__cli_join(cli, &communicator);
+  if (status == GF_OK) status = gf_communicator_agree(communicator, read_options(cli, &options));
+  options.communicator = communicator;
   if (status == GF_OK && !cli->dry_run) return train(cli, study, &options);
-  if (status == GF_OK && gf__cli_is_first(cluster)) status = dry_run(study, &options);
-  return gf__cli_leave(&cluster, status, 0);
+  if (status == GF_OK && gf__cli_is_first(communicator)) status = dry_run(study, &options);
+  return gf__cli_leave(&communicator, status, 0);
 }
 
 static int run_report(const gf__cli *cli, const gf_study *study) {

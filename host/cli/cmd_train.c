@@ -150,7 +150,7 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
   const gf_device_info *d = gf_device_describe(device);
   gf__text network = {0};
   char others[48] = "";
-  int ranks = gf_cluster_describe(options->cluster).ranks;
+  int ranks = gf_communicator_describe(options->communicator).ranks;
   if (ranks > 1) snprintf(others, sizeof others, " of the first of %d ranks", ranks);
   add_network(&network, config, !cli->argument_count);
   fprintf(stderr,
@@ -272,7 +272,7 @@ static gf_status read_options(const gf__cli *cli, gf_train_options *options) {
 static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
                        gf_train_options *options) {
   bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
-  bool is_first = gf__cli_is_first(options->cluster), quiet = cli->quiet || !is_first;
+  bool is_first = gf__cli_is_first(options->communicator), quiet = cli->quiet || !is_first;
   screen s = {.bar = {.file = stderr, .enabled = !quiet && draws, .colours = colours},
               .watches = cli->watch && !quiet,
               .watch = {.file = stderr, .draws = draws, .colours = colours},
@@ -309,8 +309,9 @@ static gf_status dry_run(gf_device *device, const gf_config *config) {
       "memory on %s:\n",
       d.training_images, d.validation_images, d.batch_size, d.epochs, d.parameters,
       gf_device_describe(device)->name);
-  if (d.part_size < d.batch_size)
-    printf("  a batch does not fit: it goes through in parts of %d images\n", d.part_size);
+  if (d.micro_batch < d.batch_size)
+    printf("  a batch does not fit: it goes through in micro-batches of %d images\n",
+           d.micro_batch);
   print_bytes("parameters", d.memory.parameters, "weights, gradients, running statistics");
   print_bytes("optimizer", d.memory.optimizer, "its state, and gradient statistics");
   print_bytes("activations", d.memory.activations, "with gradients and what backward needs");
@@ -323,11 +324,11 @@ static gf_status dry_run(gf_device *device, const gf_config *config) {
 
 static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *options) {
   gf_device *device = NULL;
-  GF_TRY(gf_cluster_open_device(&device, options->cluster, cli->device, 0));
+  GF_TRY(gf_communicator_open_device(&device, options->communicator, cli->device, 0));
   gf_status status = GF_OK;
   if (!cli->dry_run)
     status = train(cli, device, config, options);
-  else if (gf__cli_is_first(options->cluster))
+  else if (gf__cli_is_first(options->communicator))
     status = dry_run(device, config);
   gf_device_free(&device);
   return status;
@@ -348,16 +349,16 @@ static int run(const gf__cli *cli) {
   else
     gf__cli_default_out(cli->arguments[0], &out);
   options.out = out.data;
-  gf_status status = gf__cli_join(cli, &options.cluster);
+  gf_status status = gf__cli_join(cli, &options.communicator);
   if (status == GF_OK) {
     status = gf__text_status(&out);
     if (status == GF_OK) status = read_options(cli, &options);
     if (status == GF_OK) status = load_config(&config, cli);
-    status = gf_cluster_agree(options.cluster, status);
+    status = gf_communicator_agree(options.communicator, status);
   }
   if (status == GF_OK) status = run_with(cli, config, &options);
   bool by_signal = status == GF_ERROR_INTERRUPTED && signal_;
-  int code = gf__cli_leave(&options.cluster, status, by_signal ? EXIT_BY_SIGNAL + signal_ : 0);
+  int code = gf__cli_leave(&options.communicator, status, by_signal ? EXIT_BY_SIGNAL + signal_ : 0);
   gf_config_free(&config);
   gf__text_free(&out);
   return code;

@@ -12,12 +12,12 @@
   }
 
 /* Joins the ranks of mpirun, if this is one of them. */
-gf_status gf__cli_join(const gf__cli *cli, gf_cluster **out) GF_MUST_USE;
+gf_status gf__cli_join(const gf__cli *cli, gf_communicator **out) GF_MUST_USE;
 /* Whether this is the rank that talks to the user. */
-bool gf__cli_is_first(const gf_cluster *cluster);
+bool gf__cli_is_first(const gf_communicator *communicator);
 /* The end of a command: tells of a failure, unless another rank does, and leaves together with
  * the others, or ends them all where only this rank has failed. Returns the exit code; code, if
  * not 0, replaces that of a failure. */
-int gf__cli_leave(gf_cluster **cluster, gf_status status, int code);
+int gf__cli_leave(gf_communicator **communicator, gf_status status, int code);
 
 #endif

@@ -64,14 +64,14 @@ static gf_status open_allreduce(gf__allreduce *x, const double *bounds) {
   return is_alone(x) ? GF_OK : open_transfers(x);
 }
 
-gf_status gf__allreduce_new(gf__allreduce **out, gf_cluster *communicator, gf_model *model,
+gf_status gf__allreduce_new(gf__allreduce **out, gf_communicator *communicator, gf_model *model,
                             const double *bounds) {
   gf__allreduce *x = *out = calloc(1, sizeof *x);
   if (!x) return gf__fail_host_memory(sizeof *x);
   x->model = model;
   x->ranks = (gf__batch_ranks){.communicator = communicator,
-                               .rank = gf__cluster_rank(communicator),
-                               .ranks = gf__cluster_ranks(communicator)};
+                               .rank = gf__communicator_rank(communicator),
+                               .ranks = gf__communicator_ranks(communicator)};
   x->whole_batch = gf__whole_batch_of(&x->ranks);
   gf_status status = open_allreduce(x, bounds);
   if (status != GF_OK) gf__allreduce_free(out);
@@ -203,7 +203,7 @@ gf_status gf__allreduce_sum(gf__allreduce *x, double *values, int count) {
   if (is_alone(x)) return GF_OK;
   memcpy(all, values, (size_t)count * sizeof *values);
   all[count] = x->stop_is_wanted;
-  GF_TRY(gf__cluster_sum(x->ranks.communicator, all, (size_t)count + 1));
+  GF_TRY(gf__communicator_sum(x->ranks.communicator, all, (size_t)count + 1));
   memcpy(values, all, (size_t)count * sizeof *values);
   x->stops |= all[count] > 0;
   return GF_OK;
@@ -216,17 +216,17 @@ bool gf__allreduce_stops(gf__allreduce *x, bool wanted) {
 
 /* ---- one state ---- */
 
-gf_status gf__allreduce_broadcast(gf_cluster *communicator, const gf_model *model, gf_buffer *flat,
-                                  bool trainable) {
+gf_status gf__allreduce_broadcast(gf_communicator *communicator, const gf_model *model,
+                                  gf_buffer *flat, bool trainable) {
   int first = trainable ? 0 : model->trainable_count;
   int end = trainable ? model->trainable_count : model->parameter_count;
-  for (int i = first; gf__cluster_ranks(communicator) > 1 && flat && i < end; i++) {
+  for (int i = first; gf__communicator_ranks(communicator) > 1 && flat && i < end; i++) {
     const gf__parameter *p = model->parameters[i];
     size_t bytes = p->count * sizeof(float), at = p->offset * sizeof(float);
     float *values = malloc(bytes);
     if (!values) return gf__fail_host_memory(bytes);
     gf_status status = gf__buffer_read(flat, at, bytes, values);
-    if (status == GF_OK) status = gf__cluster_broadcast(communicator, values, bytes);
+    if (status == GF_OK) status = gf__communicator_broadcast(communicator, values, bytes);
     if (status == GF_OK) status = gf__buffer_write(flat, at, bytes, values);
     free(values);
     GF_TRY(status);

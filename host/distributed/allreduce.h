@@ -4,14 +4,14 @@
 #ifndef GF_DISTRIBUTED_ALLREDUCE_H
 #define GF_DISTRIBUTED_ALLREDUCE_H
 
-#include "cluster/cluster.h"
+#include "distributed/communicator.h"
 #include "model/model.h"
 
 typedef struct gf__allreduce gf__allreduce;
 
 /* bounds (ranks + 1): the shard bounds; NULL: equal ones. Communicator and model must outlive it.
  */
-gf_status gf__allreduce_new(gf__allreduce **out, gf_cluster *communicator, gf_model *model,
+gf_status gf__allreduce_new(gf__allreduce **out, gf_communicator *communicator, gf_model *model,
                             const double *bounds) GF_MUST_USE;
 void gf__allreduce_free(gf__allreduce **allreduce);
 
@@ -45,7 +45,7 @@ const gf__whole_batch *gf__allreduce_whole_batch(const gf__allreduce *x);
 
 /* Gives the tensors of rank 0's flat, a buffer like the weights (or, not trainable, like the
  * running statistics), to all ranks. */
-gf_status gf__allreduce_broadcast(gf_cluster *communicator, const gf_model *model, gf_buffer *flat,
-                                  bool trainable) GF_MUST_USE;
+gf_status gf__allreduce_broadcast(gf_communicator *communicator, const gf_model *model,
+                                  gf_buffer *flat, bool trainable) GF_MUST_USE;
 
 #endif

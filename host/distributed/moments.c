@@ -24,7 +24,7 @@ static gf_status open_gathered(gathered *g, const gf__batch_ranks *ranks, size_t
 static bool has_images(const gf__batch_ranks *ranks) { return ranks->images[ranks->rank] > 0; }
 
 static gf_status gather_floats(const gf__batch_ranks *ranks, gathered *g) {
-  return gf__cluster_gather(ranks->communicator, g->mine, g->count * sizeof *g->mine, g->all);
+  return gf__communicator_gather(ranks->communicator, g->mine, g->count * sizeof *g->mine, g->all);
 }
 
 /* ---- moments of a batch norm's input ---- */
@@ -100,7 +100,7 @@ static gf_status join_activations(void *user, gf__activation_moments *moments, s
   size_t bytes = channels * sizeof *moments, count = (size_t)ranks->ranks;
   gf__activation_moments *all = malloc(count * bytes);
   if (!all) return gf__fail_host_memory(count * bytes);
-  gf_status status = gf__cluster_gather(ranks->communicator, moments, bytes, all);
+  gf_status status = gf__communicator_gather(ranks->communicator, moments, bytes, all);
   for (size_t c = 0; status == GF_OK && c < channels; c++)
     moments[c] = gf__activation_join(all + c, channels, ranks->images, ranks->ranks);
   free(all);

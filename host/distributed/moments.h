@@ -2,12 +2,12 @@
 #ifndef GF_DISTRIBUTED_MOMENTS_H
 #define GF_DISTRIBUTED_MOMENTS_H
 
-#include "cluster/cluster.h"
+#include "distributed/communicator.h"
 #include "layers/layer.h"
 
 /* The ranks that a batch is distributed over. */
 typedef struct gf__batch_ranks {
-  gf_cluster *communicator;
+  gf_communicator *communicator;
   int rank, ranks;
   int *images; /* (ranks) of this batch */
 } gf__batch_ranks;

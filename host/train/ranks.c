@@ -14,7 +14,7 @@
 /* ---- shards ---- */
 
 int gf__ranks_largest_shard(const gf__training *t, int batch) {
-  int rank = gf__cluster_rank(t->communicator), count = gf_dataset_describe(t->train).count;
+  int rank = gf__communicator_rank(t->communicator), count = gf_dataset_describe(t->train).count;
   int whole = gf__shard_size(t->shard_bounds, rank, batch);
   int last = gf__shard_size(t->shard_bounds, rank, count % batch);
   return whole > last ? whole : last;
@@ -61,24 +61,24 @@ static bool is_word(const char *balance, const char *word) { return strcmp(balan
  * then. */
 static gf_status choose_weights(gf__training *t, double *weights, bool *measures) {
   const char *balance = t->options.balance ? t->options.balance : "equal";
-  int ranks = gf__cluster_ranks(t->communicator), known = 0;
+  int ranks = gf__communicator_ranks(t->communicator), known = 0;
   bool keeps = is_word(balance, "auto"), again = is_word(balance, "again");
   gf_status status = GF_OK;
   for (int i = 0; i < ranks; i++) weights[i] = 1;
   if (keeps && t->options.resume) {
     if (t->writes) known = read_old_weights(t, weights, ranks);
-    GF_TRY(gf__cluster_broadcast(t->communicator, &known, sizeof known));
-    GF_TRY(gf__cluster_broadcast(t->communicator, weights, (size_t)ranks * sizeof *weights));
+    GF_TRY(gf__communicator_broadcast(t->communicator, &known, sizeof known));
+    GF_TRY(gf__communicator_broadcast(t->communicator, weights, (size_t)ranks * sizeof *weights));
   } else if (!keeps && !again && !is_word(balance, "equal")) {
     status = read_balance(balance, weights, ranks);
   }
   *measures = ranks > 1 && (keeps || again) && !known;
-  return gf_cluster_agree(t->communicator, status);
+  return gf_communicator_agree(t->communicator, status);
 }
 
 /* Every rank gets at least one image of each full batch, so that no device is idle throughout. */
 static gf_status check_shards(const gf__training *t) {
-  int ranks = gf__cluster_ranks(t->communicator), batch = gf__training_batch(t);
+  int ranks = gf__communicator_ranks(t->communicator), batch = gf__training_batch(t);
   gf_status status = GF_OK;
   for (int i = 0; i < ranks && status == GF_OK; i++)
     if (gf__shard_size(t->shard_bounds, i, batch) == 0)
@@ -86,7 +86,7 @@ static gf_status check_shards(const gf__training *t) {
                         "a batch of %d images leaves none for rank %d of %d; use fewer ranks, a "
                         "larger train.batch_size, or another --balance",
                         batch, i, ranks);
-  return gf_cluster_agree(t->communicator, status);
+  return gf_communicator_agree(t->communicator, status);
 }
 
 /* ---- algorithms ---- */
@@ -109,10 +109,11 @@ static int leader_of(const worker *all, int rank) {
 
 /* Every rank's algorithms, texts (ranks, *size); the caller frees *texts. */
 static gf_status gather_algorithms(gf__training *t, worker *all, char **texts, size_t *size) {
-  int rank = gf__cluster_rank(t->communicator), ranks = gf__cluster_ranks(t->communicator);
+  int rank = gf__communicator_rank(t->communicator),
+      ranks = gf__communicator_ranks(t->communicator);
   worker mine = all[rank];
   mine.length = t->model ? (int)strlen(t->model->algorithms) : 0;
-  GF_TRY(gf__cluster_gather(t->communicator, &mine, sizeof mine, all));
+  GF_TRY(gf__communicator_gather(t->communicator, &mine, sizeof mine, all));
   *size = 1;
   for (int i = 0; i < ranks; i++)
     if ((size_t)all[i].length >= *size) *size = (size_t)all[i].length + 1;
@@ -120,7 +121,7 @@ static gf_status gather_algorithms(gf__training *t, worker *all, char **texts, s
   *texts = malloc((size_t)ranks * *size);
   gf_status status = text && *texts ? GF_OK : gf__fail_host_memory((size_t)ranks * *size);
   if (status == GF_OK && t->model) strcpy(text, t->model->algorithms);
-  if (status == GF_OK) status = gf__cluster_gather(t->communicator, text, *size, *texts);
+  if (status == GF_OK) status = gf__communicator_gather(t->communicator, text, *size, *texts);
   free(text);
   return status;
 }
@@ -130,29 +131,29 @@ static gf_status describe_workers(gf__training *t, worker *all) {
   worker mine = {.shard = gf__ranks_largest_shard(t, t->config.batch_size)};
   strcpy(mine.device, device->name);
   strcpy(mine.driver, device->driver);
-  return gf__cluster_gather(t->communicator, &mine, sizeof mine, all);
+  return gf__communicator_gather(t->communicator, &mine, sizeof mine, all);
 }
 
 static gf_status open_in_turn(gf__training *t, const gf_config *config, const char *algorithms,
                               worker *all) {
-  int rank = gf__cluster_rank(t->communicator);
+  int rank = gf__communicator_rank(t->communicator);
   char *texts = NULL;
   size_t size;
   GF_TRY(describe_workers(t, all));
   int leader = leader_of(all, rank);
   gf_status status = leader == rank ? gf__training_open_network(t, config, algorithms) : GF_OK;
-  GF_TRY(gf_cluster_agree(t->communicator, status));
+  GF_TRY(gf_communicator_agree(t->communicator, status));
   status = gather_algorithms(t, all, &texts, &size);
   if (status == GF_OK && leader != rank)
     status = gf__training_open_network(t, config, texts + (size_t)leader * size);
   free(texts);
-  return gf_cluster_agree(t->communicator, status);
+  return gf_communicator_agree(t->communicator, status);
 }
 
 /* The first of equal workers chooses algorithms, undisturbed by the others, which then take what it
  * chose. */
 static gf_status open_networks(gf__training *t, const gf_config *config, const char *algorithms) {
-  size_t bytes = (size_t)gf__cluster_ranks(t->communicator) * sizeof(worker);
+  size_t bytes = (size_t)gf__communicator_ranks(t->communicator) * sizeof(worker);
   GF_TRY(check_shards(t));
   worker *all = malloc(bytes);
   if (!all) return gf__fail_host_memory(bytes);
@@ -182,15 +183,15 @@ static void log_speeds(const double *speeds, int ranks) {
 /* At the same time on all ranks, as they will compute. */
 static gf_status measure_speeds(gf__training *t, double *speeds) {
   double speed = 0;
-  GF_TRY(gf_cluster_agree(t->communicator, measure_speed(t, &speed)));
-  GF_TRY(gf__cluster_gather(t->communicator, &speed, sizeof speed, speeds));
-  log_speeds(speeds, gf__cluster_ranks(t->communicator));
+  GF_TRY(gf_communicator_agree(t->communicator, measure_speed(t, &speed)));
+  GF_TRY(gf__communicator_gather(t->communicator, &speed, sizeof speed, speeds));
+  log_speeds(speeds, gf__communicator_ranks(t->communicator));
   return GF_OK;
 }
 
 static gf_status distribute(gf__training *t, const gf_config *config, const char *algorithms,
                             double *weights) {
-  int ranks = gf__cluster_ranks(t->communicator);
+  int ranks = gf__communicator_ranks(t->communicator);
   bool measures;
   GF_TRY(choose_weights(t, weights, &measures));
   gf__shard_bounds(t->shard_bounds, weights, ranks);
@@ -204,7 +205,7 @@ static gf_status distribute(gf__training *t, const gf_config *config, const char
 
 gf_status gf__ranks_open_networks(gf__training *t, const gf_config *config,
                                   const char *algorithms) {
-  size_t ranks = (size_t)gf__cluster_ranks(t->communicator);
+  size_t ranks = (size_t)gf__communicator_ranks(t->communicator);
   double *weights = calloc(ranks, sizeof *weights);
   t->shard_bounds = calloc(ranks + 1, sizeof *t->shard_bounds);
   gf_status status = weights && t->shard_bounds ? distribute(t, config, algorithms, weights)
@@ -226,14 +227,14 @@ gf_status gf__ranks_compare(gf__training *t, const gf__text *config) {
   SHA256Update(&hash, (const uint8_t *)size, sizeof size);
   SHA256Final(mine, &hash);
   memcpy(first, mine, sizeof first);
-  GF_TRY(gf__cluster_broadcast(t->communicator, first, sizeof first));
+  GF_TRY(gf__communicator_broadcast(t->communicator, first, sizeof first));
   gf_status status = GF_OK;
   if (memcmp(first, mine, sizeof first))
     status = gf__fail(GF_ERROR_CONFIG,
                       "its config or its %d training images are not those of rank 0; give all "
                       "ranks the same files and options",
                       info.count);
-  return gf_cluster_agree(t->communicator, status);
+  return gf_communicator_agree(t->communicator, status);
 }
 
 gf_status gf__ranks_align(gf__training *t) {
@@ -246,7 +247,7 @@ gf_status gf__ranks_align(gf__training *t) {
 }
 
 gf_status gf__ranks_join(gf__training *t) {
-  GF_TRY(gf__cluster_broadcast(t->communicator, &t->position, sizeof t->position));
+  GF_TRY(gf__communicator_broadcast(t->communicator, &t->position, sizeof t->position));
   gf__trainer_set_steps(t->trainer, (int)t->position.steps);
   return GF_OK;
 }
@@ -271,7 +272,7 @@ typedef struct rank_entry {
 static gf_status write_rank_entries(const gf__training *t, const rank_entry *all) {
   char path[GF__RUN_PATH_SIZE];
   json_t *json = json_array();
-  for (int i = 0; i < gf__cluster_ranks(t->communicator); i++)
+  for (int i = 0; i < gf__communicator_ranks(t->communicator); i++)
     json_array_append_new(
         json, json_pack("{s:i, s:s, s:s, s:f}", "rank", i, "host", all[i].host, "device",
                         all[i].device, "share", t->shard_bounds[i + 1] - t->shard_bounds[i]));
@@ -286,13 +287,13 @@ static gf_status write_rank_entries(const gf__training *t, const rank_entry *all
 
 gf_status gf__ranks_write(const gf__training *t) {
   if (!t->communicator) return GF_OK;
-  size_t bytes = (size_t)gf__cluster_ranks(t->communicator) * sizeof(rank_entry);
+  size_t bytes = (size_t)gf__communicator_ranks(t->communicator) * sizeof(rank_entry);
   rank_entry mine = {{0}, {0}}, *all = malloc(bytes);
   if (!all) return gf__fail_host_memory(bytes);
-  strncpy(mine.host, gf_cluster_describe(t->communicator).host, sizeof mine.host - 1);
+  strncpy(mine.host, gf_communicator_describe(t->communicator).host, sizeof mine.host - 1);
   strcpy(mine.device, gf_device_describe(t->device)->name);
-  gf_status status = gf__cluster_gather(t->communicator, &mine, sizeof mine, all);
+  gf_status status = gf__communicator_gather(t->communicator, &mine, sizeof mine, all);
   if (status == GF_OK && t->writes) status = write_rank_entries(t, all);
   free(all);
-  return gf_cluster_agree(t->communicator, status);
+  return gf_communicator_agree(t->communicator, status);
 }

@@ -12,7 +12,7 @@
 
 enum { IMAGENET_CLASSES = 1000 };
 /* Of forward and backward together: the data's and the weights' gradients are a product each. */
-static const double backward_share = 2.0 / 3;
+static const double backward_fraction = 2.0 / 3;
 
 /* A network and its trainer, on a batch of zeros. */
 typedef struct subject {
@@ -25,7 +25,7 @@ static void close_subject(subject *s) {
   gf_model_free(&s->model);
 }
 
-static gf_status open_subject(subject *s, gf_device *device, gf_cluster *communicator,
+static gf_status open_subject(subject *s, gf_device *device, gf_communicator *communicator,
                               const gf_config *config, int batch, unsigned long long seed) {
   gf__trainer_options options = {.communicator = communicator};
   gf_dataset_info info;
@@ -103,7 +103,7 @@ static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_con
 gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_config *config) {
   gf__train_config run;
   double whole, part;
-  *out = (gf_scale_costs){.backward = backward_share};
+  *out = (gf_scale_costs){.backward = backward_fraction};
   GF_TRY(gf__train_config_read(&run, config));
   int batch = out->batch = run.batch_size, less = (batch + 3) / 4;
   gf_status status = measure_at(out, device, config, batch, run.seed, &whole, true);
@@ -120,49 +120,7 @@ gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_conf
   return GF_OK;
 }
 
-/* ---- between ranks ---- */
-
-/* Seconds of a mean of so many floats, of the slowest rank; the best of some times. */
-static gf_status time_mean(gf_cluster *cluster, size_t count, double *seconds) {
-  enum { TIMES = 20 };
-  int ranks = gf__cluster_ranks(cluster);
-  float *values = calloc(count, sizeof *values);
-  int *weights = malloc((size_t)ranks * sizeof *weights);
-  gf__mean *mean = NULL;
-  gf_status status = values && weights ? gf__mean_new(&mean, cluster, count)
-                                       : gf__fail_host_memory(count * sizeof *values);
-  for (int r = 0; r < ranks && weights; r++) weights[r] = 1;
-  *seconds = INFINITY;
-  for (int i = 0; i < TIMES && status == GF_OK; i++) {
-    double one = 1;
-    status = gf__cluster_sum(cluster, &one, 1); /* all begin together */
-    double begin = gf__seconds();
-    if (status == GF_OK) status = gf__mean_start(mean, values, weights);
-    if (status == GF_OK) status = gf__mean_wait(mean);
-    *seconds = fmin(*seconds, gf__seconds() - begin);
-  }
-  gf__mean_free(&mean);
-  free(values);
-  free(weights);
-  if (status == GF_OK) status = gf__cluster_sum(cluster, seconds, 1);
-  *seconds /= ranks;
-  return status;
-}
-
-gf_status gf_scale_measure_network(gf_scale_network *out, gf_cluster *cluster) {
-  const size_t few = 1, many = (size_t)1 << 20;
-  double ranks = gf__cluster_ranks(cluster), small, large;
-  if (ranks < 2)
-    return gf__fail(GF_ERROR_ARGUMENT, "a network is measured by two ranks or more, not by one");
-  GF_TRY(time_mean(cluster, few, &small));
-  GF_TRY(time_mean(cluster, many, &large));
-  /* One measurement does not tell the two apart; of the usual networks this is a tenth. */
-  out->latency = small / 2 / (1 + (ranks - 1) / 10);
-  out->overhead = out->latency / 10;
-  double seconds = fmax(large - small, 1e-9);
-  out->bandwidth = 2 * (ranks - 1) / ranks * (double)(many * sizeof(float)) / seconds;
-  return GF_OK;
-}
+/* ---- all ranks ---- */
 
 static gf_status time_steps(subject *s, gf_device *device, int ranks, double *seconds) {
   enum { STEPS = 6 };
@@ -181,14 +139,14 @@ static gf_status time_steps(subject *s, gf_device *device, int ranks, double *se
   return status;
 }
 
-gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *cluster,
+gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_communicator *communicator,
                                 const gf_config *config) {
   gf__train_config run;
   subject s;
   GF_TRY(gf__train_config_read(&run, config));
-  GF_TRY(gf_cluster_agree(cluster,
-                          open_subject(&s, device, cluster, config, run.batch_size, run.seed)));
-  gf_status status = time_steps(&s, device, gf__cluster_ranks(cluster), seconds);
+  GF_TRY(gf_communicator_agree(
+      communicator, open_subject(&s, device, communicator, config, run.batch_size, run.seed)));
+  gf_status status = time_steps(&s, device, gf__communicator_ranks(communicator), seconds);
   close_subject(&s);
   return status;
 }

@@ -12,7 +12,7 @@
 
 static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_dataset *dataset,
                              int training) {
-  int rank = gf__cluster_rank(t->communicator);
+  int rank = gf__communicator_rank(t->communicator);
   gf_loader_options options = {.batch_size = training ? t->config.batch_size : t->model->batch,
                                .seed = t->config.seed,
                                .training = training,
@@ -108,7 +108,7 @@ gf_status gf__training_open_network(gf__training *t, const gf_config *config,
           shard, micro);
   /* Ranks of other devices might have other micro-batches, and would wait for each other in vain.
    */
-  if (gf__cluster_ranks(t->communicator) > 1 && t->model->joins_batch_norms)
+  if (gf__communicator_ranks(t->communicator) > 1 && t->model->joins_batch_norms)
     return gf__fail(GF_ERROR_DEVICE_MEMORY,
                     "model.batch_norm sync needs memory for all %d images that this rank has of a "
                     "batch; use more ranks or a smaller train.batch_size",
@@ -273,8 +273,8 @@ static gf_status check_own(gf__training *t, const gf_config *config, gf__text *r
 /* Everything that can be wrong is found before a folder is made or changed. */
 static gf_status check_run(gf__training *t, const gf_config *config, gf__text *resolved,
                            found_run *out) {
-  GF_TRY(gf_cluster_agree(t->communicator, check_own(t, config, resolved, out)));
-  GF_TRY(gf__cluster_broadcast(t->communicator, out, sizeof *out));
+  GF_TRY(gf_communicator_agree(t->communicator, check_own(t, config, resolved, out)));
+  GF_TRY(gf__communicator_broadcast(t->communicator, out, sizeof *out));
   return out->has_ended ? GF_OK : gf__ranks_compare(t, resolved);
 }
 
@@ -290,8 +290,8 @@ static gf_status open_networks(gf__training *t, const gf_config *config, bool re
 static gf_status open_run(gf__training *t, const gf_config *config, const gf__text *resolved,
                           bool resumes) {
   GF_TRY(open_networks(t, config, resumes));
-  GF_TRY(gf_cluster_agree(t->communicator, open_loop(t)));
-  GF_TRY(gf_cluster_agree(t->communicator, open_folder(t, resolved, resumes)));
+  GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
+  GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, resolved, resumes)));
   GF_TRY(gf__ranks_write(t));
   return gf__ranks_join(t);
 }
@@ -335,7 +335,7 @@ static void draw_ended(gf__training *t, gf_status status) {
 /* The lock is held until the pictures are drawn and the end is written. */
 static gf_status end_run(gf__training *t, gf_status status) {
   bool is_ended = status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE;
-  if (is_ended) gf__cluster_set_agreed(t->communicator);
+  if (is_ended) gf__communicator_set_agreed(t->communicator);
   if (is_ended && t->writes) draw_ended(t, status);
   if (status != GF_OK || !t->writes) return status;
   GF_TRY(draw_pictures(t, true));
@@ -353,8 +353,8 @@ static gf_status make_run(gf__training *t) {
 gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_options *options) {
   gf__training t = {.device = device,
                     .options = *options,
-                    .communicator = options->cluster,
-                    .writes = gf__cluster_rank(options->cluster) == 0};
+                    .communicator = options->communicator,
+                    .writes = gf__communicator_rank(options->communicator) == 0};
   gf__text resolved = {0};
   found_run found = {0};
   gf_status status = check_run(&t, config, &resolved, &found);
@@ -381,7 +381,7 @@ gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_ru
                         .training_images = gf_dataset_describe(t.train).count,
                         .validation_images = gf_dataset_describe(t.validation).count,
                         .batch_size = gf__training_batch(&t),
-                        .part_size = t.model->batch,
+                        .micro_batch = t.model->batch,
                         .epochs = t.config.epochs};
   }
   close_run(&t);

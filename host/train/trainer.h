@@ -14,7 +14,7 @@ typedef struct gf__trainer_options {
   bool skips_nonfinite;    /* a step whose gradient is not finite leaves the weights as they are */
   /* The ranks that make each step together, and the shard bounds (ranks + 1) of its batch: as
    * gf__allreduce_new has them. */
-  gf_cluster *communicator;
+  gf_communicator *communicator;
   const double *shard_bounds;
 } gf__trainer_options;
 

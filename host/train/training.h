@@ -20,7 +20,7 @@ typedef struct gf__training {
   gf_trainer *trainer;
   gf_gradient_stats *gradients;     /* one row per trainable tensor */
   gf_activation_stats *activations; /* one row per layer */
-  gf_cluster *communicator;         /* the options' */
+  gf_communicator *communicator;    /* the options' */
   bool writes;                      /* whether this rank is the one that does */
   double *shard_bounds;             /* (ranks + 1) */
   gf__run_folder folder;

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 #include <gradflow/config.h>
 #include <gradflow/model.h>
 
@@ -64,10 +64,13 @@ typedef struct gf_scale_point {
 GF_API gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device,
                                   const gf_config *config) GF_MUST_USE;
 GF_API void gf_scale_costs_free(gf_scale_costs *costs);
-/* Measures the network between the ranks of a cluster of two or more. */
-GF_API gf_status gf_scale_measure_network(gf_scale_network *out, gf_cluster *cluster) GF_MUST_USE;
-/* Seconds of a step of all ranks of the cluster, each with a batch of zeros as the config's. */
-GF_API gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *cluster,
+/* Measures the network between the ranks of a communicator of two or more. */
+GF_API gf_status gf_scale_measure_network(gf_scale_network *out,
+                                          gf_communicator *communicator) GF_MUST_USE;
+/* Seconds of a step of all ranks of the communicator, each with a batch of zeros as the config's.
+ */
+GF_API gf_status gf_scale_measure_step(double *seconds, gf_device *device,
+                                       gf_communicator *communicator,
                                        const gf_config *config) GF_MUST_USE;
 
 /* Ranks with so many images each. */

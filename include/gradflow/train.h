@@ -2,7 +2,7 @@
 #ifndef GRADFLOW_TRAIN_H
 #define GRADFLOW_TRAIN_H
 
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 #include <gradflow/config.h>
 #include <gradflow/device.h>
 #include <gradflow/model.h>
@@ -88,7 +88,7 @@ typedef struct gf_train_options {
   int keep_checkpoints;      /* the newest ones; 0: 2 */
   /* The ranks that train together, each on the device that it hands over; the first one writes the
    * folder and has the events. NULL: this process alone. */
-  gf_cluster *cluster;
+  gf_communicator *communicator;
   /* The parts of each batch that they take: "equal" or NULL; "auto" by their speeds, which are
    * measured once in a run; "again" by their speeds now; or a number a rank, "3,1". */
   const char *balance;
@@ -126,7 +126,7 @@ typedef struct gf_dry_run {
   size_t planned, allocated; /* bytes in all */
   size_t parameters;         /* trainable elements */
   int training_images, validation_images, batch_size, epochs;
-  int part_size; /* images at a time; less than batch_size where memory asks for it */
+  int micro_batch; /* images at a time; fewer than batch_size where memory asks for it */
 } gf_dry_run;
 GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
                                   gf_dry_run *out) GF_MUST_USE;

@@ -154,7 +154,7 @@ class gf_train_options(Structure):
         ("checkpoint_steps", c_long),
         ("checkpoint_minutes", c_double),
         ("keep_checkpoints", c_int),
-        ("cluster", c_void_p),
+        ("communicator", c_void_p),
         ("balance", c_char_p),
         ("events", gf_train_events),
     ]

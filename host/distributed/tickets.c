@@ -1,4 +1,4 @@
-#include "cluster/tickets.h"
+#include "distributed/tickets.h"
 
 #include <mpi.h>
 #include <stdlib.h>

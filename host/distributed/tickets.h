@@ -1,8 +1,8 @@
 /* Numbers that rank 0 hands out over MPI: each of them once, to whichever rank asks next. */
-#ifndef GF_CLUSTER_TICKETS_H
-#define GF_CLUSTER_TICKETS_H
+#ifndef GF_DISTRIBUTED_TICKETS_H
+#define GF_DISTRIBUTED_TICKETS_H
 
-#include "cluster/wire.h"
+#include "distributed/wire.h"
 
 typedef struct gf__tickets gf__tickets;
 

@@ -1,10 +1,10 @@
 /* Signs of life between ranks over MPI, ten in the time after which a
  * silent rank is given up, but at most one a second: rank 0 and every other rank tell each other
  * how many jobs they have begun. */
-#ifndef GF_CLUSTER_BEATS_H
-#define GF_CLUSTER_BEATS_H
+#ifndef GF_DISTRIBUTED_BEATS_H
+#define GF_DISTRIBUTED_BEATS_H
 
-#include "cluster/wire.h"
+#include "distributed/wire.h"
 
 typedef struct gf__beats gf__beats;
 enum { GF__BEATS_NAME = 256 };

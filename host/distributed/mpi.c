@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "cluster/beats.h"
-#include "cluster/tickets.h"
-#include "cluster/wire.h"
+#include "distributed/beats.h"
+#include "distributed/tickets.h"
+#include "distributed/wire.h"
 
 enum { LATE_FACTOR = 10 }; /* for a rank that lives and does not arrive */
 /* Seconds between two looks at what is on its way: short beside a message over a network while the
@@ -99,14 +99,14 @@ static int start(gf__wire *wire, task *t) {
     case GF__JOB_BROADCAST:
       return MPI_Ibcast(j->data, j->bytes, MPI_BYTE, 0, wire->first, &t->request);
     default:
-      return MPI_Ialltoallv(j->data, j->sizes, j->offsets, MPI_FLOAT, j->parts, j->part_sizes,
-                            j->part_offsets, MPI_FLOAT, wire->first, &t->request);
+      return MPI_Ialltoallv(j->data, j->sizes, j->offsets, MPI_FLOAT, j->pieces, j->piece_sizes,
+                            j->piece_offsets, MPI_FLOAT, wire->first, &t->request);
   }
 }
 
 static int start_second(gf__wire *wire, task *t) {
   const gf__job *j = t->job;
-  return MPI_Iallgatherv(j->part, j->sizes[wire->place.rank], MPI_FLOAT, j->data, j->sizes,
+  return MPI_Iallgatherv(j->joined, j->sizes[wire->place.rank], MPI_FLOAT, j->data, j->sizes,
                          j->offsets, MPI_FLOAT, wire->second, &t->request);
 }
 
@@ -373,7 +373,7 @@ gf_status gf__wire_wait(gf__wire *wire, gf__job *job) {
   return status;
 }
 
-gf_status gf__wire_take(gf__wire *wire, int roll, long *out) {
+gf_status gf__wire_next(gf__wire *wire, int roll, long *out) {
   gf__lock_take(wire->lock);
   wire->has_number = false;
   wire->roll = roll;

@@ -1,4 +1,4 @@
-#include "cluster/beats.h"
+#include "distributed/beats.h"
 
 #include <mpi.h>
 

@@ -42,15 +42,15 @@ static double arrival(const gf_scale_costs *c, const gf_scale_network *n, int ra
 /* What costs most of a step beside the images themselves, if that is much at all. */
 static gf_scale_bound judge(const gf_scale_costs *c, const gf_scale_network *n,
                             const gf_scale_point *p) {
-  double bytes = 0, share = 0;
+  double bytes = 0, fraction = 0;
   for (int i = 0; i < c->bucket_count; i++) bytes += c->buckets[i].bytes;
   double sent = content(n, p->ranks, bytes), said = c->bucket_count * messages(n, p->ranks);
-  if (sent + said > 0) share = p->exposed / (sent + said);
+  if (sent + said > 0) fraction = p->exposed / (sent + said);
   const double seconds[GF_SCALE_BOUNDS] = {
       [GF_SCALE_FIXED] = c->fixed,
       [GF_SCALE_TRANSFER] = c->update + (p->ranks > 1 ? c->transfer : 0),
-      [GF_SCALE_LATENCY] = share * said,
-      [GF_SCALE_BANDWIDTH] = share * sent};
+      [GF_SCALE_LATENCY] = fraction * said,
+      [GF_SCALE_BANDWIDTH] = fraction * sent};
   gf_scale_bound bound = GF_SCALE_FIXED;
   double others = 0;
   for (gf_scale_bound b = GF_SCALE_FIXED; b < GF_SCALE_BOUNDS; b++) {

@@ -11,7 +11,7 @@
 
 enum { EACH = 14, PIECE = 5, STEPS = 4, SIDE = 8, FLOATS = SIDE * SIDE * 3, CLASSES = 7 };
 
-static gf_cluster *cluster_;
+static gf_communicator *communicator_;
 static int rank_, ranks_;
 
 static const char net_[] =
@@ -63,7 +63,7 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   float *images = malloc((size_t)whole * FLOATS * sizeof *images);
   uint32_t random = 9;
   gf_config *config = parse_config(net_);
-  gf__trainer_options options = {.adds_micro_batches = true, .communicator = cluster_};
+  gf__trainer_options options = {.adds_micro_batches = true, .communicator = communicator_};
   subject one = open_subject(config, whole, &(gf__trainer_options){0});
   subject ours = open_subject(config, PIECE, &options);
   gf__allreduce *allreduce = gf__trainer_allreduce(ours.trainer);
@@ -102,15 +102,15 @@ static void test_parts_of_parts_are_a_whole(void **state) {
 }
 
 int main(void) {
-  if (gf_cluster_open(&cluster_, 20) != GF_OK) {
+  if (gf_communicator_open(&communicator_, 20) != GF_OK) {
     fprintf(stderr, "%s\n", gf_error_message());
     return 1;
   }
-  rank_ = gf__cluster_rank(cluster_);
-  ranks_ = gf__cluster_ranks(cluster_);
+  rank_ = gf__communicator_rank(communicator_);
+  ranks_ = gf__communicator_ranks(communicator_);
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_parts_of_parts_are_a_whole)};
   int failed = cmocka_run_group_tests(tests, fixture_open, fixture_close);
-  if (failed) gf_cluster_abort(cluster_, 1);
-  gf_cluster_close(&cluster_);
+  if (failed) gf_communicator_abort(communicator_, 1);
+  gf_communicator_close(&communicator_);
   return failed;
 }

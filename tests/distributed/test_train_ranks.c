@@ -138,7 +138,9 @@ static void test_parts_need_not_be_equal(void **state) {
   train_ok(2, "net.yaml", "measured", "--balance auto");
   compare_logs("measured", "one");
   ranks = read_text("measured", "ranks.json", &size);
-  double first = strtod(strstr(ranks, "\"share\": ") + 9, NULL);
+  const char *share = strstr(ranks, "\"share\": ");
+  assert_non_null(share);
+  double first = strtod(share + 9, NULL);
   assert_true(first > 0.05 && first < 0.95);
   free(ranks);
 }

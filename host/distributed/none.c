@@ -1,5 +1,5 @@
 /* A build without MPI: no process is one of several. */
-#include "cluster/wire.h"
+#include "distributed/wire.h"
 
 bool gf__wire_is_launched(void) { return false; }
 
@@ -18,7 +18,7 @@ gf_status gf__wire_start(gf__wire *wire, gf__job *job) {
   return gf__fail(GF_ERROR_RANK, "this is a build without MPI");
 }
 
-gf_status gf__wire_take(gf__wire *wire, int roll, long *out) {
+gf_status gf__wire_next(gf__wire *wire, int roll, long *out) {
   (void)roll, (void)out;
   return gf__wire_start(wire, NULL);
 }
