@@ -58,7 +58,7 @@ void gf__communicator_set_agreed(gf_communicator *communicator) {
   if (communicator) communicator->has_agreed = true;
 }
 
-static gf_status run(gf_communicator *communicator, gf__job *job) {
+static gf_status run_job(gf_communicator *communicator, gf__job *job) {
   GF_TRY(gf__wire_start(communicator->wire, job));
   return gf__wire_wait(communicator->wire, job);
 }
@@ -70,7 +70,7 @@ gf_status gf__communicator_gather(gf_communicator *communicator, const void *min
     return GF_OK;
   }
   gf__job job = {.kind = GF__JOB_GATHER, .mine = mine, .data = all, .bytes = (int)bytes};
-  return run(communicator, &job);
+  return run_job(communicator, &job);
 }
 
 gf_status gf__communicator_broadcast(gf_communicator *communicator, void *data, size_t bytes) {
@@ -78,7 +78,7 @@ gf_status gf__communicator_broadcast(gf_communicator *communicator, void *data, 
   for (size_t at = 0; communicator && at < bytes; at += most) {
     size_t size = bytes - at < most ? bytes - at : most;
     gf__job job = {.kind = GF__JOB_BROADCAST, .data = (char *)data + at, .bytes = (int)size};
-    GF_TRY(run(communicator, &job));
+    GF_TRY(run_job(communicator, &job));
   }
   return GF_OK;
 }
@@ -109,7 +109,7 @@ typedef struct outcome {
   char message[2048];
 } outcome;
 
-static gf_status adopt(gf_communicator *communicator, const outcome *all) {
+static gf_status adopt_outcome(gf_communicator *communicator, const outcome *all) {
   int ranks = communicator->place.ranks, first = 0;
   while (first < ranks && all[first].status == GF_OK) first++;
   communicator->has_agreed = first < ranks;
@@ -128,7 +128,7 @@ gf_status gf_communicator_agree(gf_communicator *communicator, gf_status status)
   memcpy(mine.host, communicator->place.host, sizeof mine.host);
   if (status != GF_OK) strncpy(mine.message, gf_error_message(), sizeof mine.message - 1);
   status = gf__communicator_gather(communicator, &mine, sizeof mine, all);
-  if (status == GF_OK) status = adopt(communicator, all);
+  if (status == GF_OK) status = adopt_outcome(communicator, all);
   free(all);
   return status;
 }
@@ -142,7 +142,7 @@ struct gf__mean {
 };
 
 /* By sums in double, in the order of ranks. */
-static void join(gf__job *job) {
+static void join_mean(gf__job *job) {
   const gf__mean *mean = (const gf__mean *)job;
   int ranks = mean->communicator->place.ranks, size = job->sizes[mean->communicator->place.rank];
   double total = 0;
@@ -155,7 +155,7 @@ static void join(gf__job *job) {
   }
 }
 
-static gf_status divide(gf__mean *mean, size_t count) {
+static gf_status divide_mean(gf__mean *mean, size_t count) {
   gf__job *job = &mean->job;
   size_t ranks = (size_t)mean->communicator->place.ranks,
          rank = (size_t)mean->communicator->place.rank;
@@ -186,8 +186,8 @@ gf_status gf__mean_new(gf__mean **out, gf_communicator *communicator, size_t cou
   if (!mean) return gf__fail_host_memory(sizeof *mean);
   mean->communicator = communicator;
   mean->job.kind = GF__JOB_MEAN;
-  mean->job.join = join;
-  gf_status status = communicator ? divide(mean, count) : GF_OK;
+  mean->job.join = join_mean;
+  gf_status status = communicator ? divide_mean(mean, count) : GF_OK;
   if (status != GF_OK) gf__mean_free(out);
   return status;
 }

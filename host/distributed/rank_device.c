@@ -22,13 +22,13 @@ static void add_item(gf__text *out, const char *list, int number) {
 }
 
 /* Which of the ranks that claim the same device this one is, and how many there are. */
-static void find_part(const claim *all, int rank, int ranks, int *part, int *parts) {
-  *part = *parts = 0;
+static void find_place(const claim *all, int rank, int ranks, int *place, int *count) {
+  *place = *count = 0;
   for (int r = 0; r < ranks; r++) {
     bool same = !strcmp(all[r].host, all[rank].host) && all[r].platform == all[rank].platform &&
                 all[r].index == all[rank].index;
-    *part += same && r < rank;
-    *parts += same;
+    *place += same && r < rank;
+    *count += same;
   }
 }
 
@@ -37,15 +37,15 @@ static gf_status open_claimed(gf_device **out, gf_communicator *communicator,
   gf_rank self = gf_communicator_describe(communicator);
   claim mine = {.platform = info->platform, .index = info->index};
   claim *all = calloc((size_t)self.ranks, sizeof *all);
-  int part, parts;
+  int place, count;
   char selector[32];
   if (!all) return gf__fail_host_memory((size_t)self.ranks * sizeof *all);
   snprintf(mine.host, sizeof mine.host, "%s", self.host);
   gf_status status = gf__communicator_gather(communicator, &mine, sizeof mine, all);
   if (status == GF_OK) {
-    find_part(all, self.rank, self.ranks, &part, &parts);
+    find_place(all, self.rank, self.ranks, &place, &count);
     snprintf(selector, sizeof selector, "%d:%d", info->platform, info->index);
-    status = gf__sub_device_open(out, selector, part, whole ? 1 : parts);
+    status = gf__sub_device_open(out, selector, place, whole ? 1 : count);
   }
   free(all);
   return status;

@@ -36,7 +36,7 @@ gf_status gf__wire_open(gf__wire **out, double timeout, gf__place *place) GF_MUS
 /* Waits for the other ranks. */
 void gf__wire_close(gf__wire **wire);
 void gf__wire_abort(gf__wire *wire, int code);
-/* Begins the job, which must stay until it is waited for. */
+/* Starts the job, which must stay until it is waited for. */
 gf_status gf__wire_start(gf__wire *wire, gf__job *job) GF_MUST_USE;
 gf_status gf__wire_wait(gf__wire *wire, gf__job *job) GF_MUST_USE;
 /* The next number of one of several rolls, from 0, which no other rank gets. Not several at a time

@@ -15,7 +15,7 @@ static const gf__key keys[] = {
 
 enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
 
-static gf_status setup(gf_node *node) {
+static gf_status batch_norm_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   gf__node_add_parameter(node, "weight", GF__FILL_ONE, 1, &x->c, x->c, x->c);
   gf__node_add_parameter(node, "bias", GF__FILL_ZERO, 1, &x->c, x->c, x->c);
@@ -25,12 +25,12 @@ static gf_status setup(gf_node *node) {
   return gf__node_keep_shape(node);
 }
 
-static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
+static size_t batch_norm_workspace(const gf_node *node, const gf_device *device, int batch) {
   (void)batch;
   return gf__batch_norm_workspace(device, node->out.c);
 }
 
-static size_t saved(const gf_node *node, int batch) {
+static size_t batch_norm_saved(const gf_node *node, int batch) {
   (void)batch;
   return 2 * (size_t)node->out.c * sizeof(float);
 }
@@ -48,7 +48,7 @@ gf__batch_norm gf__node_batch_norm(const gf_node *node) {
 }
 
 /* By the moments of the whole batch, of which this pass has a shard or nothing. */
-static gf_status forward_whole_batch(gf_node *node, const gf__pass *pass) {
+static gf_status batch_norm_forward_whole_batch(gf_node *node, const gf__pass *pass) {
   const gf__whole_batch *whole = pass->whole_batch;
   gf__batch_norm norm = gf__node_batch_norm(node);
   gf__epilogue epilogue = gf__node_epilogue(node, NULL);
@@ -63,8 +63,8 @@ static gf_status forward_whole_batch(gf_node *node, const gf__pass *pass) {
                                    node->saved, all_rows, &epilogue);
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
-  if (pass->training && pass->whole_batch) return forward_whole_batch(node, pass);
+static gf_status batch_norm_forward(gf_node *node, const gf__pass *pass) {
+  if (pass->training && pass->whole_batch) return batch_norm_forward_whole_batch(node, pass);
   if (node->is_folded && pass->folded[0]) return GF_OK;
   gf__batch_norm norm = gf__node_batch_norm(node);
   gf__epilogue epilogue = gf__node_epilogue(node, NULL);
@@ -73,7 +73,7 @@ static gf_status forward(gf_node *node, const gf__pass *pass) {
                                 pass->workspace);
 }
 
-static gf_status backward_inference(gf_node *node, const gf__pass *pass) {
+static gf_status batch_norm_backward_inference(gf_node *node, const gf__pass *pass) {
   gf__batch_norm norm = gf__node_batch_norm(node);
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
@@ -82,7 +82,7 @@ static gf_status backward_inference(gf_node *node, const gf__pass *pass) {
                                          &input_gradient->epilogue);
 }
 
-static gf_status backward_training(gf_node *node, const gf__pass *pass) {
+static gf_status batch_norm_backward_training(gf_node *node, const gf__pass *pass) {
   const gf__whole_batch *whole = pass->whole_batch;
   gf__batch_norm norm = gf__node_batch_norm(node);
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
@@ -98,9 +98,10 @@ static gf_status backward_training(gf_node *node, const gf__pass *pass) {
                                     input_gradient->grad, &input_gradient->epilogue);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status batch_norm_backward(gf_node *node, const gf__pass *pass) {
   if (pass->n) GF_TRY(gf__node_backward_residual(node, pass));
-  return pass->training ? backward_training(node, pass) : backward_inference(node, pass);
+  return pass->training ? batch_norm_backward_training(node, pass)
+                        : batch_norm_backward_inference(node, pass);
 }
 
 const gf__layer gf__layer_batch_norm = {
@@ -114,9 +115,9 @@ const gf__layer gf__layer_batch_norm = {
     .backward_reads_input = true,
     .joins_whole_batch = true,
     .has_epilogue = true,
-    .setup = setup,
-    .workspace = workspace,
-    .saved = saved,
-    .forward = forward,
-    .backward = backward,
+    .setup = batch_norm_setup,
+    .workspace = batch_norm_workspace,
+    .saved = batch_norm_saved,
+    .forward = batch_norm_forward,
+    .backward = batch_norm_backward,
 };

@@ -9,7 +9,7 @@
 static const double report_seconds = 0.2, watch_seconds = 0.5;
 
 gf_status gf__training_save(gf__training *t, const char *name) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   if (!t->writes) return GF_OK;
   GF_TRY(gf__run_path(path, t->folder.path, name));
   return gf_model_save(t->model, path);

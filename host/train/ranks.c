@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "data/dataset.h"
 #include "distributed/shards.h"
@@ -42,7 +41,7 @@ static gf_status read_balance(const char *balance, double *weights, int ranks) {
 
 /* The weights that the run in the folder started with, if it had as many ranks. */
 static bool read_old_weights(const gf__training *t, double *weights, int ranks) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   if (gf__run_path(path, t->options.out, "ranks.json") != GF_OK || !gf__path_exists(path))
     return false;
   json_t *json = gf__json_read(path);
@@ -270,19 +269,14 @@ typedef struct rank_entry {
 } rank_entry;
 
 static gf_status write_rank_entries(const gf__training *t, const rank_entry *all) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_path(path, t->options.out, "ranks.json"));
   json_t *json = json_array();
   for (int i = 0; i < gf__communicator_ranks(t->communicator); i++)
     json_array_append_new(
         json, json_pack("{s:i, s:s, s:s, s:f}", "rank", i, "host", all[i].host, "device",
                         all[i].device, "share", t->shard_bounds[i + 1] - t->shard_bounds[i]));
-  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-  json_decref(json);
-  gf_status status = text ? gf__run_path(path, t->options.out, "ranks.json")
-                          : gf__fail(GF_ERROR_MEMORY, "out of host memory for ranks.json");
-  if (status == GF_OK) status = gf__file_write(path, text, strlen(text));
-  free(text);
-  return status;
+  return gf__json_write(path, json);
 }
 
 gf_status gf__ranks_write(const gf__training *t) {

@@ -10,7 +10,7 @@
 #include "run/run_folder.h"
 #include "train/train_config.h"
 
-typedef struct test {
+typedef struct test_run {
   gf_config *config;
   gf__train_config run;
   gf_dataset *dataset;
@@ -18,16 +18,16 @@ typedef struct test {
   gf_model *model;
   float *logits; /* (batch, classes) */
   int *correct;  /* (classes) */
-} test;
+} test_run;
 
-static gf_status load_weights(test *t, const char *folder) {
-  char path[GF__RUN_PATH_SIZE];
+static gf_status load_weights(test_run *t, const char *folder) {
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_weights(path, folder));
   return gf_model_load(t->model, path);
 }
 
-static gf_status open_test(test *t, gf_device *device, const char *folder) {
-  char path[GF__RUN_PATH_SIZE];
+static gf_status open_test(test_run *t, gf_device *device, const char *folder) {
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   GF_TRY(gf_config_load(&t->config, path));
   GF_TRY(gf__train_config_read(&t->run, t->config));
@@ -45,7 +45,7 @@ static gf_status open_test(test *t, gf_device *device, const char *folder) {
   return t->logits && t->correct ? GF_OK : gf__fail_host_memory(bytes);
 }
 
-static void close_test(test *t) {
+static void close_test(test_run *t) {
   gf_loader_free(&t->loader);
   gf_model_free(&t->model);
   gf_dataset_free(&t->dataset);
@@ -79,7 +79,7 @@ static gf_status make_result(const gf_dataset_info *info, gf_test_result *out) {
   return GF_OK;
 }
 
-static void count_classes(test *t, const gf_batch *batch, gf_test_result *out) {
+static void count_classes(test_run *t, const gf_batch *batch, gf_test_result *out) {
   for (int i = 0; i < batch->count; i++) {
     const float *row = t->logits + (size_t)i * (size_t)out->classes;
     int best = 0;
@@ -90,7 +90,7 @@ static void count_classes(test *t, const gf_batch *batch, gf_test_result *out) {
   }
 }
 
-static gf_status run_test(test *t, gf_test_result *out) {
+static gf_status run_test(test_run *t, gf_test_result *out) {
   gf_batch batch;
   double losses = 0, correct = 0;
   GF_TRY(gf_loader_start(t->loader, 0, 0));
@@ -114,7 +114,7 @@ static gf_status run_test(test *t, gf_test_result *out) {
 }
 
 gf_status gf_test(gf_device *device, const char *run_folder, gf_test_result *out) {
-  test t = {0};
+  test_run t = {0};
   *out = (gf_test_result){0};
   gf_status status = open_test(&t, device, run_folder);
   if (status == GF_OK) {

@@ -148,7 +148,7 @@ static void close_run(gf__training *t) {
 
 /* GF_ERROR_CONFIG, with what differs, where the folder's run has another config. */
 static gf_status check_config(const gf__training *t, const gf__text *config) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   gf_config *before = NULL, *now = NULL;
   gf__text differences = {0};
   GF_TRY(gf__run_path(path, t->options.out, "config.yaml"));
@@ -199,7 +199,7 @@ static gf_status check_is_empty(const gf__training *t) {
 
 gf_status gf__training_load_weights(gf_model *model, const gf__train_config *config) {
   const char *path = gf__train_config_weights(config);
-  char best[GF__RUN_PATH_SIZE];
+  char best[GF__PATH_SIZE];
   if (!*path) return GF_OK;
   if (!gf__path_is_folder(path)) return gf_model_load(model, path);
   GF_TRY(gf__run_weights(best, path));
@@ -231,7 +231,7 @@ static gf_status resume_folder(gf__training *t, const gf__text *config) {
 }
 
 static gf_status open_folder(gf__training *t, const gf__text *config, bool resumes) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   if (!t->writes) return GF_OK;
   GF_TRY(resumes ? resume_folder(t, config) : create_folder(t, config, t->options.overwrite));
   if (t->config.tensorboard)
@@ -248,7 +248,7 @@ typedef struct found_run {
 } found_run;
 
 static gf_status find_folder(const gf__training *t, found_run *out) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, t->options.out, "config.yaml"));
   out->resumes = t->options.resume && gf__path_exists(path);
   return gf__run_folder_check(t->options.out, out->resumes || t->options.overwrite);
@@ -279,7 +279,7 @@ static gf_status check_run(gf__training *t, const gf_config *config, gf__text *r
 }
 
 static gf_status open_networks(gf__training *t, const gf_config *config, bool resumes) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
   char *algorithms = resumes ? gf__algorithms_read(path, gf_device_describe(t->device)) : NULL;
   gf_status status = gf__ranks_open_networks(t, config, algorithms);
