@@ -5,20 +5,21 @@
 #include <string.h>
 
 #include "bench_json.h"
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv/conv.h"
 
 enum { BATCH = 100 };
 static const gf__bench_effort effort = {.least = 9, .most = 9};
 
-static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d_run *run,
+static gf_status new_operands(gf_device *device, const gf__conv *c, gf__conv_operands *run,
                               gf_buffer **x, gf_buffer **w) {
-  const gf__conv2d_shape *s = &c->shape;
-  size_t image = (size_t)(s->h * s->w) * sizeof(float) * BATCH;
-  GF_TRY(gf__buffer_new(x, device, image * (size_t)s->c, "images"));
-  GF_TRY(gf__buffer_new(w, device, 9 * (size_t)(s->c * s->filters) * sizeof(float), "weights"));
-  GF_TRY(gf__buffer_new(&run->out, device, image * (size_t)s->filters, "results"));
+  const gf__conv_shape *s = &c->shape;
+  size_t x_bytes = BATCH * gf__conv_inputs(s) * sizeof(float);
+  size_t y_bytes = BATCH * gf__conv_outputs(s) * sizeof(float);
+  GF_TRY(gf__buffer_new(x, device, x_bytes, "images"));
+  GF_TRY(gf__buffer_new(w, device, gf__conv_weights(s) * sizeof(float), "weights"));
+  GF_TRY(gf__buffer_new(&run->out, device, y_bytes, "results"));
   GF_TRY(
-      gf__buffer_new(&run->workspace, device, gf__conv2d_workspace(c, device, BATCH), "workspace"));
+      gf__buffer_new(&run->workspace, device, gf__conv_workspace(c, device, BATCH), "workspace"));
   GF_TRY(gf__buffer_zero(*x));
   GF_TRY(gf__buffer_zero(*w));
   run->n = BATCH;
@@ -29,29 +30,28 @@ static gf_status new_operands(gf_device *device, const gf__conv2d *c, gf__conv2d
 
 typedef struct product {
   gf_device *device;
-  const gf__conv2d *c;
-  const gf__conv2d_run *run;
+  const gf__conv *c;
+  const gf__conv_operands *run;
 } product;
 
 static gf_status run_product(void *user) {
   const product *p = user;
-  return gf__conv2d_run_pass(p->c, p->device, GF__CONV2D_FORWARD, p->run);
+  return gf__conv_run(p->c, p->device, GF__CONV_FORWARD, p->run);
 }
 
 static gf_status measure(gf_device *device, const char *name, json_t *results, double *median) {
-  gf__conv2d c = {.shape = {.h = 32,
-                            .w = 32,
-                            .c = 32,
-                            .filters = 32,
-                            .kernel = {3, 3},
-                            .stride = {1, 1},
-                            .padding = {1, 1},
-                            .dilation = {1, 1}}};
-  gf__conv2d_run run = {0};
+  gf__conv c = {.shape = {.window = {.size = {1, 32, 32},
+                                     .kernel = {1, 3, 3},
+                                     .stride = {1, 1, 1},
+                                     .padding = {0, 1, 1},
+                                     .dilation = {1, 1, 1}},
+                          .c = 32,
+                          .filters = 32}};
+  gf__conv_operands run = {0};
   gf_buffer *x = NULL, *w = NULL;
   gf__bench_timing timing;
-  GF_TRY(gf__conv2d_infer(&c.shape));
-  gf__conv2d_choose(&c, device, "im2col");
+  GF_TRY(gf__window_infer(&c.shape.window));
+  gf__conv_choose(&c, device, "im2col");
   gf_status status = new_operands(device, &c, &run, &x, &w);
   if (status == GF_OK)
     status = gf__bench_time(device, run_product, &(product){device, &c, &run}, &effort, &timing);

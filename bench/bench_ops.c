@@ -8,6 +8,7 @@
 #include "bench/case.h"
 #include "bench/limits.h"
 #include "bench_json.h"
+#include "ops/conv/conv.h"
 #include "verify/cases.h"
 
 static const gf__bench_effort effort = {.least = 15, .most = 15};
@@ -90,12 +91,12 @@ static gf_status measure(bench *b, gf_model *model, const char *name, int p) {
 /* by: an algorithm of a convolution, whose passes that take another one are left out; or "auto". */
 static gf_status run_case(bench *b, const gf__layer *layer, gf__cases *list, const char *by) {
   gf_model *model = NULL;
-  bool is_convolution = layer == &gf__layer_conv2d;
+  bool is_convolution = gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION);
   char name[GF__CASES_LINE + 128];
   gf_status status = open_case(b, layer, list, by, &model);
   const gf__bench_pass *passes = gf__bench_passes(layer);
   for (int p = 0; passes[p].name && status == GF_OK; p++) {
-    const gf__conv2d *convolution = model->graph.nodes[0]->state;
+    const gf__conv *convolution = model->graph.nodes[0]->state;
     if (is_convolution && strcmp(convolution->algorithm[p]->name, by) != 0) continue;
     snprintf(name, sizeof name, "%s/%s%s%s/%s", layer->name, is_convolution ? by : "",
              is_convolution ? "/" : "", passes[p].name, list->text);
@@ -112,12 +113,12 @@ static gf_status run_layer(bench *b, const gf__layer *layer) {
   while (status == GF_OK && gf__cases_next(&list)) {
     if (gf__cases_has(&list, "d"))
       continue; /* a volume, which a layer before it would have to make */
-    if (layer != &gf__layer_conv2d)
+    if (!gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION))
       status = run_case(b, layer, &list, "auto");
     else
-      for (int i = 0; status == GF_OK && gf__conv2d_algorithms[i]; i++)
-        if (!algorithm || !strcmp(algorithm, gf__conv2d_algorithms[i]->name))
-          status = run_case(b, layer, &list, gf__conv2d_algorithms[i]->name);
+      for (int i = 0; status == GF_OK && gf__conv_algorithms[i]; i++)
+        if (!algorithm || !strcmp(algorithm, gf__conv_algorithms[i]->name))
+          status = run_case(b, layer, &list, gf__conv_algorithms[i]->name);
   }
   if (status == GF_OK && list.error[0]) status = gf__fail(GF_ERROR_DATA, "%s", list.error);
   return status;

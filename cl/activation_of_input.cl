@@ -1,4 +1,4 @@
-/* Activations whose derivative is taken from their input x. Options: VEC, CHANNELS, and one of
+/* Activations whose derivative is computed from their input x. Options: VEC, CHANNELS, and one of
  * ELU (Clevert et al., 2016), GELU (Hendrycks and Gimpel, 2016) and SILU (Elfwing et al., 2018). */
 #include "vector.clh"
 #include "epilogue.clh"

@@ -5,14 +5,14 @@
 /* Rows that are read twice, the second time from the nearest cache. */
 #define TILE 64
 
-/* Part p of the rows into partial (parts, 3, channels): mean, sum of squared distances from it,
- * and number of values that are alive. Values are taken relative to the channel's first one, and
+/* Range p of the rows into partial (partials, 3, channels): mean, sum of squared distances from it,
+ * and number of values that are alive. Values are relative to the channel's first one, and
  * tiles are joined as in Chan, Golub and LeVeque (1979), so that a mean far larger than the
  * deviation costs no digits. */
 __kernel void activation_moments(__global const float *x, __global float *partial, int rows,
-                                 int channels, int parts, float low, float high) {
+                                 int channels, int partials, float low, float high) {
   int c = get_global_id(0) * VEC, p = get_global_id(1);
-  int first = (int)((long)rows * p / parts), last = (int)((long)rows * (p + 1) / parts);
+  int first = (int)((long)rows * p / partials), last = (int)((long)rows * (p + 1) / partials);
   V shift = VLOAD(x + c), mean = 0, squares = 0, alive = 0;
   for (int start = first; start < last; start += TILE) {
     int end = min(start + TILE, last);
@@ -28,9 +28,9 @@ __kernel void activation_moments(__global const float *x, __global float *partia
       spread = fma(d, d, spread);
     }
     V d = tile_mean - mean;
-    float share = (float)(end - start) / (float)(end - first);
-    mean += d * share;
-    squares += spread + d * d * ((float)(start - first) * share);
+    float fraction = (float)(end - start) / (float)(end - first);
+    mean += d * fraction;
+    squares += spread + d * d * ((float)(start - first) * fraction);
   }
   __global float *out = partial + (size_t)3 * p * channels + c;
   VSTORE(mean, out);
@@ -38,21 +38,21 @@ __kernel void activation_moments(__global const float *x, __global float *partia
   VSTORE(alive, out + 2 * channels);
 }
 
-/* out (channels, 4), from channel first: the value that means are relative to, mean, population
+/* out (channels, 4), from channel first: the value that the mean is relative to, mean, population
  * variance, and number of values that are alive. */
 __kernel void join_activation_moments(__global const float *x, __global const float *partial,
-                                      __global float *out, int rows, int channels, int parts,
+                                      __global float *out, int rows, int channels, int partials,
                                       int first_channel) {
   int c = get_global_id(0);
   float mean = 0, squares = 0, alive = 0;
-  for (int p = 0; p < parts; p++) {
-    long first = (long)rows * p / parts, last = (long)rows * (p + 1) / parts;
+  for (int p = 0; p < partials; p++) {
+    long first = (long)rows * p / partials, last = (long)rows * (p + 1) / partials;
     if (last == first) continue;
-    __global const float *part = partial + (size_t)3 * p * channels + c;
-    float d = part[0] - mean, share = (float)(last - first) / (float)last;
-    mean += d * share;
-    squares += part[channels] + d * d * ((float)first * share);
-    alive += part[2 * channels];
+    __global const float *own = partial + (size_t)3 * p * channels + c;
+    float d = own[0] - mean, fraction = (float)(last - first) / (float)last;
+    mean += d * fraction;
+    squares += own[channels] + d * d * ((float)first * fraction);
+    alive += own[2 * channels];
   }
   out += 4 * (size_t)(first_channel + c);
   out[0] = x[c];

@@ -3,11 +3,11 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-/* Part p of the rows: its mean and its sum of squared distances from that mean
- * into partial (parts, 2, C). Two passes, so that large means cost no digits. */
-__kernel void moments(__global const float *x, __global float *partial, int rows, int parts) {
+/* Range p of the rows: its mean and its sum of squared distances from that mean, into
+ * partial (partials, 2, C). Two passes over the rows, so that large means cost no digits. */
+__kernel void moments(__global const float *x, __global float *partial, int rows, int partials) {
   int c = get_global_id(0) * VEC, p = get_global_id(1);
-  int first = (int)((long)rows * p / parts), last = (int)((long)rows * (p + 1) / parts);
+  int first = (int)((long)rows * p / partials), last = (int)((long)rows * (p + 1) / partials);
   V sum = 0, squares = 0;
   for (int r = first; r < last; r++) sum += VLOAD(x + (size_t)r * C + c);
   V mean = last > first ? sum / (float)(last - first) : sum;
@@ -19,35 +19,36 @@ __kernel void moments(__global const float *x, __global float *partial, int rows
   VSTORE(squares, partial + (size_t)(2 * p + 1) * C + c);
 }
 
-/* Joins the parts (Chan, Golub and LeVeque, 1979): the mean, and the sum of squared distances. */
-inline float2 join(__global const float *partial, int rows, int parts, int c) {
+/* Joins the partial moments (Chan, Golub and LeVeque, 1979): the mean, and the sum of squared distances. */
+inline float2 join(__global const float *partial, int rows, int partials, int c) {
   float mean = 0, squares = 0;
-  for (int p = 0; p < parts; p++) {
-    long first = (long)rows * p / parts, last = (long)rows * (p + 1) / parts;
+  for (int p = 0; p < partials; p++) {
+    long first = (long)rows * p / partials, last = (long)rows * (p + 1) / partials;
     if (last == first) continue;
     float d = partial[(size_t)(2 * p) * C + c] - mean;
-    float share = (float)(last - first) / (float)last;
-    mean += d * share;
-    squares += partial[(size_t)(2 * p + 1) * C + c] + d * d * (float)first * share;
+    float fraction = (float)(last - first) / (float)last;
+    mean += d * fraction;
+    squares += partial[(size_t)(2 * p + 1) * C + c] + d * d * (float)first * fraction;
   }
   return (float2)(mean, squares);
 }
 
-/* The parts as one, moments (2, C). */
-__kernel void join_parts(__global const float *partial, __global float *moments, int rows,
-                         int parts) {
+/* The partial moments joined into moments (2, C). */
+__kernel void join_partials(__global const float *partial, __global float *moments, int rows,
+                         int partials) {
   int c = get_global_id(0);
-  float2 all = join(partial, rows, parts, c);
+  float2 all = join(partial, rows, partials, c);
   moments[c] = all.x;
   moments[C + c] = all.y;
 }
 
-/* Joins the parts into saved, and moves running (2, C: mean, unbiased variance) by momentum. */
+/* Joins the partial moments into saved, and moves the running mean and unbiased variance by
+ * momentum. */
 __kernel void join_moments(__global const float *partial, __global float *saved,
                            __global float *running_mean, __global float *running_variance,
-                           int rows, int parts, float eps, float momentum) {
+                           int rows, int partials, float eps, float momentum) {
   int c = get_global_id(0);
-  float2 all = join(partial, rows, parts, c);
+  float2 all = join(partial, rows, partials, c);
   float mean = all.x, squares = all.y;
   saved[c] = mean;
   saved[C + c] = 1.0f / sqrt(squares / (float)rows + eps);
@@ -91,12 +92,12 @@ __kernel void normalize_rows(__global const float *x, __global const float *save
   VSTORE(epilogue(v, at, c, EPILOGUE_ARGS), y + at);
 }
 
-/* Part p: sums of dy and of dy * normalized x into partial (parts, 2, C). */
+/* Range p of the rows: sums of dy and of dy * normalized x into partial (partials, 2, C). */
 __kernel void gradient_sums(__global const float *x, __global const float *dy,
                             __global const float *saved, __global float *partial, int rows,
-                            int parts) {
+                            int partials) {
   int c = get_global_id(0) * VEC, p = get_global_id(1);
-  int first = (int)((long)rows * p / parts), last = (int)((long)rows * (p + 1) / parts);
+  int first = (int)((long)rows * p / partials), last = (int)((long)rows * (p + 1) / partials);
   V mean = VLOAD(saved + c), rate = VLOAD(saved + C + c), shift = 0, scale = 0;
   for (int r = first; r < last; r++) {
     V d = VLOAD(dy + (size_t)r * C + c);
@@ -108,10 +109,10 @@ __kernel void gradient_sums(__global const float *x, __global const float *dy,
 }
 
 __kernel void join_gradient_sums(__global const float *partial, __global float *dgamma,
-                                 __global float *dbeta, int parts) {
+                                 __global float *dbeta, int partials) {
   int c = get_global_id(0);
   float shift = 0, scale = 0;
-  for (int p = 0; p < parts; p++) {
+  for (int p = 0; p < partials; p++) {
     shift += partial[(size_t)(2 * p) * C + c];
     scale += partial[(size_t)(2 * p + 1) * C + c];
   }
@@ -134,7 +135,7 @@ __kernel void normalize_rows_backward(__global const float *x, __global const fl
   VSTORE(epilogue(d * rate * VLOAD(gamma + c), at, c, EPILOGUE_ARGS), dx + at);
 }
 
-/* dx of a pass by the running statistics: gamma / deviation * dy. */
+/* dx where the running statistics, which are constants, normalized: gamma / deviation * dy. */
 __kernel void scale_rows_backward(__global const float *dy, __global const float *running_variance,
                                   __global const float *gamma, float eps, __global float *dx,
                                   int count, EPILOGUE) {

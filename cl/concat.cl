@@ -1,5 +1,5 @@
-/* A tensor (rows, channels) and its place in a wider one (rows, width), from channel first on.
- * Options: VEC, which divides channels, width and first. */
+/* Copies between a tensor (rows, channels) and its range of channels in a wider one (rows, width),
+ * which begins at channel first. Options: VEC, which divides channels, width and first. */
 #include "vector.clh"
 #include "epilogue.clh"
 
@@ -11,7 +11,7 @@ __kernel void concat(__global const float *x, __global float *y, int channels, i
   VSTORE(VLOAD(x + (size_t)i * VEC), y + (size_t)row * width + first + c);
 }
 
-/* dx = epilogue of the part of dy. */
+/* dx = epilogue of that range of dy. */
 __kernel void concat_backward(__global const float *dy, __global float *dx, int channels, int width,
                               int first, int count, EPILOGUE) {
   int i = get_global_id(0);

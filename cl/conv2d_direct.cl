@@ -1,6 +1,6 @@
 /* Direct convolution for CPUs: a work-item owns some rows of one image and keeps
  * a tile of TILE pixels x BLOCK vectors of filters in registers. Options: the
- * convolution's shape, VEC, BLOCK, TILE, ROWS (output rows a work-item), CHANNELS
+ * convolution's shape, VEC, BLOCK, TILE, ROWS (output rows per work-item), CHANNELS
  * (input channels of a register tile of backward_weight), PACKED (filters
  * rounded up to whole blocks). */
 #include "vector.clh"
@@ -86,14 +86,14 @@ __kernel void conv2d_direct(__global const float *restrict x, __global const flo
   }
 }
 
-/* out (KH, KW, C, PACKED) = w with zeros behind the filters. */
+/* out (KH, KW, C, PACKED) = w padded with zeros after the filters. */
 __kernel void pack_weights(__global const float *w, __global float *out) {
   int k = get_global_id(0), rest = get_global_id(1);
   out[(size_t)rest * PACKED + k] = k < FILTERS ? w[(size_t)rest * FILTERS + k] : 0;
 }
 
 /* The same from w (KH, KW, FILTERS, C) of the convolution whose data gradient
- * this is: taps turned by half a turn, channels and filters exchanged. */
+ * this is: taps turned by half a turn, channels and filters swapped. */
 __kernel void pack_flipped_weights(__global const float *w, __global float *out) {
   int k = get_global_id(0), rest = get_global_id(1), c = rest % C, tap = rest / C;
   float v = 0;
@@ -103,23 +103,23 @@ __kernel void pack_flipped_weights(__global const float *w, __global float *out)
 
 #else
 #define ROWS_IN ((ROWS - 1) * SH + SPAN)
-#define PART (KH * KW * C * PACKED + PACKED)
+#define PARTIAL_SIZE (KH * KW * C * PACKED + PACKED)
 
-/* Work-item g adds the images g, g + parts, … into its own part (KH, KW, C,
- * PACKED) of the weight's gradient, followed by that of the bias (PACKED). */
+/* Work-item g adds the images g, g + partials, … into its own partial sums (KH, KW, C,
+ * PACKED) of the weight's gradient, followed by those of the bias's (PACKED). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv2d_direct_weight(__global const float *restrict x,
                                    __global const float *restrict dy,
                                    __global float *restrict partial, int n) {
-  const int g = get_global_id(0), parts = get_global_size(0);
-  __global float *dw = partial + (size_t)g * PART, *db = dw + KH * KW * C * PACKED;
-  for (int i = 0; i < PART; i++) dw[i] = 0;
+  const int g = get_global_id(0), partials = get_global_size(0);
+  __global float *dw = partial + (size_t)g * PARTIAL_SIZE, *db = dw + KH * KW * C * PACKED;
+  for (int i = 0; i < PARTIAL_SIZE; i++) dw[i] = 0;
   float rows[ROWS_IN][WIDTH * C] __attribute__((aligned(64)));
 #if TAIL
   float padded[ROWS][OW * PACKED] __attribute__((aligned(64)));
   for (int i = 0; i < ROWS * OW * PACKED; i++) padded[0][i] = 0;
 #endif
-  for (int image = g; image < n; image += parts) {
+  for (int image = g; image < n; image += partials) {
     for (int first = 0; first < OH; first += ROWS) {
       int count = min(ROWS, OH - first);
       for (int i = 0; i < (count - 1) * SH + SPAN; i++)
@@ -171,13 +171,14 @@ __kernel void conv2d_direct_weight(__global const float *restrict x,
   }
 }
 
-/* dw (KH, KW, C, FILTERS) and db (FILTERS; 0: not wanted) = the sums over the parts. */
-__kernel void sum_weight_parts(__global const float *partial, __global float *dw,
-                               __global float *db, int parts) {
+/* dw (KH, KW, C, FILTERS) and db (FILTERS; 0: not wanted) = the totals of the partial sums. */
+__kernel void sum_weight_partials(__global const float *partial, __global float *dw,
+                               __global float *db, int partials) {
   int k = get_global_id(0), row = get_global_id(1); /* the last row is the bias's */
   if (row == KH * KW * C && !db) return;
   float sum = 0;
-  for (int p = 0; p < parts; p++) sum += partial[(size_t)p * PART + (size_t)row * PACKED + k];
+  for (int p = 0; p < partials; p++)
+    sum += partial[(size_t)p * PARTIAL_SIZE + (size_t)row * PACKED + k];
   if (row == KH * KW * C) db[k] = sum;
   else dw[(size_t)row * FILTERS + k] = sum;
 }

@@ -104,17 +104,17 @@ __kernel void conv2d_tiled(__global const float *restrict x, __global const floa
   }
 }
 #else
-/* Part get_group_id(2) of the depth: partial (parts, KH KW C, FILTERS). */
+/* Range get_group_id(2) of the depth, into partial (partials, KH KW C, FILTERS). */
 __attribute__((reqd_work_group_size(THREADS, 1, 1)))
 __kernel void conv2d_tiled_weight(__global const float *restrict x,
                                   __global const float *restrict dy,
                                   __global float *restrict partial, int depth) {
-  int part = get_group_id(2), parts = get_num_groups(2);
-  int first = (int)((long)depth * part / parts), last = (int)((long)depth * (part + 1) / parts);
+  int p = get_group_id(2), partials = get_num_groups(2);
+  int first = (int)((long)depth * p / partials), last = (int)((long)depth * (p + 1) / partials);
   BEGIN
   MULTIPLY(x, dy, KH * KW * C, first, last)
   FOR_EACH_SUM(KH * KW * C)
-    partial[((size_t)part * KH * KW * C + m) * N + n] = sum[i][j];
+    partial[((size_t)p * KH * KW * C + m) * N + n] = sum[i][j];
   }
 }
 #endif

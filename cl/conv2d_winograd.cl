@@ -1,7 +1,7 @@
 /* Winograd convolution F(M x M, 3x3) for CPUs (Lavin and Gray, 2015), M = 2 or 4:
  * y = A' [(G w G') * (B' x B)] A on tiles of M x M outputs, which read (M + 2) x
  * (M + 2) inputs. A work-item transforms TILES tiles, multiplies and transforms
- * back without leaving its scratch. Options: the convolution's shape, VEC,
+ * back without leaving its scratch memory. Options: the convolution's shape, VEC,
  * BLOCK (vectors of filters in a register tile), M, TILES, PASS (0 forward and
  * data gradient, 2 weight gradient: compilers take their time, so a program has
  * no more than it needs). C and FILTERS are multiples of VEC, and FILTERS of VEC *
@@ -129,7 +129,7 @@
 DEFINE_TRANSFORM_DATA(transform_data, __global)
 DEFINE_TRANSFORM_DATA(transform_patch, )
 
-/* A tile's place. */
+/* Where a tile is. */
 typedef struct tile {
   int n, y, x; /* image, and the first output */
 } tile;
@@ -152,13 +152,14 @@ inline void load_tile(__global const float *x, tile t, float *v) {
       int y = top + i, xx = left + j;
       bool inside = y >= 0 && y < H && xx >= 0 && xx < W;
       for (int c = 0; c < C; c += VEC)
-        VSTORE(inside ? VLOAD(image + ((size_t)y * W + xx) * C + c) : (V)0, patch + (i * T + j) * C + c);
+        VSTORE(inside ? VLOAD(image + ((size_t)y * W + xx) * C + c) : (V)0,
+               patch + (i * T + j) * C + c);
     }
   transform_patch(patch, T * C, v);
 }
 
 #if PASS == 0
-/* u (POINTS, C, FILTERS) = G w G'; a work-item a channel and a vector of filters. */
+/* u (POINTS, C, FILTERS) = G w G'; one work-item per channel and vector of filters. */
 #define TRANSFORM_WEIGHTS(LOAD)                                        \
   int c = get_global_id(0), k = get_global_id(1) * VEC;                \
   V t[T][3];                                                           \
@@ -182,7 +183,7 @@ __kernel void winograd_weights(__global const float *restrict w, __global float 
 }
 
 /* w (3, 3, FILTERS, C) of the convolution whose data gradient this is: taps
- * turned by half a turn, channels and filters exchanged. */
+ * turned by half a turn, channels and filters swapped. */
 inline V load_flipped(__global const float *w, int tap, int c, int k) {
   float lanes[VEC];
   for (int l = 0; l < VEC; l++) lanes[l] = w[((size_t)(8 - tap) * FILTERS + k + l) * C + c];
@@ -288,11 +289,11 @@ inline void load_gradient(__global const float *dy, tile t, float *z, float *bia
   }
 }
 
-#define PART ((POINTS * C + 1) * FILTERS)
+#define PARTIAL_SIZE ((POINTS * C + 1) * FILTERS)
 #define CHANNELS 8 /* of a register tile; C is a multiple, or VEC is smaller */
 
-/* Work-item g adds its share of the tiles into its part: the gradient of u
- * (POINTS, C, FILTERS) and behind it that of the bias (FILTERS). */
+/* Work-item g adds its range of the tiles into its partial sums: the gradient of u
+ * (POINTS, C, FILTERS), followed by that of the bias (FILTERS). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv2d_winograd_weight(__global const float *restrict x,
                                      __global const float *restrict dy,
@@ -300,10 +301,10 @@ __kernel void conv2d_winograd_weight(__global const float *restrict x,
   float v[POINTS * STEP] __attribute__((aligned(64)));
   float z[POINTS * STEP] __attribute__((aligned(64)));
   float bias[FILTERS] __attribute__((aligned(64)));
-  const int g = get_global_id(0), parts = get_global_size(0);
-  const int first = (int)((long)tiles * g / parts), last = (int)((long)tiles * (g + 1) / parts);
-  __global float *du = partial + (size_t)g * PART;
-  for (int i = 0; i < PART; i++) du[i] = 0;
+  const int g = get_global_id(0), partials = get_global_size(0);
+  const int first = (int)((long)tiles * g / partials), last = (int)((long)tiles * (g + 1) / partials);
+  __global float *du = partial + (size_t)g * PARTIAL_SIZE;
+  for (int i = 0; i < PARTIAL_SIZE; i++) du[i] = 0;
   for (int k = 0; k < FILTERS; k++) bias[k] = 0;
   for (int begin = first; begin < last; begin += TILES) {
     int count = min(TILES, last - begin);
@@ -335,17 +336,17 @@ __kernel void conv2d_winograd_weight(__global const float *restrict x,
   for (int k = 0; k < FILTERS; k++) du[POINTS * C * FILTERS + k] = bias[k];
 }
 
-/* dw (3, 3, C, FILTERS) = G' (the sum over the parts) G, and db (FILTERS; 0: not
- * wanted); a work-item a channel and a vector of filters, channel C is the bias. */
+/* dw (3, 3, C, FILTERS) = G' (the total of the partial sums) G, and db (FILTERS; 0: not
+ * wanted); one work-item per channel and vector of filters; channel C is the bias. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_join_weights(__global const float *partial, __global float *dw,
-                                    __global float *db, int parts) {
+                                    __global float *db, int partials) {
   int c = get_global_id(0), k = get_global_id(1) * VEC;
   if (c == C) {
     V sum = 0;
     if (!db) return;
-    for (int g = 0; g < parts; g++)
-      sum += VLOAD(partial + (size_t)g * PART + POINTS * C * FILTERS + k);
+    for (int g = 0; g < partials; g++)
+      sum += VLOAD(partial + (size_t)g * PARTIAL_SIZE + POINTS * C * FILTERS + k);
     VSTORE(sum, db + k);
     return;
   }
@@ -354,8 +355,8 @@ __kernel void winograd_join_weights(__global const float *partial, __global floa
     V s[T], o[3];
     for (int i = 0; i < T; i++) {
       s[i] = 0;
-      for (int g = 0; g < parts; g++)
-        s[i] += VLOAD(partial + (size_t)g * PART + ((size_t)(i * T + j) * C + c) * FILTERS + k);
+      for (int g = 0; g < partials; g++)
+        s[i] += VLOAD(partial + (size_t)g * PARTIAL_SIZE + ((size_t)(i * T + j) * C + c) * FILTERS + k);
     }
     WEIGHT_GRADIENT_1D(s, o)
     UNROLL for (int r = 0; r < 3; r++) t[r][j] = o[r];

@@ -1,14 +1,14 @@
 /* 3-D convolution (cross-correlation) of (n, depth, height, width, channels) tensors. Options: FD
  * FH FW, the source's size, and C, its channels; TD TH TW and F, those of what is written; KD KH KW
- * SD SH SW PD PH PW, the convolution's; VEC values of F at once; TILE positions along the width a
- * work-item, a divisor of TW; CHANNELS of C a work-item of the weight gradient; BACKWARD is 1 for
+ * SD SH SW PD PH PW, the convolution's; VEC values of F at once; TILE positions along the width per
+ * work-item, a divisor of TW; CHANNELS of C per work-item of the weight gradient; BACKWARD is 1 for
  * the data gradient, whose source is dy. Weights are (KD, KH, KW, C, F). */
 #include "vector.clh"
 #include "epilogue.clh"
 
 #define FV (F / VEC)
 
-/* The place in the source, along one axis, that position t reads at a tap; -1: none. */
+/* The index in the source, along one axis, that position t reads at a tap; -1: none. */
 inline int source_of(int t, int tap, int stride, int padding, int size) {
 #if BACKWARD
   int at = t + padding - tap;
@@ -56,7 +56,7 @@ __kernel void conv3d(__global const float *from, __global const float *weights, 
   }
 }
 
-/* Weights (taps, F, C) of the data gradient, whose source has F channels here called C. */
+/* The weights (taps, C, F) for the data gradient, whose source dy has C channels, from w (taps, F, C). */
 __kernel void transpose_weights(__global const float *w, __global float *out, int count) {
   int i = get_global_id(0);
   if (i >= count) return;
@@ -64,15 +64,15 @@ __kernel void transpose_weights(__global const float *w, __global float *out, in
   out[i] = w[((size_t)tap * F + f) * C + c];
 }
 
-/* Part p of partial (parts, KD, KH, KW, C, F): the weight gradient of its share of the n TD TH lines
- * of dy. A work-item has CHANNELS x VEC weights of a tap. */
+/* partial (partials, KD, KH, KW, C, F): the weight gradient of range p of the n TD TH lines of dy. A
+ * work-item has CHANNELS x VEC weights of a tap. */
 __kernel void conv3d_weight(__global const float *x, __global const float *dy,
-                            __global float *partial, int count, int n, int parts) {
+                            __global float *partial, int count, int n, int partials) {
   int i = get_global_id(0), p = get_global_id(1);
   if (i >= count) return;
   int f = i % FV * VEC, c = i / FV % (C / CHANNELS) * CHANNELS, tap = i / FV / (C / CHANNELS);
   int s = tap % KW, r = tap / KW % KH, q = tap / KW / KH, lines = n * TD * TH;
-  int first = (int)((long)lines * p / parts), last = (int)((long)lines * (p + 1) / parts);
+  int first = (int)((long)lines * p / partials), last = (int)((long)lines * (p + 1) / partials);
   V sum[CHANNELS];
   for (int k = 0; k < CHANNELS; k++) sum[k] = 0;
   for (int row = first; row < last; row++) {

@@ -5,16 +5,16 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-/* y = epilogue(x where kept, scaled by 1 / (1 - p)); four values a work-item, which are one draw.
- * x begins behind skip values of the draw first. */
+/* y = epilogue(x where kept, scaled by 1 / (1 - p)); four values per work-item, which are one draw.
+ * The first draw's first skip values belong to elements before x. */
 __kernel void dropout(__global const float *x, __global float *y, int count, float p, uint key0,
                       uint key1, int step, int node, int first, int skip, EPILOGUE) {
-  int i = get_global_id(0), begin = 4 * i - skip;
-  if (begin >= count) return;
+  int i = get_global_id(0), start = 4 * i - skip;
+  if (start >= count) return;
   float4 u = uniform4(philox((uint4)(step, first + i, node, 0), (uint2)(key0, key1)));
   float draws[4] = {u.x, u.y, u.z, u.w};
-  for (int k = max(0, -begin); k < 4 && begin + k < count; k++) {
-    float v = draws[k] < p ? 0.0f : x[begin + k] * (1.0f / (1.0f - p));
-    y[begin + k] = epilogue1(v, begin + k, 0, EPILOGUE_ARGS);
+  for (int k = max(0, -start); k < 4 && start + k < count; k++) {
+    float v = draws[k] < p ? 0.0f : x[start + k] * (1.0f / (1.0f - p));
+    y[start + k] = epilogue1(v, start + k, 0, EPILOGUE_ARGS);
   }
 }

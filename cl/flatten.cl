@@ -3,17 +3,17 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-inline int place(int i) {
+inline int vector_index(int i) {
   int c = i % C, x = i / C % W, y = i / C / W % H, n = i / (C * W * H);
   return ((n * C + c) * H + y) * W + x;
 }
 
 __kernel void flatten(__global const float *x, __global float *y, int count) {
   int i = get_global_id(0);
-  if (i < count) y[place(i)] = x[i];
+  if (i < count) y[vector_index(i)] = x[i];
 }
 
 __kernel void flatten_backward(__global const float *dy, __global float *dx, int count, EPILOGUE) {
   int i = get_global_id(0);
-  if (i < count) dx[i] = epilogue1(dy[place(i)], i, i % C, EPILOGUE_ARGS);
+  if (i < count) dx[i] = epilogue1(dy[vector_index(i)], i, i % C, EPILOGUE_ARGS);
 }

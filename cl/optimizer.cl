@@ -1,7 +1,7 @@
 /* Steps over flat buffers of count floats. weight_decay is coupled: it is added
  * to the gradient, as in PyTorch. Clipping comes before it. */
 
-/* scale: of all gradients, or NULL; limit: of each one's size, or 0. */
+/* scale multiplies every gradient, unless it is NULL; limit bounds the size of each, unless it is 0. */
 #define CLIP __global const float *scale, float limit
 
 /* Comparisons, so that NaN stays NaN. */
@@ -13,7 +13,7 @@ inline float clip(float g, CLIP) {
 
 /* Kingma and Ba, 2015. blend = 1 - beta, which a float holds better than beta;
  * rate1 = 1 / (1 - beta1^t), rate2 = 1 / sqrt(1 - beta2^t).
- * shrink: the share of the weights that decoupled decay takes. */
+ * shrink: the fraction of the weights that decoupled decay removes. */
 __kernel void adam(__global float *w, __global const float *gradient, __global float *m,
                    __global float *v, int count, float learning_rate, float weight_decay,
                    float shrink, CLIP, float blend1, float blend2, float eps, float rate1,

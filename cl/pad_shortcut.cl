@@ -1,4 +1,4 @@
-/* Every STRIDE-th pixel of an NHWC tensor, with channels of zeros behind its own.
+/* Every STRIDE-th pixel of an NHWC tensor, with channels of zeros after its own.
  * Options: H W C, STRIDE, OH OW OC. */
 #define VEC 1
 #include "vector.clh"

@@ -3,7 +3,7 @@
 
 #define CHAINS 16 /* independent sums, enough for the latency of any FMA unit so far */
 
-/* 2 * CHAINS * VEC * iterations flops a work-item; out keeps the sums from being optimised away. */
+/* 2 * CHAINS * VEC * iterations flops per work-item; out keeps the sums from being optimised away. */
 __kernel void peak_fma(__global float *out, int iterations, float factor) {
   V sum[CHAINS];
   for (int i = 0; i < CHAINS; i++) sum[i] = (V)(get_global_id(0) + i);
@@ -14,7 +14,7 @@ __kernel void peak_fma(__global float *out, int iterations, float factor) {
   VSTORE(all, out + get_global_id(0) * VEC);
 }
 
-/* Reads and writes 4 * VEC bytes a work-item. */
+/* Reads and writes 4 * VEC bytes per work-item. */
 __kernel void peak_copy(__global const float *from, __global float *to) {
   size_t i = (size_t)get_global_id(0) * VEC;
   VSTORE(VLOAD(from + i), to + i);

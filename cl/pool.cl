@@ -41,7 +41,7 @@ __kernel void avg_pool_backward(__global const float *dy, __global float *dx, in
   VSTORE(epilogue(sum * (1.0f / (KH * KW)), at, c, EPILOGUE_ARGS), dx + at);
 }
 
-/* y = the largest of each window; winner = its place in the image (iy * W + ix),
+/* y = the largest of each window; winner = its index in the image (iy * W + ix),
  * the first in row-major order among equals; a NaN wins. */
 __kernel void max_pool(__global const float *x, __global float *y, __global int *winner,
                        int count) {
@@ -49,7 +49,7 @@ __kernel void max_pool(__global const float *x, __global float *y, __global int 
   if (i >= count) return;
   int c = i % C, ox = i / C % OW, oy = i / C / OW % OH, n = i / C / OW / OH;
   float best = -INFINITY;
-  int place = -1;
+  int index = -1;
   for (int r = 0; r < KH; r++) {
     int iy = oy * SH - PH + r;
     if (iy < 0 || iy >= H) continue;
@@ -57,14 +57,14 @@ __kernel void max_pool(__global const float *x, __global float *y, __global int 
       int ix = ox * SW - PW + s;
       if (ix < 0 || ix >= W) continue;
       float v = x[(((size_t)n * H + iy) * W + ix) * C + c];
-      if (place < 0 || v > best || (isnan(v) && !isnan(best))) {
+      if (index < 0 || v > best || (isnan(v) && !isnan(best))) {
         best = v;
-        place = iy * W + ix;
+        index = iy * W + ix;
       }
     }
   }
   y[i] = best;
-  winner[i] = place;
+  winner[i] = index;
 }
 
 __kernel void max_pool_backward(__global const float *dy, __global const int *winner,

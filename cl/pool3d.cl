@@ -5,7 +5,7 @@
 
 #define CV (C / VEC)
 
-/* The part of a window along one axis that lies inside. */
+/* The range of a window along one axis that lies inside. */
 inline int first_of(int o, int stride, int padding) { return max(o * stride - padding, 0); }
 inline int end_of(int o, int stride, int padding, int kernel_, int size) {
   return min(o * stride - padding + kernel_, size);
@@ -54,24 +54,24 @@ __kernel void avg_pool3d_backward(__global const float *dy, __global float *dx, 
   VSTORE(epilogue(sum * (1.0f / (KD * KH * KW)), at, c, EPILOGUE_ARGS), dx + at);
 }
 
-/* y = the largest of each window; winner = its place in the volume ((iz * H + iy) * W + ix), the
+/* y = the largest of each window; winner = its index in the volume ((iz * H + iy) * W + ix), the
  * first in row-major order among equals; a NaN wins. */
 __kernel void max_pool3d(__global const float *x, __global float *y, __global int *winner,
                          int count) {
   int i = get_global_id(0);
   if (i >= count) return;
   int c = i % C, ox = i / C % OW, oy = i / C / OW % OH, oz = i / C / OW / OH % OD;
-  int n = i / C / OW / OH / OD, place = -1;
+  int n = i / C / OW / OH / OD, index = -1;
   float best = -INFINITY;
   EACH_OF_WINDOW {
     float v = x[((((size_t)n * D + iz) * H + iy) * W + ix) * C + c];
-    if (place < 0 || v > best || (isnan(v) && !isnan(best))) {
+    if (index < 0 || v > best || (isnan(v) && !isnan(best))) {
       best = v;
-      place = (iz * H + iy) * W + ix;
+      index = (iz * H + iy) * W + ix;
     }
   }
   y[i] = best;
-  winner[i] = place;
+  winner[i] = index;
 }
 
 __kernel void max_pool3d_backward(__global const float *dy, __global const int *winner,

@@ -1,4 +1,5 @@
-# The export to ONNX: onnx.proto, compiled by protobuf-c. Sets ONNX and ONNX_SOURCES.
+# The export to ONNX: onnx.proto, compiled by protobuf-c. Sets ONNX, ONNX_SOURCES and
+# ONNX_HEADER, which is generated.
 set(GRADFLOW_ONNX AUTO CACHE STRING "Build the export to ONNX: ON, OFF, or AUTO, where it can be")
 set_property(CACHE GRADFLOW_ONNX PROPERTY STRINGS AUTO ON OFF)
 set(ONNX OFF)
@@ -22,6 +23,8 @@ if(ONNX)
   file(GLOB ONNX_SOURCES CONFIGURE_DEPENDS host/convert/onnx/*.c)
   list(FILTER ONNX_SOURCES EXCLUDE REGEX "/absent\\.c$")
   list(APPEND ONNX_SOURCES ${GENERATED}/onnx.pb-c.c)
+  set(ONNX_HEADER ${GENERATED}/onnx.pb-c.h)
 else()
   set(ONNX_SOURCES host/convert/onnx/absent.c)
+  set(ONNX_HEADER "")
 endif()

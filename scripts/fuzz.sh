@@ -29,7 +29,8 @@ command -v clang >/dev/null || {
 }
 build=build/fuzz
 cmake -S . -B $build -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-  -DGRADFLOW_FUZZ=ON -DGRADFLOW_TESTS=OFF -DGRADFLOW_BENCH=OFF >/dev/null
+  -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g -DNDEBUG' -DGRADFLOW_FUZZ=ON -DGRADFLOW_TESTS=OFF \
+  -DGRADFLOW_PROGRAM=OFF -DGRADFLOW_BENCH=OFF >/dev/null
 cmake --build $build --target gradflow_fuzzers
 
 # Files that readers want go where there is no disk in between.
@@ -43,25 +44,37 @@ if ((!${#targets[@]})); then
   done
 fi
 
-# The last number behind a word of libFuzzer's progress.
+# The last number after a word of libFuzzer's progress.
 last() {
   sed -n "s/.* $1: \([0-9]*\) .*/\1/p" "$2" | tail -n 1
 }
 
-failed=0
-printf '%-20s %12s %8s %10s  %s\n' target executions edges features found
-for target in "${targets[@]}"; do
-  log=$build/log/$target.txt
-  found=no
-  UBSAN_OPTIONS=print_stacktrace=1 "$build/tests/fuzz/$target" \
+# run TARGET: runs it and prints its row
+run() {
+  local log=$build/log/$1.txt found=no executions
+  UBSAN_OPTIONS=print_stacktrace=1 "$build/tests/fuzz/$1" \
     -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=4096 \
     -malloc_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="$build/found/$target-" "$build/corpus/$target" >"$log" 2>&1 </dev/null || {
+    -artifact_prefix="$build/found/$1-" "$build/corpus/$1" >"$log" 2>&1 </dev/null ||
     found="yes, see $log"
-    failed=1
-  }
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-  printf '%-20s %12s %8s %10s  %s\n' "$target" "${executions:-?}" "$(last cov "$log")" \
+  printf '%-20s %12s %8s %10s  %s\n' "$1" "${executions:-?}" "$(last cov "$log")" \
     "$(last ft "$log")" "$found"
+  [[ $found == no ]]
+}
+
+printf '%-20s %12s %8s %10s  %s\n' target executions edges features found
+# One for each core: a target has one thread.
+failed=0 running=0
+for target in "${targets[@]}"; do
+  if ((running == $(nproc))); then
+    wait -n || failed=1
+    running=$((running - 1))
+  fi
+  run "$target" &
+  running=$((running + 1))
+done
+for ((; running; running--)); do
+  wait -n || failed=1
 done
 exit $failed

@@ -15,7 +15,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=build/sanitize
 mpi=OFF
 if command -v mpicc >/dev/null && command -v mpiexec >/dev/null; then mpi=ON; fi
-options=(-G Ninja -DGRADFLOW_WERROR=ON -DGRADFLOW_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+# Optimised no further than finds the same faults: -O2 takes twice as long to compile. Under
+# sanitizers gcc knows less of the range of a number, so that it sees texts cut that are not.
+options=(-G Ninja -DGRADFLOW_WERROR=ON -DGRADFLOW_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
+  -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g1 -DNDEBUG -Wno-error=format-truncation')
 cmake -S . -B $build "${options[@]}" -DGRADFLOW_SANITIZE=ON -DGRADFLOW_MPI=$mpi >/dev/null
 cmake --build $build
 # In another build folder, since all of a program must be built for threads to be watched.

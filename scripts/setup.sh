@@ -37,7 +37,7 @@ for argument; do
       chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin
       protobuf-c-compiler python3-venv
     ) ;;
-    --tools) optional+=(clang clang-tidy cppcheck libclang-rt-dev valgrind) ;;
+    --tools) optional+=(ccache clang clang-tidy cppcheck libclang-rt-dev valgrind) ;;
     -h | --help) usage && exit 0 ;;
     *)
       printf "setup.sh: unknown argument '%s'; see scripts/setup.sh --help\n" "$argument" >&2

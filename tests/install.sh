@@ -163,10 +163,20 @@ if command -v bash >/dev/null; then
   offers '--device' train --dev
   offers 'cpu' train --device c
   offers 'cpu' train --device = c
-  offers 'auto cpu gpu' train -d ''
+  offers 'auto' train -d a
   offers 'a folder' train --out a
   offers '' train --checkpoint-every ''
   offers 'report' study rep
+  offers 'compare' bench c
+  offers 'cifar100 cifar10' fetch c
+  offers 'auto again' train --balance a
+  offers 'equal auto again' train --balance =
+  offers 'fast full' train --tune f
+  offers 'train.epochs=' train --set train.ep
+  offers 'model.tune=off model.tune=fast model.tune=full' train --set model.tu
+  offers 'adam adamw' train --set optimizer.name = a
+  offers 'cosine constant' train --set = schedule.name = c
+  offers 'max_pool/layer' verify --case max_pool/
   offers 'summary' help summ
   [ "$(completed summary a | sort | tr '\n' ,)" = 'a file.yaml,a folder,' ] ||
     fail 'files are not completed'

@@ -273,7 +273,7 @@ static void check_network(bool fused, bool training, int n) {
   assert_true(rows[4].statistics.dead == 0.2); /* tanh: saturated above */
   assert_true(rows[6].statistics.dead == 1.0 / G);
   model->takes_activation_statistics = true;
-  for (int s = 0; s < model->plan.count; s++) poison(model->plan.slots[s].buffer);
+  for (int s = 0; s < model->plan.count; s++) poison(model->plan.buffers[s].memory);
   assert_ok(gf_model_forward(model, images_[0], labels_, n, training, NULL));
   if (training) assert_ok(gf_model_backward(model)); /* which reuses the buffers */
   compare(model, fused, rows, count);

@@ -46,7 +46,8 @@ static void augment_slowly(const gf_dataset *dataset, uint64_t seed, int epoch, 
                            const double strengths[3], int side, double *out) {
   int height = dataset->info.height, width = dataset->info.width;
   int channels = dataset->info.channels;
-  const uint8_t *image = dataset->images + (size_t)index * (size_t)(height * width * channels);
+  const uint8_t *image =
+      gf__byte_images_of(dataset)->pixels + (size_t)index * (size_t)(height * width * channels);
   gf__augmentation a = gf__augmentation_draw(dataset, seed, epoch, index);
   double factors[3];
   gf__random4 jitter = bits_of(seed, epoch, index, 2), cut = bits_of(seed, epoch, index, 1);

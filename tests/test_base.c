@@ -296,6 +296,23 @@ static void test_file_write_that_fails_keeps_the_old_file(void **state) {
   assert_no_temporary(path);
 }
 
+static gf_status put_two_pieces(gf__file_sink *sink, void *user) {
+  GF_TRY(gf__file_put(sink, "one, ", 5));
+  return user ? gf__fail(GF_ERROR_DATA, "no second piece") : gf__file_put(sink, "two", 3);
+}
+
+static void test_file_in_pieces(void **state) {
+  (void)state;
+  const char *path = scratch("pieces");
+  assert_int_equal(gf__file_stream(path, put_two_pieces, NULL), GF_OK);
+  assert_content(path, "one, two");
+  write_text(path, "old");
+  assert_int_equal(gf__file_stream(path, put_two_pieces, &path), GF_ERROR_DATA);
+  assert_message("no second piece");
+  assert_content(path, "old");
+  assert_no_temporary(path);
+}
+
 static void test_file_write_onto_a_folder(void **state) {
   (void)state;
   char inner[256];
@@ -641,6 +658,7 @@ int main(void) {
       cmocka_unit_test(test_file_read_fails),
       cmocka_unit_test(test_file_write_into_a_missing_folder),
       cmocka_unit_test(test_file_write_that_fails_keeps_the_old_file),
+      cmocka_unit_test(test_file_in_pieces),
       cmocka_unit_test(test_file_write_onto_a_folder),
       cmocka_unit_test(test_file_write_into_a_read_only_folder),
       cmocka_unit_test(test_base_of_a_path),

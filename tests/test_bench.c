@@ -573,9 +573,11 @@ static const struct {
     {"bench compare a.json b.json", 0, "…\nA ratio above 1 is faster than the first file.\n"},
     {"bench compare", 2, "gradflow: bench compare: a file is missing; see gradflow bench --help\n"},
     {"bench compare a.json --fail-below x", 2,
-     "gradflow: --fail-below x: must be a ratio above 0, such as 0.9\n"},
+     "gradflow: --fail-below must be a number from 0.001 to 1000, not 'x'; for example "
+     "--fail-below 0.9\n"},
     {"bench compare a.json --fail-below -1", 2,
-     "gradflow: --fail-below -1: must be a ratio above 0, such as 0.9\n"},
+     "gradflow: --fail-below must be a number from 0.001 to 1000, not '-1'; for example "
+     "--fail-below 0.9\n"},
     {"bench compare a.json --full", 2,
      "gradflow: --device, --quick, --full and --json belong to bench without compare\n"},
     {"bench compare none.json", 1, "gradflow: cannot open none.json: No such file or directory\n"},

@@ -160,7 +160,9 @@ static void programs_are_counted_and_compiled_afresh(void **state) {
   assert_int_equal(again.compiled, 1);
   gf__names kept;
   assert_ok(gf__list_folder(in_folder("cache"), &kept));
-  assert_int_equal(kept.count, 1);
+  size_t programs = 0; /* beside them is what the device's probe found */
+  for (size_t i = 0; i < kept.count; i++) programs += strstr(kept.v[i], ".bin") != NULL;
+  assert_int_equal(programs, 1);
   gf__names_free(&kept);
 }
 

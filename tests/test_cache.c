@@ -11,7 +11,7 @@
 #include "base/cache.h"
 #include "device/device.h"
 #include "device/kernel_cache.h"
-#include "ops/conv2d/tuning.h"
+#include "ops/conv/tuning.h"
 #include "support/device.h"
 #include "support/test.h"
 
@@ -93,17 +93,15 @@ static void use_kernel(void) {
 
 static void use_tuning(void) {
   gf__tuning *tuning;
-  gf__conv2d c = {.shape = {.h = 4,
-                            .w = 4,
-                            .c = 2,
-                            .filters = 3,
-                            .kernel = {1, 1},
-                            .stride = {1, 1},
-                            .dilation = {1, 1},
-                            .out_h = 4,
-                            .out_w = 4}};
+  gf__conv c = {.shape = {.window = {.size = {1, 4, 4},
+                                     .kernel = {1, 1, 1},
+                                     .stride = {1, 1, 1},
+                                     .dilation = {1, 1, 1},
+                                     .out = {1, 4, 4}},
+                          .c = 2,
+                          .filters = 3}};
   assert_ok(gf__tuning_open(&tuning, fixture_device, GF__TUNE_FAST, NULL));
-  assert_ok(gf__tuning_choose(tuning, &c, 2));
+  assert_ok(gf__conv_tune(&c, tuning, 2));
   gf__tuning_close(&tuning);
 }
 

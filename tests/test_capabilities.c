@@ -4,7 +4,7 @@
 
 #include "device/internal.h"
 #include "device/kernel_cache.h"
-#include "ops/conv2d/tuning.h"
+#include "ops/conv/tuning.h"
 #include "support/icd.h"
 #include "support/runs.h"
 #include "support/test.h"

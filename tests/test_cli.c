@@ -51,6 +51,8 @@ static char *read_text(const char *path) {
   return text;
 }
 
+static int ignored_; /* a signal that a child is started to ignore, as by nohup; or 0 */
+
 /* words: the command line behind the program's name, ended by NULL. */
 static pid_t start(const char *const words[], int out, int err) {
   const char *line[24] = {PROGRAM};
@@ -59,6 +61,7 @@ static pid_t start(const char *const words[], int out, int err) {
   pid_t child = fork();
   assert_true(child >= 0);
   if (child > 0) return child;
+  if (ignored_) signal(ignored_, SIG_IGN);
   if (chdir(folder_) != 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
     _exit(126);
   execv(PROGRAM, (char *const *)(uintptr_t)line);
@@ -272,6 +275,9 @@ static void test_help_of_train_has_the_keys_of_a_config(void **state) {
   assert_int_equal(gf_config_help(&keys), GF_OK);
   result r = RUN("train", "--help");
   assert_non_null(strstr(r.out, keys));
+  /* --tune takes what model.tune does. */
+  assert_int_equal(count_of(keys, "one of off, fast, full"), 1);
+  assert_int_equal(count_of(r.out, "one of off, fast, full"), 2);
   free(keys);
   result_free(&r);
 }
@@ -309,6 +315,14 @@ static void test_command_lines(void **state) {
       {{"devices", "0:0"}, "'0:0' is one argument too many; see gradflow devices --help"},
       {{"train", "--sett", "a=1"},
        "unknown option '--sett'; did you mean '--set'? see gradflow train --help"},
+      {{"train", "a", "--epochs=3"},
+       "unknown option '--epochs=3'; did you mean '--set train.epochs=3'? see gradflow train "
+       "--help"},
+      {{"train", "a", "--lr"},
+       "unknown option '--lr'; did you mean '--set optimizer.learning_rate=VALUE'? see gradflow "
+       "train --help"},
+      {{"train", "a", "--tune", "ful"},
+       "--tune must be one of off, fast, full, not 'ful'; did you mean 'full'?"},
       {{"plot", "--columns"}, "unknown option '--columns'; see gradflow plot --help"},
       {{"train", "-x"}, "unknown option '-x'; see gradflow train --help"},
       {{"train", "a", "--device"}, "--device needs a value; see gradflow train --help"},
@@ -657,6 +671,59 @@ static void stop_run(int number, int code) {
   result_free(&r);
 }
 
+/* Starts a run that takes a few seconds, and waits until it has trained an epoch. */
+static pid_t start_short_run(const char *folder, int out, int err) {
+  enum { TENTHS = 3000 };
+  pid_t child = start((const char *const[]){"train", "tiny.yaml", "--set", "train.epochs=30", "-t",
+                                            "off", "--out", folder, "--overwrite", NULL},
+                      out, err);
+  char metrics[64];
+  snprintf(metrics, sizeof metrics, "%s/metrics.csv", folder);
+  for (int i = 0; i < TENTHS; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    if (gf__path_exists(in_folder(metrics)) && is_in_file(metrics, "\n1,")) break;
+  }
+  return child;
+}
+
+static void assert_finished(const char *folder) {
+  result r = RUN("train", "--resume", folder);
+  assert_int_equal(r.code, 0);
+  assert_non_null(strstr(r.err, "is finished; nothing is left to do\n"));
+  result_free(&r);
+}
+
+/* nohup ignores the signal for the program, which leaves it so. */
+static void an_ignored_signal_stays_ignored(void **state) {
+  (void)state;
+  need_device();
+  int out = open_new("stdout"), err = open_new("stderr");
+  ignored_ = SIGHUP;
+  pid_t child = start_short_run("runs/nohup", out, err);
+  ignored_ = 0;
+  kill(child, SIGHUP);
+  assert_int_equal(end_code(child), 0);
+  close(out);
+  close(err);
+  assert_false(is_in_file("stderr", "gradflow: "));
+  assert_finished("runs/nohup");
+}
+
+/* gradflow train … 2>&1 | head -1: nobody reads any more, and the run goes on. Its end is no
+ * success, since the results could not be printed. */
+static void a_run_outlives_its_reader(void **state) {
+  (void)state;
+  int ends[2];
+  need_device();
+  assert_int_equal(pipe(ends), 0);
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  pid_t child = start_short_run("runs/piped", ends[1], ends[1]);
+  close(ends[0]);
+  close(ends[1]);
+  assert_int_equal(end_code(child), 1);
+  assert_finished("runs/piped");
+}
+
 static void test_options_of_resumption(void **state) {
   (void)state;
   static const struct {
@@ -673,7 +740,8 @@ static void test_options_of_resumption(void **state) {
       {{"train", "tiny.yaml", "--checkpoint-every", "0"},
        "--checkpoint-every 0: must be a number of steps, as 500, or of minutes, as 10min"},
       {{"train", "tiny.yaml", "--keep-checkpoints", "17"},
-       "--keep-checkpoints 17: must be a number from 1 to 16"},
+       "--keep-checkpoints must be a whole number from 1 to 16, not '17'; for example "
+       "--keep-checkpoints 2"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *const *a = cases[i].arguments;
@@ -689,6 +757,12 @@ static void test_options_of_resumption(void **state) {
 static void test_interrupt(void **state) {
   (void)state;
   stop_run(SIGINT, 130);
+}
+
+/* The terminal went away. */
+static void test_hang_up(void **state) {
+  (void)state;
+  stop_run(SIGHUP, 129);
 }
 
 static void test_terminate(void **state) {
@@ -929,6 +1003,9 @@ int main(void) {
       cmocka_unit_test(test_existing_folder),
       cmocka_unit_test(test_interrupt),
       cmocka_unit_test(test_terminate),
+      cmocka_unit_test(test_hang_up),
+      cmocka_unit_test(an_ignored_signal_stays_ignored),
+      cmocka_unit_test(a_run_outlives_its_reader),
       cmocka_unit_test(test_options_of_resumption),
       cmocka_unit_test(test_bar),
       cmocka_unit_test(test_terminal_without_colours),

@@ -41,7 +41,7 @@ static const gf__key keys[] = {
     ROW(name, TEXT, "", 0, 0, NULL, "of the run"),
     ROW(betas, FLOATS, "[0.9, 0.999]", 0, 1, NULL, "decay of the moments"),
     ROW(kernel, PAIR, "3", 1, 1024, NULL, "height and width"),
-    ROW(graph, ANY, "", 0, 0, NULL, "the layers"),
+    ROW(graph, SECTION, "", 0, 0, NULL, "the layers"),
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -170,7 +170,7 @@ static void test_syntax_errors(void **state) {
       {"a: 1\n  b: 2\n", "x.yaml:1:4: invalid multiline plain key\n  a: 1\n     ^"},
       {"\xc3\xa9: @\n", "x.yaml:1:4: plain scalar cannot start with '@'\n  \xc3\xa9: @\n     ^"},
       {"a:\t@\n", "x.yaml:1:4: plain scalar cannot start with '@'\n  a:\t@\n    \t^"},
-      {"%YAML 3.0\n---\na: 1\n", "x.yaml:1:1: what stands here is not YAML\n  %YAML 3.0\n  ^"},
+      {"%YAML 3.0\n---\na: 1\n", "x.yaml:1:1: this is not YAML\n  %YAML 3.0\n  ^"},
       {"a: 1\nb: 2\na: 3\n",
        "x.yaml:3:1: duplicate key 'a'; the first is at x.yaml:1:1\n  a: 3\n  ^"},
       {"t: {k: 1, k: 2}\n",
@@ -634,10 +634,10 @@ static void test_wrong_overrides(void **state) {
   } cases[] = {
       {"train.epochs", "--set 'train.epochs': expected key=value, as in train.epochs=3"},
       {"", "--set '': expected key=value, as in train.epochs=3"},
-      {"=3", "--set '=3': a part of the key is empty; expected one as in train.epochs=3"},
-      {".a=3", "--set '.a=3': a part of the key is empty; expected one as in train.epochs=3"},
-      {"a.=3", "--set 'a.=3': a part of the key is empty; expected one as in train.epochs=3"},
-      {"a..b=3", "--set 'a..b=3': a part of the key is empty; expected one as in train.epochs=3"},
+      {"=3", "--set '=3': a word of the key is empty; expected one as in train.epochs=3"},
+      {".a=3", "--set '.a=3': a word of the key is empty; expected one as in train.epochs=3"},
+      {"a.=3", "--set 'a.=3': a word of the key is empty; expected one as in train.epochs=3"},
+      {"a..b=3", "--set 'a..b=3': a word of the key is empty; expected one as in train.epochs=3"},
       {"train.epochs.x=3",
        "--set train.epochs.x: train.epochs is a single value (x.yaml:2:3) and has no key 'x'"},
       {"list.2=3", "--set list.2: list is a list of 2, counted from 0, and has no item '2'"},

@@ -153,7 +153,7 @@ static void test_networks_differ_in_one_line(void **state) {
       {"plain37.yaml", "remedies/tanh.yaml", "  activation:"},
       {"remedies/sigmoid.yaml", "remedies/sigmoid_batch_norm.yaml", "  norm:"},
       {"remedies/tanh.yaml", "remedies/tanh_batch_norm.yaml", "  norm:"},
-      {"plain37.yaml", "remedies/deep_supervision.yaml", "  auxiliary"},
+      {"plain37.yaml", "remedies/deep_supervision.yaml", "  auxiliar"},
       {"resnet/plain20.yaml", "resnet/resnet20.yaml", "  shortcut:"},
       {"resnet/plain56.yaml", "resnet/resnet56.yaml", "  shortcut:"},
       {"resnet/resnet20.yaml", "resnet/resnet32.yaml", "  depth:"},

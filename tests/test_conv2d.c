@@ -3,15 +3,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv/conv.h"
 #include "support/operations.h"
 #include "support/test.h"
 
 static void test_algorithms(void **unused) {
   (void)unused;
-  for (int i = 0; gf__conv2d_algorithms[i]; i++) {
+  for (int i = 0; gf__conv_algorithms[i]; i++) {
     char only[96];
-    snprintf(only, sizeof only, "conv2d/%s", gf__conv2d_algorithms[i]->name);
+    snprintf(only, sizeof only, "conv2d/%s", gf__conv_algorithms[i]->name);
     assert_verified(only);
   }
 }
@@ -19,37 +19,35 @@ static void test_algorithms(void **unused) {
 /* im2col is what stands in where nothing else does. */
 static void test_im2col_takes_everything(void **unused) {
   (void)unused;
-  const gf__conv2d_shape odd = {.h = 99,
-                                .w = 1,
-                                .c = 1,
-                                .filters = 1,
-                                .kernel = {97, 1},
-                                .stride = {5, 7},
-                                .padding = {3, 0},
-                                .dilation = {1, 9}};
-  assert_string_equal(gf__conv2d_algorithms[0]->name, "im2col");
-  for (gf__conv2d_pass pass = 0; pass < GF__CONV2D_PASSES; pass++)
-    assert_true(gf__conv2d_algorithms[0]->accepts(device_test_device(), &odd, pass));
+  const gf__conv_shape odd = {.window = {.size = {1, 99, 1},
+                                         .kernel = {1, 97, 1},
+                                         .stride = {1, 5, 7},
+                                         .padding = {0, 3, 0},
+                                         .dilation = {1, 1, 9}},
+                              .c = 1,
+                              .filters = 1};
+  assert_string_equal(gf__conv_algorithms[0]->name, "im2col");
+  for (gf__conv_direction pass = 0; pass < GF__CONV_DIRECTIONS; pass++)
+    assert_true(gf__conv_im2col.accepts(&gf__conv_im2col, device_test_device(), &odd, pass));
 }
 
 static void test_misfits(void **unused) {
   (void)unused;
-  gf__conv2d_shape s = {.h = 4,
-                        .w = 9,
-                        .c = 1,
-                        .filters = 1,
-                        .kernel = {3, 2},
-                        .stride = {1, 1},
-                        .padding = {0, 1},
-                        .dilation = {2, 1}};
-  assert_int_equal(gf__conv2d_infer(&s), GF_ERROR_SHAPE);
+  gf__conv_shape s = {.window = {.size = {1, 4, 9},
+                                 .kernel = {1, 3, 2},
+                                 .stride = {1, 1, 1},
+                                 .padding = {0, 0, 1},
+                                 .dilation = {1, 2, 1}},
+                      .c = 1,
+                      .filters = 1};
+  assert_int_equal(gf__window_infer(&s.window), GF_ERROR_SHAPE);
   assert_string_equal(gf_error_message(),
                       "a 3x2 kernel with dilation 2x1 does not fit a 4x9 image "
                       "with padding 0x1");
-  s.h = 5;
-  assert_ok(gf__conv2d_infer(&s));
-  assert_int_equal(s.out_h, 1);
-  assert_int_equal(s.out_w, 10);
+  s.window.size[1] = 5;
+  assert_ok(gf__window_infer(&s.window));
+  assert_int_equal(s.window.out[1], 1);
+  assert_int_equal(s.window.out[2], 10);
 }
 
 int main(void) {

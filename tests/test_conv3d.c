@@ -213,13 +213,13 @@ static const struct {
 } wrong_[] = {
     {"[{name: v, type: to_volume}, {name: c, type: conv2d, filters: 2}]",
      "net:1:45: conv2d 'c' with input 'v' (6x4x4x1): it takes images, not volumes; put a to_image "
-     "before it, or take conv3d"},
+     "before it, or use conv3d"},
     {"[{name: v, type: to_volume}, {name: p, type: avg_pool}]",
      "net:1:45: avg_pool 'p' with input 'v' (6x4x4x1): it takes images, not volumes; put a "
-     "to_image before it, or take the pool of volumes"},
+     "to_image before it, or use avg_pool3d"},
     {"[{name: v, type: to_volume}, {name: p, type: pad_shortcut, channels: 2}]",
      "net:1:45: pad_shortcut 'p' with input 'v' (6x4x4x1): it takes images, not volumes; put a "
-     "to_image before it, or take conv3d"},
+     "to_image before it"},
     {"[{name: v, type: to_volume}, {name: w, type: to_volume}]",
      "net:1:45: to_volume 'w' with input 'v' (6x4x4x1): it is a volume already"},
     {"[{name: v, type: to_volume, channels: 4}]",
@@ -229,9 +229,9 @@ static const struct {
      "with padding 0x0x0"},
     {"[{name: v, type: to_volume}, {name: p, type: max_pool3d, kernel: 2, padding: [2, 0, 0]}]",
      "net:1:45: max_pool3d 'p' with input 'v' (6x4x4x1): padding 2x0x0 is more than half of a "
-     "2x2x2 window"},
+     "2x2x2 kernel"},
     {"[{name: v, type: to_volume}, {name: p, type: avg_pool3d, kernel: [1, 5, 1]}]",
-     "net:1:45: avg_pool3d 'p' with input 'v' (6x4x4x1): a 1x5x1 window does not fit a 6x4x4 "
+     "net:1:45: avg_pool3d 'p' with input 'v' (6x4x4x1): a 1x5x1 kernel does not fit a 6x4x4 "
      "volume with padding 0x0x0"},
     {"[{name: v, type: to_volume}, {name: g, type: add, input: [v, input]}]",
      "net:1:45: add 'g' with input 'v' (6x4x4x1) and 'input' (4x4x6): the shapes differ"},

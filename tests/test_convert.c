@@ -62,7 +62,7 @@ static void an_imported_run_is_tested_like_its_weights(void **state) {
   gf_test_result_free(&ours);
   gf_test_result_free(&theirs);
   /* So that train --resume does not begin anew in it. */
-  assert_ok(gf_run_look(in_folder("imported"), &run));
+  assert_ok(gf_run_read_state(in_folder("imported"), &run));
   assert_int_equal(run.status, GF_RUN_FINISHED);
   char message[512];
   snprintf(message, sizeof message,

@@ -210,7 +210,7 @@ static void test_tiny_numbers(void **state) {
   write_cube(&c, &kinds_[3], 0, &(flaw){0});
   gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "hyperspectral", FILES);
   for (int i = 0; i < dataset->info.count; i++) {
-    gf__cube_patch(dataset->cube, (uint32_t)i, patch);
+    dataset->format->render(dataset, (uint32_t)i, &(gf__augmentation){0}, patch);
     for (size_t k = 0; k < sizeof patch / sizeof *patch; k++) {
       if (!(fabsf(patch[k]) <= HEIGHT * WIDTH)) fail_msg("%g", (double)patch[k]);
       largest = fmax(largest, fabs((double)patch[k]));
@@ -240,7 +240,7 @@ static void test_shares(void **state) {
     assert_int_equal(counts[GF_SPLIT_TEST][k], sizes[k] - counts[0][k] - counts[1][k]);
   }
   memset(counts, 0, sizeof counts);
-  const char *all = FILES "  train_share: 1\n  validation_share: 0\n";
+  const char *all = FILES "  train_fraction: 1\n  validation_fraction: 0\n";
   count_classes(GF_SPLIT_TRAIN, all, counts[0]);
   count_classes(GF_SPLIT_TEST, all, counts[1]);
   for (int k = 0; k < KINDS; k++) {
@@ -306,22 +306,24 @@ static void test_settings(void **state) {
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     char more[128], message[300];
     snprintf(more, sizeof more, FILES "  %s: %s\n", keys[i][0], keys[i][1]);
-    snprintf(message, sizeof message,
-             ": data.%s is not for hyperspectral, whose bands are standardised, whose squares are "
-             "not augmented, and whose split is by data.train_share and data.validation_share; "
-             "leave it out",
-             keys[i][0]);
+    snprintf(
+        message, sizeof message,
+        ": data.%s is not for hyperspectral, whose bands are standardised, whose squares are "
+        "not augmented, and whose split is by data.train_fraction and data.validation_fraction; "
+        "leave it out",
+        keys[i][0]);
     refuse(more, GF_ERROR_CONFIG, message);
   }
   refuse(FILES "  patch: 6\n", GF_ERROR_CONFIG,
          ": data.patch is 6; a square around a pixel has an odd side");
-  refuse(FILES "  train_share: 0.95\n", GF_ERROR_CONFIG,
-         "data.train_share and data.validation_share are 0.95 and 0.1, more than all pixels; lower "
+  refuse(FILES "  train_fraction: 0.95\n", GF_ERROR_CONFIG,
+         "data.train_fraction and data.validation_fraction are 0.95 and 0.1, more than all pixels; "
+         "lower "
          "one of them");
   refuse("  cube: other.mat\n  ground_truth: truth.mat\n", GF_ERROR_FILE,
          "there is no other.mat in ");
-  refuse(FILES "  verify: {other.mat: 00}\n", GF_ERROR_CONFIG,
-         "data.verify has 'other.mat', which is no file of hyperspectral");
+  refuse(FILES "  checksums: {other.mat: 00}\n", GF_ERROR_CONFIG,
+         "data.checksums has 'other.mat', which is no file of hyperspectral");
 }
 
 static void test_damage(void **state) {
@@ -386,7 +388,7 @@ static void must(gf_status status) {
  * than 1/3 + 5 sqrt(2/9/n) are right by chance in less than one of a million networks. */
 static void test_learning(void **state) {
   (void)state;
-  const char *more = FILES "  patch: 5\n  train_share: 0.4\n";
+  const char *more = FILES "  patch: 5\n  train_fraction: 0.4\n";
   make_files();
   gf_device *device;
   gf_model *model;

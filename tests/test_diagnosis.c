@@ -63,7 +63,8 @@ typedef struct history {
   const char *accuracy;              /* of the last epoch */
   const char *dead[EPOCHS][LAYERS];  /* of act_a, act_b, act_c; all NULL: no activations.csv */
   const char *config, *result;       /* config.yaml and result.json; NULL: none */
-  int classes;                       /* 0: no last.safetensors */
+  const char *kinds[LAYERS]; /* of the activations; NULL: no network.json, if classes is 0 */
+  int classes;               /* 0: more than a verdict could depend on */
 } history;
 
 static void write_metrics(const history *h) {
@@ -109,17 +110,19 @@ static void write_activations(const history *h) {
   gf__text_free(&text);
 }
 
-/* A safetensors file as far as its header goes: 8 bytes of length, little-endian, and JSON. */
-static void write_weights(int classes) {
-  char json[256];
+/* conv_a goes through act_a, and so on. */
+static void write_network(const history *h) {
   gf__text text = {0};
-  unsigned char length[8] = {0};
-  if (!classes) return;
-  length[0] = (unsigned char)snprintf(
-      json, sizeof json, "{\"conv_c.weight\":{\"dtype\":\"F32\",\"shape\":[%d,32]}}", classes);
-  gf__text_add_bytes(&text, length, sizeof length);
-  gf__text_add(&text, "%s", json);
-  assert_ok(gf__file_write(in_folder("run/last.safetensors"), text.data, text.size));
+  if (!h->classes && !h->kinds[0]) return;
+  gf__text_add(&text, "{\"format\": 1, \"image\": [32, 32, 3], \"classes\": %d, \"layers\": [",
+               h->classes ? h->classes : 100000);
+  for (int i = 0; i < LAYERS; i++)
+    gf__text_add(&text,
+                 "%s{\"name\": \"conv_%c\", \"type\": \"conv2d\", \"activation\": \"act_%c\"}, "
+                 "{\"name\": \"act_%c\", \"type\": \"%s\"}",
+                 i ? ", " : "", 'a' + i, 'a' + i, 'a' + i, h->kinds[0] ? h->kinds[i] : "relu");
+  gf__text_add(&text, "]}");
+  write_text("run/network.json", text.data);
   gf__text_free(&text);
 }
 
@@ -130,7 +133,7 @@ static gf_diagnosis *diagnose(const history *h) {
   write_metrics(h);
   write_gradients(h);
   write_activations(h);
-  write_weights(h->classes);
+  write_network(h);
   if (h->config) write_text("run/config.yaml", h->config);
   if (h->result) write_text("run/result.json", h->result);
   assert_ok(gf_diagnosis_open(&diagnosis, in_folder("run")));
@@ -240,10 +243,12 @@ static void steps_and_learning_are_judged(void **state) {
   }
 }
 
-#define SIGMOID "model: {family: vgg_stages, activation: sigmoid}\n"
-#define GRAPH                                                                        \
-  "model:\n  graph:\n  - {name: act_a, type: tanh}\n  - {name: act_b, type: relu}\n" \
-  "  - {name: act_c, type: relu}\n"
+/* Without a network.json the network is built from the config. */
+#define GRAPH                                                                                  \
+  "data: {name: cifar10}\nmodel:\n  graph:\n  - {name: act_a, type: tanh}\n  - {name: act_b, " \
+  "type: relu}\n"                                                                              \
+  "  - {name: act_c, type: relu}\n  - {type: global_avg_pool}\n"                               \
+  "  - {type: linear, outputs: 10}\n"
 
 static void dead_and_saturated_units_are_told_apart(void **state) {
   (void)state;
@@ -254,7 +259,7 @@ static void dead_and_saturated_units_are_told_apart(void **state) {
        "dead units: 2 of 2 activations with more than 40% of dead channels, up to 75% in act_b, "
        "since epoch 3"},
       {{.dead = {{"1", "0", "0"}, {"0", "1", "0"}, {"0", "1", "0"}, {"0.3", "0.3", "1"}},
-        .config = SIGMOID},
+        .kinds = {"sigmoid", "sigmoid", "sigmoid"}},
        "saturated: 1 of 3 activations with more than 40% of saturated channels, up to 100% in "
        "act_c, since epoch 1"},
   };
@@ -363,6 +368,7 @@ static void the_layer_table_is_that_of_the_files(void **state) {
   history h = {.means = {{"1", "2", "3"}, {"4", "5", "6"}, {"7", "8", "9"}, {"10", "11", "12"}},
                .zeros = "0.25",
                .ratio = "0.5",
+               .kinds = {"relu", "relu", "relu"},
                .dead = {{"0", "0", "0"}, {"0", "0", "0"}, {"0", "0", "0"}, {"0.1", "0.2", "nan"}}};
   gf_diagnosis *d = diagnose(&h);
   assert_int_equal(d->layer_count, LAYERS);
@@ -382,8 +388,8 @@ static void the_layer_table_is_that_of_the_files(void **state) {
   gf_diagnosis_free(&d);
 }
 
-/* Each family has names of its own for a convolution, its norm and the activation behind. */
-static void the_activation_behind_a_layer_is_found_by_name(void **state) {
+/* Whatever the names are: the network says which activation a layer's output goes through. */
+static void the_activation_after_a_layer_is_that_of_the_network(void **state) {
   (void)state;
   history h = {0};
   gf_diagnosis *d = diagnose(&h);
@@ -396,6 +402,13 @@ static void the_activation_behind_a_layer_is_found_by_name(void **state) {
   write_text("run/activations.csv",
              "epoch,step,layer,mean,deviation,dead\n"
              "1,5,stage_0_block_2_act_1,0,1,0.125\n1,5,layer1.0.act2,0,1,0.25\n");
+  write_text("run/network.json",
+             "{\"format\": 1, \"image\": [32, 32, 3], \"classes\": 10, \"layers\": [\n"
+             "{\"name\": \"stage_0_block_2_norm_1\", \"type\": \"batch_norm\", \"activation\": "
+             "\"stage_0_block_2_act_1\"},\n"
+             "{\"name\": \"layer1.0.bn2\", \"type\": \"batch_norm\", \"activation\": "
+             "\"layer1.0.act2\"},\n"
+             "{\"name\": \"layer2.0.downsample.1\", \"type\": \"batch_norm\"}]}");
   assert_ok(gf_diagnosis_open(&d, in_folder("run")));
   assert_true(d->dead[0] == 0.125 && d->dead[1] == 0.25 && isnan(d->dead[2]));
   gf_diagnosis_free(&d);
@@ -478,7 +491,7 @@ int main(void) {
       cmocka_unit_test(several_findings_stand_in_order),
       cmocka_unit_test(evidence_and_thresholds_have_the_numbers),
       cmocka_unit_test(the_layer_table_is_that_of_the_files),
-      cmocka_unit_test(the_activation_behind_a_layer_is_found_by_name),
+      cmocka_unit_test(the_activation_after_a_layer_is_that_of_the_network),
       cmocka_unit_test(nothing_to_diagnose_is_said),
       cmocka_unit_test(damaged_files_are_named),
   };

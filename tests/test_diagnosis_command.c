@@ -42,6 +42,15 @@ static void make_run(const char *folder, const char *const means[3], const char 
     write_text(name,
                "epoch,step,layer,mean,deviation,dead\n1,1,act_a,0,1,0\n1,1,act_b,0,1,0.25\n"
                "2,2,act_a,0,1,0\n2,2,act_b,0,nan,0.25\n");
+  snprintf(name, sizeof name, "%s/network.json", folder);
+  if (activations)
+    write_text(name,
+               "{\"format\": 1, \"image\": [32, 32, 3], \"classes\": 10, \"layers\": ["
+               "{\"name\": \"conv_a\", \"type\": \"conv2d\", \"activation\": \"act_a\"}, "
+               "{\"name\": \"conv_b\", \"type\": \"conv2d\", \"activation\": \"act_b\"}, "
+               "{\"name\": \"conv_c\", \"type\": \"conv2d\"}, "
+               "{\"name\": \"act_a\", \"type\": \"relu\"}, "
+               "{\"name\": \"act_b\", \"type\": \"relu\"}]}");
   snprintf(name, sizeof name, "%s/config.yaml", folder);
   if (config) write_text(name, config);
 }
@@ -52,7 +61,8 @@ static const char *const fine[3] = {"0.1", "0.1", "0.1"};
 
 #define OPTIMIZER "optimizer: {name: adam, learning_rate: 0.003, eps: 1e-8, clip_norm: 0}\n"
 #define SCHEDULE "schedule: {name: cosine, warmup_epochs: 0}\n"
-#define VGG(more) "model: {family: vgg_stages, " more "}\n" OPTIMIZER SCHEDULE
+#define VGG(more) \
+  "data: {name: cifar10}\nmodel: {family: vgg_stages, " more "}\n" OPTIMIZER SCHEDULE
 
 /* ---- remedies ---- */
 

@@ -279,9 +279,9 @@ static void test_arguments(void **state) {
   assert_names(fetch_folder, "");
 }
 
-static bool is_read(const gf__data_set *set, const char *name) {
+static bool is_read(const gf__data_format *format, const char *name) {
   for (int test = 0; test < 2; test++)
-    for (const char *const *file = test ? set->test : set->train; *file; file++) {
+    for (const char *const *file = test ? format->test : format->train; *file; file++) {
       size_t n = strlen(*file);
       if (strncmp(name, *file, n) == 0 && (!name[n] || !strcmp(name + n, ".gz"))) return true;
     }
@@ -293,9 +293,8 @@ static void test_the_table_fits_the_data_sets(void **state) {
   assert_int_equal(gf__fetch_source_count, 5);
   for (size_t i = 0; i < gf__fetch_source_count; i++) {
     const gf__fetch_source *s = &gf__fetch_sources[i];
-    const gf__data_set *set = gf__data_sets;
-    while (strcmp(set->name, s->data_name) != 0)
-      if (++set == gf__data_sets + gf__data_set_count) fail_msg("no data set %s", s->data_name);
+    const gf__data_format *format = gf__data_format_find(s->data_name);
+    if (!format) fail_msg("no data set %s", s->data_name);
     for (const char *const *url = s->servers; *url; url++)
       assert_true(strncmp(*url, "http", 4) == 0 && (*url)[strlen(*url) - 1] == '/');
     for (const gf__fetch_file *file = s->files; file->name; file++) {
@@ -305,14 +304,14 @@ static void test_the_table_fits_the_data_sets(void **state) {
     }
     size_t wanted = 0, found = 0;
     for (int test = 0; test < 2; test++)
-      for (const char *const *file = test ? set->test : set->train; *file; file++) wanted++;
+      for (const char *const *file = test ? format->test : format->train; *file; file++) wanted++;
     for (const gf__fetch_file *file = s->unpacked ? s->unpacked : s->files; file->name; file++)
-      found += is_read(set, file->name);
+      found += is_read(format, file->name);
     assert_int_equal(found, wanted);
     /* A record of CIFAR is its labels and 32 x 32 x 3 bytes. */
     int64_t bytes = 0;
     for (const gf__fetch_file *file = s->unpacked; file && file->name; file++) bytes += file->size;
-    if (s->unpacked) assert_int_equal(bytes, (int64_t)60000 * (set->label_bytes + 3072));
+    if (s->unpacked) assert_int_equal(bytes, (int64_t)60000 * (format->label_bytes + 3072));
   }
 }
 

@@ -60,11 +60,11 @@ static int folded_in(const gf_model *model) {
 static void infer(gf_model *model, float logits[BATCH * CLASSES]) {
   /* Whatever is not written in this pass is not a number. */
   for (int s = 0; s < model->plan.count; s++) {
-    size_t bytes = gf__buffer_size(model->plan.slots[s].buffer);
+    size_t bytes = gf__buffer_size(model->plan.buffers[s].memory);
     void *nans = malloc(bytes);
     assert_non_null(nans);
     memset(nans, 0xff, bytes);
-    assert_ok(gf__buffer_write(model->plan.slots[s].buffer, 0, bytes, nans));
+    assert_ok(gf__buffer_write(model->plan.buffers[s].memory, 0, bytes, nans));
     free(nans);
   }
   assert_ok(gf_model_forward(model, images_, labels_, BATCH, 0, NULL));

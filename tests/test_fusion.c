@@ -43,7 +43,7 @@ static result run(const char *network, const char *fuse) {
   open_model(&model, network, fuse);
   result r = {.nodes = model->graph.count, .parameters = model->trainable_count};
   assert_true(r.parameters <= 64);
-  for (int s = 0; s < model->plan.count; s++) poison(model->plan.slots[s].buffer);
+  for (int s = 0; s < model->plan.count; s++) poison(model->plan.buffers[s].memory);
   assert_ok(gf_model_forward(model, images_, labels_, BATCH, 1, &r.loss));
   assert_ok(gf_model_backward(model));
   for (int i = 0; i < r.parameters; i++) {

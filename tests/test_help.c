@@ -18,7 +18,7 @@ static const gf__key first_[] = {
 };
 static const gf__key second_[] = {
     {"path", GF__KEY_TEXT, offsetof(options, path), "", 0, 0, NULL, "where"},
-    {"more", GF__KEY_ANY, offsetof(options, more), "", 0, 0, NULL, "what else"},
+    {"more", GF__KEY_SECTION, offsetof(options, more), "", 0, 0, NULL, "what else"},
 };
 
 static void write_all(gf__help *help) {

@@ -13,6 +13,9 @@
 #include "support/image_files.h"
 #include "support/test.h"
 
+/* The files of these tests are resized to 8 pixels, of which 6 are cut out. */
+static const gf__image_fit fit_ = {8, 8, 6, 6};
+
 static void write_text(const char *name, gf__text *file) {
   assert_int_equal(gf__text_status(file), GF_OK);
   write_bytes(name, file->data, file->size);
@@ -47,7 +50,9 @@ static void check_resample(int height, int width, int resize, int side) {
   uint8_t *pixels = malloc(size), *out = malloc((size_t)side * (size_t)side * 3);
   assert_true(pixels && out);
   for (size_t i = 0; i < size; i++) pixels[i] = (uint8_t)((i * 2654435761u) >> 24);
-  assert_int_equal(gf__image_resample(pixels, height, width, resize, side, out), GF_OK);
+  assert_int_equal(
+      gf__image_resample(pixels, height, width, &(gf__image_fit){resize, resize, side, side}, out),
+      GF_OK);
   int bad = 0;
   for (int y = 0; y < side; y++)
     for (int x = 0; x < side; x++)
@@ -76,7 +81,9 @@ static void test_resample_does_not_alias(void **state) {
   uint8_t pixels[LARGE * LARGE * 3], out[SMALL * SMALL * 3];
   for (int i = 0; i < LARGE * LARGE; i++)
     memset(pixels + 3 * i, (i / LARGE + i % LARGE) % 2 ? 255 : 0, 3);
-  assert_int_equal(gf__image_resample(pixels, LARGE, LARGE, SMALL, SMALL, out), GF_OK);
+  assert_int_equal(
+      gf__image_resample(pixels, LARGE, LARGE, &(gf__image_fit){SMALL, SMALL, SMALL, SMALL}, out),
+      GF_OK);
   for (size_t i = 0; i < sizeof out; i++)
     if (!(abs(out[i] - 127) <= 4)) fail_msg("byte %zu is %d", i, out[i]);
 }
@@ -85,7 +92,7 @@ static void test_resample_does_not_alias(void **state) {
 
 static void check_colour(const char *name, const uint8_t *colour, int tolerance) {
   uint8_t out[6 * 6 * 3];
-  if (gf__image_read(in_folder(name), 8, 6, out) != GF_OK) fail_msg("%s", gf_error_message());
+  if (gf__image_read(in_folder(name), &fit_, out) != GF_OK) fail_msg("%s", gf_error_message());
   for (size_t i = 0; i < sizeof out; i++)
     if (!(abs(out[i] - colour[i % 3]) <= tolerance))
       fail_msg("%s: byte %zu is %d instead of %d", name, i, out[i], colour[i % 3]);
@@ -138,7 +145,7 @@ static void fails_image(gf__text *file, const char *format, ...) {
   va_end(args);
   snprintf(expected, sizeof expected, "%s/a.png %s", fixture_folder, rest);
   write_text("a.png", file);
-  assert_int_equal(gf__image_read(in_folder("a.png"), 8, 6, out), GF_ERROR_DATA);
+  assert_int_equal(gf__image_read(in_folder("a.png"), &fit_, out), GF_ERROR_DATA);
   assert_string_equal(gf_error_message(), expected);
 }
 

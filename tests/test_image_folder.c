@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gradflow/data.h>
@@ -165,7 +166,7 @@ static void test_splits(void **state) {
     gf_dataset *dataset = open_split(split, "image_folder", yaml);
     assert_int_equal(gf_dataset_describe(dataset).count, split == GF_SPLIT_TRAIN ? 7 : 3);
     for (int i = 0; i < gf_dataset_describe(dataset).count; i++)
-      seen_reds[dataset->images[i * 6 * 6 * 3] / 20]++;
+      seen_reds[gf__byte_images_of(dataset)->pixels[i * 6 * 6 * 3] / 20]++;
     gf_dataset_free(&dataset);
   }
   for (int i = 0; i < 10; i++) assert_int_equal(seen_reds[i], 1);
@@ -177,7 +178,7 @@ static void test_layout_failures(void **state) {
       "image_folder is read from train/CLASS/*.jpg and val/CLASS/*.jpg (or .jpeg, .png)";
   static const char how[] =
       "make a folder train in it, with a folder of images for each class, and a folder val "
-      "likewise with images to test on";
+      "of the same kind with images to test on";
   fails(GF_SPLIT_TRAIN, "", GF_ERROR_FILE, "there is no train in %s; %s; %s", fixture_folder, from,
         how);
   make_folder_in("train/.git");
@@ -194,7 +195,7 @@ static void test_layout_failures(void **state) {
         "%s/val has a folder A, which is no class: there is none in train", fixture_folder);
   make_folder_in("train/a/images");
   fails(GF_SPLIT_TRAIN, "", GF_ERROR_DATA,
-        "%s/train/a/images is a folder; images stand in the folder of their class itself: move "
+        "%s/train/a/images is a folder; images belong in the folder of their class itself: move "
         "them there",
         fixture_folder);
   make_folder_in("train/b\n");
@@ -270,6 +271,52 @@ static void test_bad_file_is_skipped(void **state) {
   for (int i = 0; i < 12; i++) assert_int_equal(found[i], i % 3 != 2);
 }
 
+/* Where a file's end never comes, nothing is read. */
+static void test_no_regular_files(void **state) {
+  (void)state;
+  make_folder_in("train/a");
+  write_grey("train/a/0.png", 20);
+  assert_int_equal(symlink("/dev/zero", in_folder("train/a/1.png")), 0);
+  fails(GF_SPLIT_TRAIN, "", GF_ERROR_FILE,
+        "cannot read %s/train/a/1.png: it is no regular file, but a device, a pipe or a socket; "
+        "remove it, or set data.bad_file to skip",
+        fixture_folder);
+  assert_int_equal(remove(in_folder("train/a/1.png")), 0);
+  assert_int_equal(mkfifo(in_folder("train/a/2.png"), 0600), 0);
+  fails(GF_SPLIT_TRAIN, "", GF_ERROR_FILE,
+        "cannot read %s/train/a/2.png: it is no regular file, but a device, a pipe or a socket; "
+        "remove it, or set data.bad_file to skip",
+        fixture_folder);
+  seen s = look(GF_SPLIT_TRAIN, "  bad_file: skip\n");
+  assert_int_equal(s.count, 1);
+  assert_int_equal(symlink("/dev/zero", in_folder("train.bin")), 0);
+  gf_dataset *dataset = NULL;
+  assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "cifar100", ""), GF_ERROR_FILE);
+  assert_non_null(strstr(gf_error_message(), "train.bin: it is no regular file"));
+  assert_int_equal(mkfifo(in_folder("train-images-idx3-ubyte"), 0600), 0);
+  assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "mnist", ""), GF_ERROR_FILE);
+  assert_non_null(strstr(gf_error_message(), "train-images-idx3-ubyte: it is no regular file"));
+}
+
+/* Images smaller than the border that MNIST gets by default. */
+static void test_small_images(void **state) {
+  (void)state;
+  make_folder_in("train/a");
+  for (int i = 0; i < 30; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "train/a/%02d.png", i);
+    write_grey(name, 100);
+  }
+  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "image_folder", "  image_size: 16\n");
+  gf_dataset_info info = gf_dataset_describe(dataset);
+  assert_int_equal(info.height, 16);
+  assert_int_equal(info.width, 16);
+  gf_dataset_free(&dataset);
+  dataset = open_split(GF_SPLIT_TRAIN, "image_folder", "  image_size: 16\n  pad_to: 32\n");
+  assert_int_equal(gf_dataset_describe(dataset).width, 32);
+  gf_dataset_free(&dataset);
+}
+
 static void test_only_bad_files(void **state) {
   (void)state;
   make_folder_in("train/a");
@@ -289,22 +336,22 @@ static void test_only_bad_files(void **state) {
 
 static void test_memory(void **state) {
   (void)state;
-  gf_dataset dataset = {.info = {.count = 1281167, .height = 224, .width = 224, .channels = 3},
+  gf_dataset dataset = {.format = &gf__format_image_folder,
+                        .info = {.count = 1281167, .height = 224, .width = 224, .channels = 3},
                         .settings = {.path = "images"}};
   const uint64_t memory = 16000000000;
-  while (strcmp(gf__data_sets[dataset.settings.name].name, "image_folder")) dataset.settings.name++;
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_ERROR_MEMORY);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_ERROR_MEMORY);
   assert_string_equal(gf_error_message(),
                       "images: 1281167 images of 224 x 224 pixels take 192.9 GB of memory, and "
                       "this machine has 16.0 GB; set data.train_limit to at most 79719, or "
                       "data.image_size to less");
   dataset.info.count = 79720; /* 12 GB are 79719.4 images */
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TEST, memory), GF_ERROR_MEMORY);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TEST, memory), GF_ERROR_MEMORY);
   assert_non_null(strstr(gf_error_message(), "set data.test_limit to at most 79719"));
   dataset.info.count = 79719;
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_OK);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TRAIN, memory), GF_OK);
   dataset.info.count = 1281167;
-  assert_int_equal(gf__data_check_memory(&dataset, GF_SPLIT_TRAIN, 0), GF_OK);
+  assert_int_equal(gf__byte_images_check_memory(&dataset, GF_SPLIT_TRAIN, 0), GF_OK);
   assert_true(gf__host_memory() > 1 << 20);
 }
 
@@ -317,6 +364,8 @@ int main(void) {
       IN_FOLDER(test_sizes_in_config),
       IN_FOLDER(test_bad_file_stops),
       IN_FOLDER(test_bad_file_is_skipped),
+      IN_FOLDER(test_no_regular_files),
+      IN_FOLDER(test_small_images),
       IN_FOLDER(test_only_bad_files),
       cmocka_unit_test(test_memory),
   };

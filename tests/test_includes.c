@@ -45,7 +45,7 @@ static const direction directions[] = {
     {"host/data/", {BASE, "data/", "gradflow/data.h"}},
     {"host/fetch/", {BASE, "fetch/", "gradflow/fetch.h"}},
     {"host/report/", {BASE, "run/run_records.h", "report/", "gradflow/report.h"}},
-    {"host/run/", {RUN}},
+    {"host/run/", {RUN, "train/optimizers.h"}},
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},
     {"host/predict/", {TRAIN, "predict/", "gradflow/predict.h"}},
@@ -56,7 +56,8 @@ static const direction directions[] = {
     {"host/verify/reference/", {"reference.h", "ref_"}},
     {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h"}},
     {"host/cli/",
-     {"cli/", "base/", "report/table.h", "verify/verify.h", "gradflow.h", "gradflow/"}},
+     {"cli/", "base/", "report/table.h", "run/thresholds.h", "verify/verify.h", "gradflow.h",
+      "gradflow/"}},
     {"include/", {"gradflow/"}},
 };
 

@@ -85,8 +85,34 @@ static void test_dropout(void **unused) {
   }
 }
 
+static int layers_with(unsigned flag) {
+  int count = 0;
+  for (int i = 0; gf__layers[i]; i++) count += gf__layer_has(gf__layers[i], flag);
+  return count;
+}
+
+/* What the graph, the plan and the benchmark decide by. */
+static void test_flags(void **unused) {
+  (void)unused;
+  assert_ptr_equal(gf__layer_find("conv2d"), &gf__layer_conv2d);
+  assert_true(gf__layer_has(&gf__layer_softmax_cross_entropy, GF__LAYER_IS_LOSS));
+  assert_true(gf__layer_has(&gf__layer_auxiliary_loss, GF__LAYER_IS_LOSS));
+  assert_int_equal(layers_with(GF__LAYER_IS_LOSS), 2);
+  assert_true(gf__layer_has(&gf__layer_add, GF__LAYER_IS_SUM));
+  assert_int_equal(layers_with(GF__LAYER_IS_SUM), 1);
+  assert_true(gf__layer_has(&gf__layer_conv2d, GF__LAYER_FOLDS_NORM));
+  assert_int_equal(layers_with(GF__LAYER_FOLDS_NORM), 1);
+  assert_true(
+      gf__layer_has(&gf__layer_batch_norm, GF__LAYER_IS_NORM | GF__LAYER_JOINS_WHOLE_BATCH));
+  assert_int_equal(layers_with(GF__LAYER_IS_NORM), 1);
+  assert_true(gf__layer_has(&gf__layer_conv3d, GF__LAYER_IS_CONVOLUTION));
+  assert_int_equal(layers_with(GF__LAYER_IS_CONVOLUTION), 2);
+  for (int i = 0; gf__layers[i]; i++)
+    if (gf__layers[i]->of_volumes) assert_non_null(gf__layer_find(gf__layers[i]->of_volumes));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_references),
-                                     cmocka_unit_test(test_dropout)};
+                                     cmocka_unit_test(test_flags), cmocka_unit_test(test_dropout)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

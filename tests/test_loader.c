@@ -62,8 +62,8 @@ static void check_augmentation(const char *name, int side, int channels, int pad
       int index = (int)order[i];
       gf__random4 bits = gf__random(SEED, GF__STREAM_AUGMENT, (uint32_t)epoch, (uint32_t)index, 0);
       uint32_t places = 2 * (uint32_t)padding + 1;
-      augment_slowly(dataset->images + (size_t)index * floats, side, channels, padding,
-                     (int)gf__random_below(bits.v[0], places),
+      augment_slowly(gf__byte_images_of(dataset)->pixels + (size_t)index * floats, side, channels,
+                     padding, (int)gf__random_below(bits.v[0], places),
                      (int)gf__random_below(bits.v[1], places), flip && bits.v[2] >> 31, 0.3, 0.7,
                      expected);
       bad += labels[i] != dataset->labels[index];

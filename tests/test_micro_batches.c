@@ -147,7 +147,7 @@ static void steps_that_are_not_finite_are_skipped(void **state) {
   assert_ok(train_noting(config, "skipped"));
   assert_non_null(strstr(warnings_, " steps were not finite and have been skipped\n"));
   gf_run_state run;
-  assert_ok(gf_run_look(in_folder("skipped"), &run));
+  assert_ok(gf_run_read_state(in_folder("skipped"), &run));
   assert_int_equal(run.status, GF_RUN_FINISHED);
   assert_true(isfinite(run.last.train_loss));
   /* The weights are those of the last step that was finite. */

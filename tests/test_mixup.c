@@ -22,7 +22,7 @@ static const char mixed_[] = "  validation: 0\n  cutout: 6\n  mixup: 0.7\n";
  * pixels agree. Every image is a partner once. */
 static void check_batch(const gf_batch *got, const gf_batch *from, size_t floats) {
   int used[BATCH] = {0}, wrong = 0;
-  double share = (double)got->share;
+  double share = (double)got->mix;
   assert_int_equal(got->count, from->count);
   assert_true(share >= 0 && share <= 1);
   for (int i = 0; i < got->count; i++) {
@@ -60,10 +60,10 @@ static void test_batches(void **state) {
     for (;;) {
       gf_batch a = next(from), b = next(loader);
       if (b.count == 0) break;
-      assert_true(a.share == 1);
+      assert_true(a.mix == 1);
       check_batch(&b, &a, floats_of(plain));
-      least = fmin(least, (double)b.share);
-      most = fmax(most, (double)b.share);
+      least = fmin(least, (double)b.mix);
+      most = fmax(most, (double)b.mix);
     }
   }
   assert_true(most - least > 0.3);
@@ -89,7 +89,7 @@ static void test_threads_and_restarts(void **state) {
       gf_batch a = next(one), b = next(five);
       assert_int_equal(a.count, b.count);
       if (a.count == 0) break;
-      assert_true(a.share == b.share);
+      assert_true(a.mix == b.mix);
       assert_memory_equal(a.images, b.images, (size_t)a.count * bytes);
       assert_memory_equal(a.labels, b.labels, 2 * (size_t)a.count * sizeof *a.labels);
     }
@@ -106,13 +106,14 @@ static void test_only_training_mixes(void **state) {
   gf_loader *loader = open_loader(dataset, BATCH, 1, SEED, 0);
   assert_int_equal(gf_loader_start(loader, 0, 0), GF_OK);
   gf_batch batch = next(loader);
-  assert_true(batch.share == 1);
+  assert_true(batch.mix == 1);
   size_t floats = floats_of(dataset);
   float *image = malloc(floats * sizeof *image);
   assert_non_null(image);
   gf__transform transform;
   gf__transform_init(&transform, dataset);
-  gf__transform_apply(&transform, &(gf__augmentation){0}, dataset->images, image);
+  gf__transform_apply(&transform, &(gf__augmentation){0}, gf__byte_images_of(dataset)->pixels,
+                      image);
   assert_memory_equal(batch.images, image, floats * sizeof *image);
   free(image);
   gf_loader_free(&loader);
@@ -129,7 +130,7 @@ static void test_shares(void **state) {
     double a = alphas[k], variance = 1 / (4 * (2 * a + 1));
     double fourth = 3 / (16 * (2 * a + 1) * (2 * a + 3)), sum = 0, squares = 0;
     for (int i = 0; i < DRAWS; i++) {
-      double share = (double)gf__mixup_share(a, 3, i / 100, i % 100);
+      double share = (double)gf__mixup_draw(a, 3, i / 100, i % 100);
       assert_true(share >= 0 && share <= 1);
       sum += share;
       squares += (share - 0.5) * (share - 0.5);
@@ -142,14 +143,14 @@ static void test_shares(void **state) {
   /* Beta(1, 1) is uniform. */
   int seen[10] = {0};
   for (int i = 0; i < DRAWS; i++) {
-    int bin = (int)(10 * gf__mixup_share(1, 8, 0, i));
+    int bin = (int)(10 * gf__mixup_draw(1, 8, 0, i));
     seen[bin < 10 ? bin : 9]++;
   }
   for (int i = 0; i < 10; i++) /* 2000 expected, deviation 42 */
     assert_in_range(seen[i], 2000 - 5 * 42, 2000 + 5 * 42);
-  assert_true(gf__mixup_share(0.4, 1, 2, 3) == gf__mixup_share(0.4, 1, 2, 3));
-  assert_true(gf__mixup_share(0.4, 1, 2, 3) != gf__mixup_share(0.4, 2, 2, 3));
-  assert_true(gf__mixup_share(0.4, 1, 2, 3) != gf__mixup_share(0.4, 1, 3, 3));
+  assert_true(gf__mixup_draw(0.4, 1, 2, 3) == gf__mixup_draw(0.4, 1, 2, 3));
+  assert_true(gf__mixup_draw(0.4, 1, 2, 3) != gf__mixup_draw(0.4, 2, 2, 3));
+  assert_true(gf__mixup_draw(0.4, 1, 2, 3) != gf__mixup_draw(0.4, 1, 3, 3));
 }
 
 int main(void) {

@@ -386,6 +386,11 @@ static void wrong_calls_say_so(void **state) {
 
 /* ---- configs ---- */
 
+/* Such a name would end its cell in the middle. */
+#define BAD_NAME                                                                            \
+  "a node's name has no comma, quote, line break or other control character: it is a cell " \
+  "of the run's CSV files"
+
 static const struct {
   const char *yaml;
   gf_status status;
@@ -406,7 +411,7 @@ static const struct {
      "shortcut, norm, norm_position, activation, slope, dropout"},
     {"model: {family: resnet_cifar, depth: 8, auxiliaries: [input_act, stage_1_block_0_act]}",
      GF_ERROR_CONFIG,
-     "net:1:65: there is no node 'stage_1_block_0_act' before this one; did you mean "
+     "net:1:66: there is no node 'stage_1_block_0_act' before this one; did you mean "
      "'stage_1_block_0_act_0'?"},
     {"model: {family: resnet_cifar, auxiliaries: input_act}", GF_ERROR_CONFIG,
      "net:1:31: model.auxiliaries is a list of names of layers"},
@@ -440,6 +445,12 @@ static const struct {
      GF_ERROR_CONFIG, "net:3:34: there is no node 'later' before this one"},
     {"model:\n  graph:\n    - {name: a, type: relu}\n    - {name: a, type: relu}", GF_ERROR_CONFIG,
      "net:4:7: there are two nodes 'a'"},
+    {"model:\n  graph:\n    - {name: 'a,b', type: relu}", GF_ERROR_CONFIG, "net:3:8: " BAD_NAME},
+    {"model:\n  graph:\n    - {name: \"a\\nb\", type: relu}", GF_ERROR_CONFIG,
+     "net:3:8: " BAD_NAME},
+    {"model:\n  graph:\n    - {name: \"a\\rb\", type: relu}", GF_ERROR_CONFIG,
+     "net:3:8: " BAD_NAME},
+    {"model:\n  graph:\n    - {name: 'a\"b', type: relu}", GF_ERROR_CONFIG, "net:3:8: " BAD_NAME},
     {"model:\n  graph:\n    - {name: input, type: relu}", GF_ERROR_CONFIG,
      "net:3:7: there are two nodes 'input'"},
     {"model:\n  graph:\n    - {name: a, type: relu}\n    - {name: b, type: tanh, input: input}",
@@ -480,7 +491,7 @@ static const struct {
      "global_avg_pool before it"},
     {"model:\n  graph:\n    - {name: big, type: conv2d, filters: 2, kernel: [11, 3], padding: 1}",
      GF_ERROR_SHAPE,
-     "net:3:7: conv2d 'big' with input 'input' (8x8x3): a 11x3 kernel with dilation 1x1 does not "
+     "net:3:7: conv2d 'big' with input 'input' (8x8x3): a 11x3 kernel does not "
      "fit a 8x8 image with padding 1x1"},
     {"model:\n  graph:\n    - {type: flatten}\n    - {name: last, type: linear, outputs: 7}",
      GF_ERROR_SHAPE, "the network's last layer 'last' gives 7 values and the data has 10 classes"},
@@ -491,7 +502,7 @@ static const struct {
     {"model: {family: vgg_stages, blocks_per_stage: 0, stages: 4}", GF_ERROR_SHAPE,
      "the network of model.family does not fit images of 8x8: vgg_stages:22:3: avg_pool "
      "'reduction_3_pool' with input 'reduction_3_act_0' (1x1x32): a 2x2 "
-     "window does not fit a 1x1 image with padding 0x0"},
+     "kernel does not fit a 1x1 image with padding 0x0"},
 };
 
 static void wrong_configs_are_explained(void **state) {
@@ -525,7 +536,7 @@ static bool fits_device(const gf_model *model, const gf_device_info *info, int b
   gf_memory memory = gf__model_memory(model, batch);
   if (gf__memory_total(&memory) > info->memory) return false;
   for (int s = 0; s < model->plan.count; s++)
-    if (model->plan.slots[s].floats * sizeof(float) > largest_piece(info) / (size_t)batch)
+    if (model->plan.buffers[s].floats * sizeof(float) > largest_piece(info) / (size_t)batch)
       return false;
   return true;
 }

@@ -10,6 +10,7 @@
 #include <gradflow/convert.h>
 
 #include "base/text.h"
+#include "run/network.h"
 #include "support/device.h"
 #include "support/test.h"
 
@@ -163,6 +164,12 @@ static void make_run(const network *net, float *logits) {
   assert_ok(gf_model_forward(model, images, NULL, IMAGES, 0, NULL));
   assert_ok(gf_model_logits(model, logits));
   assert_ok(gf_model_save(model, in_folder("run/last.safetensors")));
+  gf_dataset_info data = {.name = "images",
+                          .height = net->image.height,
+                          .width = net->image.width,
+                          .channels = net->image.channels,
+                          .classes = net->classes};
+  assert_ok(gf__network_write(in_folder("run"), config, &data, (gf__record_images){0, 0}));
   gf_model_free(&model);
   gf_config_free(&config);
   gf__text_free(&yaml);
@@ -267,10 +274,10 @@ static void spectral_spatial_agrees(void **state) {
 static void auxiliarys_are_left_out(void **state) {
   (void)state;
   check("auxiliaries", &(network){CIFAR,
-                                 "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
-                                 "initialisation: he, auxiliaries: [reduction_0_act_1]",
-                                 {32, 32, 3},
-                                 100});
+                                  "family: vgg_stages, filters: 8, blocks_per_stage: 0, "
+                                  "initialisation: he, auxiliaries: [reduction_0_act_1]",
+                                  {32, 32, 3},
+                                  100});
 }
 
 /* Each layer, with options that are not the initial ones, and each way from one form of a value to
@@ -430,10 +437,49 @@ static void weights_and_metadata_are_in_the_file(void **state) {
   assert_string_equal(note_of(model, "data"), "fashion_mnist");
   assert_string_equal(note_of(model, "input"),
                       "grey images, channels first: (pixel / 255 - mean) / std");
+  /* All that happens to an image file before: 28 x 28 pixels in a border of 2. */
+  assert_string_equal(note_of(model, "resize"), "28, 28");
+  assert_string_equal(note_of(model, "crop"), "28, 28");
+  assert_string_equal(note_of(model, "border"), "2, 2, 2, 2");
   assert_string_equal(note_of(model, "mean"), "0.25");
   assert_string_equal(note_of(model, "std"), "0.353");
   assert_memory_equal(note_of(model, "class_names"), "[\"t-shirt/top\", \"", 17);
   onnx__model_proto__free_unpacked(model, NULL);
+}
+
+/* What of an image of any size gets into the network, by the notes. */
+static void notes_tell_how_images_are_cut(void **state) {
+  (void)state;
+  static const struct {
+    const char *data;
+    gf_image_shape image;
+    const char *resize, *crop, *border;
+  } rows[] = {
+      {"name: image_folder, resize: 12, image_size: 10",
+       {10, 10, 3},
+       "12, 12",
+       "10, 10",
+       "0, 0, 0, 0"},
+      {"name: image_folder, resize: 12, image_size: 10, pad_to: 13",
+       {13, 13, 3},
+       "12, 12",
+       "10, 10",
+       "1, 1, 2, 2"},
+      {"name: mnist, image_shape: [24, 40]", {32, 40, 1}, "24, 40", "24, 40", "4, 0, 4, 0"},
+      {"name: svhn", {32, 32, 3}, "32, 32", "32, 32", "0, 0, 0, 0"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    float logits[IMAGES * MOST_CLASSES];
+    network net = {rows[i].data, "graph: [{type: flatten}, {type: linear, outputs: 10}]",
+                   rows[i].image, 10};
+    make_run(&net, logits);
+    export_run(0);
+    Onnx__ModelProto *model = read_model();
+    assert_string_equal(note_of(model, "resize"), rows[i].resize);
+    assert_string_equal(note_of(model, "crop"), rows[i].crop);
+    assert_string_equal(note_of(model, "border"), rows[i].border);
+    onnx__model_proto__free_unpacked(model, NULL);
+  }
 }
 
 static void cubes_say_what_they_are(void **state) {
@@ -447,6 +493,7 @@ static void cubes_say_what_they_are(void **state) {
   assert_string_equal(note_of(model, "input"),
                       "squares of a cube, bands first: each band less its mean over the scene and "
                       "divided by its standard deviation; zeros outside the scene");
+  assert_null(note_of(model, "resize"));
   assert_null(note_of(model, "mean"));
   assert_null(note_of(model, "class_names"));
   onnx__model_proto__free_unpacked(model, NULL);
@@ -465,6 +512,7 @@ int main(void) {
       cmocka_unit_test(each_activation_agrees),
       cmocka_unit_test(a_softmax_gives_probabilities),
       cmocka_unit_test(weights_and_metadata_are_in_the_file),
+      cmocka_unit_test(notes_tell_how_images_are_cut),
       cmocka_unit_test(cubes_say_what_they_are),
   };
   return cmocka_run_group_tests_name("onnx", tests, open_all, fixture_close);

@@ -55,7 +55,7 @@ static void runner_open(runner *r, const settings *o, size_t count, const float 
       .count = count, .w = guarded_new(count, "w"), .gradient = guarded_new(count, "the gradient")};
   assert_ok(gf__optimizer_config_read(&r->config, config));
   gf_config_free(&config);
-  r->optimizer = gf__optimizers[r->config.name];
+  r->optimizer = gf__optimizers[r->config.kind];
   assert_string_equal(r->optimizer->name, o->name);
   assert_true(r->config.weight_decay == o->weight_decay);
   for (int i = 0; i < r->optimizer->states; i++) {
@@ -66,7 +66,8 @@ static void runner_open(runner *r, const settings *o, size_t count, const float 
 }
 
 static void runner_step(runner *r, int t, double rate, const float *gradient) {
-  const gf__optimizer_step step = {.count = (int)r->count,
+  const gf__optimizer_step step = {.t = t,
+                                   .count = (int)r->count,
                                    .w = r->w,
                                    .gradient = r->gradient,
                                    .first = r->state[0],
@@ -76,7 +77,7 @@ static void runner_step(runner *r, int t, double rate, const float *gradient) {
                                    .clip_scale = r->scale,
                                    .clip_value = r->limit};
   buffer_set(r->gradient, gradient, r->count);
-  assert_ok(r->optimizer->step(device_test_device(), &step, t, r->config.options));
+  assert_ok(r->optimizer->step(device_test_device(), &step, r->config.options));
 }
 
 static void runner_close(runner *r) {

@@ -212,7 +212,7 @@ static int parameter(const gf_model *model, const char *name) {
 
 /* What a layer does not write stays a NaN. */
 static void poison_all(gf_model *model) {
-  for (int s = 0; s < model->plan.count; s++) poison(model->plan.slots[s].buffer);
+  for (int s = 0; s < model->plan.count; s++) poison(model->plan.buffers[s].memory);
   for (int i = 0; i < model->graph.count; i++)
     if (model->graph.nodes[i]->saved) poison(model->graph.nodes[i]->saved);
   poison(model->workspace);

@@ -83,7 +83,7 @@ static void rows_that_are_not_complete_are_refused(void **state) {
       "cannot register layer 'faulty': a key needs a name and help",
       "cannot register layer 'faulty': two keys have one name, or that of a node's own",
       "cannot register layer 'faulty': two keys have one name, or that of a node's own",
-      ("cannot register layer 'faulty': the default:1:1: faulty.a must be a whole number from 1 to "
+      ("cannot register layer 'faulty': the default: faulty.a must be a whole number from 1 to "
        "4, not '7'"),
       "cannot register layer 'faulty': it needs help, source, setup, forward and backward"};
   for (size_t i = 0; i < 12; i++)

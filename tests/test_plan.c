@@ -16,9 +16,9 @@
 
 /* ---- acting out a step ---- */
 
-enum { MOST_SLOTS = 1024, MOST_HELD = 8 };
+enum { MOST_BUFFERS = 1024, MOST_HELD = 8 };
 
-/* What a slot holds: data or gradients of tensors; several where a sum's gradient is that of
+/* What a buffer holds: data or gradients of tensors; several where a sum's gradient is that of
  * its residual, too. */
 typedef struct holding {
   const gf__tensor *tensor[MOST_HELD];
@@ -28,17 +28,17 @@ typedef struct holding {
 
 typedef struct stage {
   const gf__plan *plan;
-  holding slots[MOST_SLOTS];
+  holding buffers[MOST_BUFFERS];
   char error[256]; /* the first one */
 } stage;
 
-static int slot_of(const gf__tensor *t, bool is_grad) {
-  return is_grad ? t->grad_slot : t->data_slot;
+static int buffer_of(const gf__tensor *t, bool is_grad) {
+  return is_grad ? t->grad_buffer : t->data_buffer;
 }
 
 static bool holds(const stage *s, const gf__tensor *t, bool is_grad) {
-  int slot = slot_of(t, is_grad);
-  const holding *h = slot >= 0 ? &s->slots[slot] : NULL;
+  int buffer = buffer_of(t, is_grad);
+  const holding *h = buffer >= 0 ? &s->buffers[buffer] : NULL;
   for (int i = 0; h && i < h->count; i++)
     if (h->tensor[i] == t && h->is_grad[i] == is_grad) return true;
   return false;
@@ -47,12 +47,12 @@ static bool holds(const stage *s, const gf__tensor *t, bool is_grad) {
 static void complain(stage *s, const gf_node *node, const char *what, const gf__tensor *t,
                      bool is_grad) {
   if (*s->error) return;
-  snprintf(s->error, sizeof s->error, "%s: %s the %s of %s in slot %d", node->name, what,
-           is_grad ? "gradient" : "data", t->name, slot_of(t, is_grad));
+  snprintf(s->error, sizeof s->error, "%s: %s the %s of %s in buffer %d", node->name, what,
+           is_grad ? "gradient" : "data", t->name, buffer_of(t, is_grad));
 }
 
 static void add_holding(stage *s, const gf__tensor *t, bool is_grad) {
-  holding *h = &s->slots[slot_of(t, is_grad)];
+  holding *h = &s->buffers[buffer_of(t, is_grad)];
   assert_true(h->count < MOST_HELD);
   h->tensor[h->count] = t;
   h->is_grad[h->count++] = is_grad;
@@ -71,20 +71,20 @@ static void launch(stage *s, const gf_node *node, const use *reads, int read_cou
     if (!reads[i].is_grad && t->index == 0) continue; /* the images have a buffer of their own */
     if (!holds(s, t, reads[i].is_grad)) complain(s, node, "reads what is not", t, reads[i].is_grad);
     /* Work-items read their neighbours' values, so a launch must not write where it reads. */
-    if (write.tensor && slot_of(t, reads[i].is_grad) == slot_of(write.tensor, write.is_grad))
+    if (write.tensor && buffer_of(t, reads[i].is_grad) == buffer_of(write.tensor, write.is_grad))
       complain(s, node, "overwrites while it reads", t, reads[i].is_grad);
   }
   if (!write.tensor) return;
-  int slot = slot_of(write.tensor, write.is_grad);
-  if (slot < 0 || slot >= s->plan->count) {
+  int buffer = buffer_of(write.tensor, write.is_grad);
+  if (buffer < 0 || buffer >= s->plan->count) {
     complain(s, node, "has no room for", write.tensor, write.is_grad);
     return;
   }
-  if (s->plan->slots[slot].floats < gf__tensor_size(write.tensor))
+  if (s->plan->buffers[buffer].floats < gf__tensor_size(write.tensor))
     complain(s, node, "has too little room for", write.tensor, write.is_grad);
   if (adds && !holds(s, write.tensor, write.is_grad))
     complain(s, node, "adds to what is not", write.tensor, write.is_grad);
-  s->slots[slot].count = 0;
+  s->buffers[buffer].count = 0;
   add_holding(s, write.tensor, write.is_grad);
 }
 
@@ -108,15 +108,16 @@ static void act_sink(stage *s, const gf_node *node, int k) {
   use reads[GF__MOST_INPUTS + 3];
   int count = 0;
   if (!is_loss(node)) reads[count++] = (use){&node->out, true};
-  if (!is_loss(node) && is_residual(node, k) && t->grad_slot == node->out.grad_slot) {
+  if (!is_loss(node) && is_residual(node, k) && t->grad_buffer == node->out.grad_buffer) {
     if (!holds(s, &node->out, true)) complain(s, node, "hands on what is not", &node->out, true);
     if (input_gradient->accumulates || input_gradient->masks)
       complain(s, node, "hands on and changes", t, true);
     add_holding(s, t, true);
     return;
   }
-  if (node->layer->backward_reads_output) reads[count++] = (use){&node->out, false};
-  if (node->layer->backward_reads_input && !is_residual(node, k))
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT))
+    reads[count++] = (use){&node->out, false};
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) && !is_residual(node, k))
     for (int i = 0; i < node->in_count; i++)
       if (!is_residual(node, i)) reads[count++] = (use){node->in[i], false};
   if (input_gradient->masks) reads[count++] = (use){t, false};
@@ -127,7 +128,8 @@ static void act_backward(stage *s, const gf_node *node) {
   /* Weight gradients first, then the residual's share, then the data gradients. */
   use reads[GF__MOST_INPUTS + 1] = {{&node->out, true}};
   int count = 1;
-  for (int i = 0; node->layer->backward_reads_input && i < node->in_count; i++)
+  for (int i = 0; gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) && i < node->in_count;
+       i++)
     if (!is_residual(node, i)) reads[count++] = (use){node->in[i], false};
   if (node->parameter_count) launch(s, node, reads, count, (use){NULL, false}, false);
   int inputs = node->in_count - node->has_residual;
@@ -139,12 +141,12 @@ static void act_backward(stage *s, const gf_node *node) {
 static char *act(const gf__plan *plan, const gf__graph *graph, bool input_gradient) {
   stage *s = calloc(1, sizeof *s);
   assert_non_null(s);
-  assert_true(plan->count <= MOST_SLOTS);
+  assert_true(plan->count <= MOST_BUFFERS);
   s->plan = plan;
   for (int i = 0; i < graph->count; i++) act_forward(s, graph->nodes[i]);
   for (int i = graph->count - 1; i >= 0; i--) {
     const gf_node *node = graph->nodes[i];
-    if (is_loss(node) || node->out.grad_slot >= 0) act_backward(s, node);
+    if (is_loss(node) || node->out.grad_buffer >= 0) act_backward(s, node);
   }
   /* What can be read after a step. */
   const gf_node *last = graph->nodes[graph->count - 1];
@@ -160,7 +162,7 @@ static char *act(const gf__plan *plan, const gf__graph *graph, bool input_gradie
 static void check_input_gradients(const gf__graph *graph, bool wants_input) {
   for (int i = 0; i < graph->count; i++) {
     const gf_node *node = graph->nodes[i];
-    if (node->parameter_count > 0) assert_true(node->out.grad_slot >= 0);
+    if (node->parameter_count > 0) assert_true(node->out.grad_buffer >= 0);
   }
   for (int t = wants_input ? 0 : 1; t < graph->count; t++) {
     const gf__tensor *tensor = t == 0 ? &graph->input : &graph->nodes[t - 1]->out;
@@ -173,7 +175,7 @@ static void check_input_gradients(const gf__graph *graph, bool wants_input) {
         first += !input_gradient->accumulates;
         masks += input_gradient->masks;
       }
-    const gf_node *producer = gf__graph_producer(graph, tensor);
+    const gf_node *producer = tensor->producer;
     bool is_activated = producer && producer->activation.kind != GF__ACTIVATION_NONE;
     if (shares == 0) continue;
     assert_int_equal(first, 1);
@@ -214,6 +216,30 @@ static void discard(network *n) {
   gf__graph_free(&n->graph);
 }
 
+/* That what each tensor knows of its nodes is what a search of the graph finds. */
+static void check_links(const gf__graph *graph) {
+  size_t tensors = (size_t)graph->count + 1;
+  const gf_node **readers = calloc(tensors, sizeof *readers);
+  int *uses = calloc(tensors, sizeof *uses);
+  assert_true(readers && uses);
+  for (int i = 0; i < graph->count; i++)
+    for (int k = 0; k < graph->nodes[i]->in_count; k++) {
+      const gf__tensor *t = graph->nodes[i]->in[k];
+      assert_ptr_equal(t, t->index ? &graph->nodes[t->index - 1]->out : &graph->input);
+      readers[t->index] = graph->nodes[i];
+      uses[t->index]++;
+    }
+  for (int t = 0; t <= graph->count; t++) {
+    const gf__tensor *tensor = t == 0 ? &graph->input : &graph->nodes[t - 1]->out;
+    assert_ptr_equal(tensor->producer, t == 0 ? NULL : graph->nodes[t - 1]);
+    assert_int_equal(tensor->uses, uses[t]);
+    if (uses[t] == 1) assert_ptr_equal(tensor->reader, readers[t]);
+    if (t > 1) assert_true(graph->nodes[t - 1]->number > graph->nodes[t - 2]->number);
+  }
+  free(readers);
+  free(uses);
+}
+
 static void check(const char *yaml, int side, int channels) {
   for (int input_gradient = 0; input_gradient < 2; input_gradient++) {
     network n;
@@ -222,6 +248,7 @@ static void check(const char *yaml, int side, int channels) {
     if (*error) fail_msg("%s\n%s", error, yaml);
     free(error);
     check_input_gradients(&n.graph, input_gradient);
+    check_links(&n.graph);
     discard(&n);
   }
 }
@@ -344,20 +371,21 @@ static int plan37(network *n, const char *fuse) {
 static bool is_read_again(const gf__graph *graph, const gf__tensor *t) {
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++)
-      if (graph->nodes[i]->in[k] == t && graph->nodes[i]->layer->backward_reads_input &&
+      if (graph->nodes[i]->in[k] == t &&
+          gf__layer_has(graph->nodes[i]->layer, GF__LAYER_BACKWARD_READS_INPUT) &&
           !is_residual(graph->nodes[i], k))
         return true;
   return false;
 }
 
-/* Acts with *slot changed, and restores it. */
-static void assert_missed(const network *n, int *slot, int wrong, const char *what) {
-  int kept = *slot;
-  *slot = wrong;
+/* Acts with *buffer changed, and restores it. */
+static void assert_missed(const network *n, int *buffer, int wrong, const char *what) {
+  int kept = *buffer;
+  *buffer = wrong;
   char *error = act(&n->plan, &n->graph, false);
   if (!*error) fail_msg("not found: %s", what);
   free(error);
-  *slot = kept;
+  *buffer = kept;
 }
 
 static void a_wrong_plan_is_found(void **state) {
@@ -366,10 +394,10 @@ static void a_wrong_plan_is_found(void **state) {
   int count = plan37(&n, "on"), tried = 0;
   for (int i = 0; i + 2 < count; i++) {
     gf__tensor *t = &n.graph.nodes[i]->out;
-    assert_missed(&n, &t->data_slot, n.graph.nodes[i + 1]->out.data_slot,
+    assert_missed(&n, &t->data_buffer, n.graph.nodes[i + 1]->out.data_buffer,
                   "the next node writes over the data");
     if (!is_read_again(&n.graph, t)) continue;
-    assert_missed(&n, &t->grad_slot, t->data_slot, "the gradient overwrites the data");
+    assert_missed(&n, &t->grad_buffer, t->data_buffer, "the gradient overwrites the data");
     tried++;
   }
   assert_true(tried >= 36); /* the input of each convolution but the first */
@@ -385,7 +413,7 @@ static size_t floats_unshared(const gf__graph *graph) {
 
 /* What backward needs is all activations; a plan that shares holds little more than them:
  * half of the unshared data and gradients, and a few gradients that are alive at once. */
-static void slots_are_shared(void **state) {
+static void buffers_are_shared(void **state) {
   (void)state;
   static const char *const fuse[] = {"on", "off"};
   for (int i = 0; i < 2; i++) {
@@ -397,13 +425,42 @@ static void slots_are_shared(void **state) {
   }
 }
 
+/* Blocks of a convolution, a norm, an addition and an activation, with 4,000 nodes in all: what a
+ * search of the graph for each node would make slow. */
+static void the_longest_graph_is_fused_and_planned(void **state) {
+  (void)state;
+  enum { BLOCKS = 999, REST = 4 }; /* a first activation, a pool, a linear layer, the loss */
+  static const char *const fuse[] = {"off", "on"};
+  gf__text graph = {0};
+  gf__text_add(&graph, "  graph:\n    - {name: a0, type: relu}\n");
+  for (int i = 1; i <= BLOCKS; i++)
+    gf__text_add(&graph,
+                 "    - {name: c%d, type: conv2d, filters: 1, kernel: 1}\n    - {name: n%d, type: "
+                 "batch_norm}\n"
+                 "    - {name: s%d, type: add, input: [n%d, a%d]}\n    - {name: a%d, type: relu}\n",
+                 i, i, i, i, i - 1, i);
+  gf__text_add(&graph, "    - {type: global_avg_pool}\n    - {type: linear, outputs: 10}\n");
+  for (int i = 0; i < 2; i++) {
+    gf__text yaml = {0};
+    gf__text_add(&yaml, "model:\n  fuse: %s\n%s", fuse[i], graph.data);
+    network n;
+    make(&n, yaml.data, 2, 1, false);
+    assert_int_equal(n.graph.count, (i == 0 ? 4 : 2) * BLOCKS + REST);
+    check_links(&n.graph);
+    discard(&n);
+    gf__text_free(&yaml);
+  }
+  gf__text_free(&graph);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_studys_networks_keep_what_they_need),
       cmocka_unit_test(branched_graphs_keep_what_they_need),
       cmocka_unit_test(random_graphs_keep_what_they_need),
       cmocka_unit_test(a_wrong_plan_is_found),
-      cmocka_unit_test(slots_are_shared),
+      cmocka_unit_test(buffers_are_shared),
+      cmocka_unit_test(the_longest_graph_is_fused_and_planned),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <gradflow/predict.h>
 
+#include "data/byte_images.h"
 #include "predict/predict.h"
 #include "support/image_files.h"
 #include "support/runs.h"
@@ -207,18 +208,18 @@ static void grey_networks_get_grey_in_a_black_border(void **state) {
   enum { DIGIT = 28, BORDER = 2, LARGE = 56 };
   static uint8_t rgb[LARGE * LARGE * COLOURS], pixels[SIDE * SIDE];
   static float floats[SIDE * SIDE];
-  gf__predict_input input;
+  gf_dataset *data;
   gf_config *config = parse_config("data: {name: mnist}");
   /* Left half red, right half a grey of 100; twice as large as the data set's. */
   for (int i = 0; i < LARGE * LARGE; i++)
     for (int c = 0; c < COLOURS; c++)
       rgb[i * COLOURS + c] = (uint8_t)(i % LARGE >= LARGE / 2 ? 100 : c == 0 ? 200 : 0);
   write_image("halves.png", LARGE, LARGE, COLOURS, rgb);
-  assert_ok(gf__predict_input_open(&input, config));
-  assert_int_equal(input.info.height, SIDE);
-  assert_int_equal(input.info.channels, 1);
+  assert_ok(gf__dataset_open_empty(&data, config));
+  assert_int_equal(data->info.height, SIDE);
+  assert_int_equal(data->info.channels, 1);
   memset(pixels, 77, sizeof pixels);
-  assert_ok(gf__predict_input_read(&input, in_folder("halves.png"), pixels, floats));
+  assert_ok(data->format->read_file(data, in_folder("halves.png"), pixels, floats));
   for (int y = 0; y < SIDE; y++)
     for (int x = 0; x < SIDE; x++) {
       bool inside = x >= BORDER && x < SIDE - BORDER && y >= BORDER && y < SIDE - BORDER;
@@ -229,29 +230,31 @@ static void grey_networks_get_grey_in_a_black_border(void **state) {
       double value = (expected / 255.0 - 0.1307) / 0.3081;
       assert_true(fabs(floats[y * SIDE + x] - value) <= 1e-6);
     }
-  gf__predict_input_free(&input);
+  gf_dataset_free(&data);
   gf_config_free(&config);
 }
 
 static void means_are_those_of_the_config(void **state) {
   (void)state;
-  gf__predict_input input;
+  gf_dataset *data;
   gf_config *config = parse_config("data: {name: cifar10, mean: 0.5, std: [0.1, 0.2, 0.3]}");
-  assert_ok(gf__predict_input_open(&input, config));
+  assert_ok(gf__dataset_open_empty(&data, config));
   for (int c = 0; c < COLOURS; c++)
-    assert_true(fabs(input.transform.table[c][255] - 0.5 / (0.1 * (c + 1))) <= 1e-5);
-  gf__predict_input_free(&input);
+    assert_true(fabs(gf__byte_images_of(data)->transform.table[c][255] - 0.5 / (0.1 * (c + 1))) <=
+                1e-5);
+  gf_dataset_free(&data);
   gf_config_free(&config);
   config = parse_config("data: {name: cifar10, mean: [0.1, 0.2]}");
-  assert_fails(GF_ERROR_CONFIG, "data.mean of the run's config.yaml has 2 numbers for 3 channels",
-               gf__predict_input_open(&input, config));
+  assert_fails(GF_ERROR_CONFIG,
+               "net:1:23: data.mean has 2 numbers; images of cifar10 have 3 channels",
+               gf__dataset_open_empty(&data, config));
   gf_config_free(&config);
   config = parse_config("data: {name: hyperspectral}");
   assert_fails(
       GF_ERROR_CONFIG,
       "the run was trained on hyperspectral, whose patches no image file holds; take a run "
       "on images",
-      gf__predict_input_open(&input, config));
+      gf__dataset_open_empty(&data, config));
   gf_config_free(&config);
 }
 
@@ -406,24 +409,37 @@ static void names_come_from_the_file_or_the_data_set(void **state) {
   write_names("names.txt", CLASSES - 1);
   assert_fails_in_folder(
       GF_ERROR_DATA,
-      "%s/names.txt has 99 class names, but the network has 100 classes; give one name a line",
+      "%s/names.txt has 99 class names, but the network has 100 classes; give one name per line",
       predict_one("run", options));
   write_names("names.txt", 0);
   assert_fails_in_folder(
       GF_ERROR_DATA,
-      "%s/names.txt has 0 class names, but the network has 100 classes; give one name a line",
+      "%s/names.txt has 0 class names, but the network has 100 classes; give one name per line",
       predict_one("run", options));
   write_file("names.txt", "a\0b\n", 4);
   assert_fails_in_folder(GF_ERROR_DATA,
-                         "%s/names.txt is no text with a class name a line: it has a NUL byte",
+                         "%s/names.txt is no text with one class name per line: it has a NUL byte",
                          predict_one("run", options));
   assert_int_equal(remove(in_folder("names.txt")), 0);
   assert_fails_in_folder(GF_ERROR_FILE, "cannot open %s/names.txt: No such file or directory",
                          predict_one("run", options));
 }
 
-/* Without its folders an image_folder does not tell how many classes there are. */
-static void weights_tell_the_classes_of_folders(void **state) {
+/* A network.json of images like CIFAR's and CLASSES classes, all called name unless that is NULL.
+ */
+static void write_network(const char *file, const char *name) {
+  gf__text text = {0};
+  gf__text_add(&text, "{\"format\": 1, \"image\": [32, 32, 3], \"classes\": %d, \"layers\": []",
+               CLASSES);
+  for (int i = 0; name && i < CLASSES; i++)
+    gf__text_add(&text, "%s\"%s\"", i ? ", " : ", \"class_names\": [", name);
+  gf__text_add(&text, name ? "]}" : "}");
+  write_text(file, text.data);
+  gf__text_free(&text);
+}
+
+/* Without its folders an image_folder does not tell how many classes there are; the run does. */
+static void the_run_tells_the_classes_of_folders(void **state) {
   (void)state;
   char yaml[512], file[256];
   gf_predict_options options = {.top = 1, .classes = file};
@@ -434,6 +450,7 @@ static void weights_tell_the_classes_of_folders(void **state) {
   assert_ok(gf__make_folder(in_folder("folders")));
   write_text("folders/config.yaml", yaml);
   copy_file("run/best.safetensors", "folders/last.safetensors");
+  write_network("folders/network.json", NULL);
   assert_ok(predict_one("folders", (gf_predict_options){.top = TOP}));
   assert_int_equal(told_.count, 1);
   assert_string_equal(told_.log.data, "images/image_00.png -\n");
@@ -443,20 +460,30 @@ static void weights_tell_the_classes_of_folders(void **state) {
   write_text("names.txt", "ape\n\nbear\ncat"); /* no line end behind the last */
   assert_fails_in_folder(
       GF_ERROR_DATA,
-      "%s/names.txt has 3 class names, but the network has 100 classes; give one name a line",
+      "%s/names.txt has 3 class names, but the network has 100 classes; give one name per line",
       predict_one("folders", options));
   assert_ok(gf__make_folder(in_folder("moved/train/dog")));
   assert_fails_in_folder(
       GF_ERROR_DATA,
-      "%s/moved/train has 1 class name, but the network has 100 classes; give one name a line",
+      "%s/moved/train has 1 class name, but the network has 100 classes; give one name per line",
       predict_one("folders", (gf_predict_options){0}));
   assert_ok(gf__remove_folder(in_folder("moved")));
+  /* The names that the run was trained with, where neither a file nor a folder has them. */
+  write_network("folders/network.json", "spot");
+  assert_ok(predict_one("folders", (gf_predict_options){.top = 1}));
+  assert_non_null(strstr(told_.log.data, "images/image_00.png spot\n"));
+  /* A run of a program that wrote no network.json needs the folders. */
+  assert_int_equal(remove(in_folder("folders/network.json")), 0);
+  assert_int_equal(predict_one("folders", (gf_predict_options){0}), GF_ERROR_FILE);
+  assert_non_null(strstr(gf_error_message(),
+                         "folders has no network.json, and its network cannot be built from its "
+                         "config.yaml: there is no train in "));
   snprintf(yaml, sizeof yaml, "data: {name: image_folder}\nmodel: {family: resnet_imagenet}\n");
   write_text("folders/config.yaml", yaml);
-  assert_fails_in_folder(GF_ERROR_DATA,
-                         "%s/folders/last.safetensors does not fit the network:\n"
-                         "  missing: fc.weight",
-                         predict_one("folders", (gf_predict_options){0}));
+  write_network("folders/network.json", NULL);
+  assert_int_equal(predict_one("folders", (gf_predict_options){0}), GF_ERROR_DATA);
+  assert_non_null(strstr(gf_error_message(), "last.safetensors does not fit the network:\n"));
+  assert_non_null(strstr(gf_error_message(), "missing: conv1.weight"));
 }
 
 int main(void) {
@@ -470,7 +497,7 @@ int main(void) {
       cmocka_unit_test(weights_that_do_not_fit_are_listed),
       cmocka_unit_test(weights_without_numbers_fail_each_image),
       cmocka_unit_test(names_come_from_the_file_or_the_data_set),
-      cmocka_unit_test(weights_tell_the_classes_of_folders),
+      cmocka_unit_test(the_run_tells_the_classes_of_folders),
   };
   return cmocka_run_group_tests_name("predict", tests, open_run, close_run);
 }

@@ -186,12 +186,12 @@ static void failures_are_told(void **state) {
   (void)state;
   assert_prints("run", 2,
                 "gradflow: a run folder or an image is missing; see gradflow predict --help\n");
-  assert_prints("run images --top 0", 2,
-                "gradflow: --top takes a number of classes, at least 1, not '0'; see gradflow "
-                "predict --help\n");
-  assert_prints("run images --top 2x", 2,
-                "gradflow: --top takes a number of classes, at least 1, not '2x'; see gradflow "
-                "predict --help\n");
+  assert_prints(
+      "run images --top 0", 2,
+      "gradflow: --top must be a whole number of at least 1, not '0'; for example --top 5\n");
+  assert_prints(
+      "run images --top 2x", 2,
+      "gradflow: --top must be a whole number of at least 1, not '2x'; for example --top 5\n");
   assert_prints("run images --csv --json", 2,
                 "gradflow: --json and --csv are two forms of the same; choose one; see gradflow "
                 "predict --help\n");

@@ -420,6 +420,35 @@ static void test_csv(void **state) {
   gf__csv_free(&csv);
 }
 
+/* Cells in quotes, by RFC 4180, and that what is written so is read again. */
+static void quoted_cells_are_read(void **state) {
+  (void)state;
+  static const char *const names[] = {"a,b", "say \"a\"", "two\nlines", "plain", "\"", "\r\n,"};
+  enum { NAMES = sizeof names / sizeof *names };
+  const char *path = write_text("quoted.csv",
+                                "name,\"value\"\r\n\"a,b\",\"1\"\r\n\"say \"\"a\"\"\",2\r\n"
+                                "\"two\nlines\",3\nplain,4\n\"\"\"\",5\n\"\r\n,\",\"6\"\r\n");
+  gf__text written = {0};
+  gf__csv csv;
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(gf__csv_read(&csv, path, name_and_value, 2), GF_OK);
+    assert_int_equal(csv.rows, NAMES);
+    for (int i = 0; i < NAMES; i++) {
+      assert_string_equal(csv.texts[0][i], names[i]);
+      assert_near(csv.numbers[1][i], i + 1, 0);
+    }
+    gf__csv_free(&csv);
+    gf__text_free(&written);
+    gf__text_add(&written, "name,value\n");
+    for (int i = 0; i < NAMES; i++) {
+      gf__csv_add_text(&written, names[i]);
+      gf__text_add(&written, ",%d\n", i + 1);
+    }
+    path = write_text("written.csv", written.data);
+  }
+  gf__text_free(&written);
+}
+
 static void test_csv_errors(void **state) {
   (void)state;
 #define BYTES(text) text, sizeof text - 1
@@ -440,6 +469,10 @@ static void test_csv_errors(void **state) {
       {BYTES("name,value\na, 1\n"), "%s:2: ' 1' in the column 'value' is not a number"},
       {BYTES("name,value\na,1\nb\0,2\n"),
        "%s:3: a NUL byte; this is not a CSV file, or it is damaged"},
+      {BYTES("name,value\n\"a\0\",2\n"),
+       "%s:2: a NUL byte; this is not a CSV file, or it is damaged"},
+      {BYTES("name,value\n\"a,1\n"), "%s:3: a quote is not closed at the end of its cell"},
+      {BYTES("name,value\n\"a\"b,1\n"), "%s:2: a quote is not closed at the end of its cell"},
   };
 #undef BYTES
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -1203,6 +1236,7 @@ int main(void) {
       TEST(test_places),
       TEST(test_extreme_axes),
       TEST(test_csv),
+      TEST(quoted_cells_are_read),
       TEST(test_csv_errors),
       TEST(test_table),
       TEST(test_table_shortens_and_cleans),

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv/conv.h"
 #include "support/runs.h"
 #include "support/test.h"
 
@@ -206,7 +206,7 @@ static void a_kill_at_the_first_checkpoint_changes_nothing(void **state) {
   assert_true(train_in_child("first-whole", kill_here, 0, 0, &seen));
   assert_false(train_in_child("first", kill_at_checkpoint, 0, 0, &seen));
   gf_run_state run;
-  assert_ok(gf_run_look(in_folder("first"), &run));
+  assert_ok(gf_run_read_state(in_folder("first"), &run));
   assert_int_equal(run.epochs_done, 1);
   assert_true(train_in_child("first", kill_here, 0, 0, &seen));
   assert_same_runs("first", "first-whole");
@@ -360,7 +360,7 @@ static void a_finished_run_is_left_as_it_is(void **state) {
   char *after = read_text("whole", "environment.json", &size);
   assert_string_equal(before, after);
   free(before), free(after);
-  assert_ok(gf_run_look(in_folder("whole"), &now));
+  assert_ok(gf_run_read_state(in_folder("whole"), &now));
   assert_int_equal(now.status, GF_RUN_FINISHED);
   assert_int_equal(now.epochs_done, 2);
   assert_int_equal(now.epochs, 2);
@@ -370,10 +370,10 @@ static void a_finished_run_is_left_as_it_is(void **state) {
 static void how_far_a_run_is_can_be_asked(void **state) {
   (void)state;
   gf_run_state now;
-  assert_ok(gf_run_look(in_folder("nowhere"), &now));
+  assert_ok(gf_run_read_state(in_folder("nowhere"), &now));
   assert_int_equal(now.status, GF_RUN_ABSENT);
   stop_in_second("half");
-  assert_ok(gf_run_look(in_folder("half"), &now));
+  assert_ok(gf_run_read_state(in_folder("half"), &now));
   assert_int_equal(now.status, GF_RUN_STARTED);
   assert_int_equal(now.epochs_done, 1);
   assert_int_equal(now.epochs, 2);
@@ -391,7 +391,7 @@ static void a_run_that_diverged_stays_so(void **state) {
   assert_non_null(strstr(first, "the loss is not finite in epoch 1"));
   snprintf(message, sizeof message, "%s has diverged: %s", in_folder("wild"), first);
   assert_fails(GF_ERROR_NONFINITE, message, run_part(wild, "wild", (part){.resume = 1}));
-  assert_ok(gf_run_look(in_folder("wild"), &now));
+  assert_ok(gf_run_read_state(in_folder("wild"), &now));
   assert_int_equal(now.status, GF_RUN_DIVERGED);
 }
 
@@ -433,8 +433,8 @@ static gf__text with_algorithm(const char *text, const char *name) {
   gf__text out = {0};
   for (const char *end; *text; text = end) {
     end = text + 1;
-    for (int i = 0; gf__conv2d_algorithms[i]; i++) {
-      const char *old = gf__conv2d_algorithms[i]->name;
+    for (int i = 0; gf__conv_algorithms[i]; i++) {
+      const char *old = gf__conv_algorithms[i]->name;
       if (*text == '"' && strncmp(end, old, strlen(old)) == 0) end += strlen(old);
     }
     gf__text_add_bytes(&out, text, 1);

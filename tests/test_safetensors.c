@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <jansson.h>
+#include <sha256.h>
 
 #include <gradflow/model.h>
 
+#include "base/os.h"
 #include "base/text.h"
+#include "model/safetensors.h"
 #include "support/runs.h"
 #include "support/test.h"
 
@@ -109,6 +112,53 @@ static void the_file_is_as_the_format_says(void **state) {
   json_decref(header);
   free(file);
   gf_model_free(&model);
+}
+
+/* The digests are of files that an earlier version wrote, which held all bytes in memory. */
+static void files_are_those_of_earlier_versions(void **state) {
+  (void)state;
+  enum { LONG = 40000 };
+  static const int64_t batches[] = {-2, 1LL << 40};
+  static const struct {
+    const char *metadata, *sha256;
+  } cases[] = {
+      {NULL, "bfdbb24fe9e2741605b736bdcd6261fb02eff274ef2b05ffb0b3185d30061fff"},
+      {"{\"epoch\": 3}", "f19d81ec1463c742488e8e8d6dfc266e2fae4a7f88ac71aec7fdfea9edbb88d4"},
+  };
+  gf__named_tensor tensors[] = {
+      {.name = "a.weight", .dims = {LONG / 4, 2, 2}, .dim_count = 3, .count = LONG},
+      {.name = "a.batches", .dims = {2}, .dim_count = 1, .count = 2, .integers = batches},
+      {.name = "b.bias", .dim_count = 0, .count = 1}};
+  tensors[0].values = calloc(LONG, sizeof(float));
+  tensors[2].values = calloc(1, sizeof(float));
+  assert_true(tensors[0].values && tensors[2].values);
+  for (int i = 0; i < LONG; i++) tensors[0].values[i] = (float)(i % 257) / 256 - 0.5f;
+  tensors[2].values[0] = -3;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char digest[SHA256_DIGEST_STRING_LENGTH];
+    assert_ok(gf__safetensors_write(in_folder("same"), tensors, 3, cases[i].metadata));
+    assert_non_null(SHA256File(in_folder("same"), digest));
+    assert_string_equal(digest, cases[i].sha256);
+  }
+  free(tensors[0].values);
+  free(tensors[2].values);
+}
+
+/* Beside the tensors, which the caller holds, little more than what is written at once. */
+static void writing_takes_little_memory(void **state) {
+  (void)state;
+  enum { FLOATS_HELD = 48 << 20 };
+  gf__named_tensor tensor = {
+      .name = "large", .dims = {FLOATS_HELD}, .dim_count = 1, .count = FLOATS_HELD};
+  tensor.values = malloc((size_t)FLOATS_HELD * sizeof(float));
+  assert_non_null(tensor.values);
+  for (int i = 0; i < FLOATS_HELD; i++) tensor.values[i] = (float)i;
+  size_t before = gf__peak_memory();
+  assert_ok(gf__safetensors_write(in_folder("large.safetensors"), &tensor, 1, "{}"));
+  size_t after = gf__peak_memory();
+  if (after - before > 16 << 20) fail_msg("%zu bytes more", after - before);
+  assert_int_equal(remove(in_folder("large.safetensors")), 0);
+  free(tensor.values);
 }
 
 static void what_was_saved_is_loaded(void **state) {
@@ -492,6 +542,8 @@ static void python_reads_a_checkpoint(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_file_is_as_the_format_says),
+      cmocka_unit_test(files_are_those_of_earlier_versions),
+      cmocka_unit_test(writing_takes_little_memory),
       cmocka_unit_test(what_was_saved_is_loaded),
       cmocka_unit_test(other_writers_order_and_spacing_are_read),
       cmocka_unit_test(headers_that_do_not_fit_are_refused),

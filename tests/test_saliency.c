@@ -41,7 +41,7 @@ static void stir(gf_model *model) {
 static void poison(gf_model *model) {
   gf_buffer *buffers[256];
   int count = 0;
-  for (int s = 0; s < model->plan.count; s++) buffers[count++] = model->plan.slots[s].buffer;
+  for (int s = 0; s < model->plan.count; s++) buffers[count++] = model->plan.buffers[s].memory;
   for (int i = 0; i < model->graph.count; i++)
     if (model->graph.nodes[i]->saved) buffers[count++] = model->graph.nodes[i]->saved;
   for (int i = 0; i < count; i++) {

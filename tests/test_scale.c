@@ -98,6 +98,29 @@ static const char net_[] =
     "    - {type: linear, outputs: 10}\n"
     "train: {batch_size: 16}\n";
 
+/* A network of as many classes as there are folders, or as the config says without them. */
+static void folders_tell_the_classes(void **state) {
+  (void)state;
+  static const char *const folders[] = {"set/train/a", "set/train/b", "set/train/c"};
+  static const char *const keys[] = {"path: '%s/set'", "classes: 3, path: '%s/gone'"};
+  for (int i = 0; i < 3; i++) assert_ok(gf__make_folder(in_folder(folders[i])));
+  for (int i = 0; i < 2; i++) {
+    char yaml[512], data[256];
+    gf_scale_costs c;
+    snprintf(data, sizeof data, keys[i], fixture_folder);
+    snprintf(yaml, sizeof yaml,
+             "data: {name: image_folder, image_size: 16, resize: 16, %s}\n"
+             "model: {graph: [{type: flatten}, {type: linear, outputs: 3}]}\n"
+             "train: {batch_size: 2}\n",
+             data);
+    gf_config *config = parse_config(yaml);
+    assert_ok(gf_scale_measure(&c, fixture_device, config));
+    assert_int_equal(c.parameters, (16 * 16 * 3 + 1) * 3);
+    gf_scale_costs_free(&c);
+    gf_config_free(&config);
+  }
+}
+
 static void costs_are_those_of_the_network(void **state) {
   (void)state;
   gf_config *config = parse_config(net_);
@@ -209,8 +232,12 @@ static void what_makes_no_sense_is_refused(void **state) {
   assert_refused("--ranks many",
                  "--ranks many: must be a number of ranks, or the least and the most of them, as "
                  "1..1024");
-  assert_refused("--latency -1", "--latency -1: must be a positive number of microseconds");
-  assert_refused("--bandwidth x", "--bandwidth x: must be a positive number of GB/s");
+  assert_refused(
+      "--latency -1",
+      "--latency must be a number from 0.001 to 1e+09, not '-1'; for example --latency 30");
+  assert_refused(
+      "--bandwidth x",
+      "--bandwidth must be a number from 1e-06 to 1e+06, not 'x'; for example --bandwidth 1.1");
 }
 
 int main(void) {
@@ -219,6 +246,7 @@ int main(void) {
       cmocka_unit_test(a_fast_network_is_hidden),
       cmocka_unit_test(buckets_go_one_after_another),
       cmocka_unit_test(a_whole_batch_is_as_slow_as_its_largest_part),
+      cmocka_unit_test(folders_tell_the_classes),
       cmocka_unit_test(costs_are_those_of_the_network),
       cmocka_unit_test(the_program_prints_and_draws),
       cmocka_unit_test(what_was_measured_is_kept),

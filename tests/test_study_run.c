@@ -468,7 +468,7 @@ static void command_lines_that_make_no_sense(void **state) {
       {{PROGRAM, "study", "run", "study.yaml", "--shard", "1"},
        "gradflow: --shard 1: must be I/N, as 1/2 and 2/2 for two machines\n"},
       {{PROGRAM, "study", "run", "study.yaml", "--jobs", "0"},
-       "gradflow: --jobs 0: must be a number of runs at a time, from 1\n"},
+       "gradflow: --jobs must be a whole number from 1 to 100000, not '0'; for example --jobs 2\n"},
       {{PROGRAM, "study", "report", "study.yaml", "--jobs", "2"},
        "gradflow: --dry-run, --shard, --jobs and --overwrite belong to study run\n"},
       {{PROGRAM, "study", "rum", "study.yaml"},

@@ -141,6 +141,15 @@ static void failures_are_explained(void **state) {
       {"data: {name: mnist}",
        "gradflow: wrong.yaml:1:1: the config has no section 'model'; give it a family or a graph\n",
        2},
+      {"data: {name: mnist}\nmodel: {family: vgg_stages}\noptimiser: {name: sgd}",
+       "gradflow: wrong.yaml:3:1: unknown key 'optimiser'; did you mean 'optimizer'? known keys: "
+       "data, model, train, optimizer, schedule, logging\n",
+       2},
+      {"data: {name: mnist}\nmodel: {depth: 18, family: resnet}",
+       "gradflow: wrong.yaml:2:20: model.family must be one of vgg_stages, resnet_cifar, "
+       "resnet_imagenet, multi_scale, spectral_spatial, none, not 'resnet'; did you mean "
+       "'resnet_cifar'?\n",
+       2},
       {"data: {name: mnist}\nmodel: {graph: [{name: flat, type: flatten}]}",
        "gradflow: the network's last layer 'flat' gives 1024 values and the data has 10 classes\n",
        1},
@@ -211,6 +220,22 @@ static void folders_are_counted(void **state) {
   assert_int_equal(info.height, 64);
 }
 
+/* Without the folders, the config says it; with them, they do. */
+static void classes_of_absent_folders_are_those_of_the_config(void **state) {
+  (void)state;
+  char yaml[512];
+  gf_dataset_info info = shape_of("data: {name: image_folder, classes: 1000}");
+  assert_int_equal(info.classes, 1000);
+  assert_int_equal(info.height, 224);
+  info = shape_of("data: {name: image_folder, classes: 1000, path: /nonexistent}");
+  assert_int_equal(info.classes, 1000);
+  assert_ok(gf__make_folder(in_folder("few/train/a")));
+  assert_ok(gf__make_folder(in_folder("few/train/b")));
+  snprintf(yaml, sizeof yaml, "data: {name: image_folder, classes: 1000, path: %s/few}",
+           fixture_folder);
+  assert_int_equal(shape_of(yaml).classes, 2);
+}
+
 /* The rows are those of the config, not of what fusion makes of them. */
 static void layers_are_those_of_the_config(void **state) {
   (void)state;
@@ -235,6 +260,7 @@ int main(void) {
       cmocka_unit_test(failures_are_explained),
       cmocka_unit_test(data_sets_have_their_shapes),
       cmocka_unit_test(folders_are_counted),
+      cmocka_unit_test(classes_of_absent_folders_are_those_of_the_config),
       cmocka_unit_test(layers_are_those_of_the_config),
   };
   return cmocka_run_group_tests_name("summary", tests, set_up, tear_down);

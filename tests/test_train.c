@@ -102,14 +102,18 @@ static void close_loop(loop *l) {
   gf__text_free(&l->gradients);
 }
 
+/* The batches of an epoch with all their images: statistics are of the last of these. */
+enum { WHOLE_BATCHES = BATCHES - 1, TRAINED = RECORDS - VALIDATION };
+
 static void add_gradients(loop *l, int epoch, const gf_gradient_stats *rows) {
   for (int i = 0; i < gf_trainer_gradient_count(l->trainer); i++)
     gf__text_add(&l->gradients, "%d,%d,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch + 1,
-                 (epoch + 1) * BATCHES, rows[i].layer, rows[i].parameter, rows[i].mean_abs,
-                 rows[i].l2, rows[i].max_abs, rows[i].zeros, rows[i].update_ratio);
+                 epoch * BATCHES + WHOLE_BATCHES, rows[i].layer, rows[i].parameter,
+                 rows[i].mean_abs, rows[i].l2, rows[i].max_abs, rows[i].zeros,
+                 rows[i].update_ratio);
 }
 
-/* An epoch as the study's page says: means over the batches as they were trained. */
+/* Loss and accuracy of an epoch are means over the images, each as it was trained. */
 static void loop_epoch(loop *l, int epoch) {
   gf_batch batch;
   gf_loss loss;
@@ -122,10 +126,10 @@ static void loop_epoch(loop *l, int epoch) {
     assert_int_equal(batch.count, b < 5 ? BATCH : 35);
     assert_ok(gf_trainer_step(l->trainer, batch.images, batch.labels, batch.count, rate_of(epoch),
                               &loss, rows));
-    losses += loss.loss / BATCHES;
-    accuracies += (double)loss.correct / batch.count / BATCHES;
+    losses += loss.loss * batch.count / TRAINED;
+    accuracies += (double)loss.correct / TRAINED;
+    if (b + 1 == WHOLE_BATCHES) add_gradients(l, epoch, rows);
   }
-  add_gradients(l, epoch, rows);
   assert_ok(gf_loader_start(l->validation_loader, 0, 0));
   for (;;) {
     assert_ok(gf_loader_next(l->validation_loader, &batch));
@@ -183,6 +187,59 @@ static void a_run_is_the_loop_of_its_parts(void **state) {
   gf_config_free(&config);
 }
 
+/* ---- the last batch of an epoch is smaller ---- */
+
+/* 101 of 106 images are trained, 100 and 1 a step; at a rate of 0 every epoch sees the same
+ * network, so its loss and accuracy are the same whichever image is the one that is left over. */
+static void a_smaller_last_batch_counts_by_its_images(void **state) {
+  (void)state;
+  enum { FILES = 106, LEFT = 5, EPOCHS = 3 };
+  assert_ok(gf__make_folder(in_folder("left-over")));
+  assert_ok(write_records("left-over/train.bin", FILES, 1));
+  assert_ok(write_records("left-over/test.bin", LEFT, 2));
+  char path[256], assignment[300];
+  snprintf(path, sizeof path, "%s", in_folder("left-over"));
+  snprintf(assignment, sizeof assignment, "data.path=%s", path);
+  gf_config *config = config_of(family_,
+                                "optimizer: {name: sgd, learning_rate: 0, momentum: 0}\n"
+                                "schedule: {name: constant}\n");
+  assert_ok(gf_config_set(config, assignment));
+  assert_ok(gf_config_set(config, "model.norm=none")); /* its statistics depend on the batch */
+  assert_ok(gf_config_set(config, "data.crop_padding=0"));
+  assert_ok(gf_config_set(config, "data.flip=false"));
+  assert_ok(gf_config_set(config, "train.batch_size=100"));
+  assert_ok(gf_config_set(config, "train.epochs=3"));
+  assert_ok(gf_config_set(config, "train.gradients_every=2")); /* each of them a batch of one */
+  assert_ok(train(config, "one-left", NULL));
+  size_t size;
+  char *metrics = read_text("one-left", "metrics.csv", &size), *line = metrics;
+  double first_loss = 0, first_accuracy = 0;
+  for (int epoch = 1; epoch <= EPOCHS; epoch++) {
+    double loss, accuracy;
+    line += strcspn(line, "\n") + 1;
+    assert_int_equal(sscanf(line, "%*d,%*f,%lf,%lf", &loss, &accuracy), 2);
+    if (epoch == 1) first_loss = loss, first_accuracy = accuracy;
+    double correct = accuracy * 101;
+    assert_true(fabs(correct - round(correct)) <= 1e-6);
+    assert_true(fabs(loss - first_loss) <= 1e-6 * first_loss);
+    assert_true(fabs(accuracy - first_accuracy) <= 1e-9);
+  }
+  free(metrics);
+  /* Records are of the batch of 100, the first of each two steps. */
+  static const char *const files[] = {"gradients.csv", "activations.csv"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char *rows = read_text("one-left", files[i], &size);
+    int count = 0;
+    for (line = rows + strcspn(rows, "\n") + 1; *line; line += strcspn(line, "\n") + 1, count++) {
+      int epoch, step;
+      assert_int_equal(sscanf(line, "%d,%d,", &epoch, &step), 2);
+      assert_int_equal(step, 2 * epoch - 1);
+    }
+    assert_true(count >= EPOCHS);
+    free(rows);
+  }
+}
+
 /* ---- the folder ---- */
 
 static int by_name(const void *a, const void *b) {
@@ -212,13 +269,14 @@ static void a_run_leaves_these_files(void **state) {
   char names[1024];
   size_t size;
   list_folder("family-a", names, sizeof names);
-  assert_string_equal(names,
-                      "accuracy.png activation_heat_map.png activations.csv activations.png "
-                      "algorithms.json best.safetensors checkpoint_0.safetensors "
-                      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
-                      "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
-                      "gradients.csv last.safetensors loss.png metrics.csv result.json timing.csv "
-                      "update_ratio.png");
+  assert_string_equal(
+      names,
+      "accuracy.png activation_heat_map.png activations.csv activations.png "
+      "algorithms.json best.safetensors checkpoint_0.safetensors "
+      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
+      "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
+      "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+      "timing.csv update_ratio.png");
   static const struct {
     const char *name, *header;
   } csvs[] = {{"metrics.csv",
@@ -349,7 +407,7 @@ typedef struct witness {
   int prepared, trained, validated, bad; /* ends of phases; reports that make no sense */
   gf_epoch epochs[2];
   int epoch_count, step_count;
-  double step_losses; /* of the epoch */
+  double step_losses; /* summed over the images of the epoch */
   gf__text written;   /* the pictures' names, a line each */
 } witness;
 
@@ -377,7 +435,7 @@ static void see_progress(void *user, const gf_progress *p) {
 static void see_epoch(void *user, const gf_epoch *e) {
   witness *w = user;
   if (w->epoch_count < 2) w->epochs[w->epoch_count] = *e;
-  if (w->step_count) w->bad += !(fabs(w->step_losses / BATCHES - e->train_loss) <= 1e-12);
+  if (w->step_count) w->bad += !(fabs(w->step_losses / TRAINED - e->train_loss) <= 1e-12);
   w->step_losses = 0;
   w->epoch_count++;
 }
@@ -389,7 +447,7 @@ static void see_step(void *user, const gf_step_event *s) {
   w->bad += s->step != w->step_count || s->epoch != (w->step_count - 1) / BATCHES + 1;
   w->bad += s->epoch != w->epoch_count + 1 || !(s->accuracy >= 0 && s->accuracy <= 1);
   w->bad += !(s->learning_rate > 0 && s->learning_rate <= 1e-3);
-  w->step_losses += s->loss;
+  w->step_losses += s->loss * (w->step_count % BATCHES ? BATCH : 35);
 }
 
 static void see_written(void *user, const char *path) {
@@ -561,7 +619,7 @@ static void a_full_disk_is_named(void **state) {
   list_folder("full", names, sizeof names);
   assert_string_equal(names,
                       "activations.csv algorithms.json config.yaml environment.json gradients.csv "
-                      "metrics.csv timing.csv");
+                      "metrics.csv network.json timing.csv");
 }
 
 /* ---- without a validation split ---- */
@@ -752,6 +810,7 @@ int main(void) {
       cmocka_unit_test(dropout_is_repeated_too),
       cmocka_unit_test(dropout_has_an_effect),
       cmocka_unit_test(a_run_is_the_loop_of_its_parts),
+      cmocka_unit_test(a_smaller_last_batch_counts_by_its_images),
       cmocka_unit_test(a_run_leaves_these_files),
       cmocka_unit_test(the_environment_is_json),
       cmocka_unit_test(the_resolved_config_gives_the_same_run),

@@ -8,6 +8,7 @@
 #include "base/embedded.h"
 #include "base/text.h"
 #include "layers/layer.h"
+#include "ops/conv/conv.h"
 #include "support/device.h"
 #include "support/test.h"
 #include "train/optimizers.h"
@@ -85,8 +86,10 @@ static void everything_is_covered_and_right(void **state) {
   for (int i = 0; i < result.row_count; i++) has_algorithms &= !result.rows[i].needs;
   assert_every_kernel_ran(rows, count, has_algorithms);
   for (int i = 0; gf__layers[i]; i++) assert_row(&result, gf__layers[i]->name, "layer");
-  for (int i = 0; gf__conv2d_algorithms[i]; i++)
-    assert_row(&result, "conv2d", gf__conv2d_algorithms[i]->name);
+  for (int i = 0; gf__conv_algorithms[i]; i++)
+    assert_row(&result, "conv2d", gf__conv_algorithms[i]->name);
+  assert_row(&result, "conv3d", gf__conv_im2col.name);
+  assert_row(&result, "conv3d", gf__conv_direct3d.name);
   for (int i = 0; gf__optimizers[i]; i++) assert_row(&result, gf__optimizers[i]->name, "step");
   free(rows);
   gf__verify_free(&result);
@@ -251,7 +254,7 @@ static void nan_and_zeros_are_caught(void **state) {
                             "avg_pool",
                             "avg_pool/layer/1",
                             "y[3] is nan and not "};
-  const breakage zeros = {"clip.cl",       "scale[0] = share < 1 ? share : 1;",
+  const breakage zeros = {"clip.cl",       "scale[0] = ratio < 1 ? ratio : 1;",
                           "scale[0] = 0;", "clip",
                           "clip/norm/1",   "the scale[0] is 0 and not "};
   assert_caught(&one_nan);
@@ -276,7 +279,7 @@ static void the_json_has_device_versions_and_failures(void **state) {
   gf__text out;
   char arguments[512];
   const char *path = in_folder("report.json");
-  plant_kernels("clip.cl", "scale[0] = share", "scale[0] = 3 * share");
+  plant_kernels("clip.cl", "scale[0] = ratio", "scale[0] = 3 * ratio");
   snprintf(arguments, sizeof arguments, "verify --quick --case clip -o %s", path);
   assert_int_equal(run_program(&out, arguments), 1);
   gf__text_free(&out);

@@ -41,6 +41,7 @@ static const char *show(gf__watch *watch, const gf_progress *progress, int epoch
   static char text[1 << 20];
   watch->file = tmpfile();
   assert_non_null(watch->file);
+  if (watch->vanishing.level == 0) watch->vanishing = gf__vanishing_of("adam", 1e-8);
   gf__watch_show(watch, progress, epoch, step, gradients, count);
   rewind(watch->file);
   size_t size = fread(text, 1, sizeof text - 1, watch->file);
@@ -100,7 +101,7 @@ static void test_locale(void **unused) {
   assert_null(strstr(show(&watch, NULL, 1, 5, flow_, FLOW), "█"));
 }
 
-static void make_layers(gf_gradient_stats *out, char (*names)[24], int count) {
+static void make_layers(gf_gradient_stats *out, char (*names)[32], int count) {
   for (int i = 0; i < count; i++) {
     snprintf(names[i], sizeof names[i], "block_%d_conv_%d", i / 10, i % 10);
     out[i] = (gf_gradient_stats){.layer = names[i],
@@ -115,7 +116,7 @@ static void make_layers(gf_gradient_stats *out, char (*names)[24], int count) {
 static void test_40_columns_10_rows(void **unused) {
   (void)unused;
   enum { LAYERS = 19 };
-  char names[LAYERS][24];
+  char names[LAYERS][32];
   gf_gradient_stats g[LAYERS];
   use_locale("C.UTF-8");
   make_layers(g, names, LAYERS);
@@ -229,7 +230,7 @@ static int width_of(const char *text) {
 static void test_it_stays_in_the_terminal(void **unused) {
   (void)unused;
   enum { MOST = 500 };
-  static char names[MOST][24];
+  static char names[MOST][32];
   static gf_gradient_stats g[MOST];
   static const int counts[] = {1, 3, 38, 110, MOST};
   make_layers(g, names, MOST);
@@ -279,11 +280,27 @@ static ssize_t count_write(void *count, const char *text, size_t size) {
   return (ssize_t)size;
 }
 
+/* The mark, the colours and the counts are those of the run's own threshold. */
+static void another_threshold_has_its_own_mark(void **unused) {
+  (void)unused;
+  use_locale("C");
+  gf__watch watch = {
+      .draws = true, .vanishing = gf__vanishing_of("rmsprop", 1e-3), .width = 80, .height = 60};
+  const char *text = show(&watch, NULL, 1, 5, flow_, FLOW);
+  assert_non_null(strstr(text, "3 of 4 below 0.001" END));
+  assert_null(strstr(text, "1e-8"));
+  /* The bars have 36 columns of 12 decades: 1e-12 is at 0, 1e-4 at 24 and 1e-3 at 27. */
+  assert_non_null(strstr(text, "layer              1e-12                      0.001   1 mean|g| "));
+  gf__watch line = {.vanishing = gf__vanishing_of("sgd", NAN)};
+  assert_non_null(strstr(show(&line, NULL, 1, 5, flow_, FLOW), "; 1 of 4 below 1e-8\n"));
+}
+
 /* On a stream without a buffer, as stderr is. */
 static void test_a_frame_is_one_write(void **unused) {
   (void)unused;
   int writes = 0;
-  gf__watch watch = {.draws = true, .width = 200, .height = 60};
+  gf__watch watch = {
+      .draws = true, .vanishing = gf__vanishing_of("adam", 1e-8), .width = 200, .height = 60};
   watch.file = fopencookie(&writes, "w", (cookie_io_functions_t){.write = count_write});
   assert_non_null(watch.file);
   assert_int_equal(setvbuf(watch.file, NULL, _IONBF, 0), 0);
@@ -338,6 +355,7 @@ int main(void) {
       cmocka_unit_test(test_names),
       cmocka_unit_test(test_it_stays_in_the_terminal),
       cmocka_unit_test(test_it_is_redrawn),
+      cmocka_unit_test(another_threshold_has_its_own_mark),
       cmocka_unit_test(test_a_frame_is_one_write),
       cmocka_unit_test(test_records),
       cmocka_unit_test(test_nothing_to_show),

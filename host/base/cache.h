@@ -10,7 +10,7 @@
 /* The path of name in the folder, which is created; without symbolic links on the way.
  * GF_ERROR_FILE, with the reason, where there is no folder that can be trusted. */
 gf_status gf__cache_path(char *out, size_t size, const char *name) GF_MUST_USE;
-/* A file of at most largest bytes; the caller frees *out, which has a NUL behind its size bytes.
+/* A file of at most largest bytes; the caller frees *out, with a NUL after its size bytes.
  * GF_ERROR_FILE also for one that others can write, GF_ERROR_DATA for one that is larger. */
 gf_status gf__cache_read(const char *path, size_t largest, char **out, size_t *size) GF_MUST_USE;
 /* Writes a file that others can neither read nor write. */

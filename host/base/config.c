@@ -24,13 +24,13 @@ gf_status(gf__value_fail)(const gf__value *value, const char *format, ...) {
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  return value ? gf__fail(GF_ERROR_CONFIG, "%s: %s", value->place, message)
-               : gf__fail(GF_ERROR_CONFIG, "%s", message);
+  if (!value || !value->place) return gf__fail(GF_ERROR_CONFIG, "%s", message);
+  return gf__fail(GF_ERROR_CONFIG, "%s: %s", value->place, message);
 }
 
 const gf__value *gf__config_root(const gf_config *config) { return config->root; }
 
-static gf__value **find(const gf__value *map, const char *key, size_t length) {
+static gf__value **find_entry(const gf__value *map, const char *key, size_t length) {
   for (size_t i = 0; i < map->count; i++)
     if (strncmp(map->items[i]->key, key, length) == 0 && !map->items[i]->key[length])
       return &map->items[i];
@@ -39,7 +39,7 @@ static gf__value **find(const gf__value *map, const char *key, size_t length) {
 
 const gf__value *gf__value_get(const gf__value *map, const char *key) {
   if (!map || map->kind != GF__MAPPING) return NULL;
-  gf__value **found = find(map, key, strlen(key));
+  gf__value **found = find_entry(map, key, strlen(key));
   return found ? *found : NULL;
 }
 
@@ -89,49 +89,65 @@ void gf_config_free(gf_config **config) {
   *config = NULL;
 }
 
+gf_status gf__config_rename(gf_config *config, const char *section, const char *key,
+                            const char *name) {
+  const gf__value *map = gf__value_get(config->root, section);
+  if (!gf__value_get(map, key) || gf__value_get(map, name)) return GF_OK;
+  char *copy = gf__text_copy(name);
+  if (!copy) return gf__fail_host_memory(strlen(name) + 1);
+  for (size_t i = 0; i < map->count; i++) {
+    if (strcmp(map->items[i]->key, key) != 0) continue;
+    free(map->items[i]->key);
+    map->items[i]->key = copy;
+    break;
+  }
+  return GF_OK;
+}
+
 /* ---- overrides ---- */
 
-/* Walks path ("a.b.0.c") from *slot as far as the tree goes. Leaves the value
- * that was reached in *slot and the keys that are missing below it in *rest, or NULL. */
-static gf_status find_target(const char *place, const char *path, gf__value ***slot,
+/* Walks path ("a.b.0.c") from *entry_at as far as the tree goes. Leaves the value
+ * that was reached in *entry_at and the keys that are missing below it in *rest, or NULL. */
+static gf_status find_target(const char *place, const char *path, gf__value ***entry_at,
                              const char **rest) {
-  for (const char *part = path; part;) {
-    const gf__value *value = **slot;
-    int length = (int)strcspn(part, "."), walked = part > path ? (int)(part - path) - 1 : 0;
-    *rest = part;
+  for (const char *component = path; component;) {
+    const gf__value *value = **entry_at;
+    int length = (int)strcspn(component, "."),
+        walked = component > path ? (int)(component - path) - 1 : 0;
+    *rest = component;
     if (is_empty(value)) return GF_OK;
     if (value->kind == GF__SCALAR)
       return gf__fail(GF_ERROR_CONFIG, "%s: %.*s is a single value (%s) and has no key '%.*s'",
-                      place, walked, path, value->place, length, part);
+                      place, walked, path, value->place, length, component);
     if (value->kind == GF__MAPPING) {
-      gf__value **entry = find(value, part, (size_t)length);
+      gf__value **entry = find_entry(value, component, (size_t)length);
       if (!entry) return GF_OK;
-      *slot = entry;
+      *entry_at = entry;
     } else {
-      bool is_index = (int)strspn(part, "0123456789") == length && length < 7;
-      size_t index = is_index ? strtoul(part, NULL, 10) : value->count;
+      bool is_index = (int)strspn(component, "0123456789") == length && length < 7;
+      size_t index = is_index ? strtoul(component, NULL, 10) : value->count;
       if (index >= value->count)
         return gf__fail(GF_ERROR_CONFIG,
                         "%s: %.*s is a list of %zu, counted from 0, and has no item '%.*s'", place,
-                        walked, path, value->count, length, part);
-      *slot = &value->items[index];
+                        walked, path, value->count, length, component);
+      *entry_at = &value->items[index];
     }
-    part = part[length] ? part + length + 1 : NULL;
+    component = component[length] ? component + length + 1 : NULL;
   }
   *rest = NULL;
   return GF_OK;
 }
 
-/* Puts *value below the keys of rest, from the last to the first, into *slot; clears it when
+/* Puts *value below the keys of rest, from the last to the first, into *entry_at; clears it when
  * the tree owns it. */
-static gf_status attach(gf__yaml *yaml, gf__value **slot, const char *rest, gf__value **value) {
+static gf_status attach(gf__yaml *yaml, gf__value **entry_at, const char *rest, gf__value **value) {
   size_t end = rest ? strlen(rest) : 0;
   while (end > 0) {
     size_t start = end;
     while (start > 0 && rest[start - 1] != '.') start--;
     GF_TRY(gf__value_set_key(*value, rest + start, end - start));
     end = start > 0 ? start - 1 : 0;
-    gf__value *map = *slot;
+    gf__value *map = *entry_at;
     bool is_last = end == 0 && map->kind == GF__MAPPING;
     if (!is_last) GF_TRY(gf__yaml_new_value(yaml, GF__MAPPING, &map));
     gf_status status = gf__value_append(map, *value);
@@ -140,10 +156,10 @@ static gf_status attach(gf__yaml *yaml, gf__value **slot, const char *rest, gf__
     *value = is_last ? NULL : map;
     if (is_last) return GF_OK;
   }
-  (*value)->key = (*slot)->key;
-  (*slot)->key = NULL;
-  gf__value_free(*slot);
-  *slot = *value;
+  (*value)->key = (*entry_at)->key;
+  (*entry_at)->key = NULL;
+  gf__value_free(*entry_at);
+  *entry_at = *value;
   *value = NULL;
   return GF_OK;
 }
@@ -167,16 +183,16 @@ gf_status gf_config_set(gf_config *config, const char *assignment) {
   for (size_t i = 0; i < length; i++) depth += path[i] == '.';
   gf__yaml yaml = {
       .name = place, .is_override = true, .text = equals + 1, .size = strlen(equals + 1)};
-  gf__value **slot = &config->root, *value = NULL;
+  gf__value **entry_at = &config->root, *value = NULL;
   gf_status status;
   if (length == 0 || path[0] == '.' || path[length - 1] == '.' || strstr(path, ".."))
     status = gf__fail(GF_ERROR_CONFIG,
-                      "--set '%s': a part of the key is empty; expected one as in train.epochs=3",
+                      "--set '%s': a word of the key is empty; expected one as in train.epochs=3",
                       assignment);
   else
-    status = find_target(place, path, &slot, &rest);
+    status = find_target(place, path, &entry_at, &rest);
   if (status == GF_OK) status = gf__yaml_read(&yaml, depth, &value);
-  if (status == GF_OK) status = attach(&yaml, slot, rest, &value);
+  if (status == GF_OK) status = attach(&yaml, entry_at, rest, &value);
   gf__value_free(value);
   free(place);
   return status;

@@ -1,4 +1,4 @@
-/* The tree behind a config, and tables of keys that read it into structs. The
+/* The tree that a config is read into, and tables of keys that read it into structs. The
  * same tables serve validation, help and the resolved config of a run. */
 #ifndef GF_BASE_CONFIG_H
 #define GF_BASE_CONFIG_H
@@ -21,7 +21,7 @@ typedef struct gf__value {
   bool quoted; /* of a scalar: written in quotes, so never a number or a bool */
   struct gf__value **items;
   size_t count;
-  char *place; /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key stands */
+  char *place; /* "configs/plain37.yaml:3:5" or "--set train.epochs", where the key is */
 } gf__value;
 
 const gf__value *gf__config_root(const gf_config *config);
@@ -29,6 +29,10 @@ const gf__value *gf__config_root(const gf_config *config);
 const gf__value *gf__value_get(const gf__value *map, const char *key);
 /* The text of a scalar; "" of a list, of a mapping and of NULL. */
 const char *gf__scalar_words(const gf__value *value);
+/* Gives a key of a section another name, where the section has the key, and no entry of that name.
+ */
+gf_status gf__config_rename(gf_config *config, const char *section, const char *key,
+                            const char *name) GF_MUST_USE;
 /* A failure at a value: "PLACE: message". */
 gf_status gf__value_fail(const gf__value *value, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
@@ -39,17 +43,27 @@ gf_status gf__value_fail(const gf__value *value, const char *format, ...)
 
 /* How a key is read and what its field in the struct is. */
 typedef enum gf__key_type {
-  GF__KEY_INT,    /* int; "1e3" and "3.5" are errors, as is what does not fit */
-  GF__KEY_SEED,   /* uint64_t, 0 to 2^63-1 */
-  GF__KEY_FLOAT,  /* double; finite */
-  GF__KEY_BOOL,   /* bool: true or false */
-  GF__KEY_CHOICE, /* int: the index in choices */
-  GF__KEY_TEXT,   /* char *, owned by the struct; "" if absent */
-  GF__KEY_FLOATS, /* gf__floats: a number or a list of at most 8 numbers */
-  GF__KEY_PAIR,   /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
-  GF__KEY_TRIPLE, /* int[3]: a whole number for all, or a list of three (depth first) */
-  GF__KEY_ANY     /* const gf__value *: for the reader to look into; NULL if absent */
+  GF__KEY_INT,     /* int; "1e3" and "3.5" are errors, as is what does not fit */
+  GF__KEY_SEED,    /* uint64_t, 0 to 2^63-1 */
+  GF__KEY_FLOAT,   /* double; finite */
+  GF__KEY_BOOL,    /* bool: true or false */
+  GF__KEY_CHOICE,  /* int: the index of one of some words */
+  GF__KEY_ROW,     /* int: the index of a row in the table that it is chosen from; or -1 */
+  GF__KEY_TEXT,    /* char *, owned by the struct; "" if absent */
+  GF__KEY_TEXTS,   /* gf__texts, owned by the struct; of options that may be repeated */
+  GF__KEY_FLOATS,  /* gf__floats: a number or a list of at most 8 numbers */
+  GF__KEY_PAIR,    /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
+  GF__KEY_TRIPLE,  /* int[3]: a whole number for all, or a list of three (depth first) */
+  GF__KEY_SECTION, /* const gf__value *: keys that another table reads; NULL if absent */
+  GF__KEY_LIST,    /* const gf__value *: items that are read one by one; NULL if absent */
+  GF__KEY_NAMES,   /* const gf__value *: a name or a list of names; NULL if absent */
+  GF__KEY_SCALAR   /* const gf__value *: one value, whose reader checks it; NULL if absent */
 } gf__key_type;
+
+typedef struct gf__texts {
+  char **v; /* count of them */
+  size_t count;
+} gf__texts;
 
 typedef struct gf__floats {
   double v[8];
@@ -59,15 +73,20 @@ typedef struct gf__floats {
 typedef struct gf__key {
   const char *name;
   gf__key_type type;
-  size_t offset;              /* of the field */
-  const char *initial;        /* as in YAML; NULL: the key is required */
-  double minimum, maximum;    /* of numbers (each item of FLOATS), inclusive; both 0: no limit */
-  const char *const *choices; /* NULL-terminated, of CHOICE; of ANY: its form, NULL: a section */
-  const char *help;           /* one line */
+  size_t offset;           /* of the field */
+  const char *initial;     /* "3", "[0, 1]", "adam"; NULL: the key is required */
+  double minimum, maximum; /* of numbers (each item of FLOATS), inclusive; both 0: no limit */
+  /* Of CHOICE: words. Of ROW: pointers to rows, each of which begins with its name; an initial
+   * value that names none of them means no row, -1. Of options that take a TEXT or a number:
+   * words to show what may be given, for completion and messages. All are ended by NULL. */
+  const void *choices;
+  const char *help; /* one line */
 } gf__key;
 
-/* The form of keys of type ANY that hold lists. */
-extern const char *const gf__list_form[];
+/* A row of a table of keys: the key has the member's name, and its type is that of the member.
+ * Further fields are .initial, .minimum, .maximum, .choices and .help. */
+#define GF__KEY(options, member, kind, ...) \
+  { .name = #member, .type = GF__KEY_##kind, .offset = offsetof(options, member), __VA_ARGS__ }
 
 /* Reads map (NULL: an empty one) into the struct at target by the table. Fails
  * on a key that is in none of the rows ("unknown key 'epoch'; did you mean
@@ -85,9 +104,13 @@ typedef struct gf__key_group {
 } gf__key_group;
 gf_status gf__keys_read_groups(const gf__value *map, const char *where, const gf__key_group *groups,
                                size_t group_count) GF_MUST_USE;
+/* Reads one key of map, whatever else map has. */
+gf_status gf__keys_read_one(const gf__value *map, const char *where, const gf__key *key,
+                            void *target) GF_MUST_USE;
 /* Frees the text fields and clears them. */
 void gf__keys_free(const gf__key *keys, size_t count, void *target);
-/* Appends "indent name: value" lines that read back to the same struct; ANY rows are left out. */
+/* Appends "indent name: value" lines that read back to the same struct; what another table
+ * or its reader has to write is left out: SECTION, LIST, NAMES and SCALAR. */
 void gf__keys_write(gf__text *out, int indent, const gf__key *keys, size_t count,
                     const void *target);
 /* Appends value (a whole subtree, without its own key) as YAML, block style, on lines of its own

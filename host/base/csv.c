@@ -9,37 +9,66 @@ typedef struct reader {
   const char *path;
   size_t line; /* from 1 */
   char *next;  /* start of the line after this one */
-  char *end;   /* behind the last whole line */
+  char *end;   /* just past the last whole line */
   int cell_count;
   char *cells[GF__CSV_MOST_COLUMNS]; /* of this line */
 } reader;
 
-/* Splits the next line into cells; false behind the last line. */
-static gf_status read_line(reader *r, bool *found) {
-  *found = r->next < r->end;
-  if (!*found) return GF_OK;
-  char *line = r->next, *line_end = memchr(line, '\n', (size_t)(r->end - line));
-  r->next = line_end + 1;
-  r->line++;
-  *line_end = 0;
-  if (strlen(line) != (size_t)(line_end - line))
-    return gf__fail(GF_ERROR_DATA, "%s:%zu: a NUL byte; this is not a CSV file, or it is damaged",
-                    r->path, r->line);
-  if (line_end > line && line_end[-1] == '\r') line_end[-1] = 0;
-  r->cell_count = 0;
-  for (char *cell = line; cell;) {
-    if (r->cell_count == GF__CSV_MOST_COLUMNS)
-      return gf__fail(GF_ERROR_DATA, "%s:%zu: more than %d columns", r->path, r->line,
-                      GF__CSV_MOST_COLUMNS);
-    char *comma = strchr(cell, ',');
-    if (comma) *comma = 0;
-    r->cells[r->cell_count++] = cell;
-    cell = comma ? comma + 1 : NULL;
+static gf_status fail_nul(const reader *r) {
+  return gf__fail(GF_ERROR_DATA, "%s:%zu: a NUL byte; this is not a CSV file, or it is damaged",
+                  r->path, r->line);
+}
+
+/* Reads a cell that begins with a quote, in place, and moves *at to what follows it: a comma or a
+ * line end. A quote in the cell is written twice (RFC 4180). */
+static gf_status read_quoted(reader *r, char **at) {
+  char *out = *at, *p = *at + 1;
+  for (; p < r->end; *out++ = *p++) {
+    if (*p == '"' && *++p != '"') break;
+    if (!*p) return fail_nul(r);
+    r->line += *p == '\n';
   }
+  if (p < r->end && *p == '\r' && p[1] == '\n') p++;
+  if (p >= r->end || (*p != ',' && *p != '\n'))
+    return gf__fail(GF_ERROR_DATA, "%s:%zu: a quote is not closed at the end of its cell", r->path,
+                    r->line);
+  *out = 0;
+  *at = p;
   return GF_OK;
 }
 
-/* Finds where in the header the columns stand. */
+static gf_status read_plain(const reader *r, char **at) {
+  char *p = *at;
+  while (*p != ',' && *p != '\n') {
+    if (!*p) return fail_nul(r);
+    p++;
+  }
+  if (*p == '\n' && p > *at && p[-1] == '\r') p[-1] = 0;
+  *at = p;
+  return GF_OK;
+}
+
+/* Splits the next line into cells; *found is false past the last line. */
+static gf_status read_line(reader *r, bool *found) {
+  *found = r->next < r->end;
+  if (!*found) return GF_OK;
+  char *at = r->next;
+  r->line++;
+  r->cell_count = 0;
+  for (bool has_more = true; has_more; at++) {
+    if (r->cell_count == GF__CSV_MOST_COLUMNS)
+      return gf__fail(GF_ERROR_DATA, "%s:%zu: more than %d columns", r->path, r->line,
+                      GF__CSV_MOST_COLUMNS);
+    r->cells[r->cell_count++] = at;
+    GF_TRY(*at == '"' ? read_quoted(r, &at) : read_plain(r, &at));
+    has_more = *at == ',';
+    *at = 0;
+  }
+  r->next = at;
+  return GF_OK;
+}
+
+/* Finds the columns in the header. */
 static gf_status find_columns(const reader *r, const gf__csv_column *columns, int count,
                               int places[]) {
   for (int i = 0; i < count; i++) {
@@ -120,6 +149,16 @@ gf_status gf__csv_read(gf__csv *out, const char *path, const gf__csv_column *col
   gf_status status = read_rows(out, &r, columns, count);
   if (status != GF_OK) gf__csv_free(out);
   return status;
+}
+
+void gf__csv_add_text(gf__text *out, const char *text) {
+  if (!text[strcspn(text, ",\"\r\n")]) {
+    gf__text_add(out, "%s", text);
+    return;
+  }
+  gf__text_add(out, "\"");
+  for (const char *c = text; *c; c++) gf__text_add(out, *c == '"' ? "\"\"" : "%c", *c);
+  gf__text_add(out, "\"");
 }
 
 void gf__csv_free(gf__csv *csv) {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 enum { GF__CSV_MOST_COLUMNS = 64 };
 /* Bytes of a file; its numbers take about as much again. */
@@ -18,12 +19,12 @@ typedef struct gf__csv_column {
   bool is_text; /* else numbers, NaN and infinities among them */
 } gf__csv_column;
 
-/* Row r is line r + 2 of the file. */
+/* Row r is line r + 2 of the file, unless a quoted cell before it has line breaks. */
 typedef struct gf__csv {
   size_t rows;
   double *numbers[GF__CSV_MOST_COLUMNS]; /* (rows) by the order asked for; NULL for text */
-  char **texts[GF__CSV_MOST_COLUMNS];    /* (rows) likewise; NULL for numbers */
-  char *content;                         /* of the file, where the texts stand */
+  char **texts[GF__CSV_MOST_COLUMNS];    /* (rows) by the same order; NULL for numbers */
+  char *content;                         /* of the file, which the texts point into */
 } gf__csv;
 
 /* Reads the columns of the file at path; free the result with gf__csv_free. A
@@ -32,6 +33,8 @@ typedef struct gf__csv {
  * missing or repeated column, a row of another length, or a cell that is no number. */
 gf_status gf__csv_read(gf__csv *out, const char *path, const gf__csv_column *columns,
                        int count) GF_MUST_USE;
+/* Appends a cell, in quotes where it has a comma, a quote or a line break (RFC 4180). */
+void gf__csv_add_text(gf__text *out, const char *text);
 void gf__csv_free(gf__csv *csv); /* clears; an empty one is fine */
 
 #endif

@@ -6,7 +6,7 @@
 
 typedef struct gf__embedded {
   const char *name;           /* without a folder; NULL ends a table */
-  const unsigned char *bytes; /* with a NUL behind the last one */
+  const unsigned char *bytes; /* with a NUL after the last one */
   size_t size;
 } gf__embedded;
 

@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* A build log is the longest thing a message has to hold. */
+/* A build log is the longest thing that a message has to hold. Each thread has this much, and
+ * gf__fail as much again on its stack, which is little beside the megabytes that a thread's stack
+ * has on a PC; a system with small stacks would want less. */
 static _Thread_local char message_[16384];
 static gf_log_function *log_;
 static void *log_user_;
 
-static const char *const names_[] = {
+static const char *const status_names[] = {
     [GF_OK] = "ok",
     [GF_ERROR_ARGUMENT] = "argument",
     [GF_ERROR_CONFIG] = "config",
@@ -25,7 +27,8 @@ static const char *const names_[] = {
 };
 
 const char *gf_status_name(gf_status status) {
-  return (size_t)status < sizeof names_ / sizeof *names_ ? names_[status] : "unknown";
+  return (size_t)status < sizeof status_names / sizeof *status_names ? status_names[status]
+                                                                     : "unknown";
 }
 
 const char *gf_error_message(void) { return message_; }

@@ -72,46 +72,81 @@ static gf_status fault(const char *step, const char *path) {
   return gf__file_fault ? gf__file_fault(step, path) : GF_OK;
 }
 
-/* All bytes into a file that was opened to be written, and to the disk; closes it. */
-static gf_status write_and_close(FILE *file, const char *path, const void *bytes, size_t size,
-                                 const char *note) {
-  gf_status status = fault("write", path);
-  if (status == GF_OK && (fwrite(bytes, 1, size, file) != size || fflush(file) != 0))
-    status = gf__fail(GF_ERROR_FILE, "cannot write %zu bytes to %s: %s%s", size, path,
-                      strerror(errno), note);
-  if (status == GF_OK) status = fault("sync", path);
-  if (status == GF_OK) status = gf__sync_file(file, path);
-  if (fclose(file) != 0 && status == GF_OK)
-    status = gf__fail(GF_ERROR_FILE, "cannot write %s: %s%s", path, strerror(errno), note);
+struct gf__file_sink {
+  FILE *file;
+  const char *path, *note; /* the note ends a message */
+  size_t size;             /* bytes put so far */
+};
+
+static gf_status fail_put(const gf__file_sink *sink) {
+  return gf__fail(GF_ERROR_FILE, "cannot write %zu bytes to %s: %s%s", sink->size, sink->path,
+                  strerror(errno), sink->note);
+}
+
+gf_status gf__file_put(gf__file_sink *sink, const void *bytes, size_t size) {
+  sink->size += size;
+  return fwrite(bytes, 1, size, sink->file) == size ? GF_OK : fail_put(sink);
+}
+
+/* Lets fill write into a file that was opened for it, and syncs and closes that. */
+static gf_status fill_and_close(gf__file_sink *sink,
+                                gf_status (*fill)(gf__file_sink *sink, void *user), void *user) {
+  gf_status status = fault("write", sink->path);
+  if (status == GF_OK) status = fill(sink, user);
+  if (status == GF_OK && fflush(sink->file) != 0) status = fail_put(sink);
+  if (status == GF_OK) status = fault("sync", sink->path);
+  if (status == GF_OK) status = gf__sync_file(sink->file, sink->path);
+  if (fclose(sink->file) != 0 && status == GF_OK)
+    status =
+        gf__fail(GF_ERROR_FILE, "cannot write %s: %s%s", sink->path, strerror(errno), sink->note);
   return status;
 }
 
-static gf_status write_file(const char *path, const void *bytes, size_t size, bool is_private) {
+static gf_status replace_file(const char *path, bool is_private,
+                              gf_status (*fill)(gf__file_sink *sink, void *user), void *user) {
   char temporary[GF__PATH_SIZE];
   int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, gf__process_id());
   if (n < 0 || (size_t)n >= sizeof temporary)
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", path);
   GF_TRY(fault("create", path));
-  FILE *file = gf__file_create(temporary, is_private);
-  if (!file) return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", temporary, strerror(errno));
-  gf_status status = write_and_close(file, path, bytes, size, "; the old file is untouched");
+  gf__file_sink sink = {.file = gf__file_create(temporary, is_private),
+                        .path = path,
+                        .note = "; the old file is untouched"};
+  if (!sink.file)
+    return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", temporary, strerror(errno));
+  gf_status status = fill_and_close(&sink, fill, user);
   if (status == GF_OK) status = fault("rename", path);
   if (status == GF_OK) status = gf__rename(temporary, path);
   if (status != GF_OK) remove(temporary);
   return status;
 }
 
+gf_status gf__file_stream(const char *path, gf_status (*fill)(gf__file_sink *sink, void *user),
+                          void *user) {
+  return replace_file(path, false, fill, user);
+}
+
+typedef struct whole {
+  const void *bytes;
+  size_t size;
+} whole;
+
+static gf_status put_whole(gf__file_sink *sink, void *user) {
+  const whole *all = user;
+  return gf__file_put(sink, all->bytes, all->size);
+}
+
 gf_status gf__file_write(const char *path, const void *bytes, size_t size) {
-  return write_file(path, bytes, size, false);
+  return replace_file(path, false, put_whole, &(whole){bytes, size});
 }
 
 gf_status gf__file_write_private(const char *path, const void *bytes, size_t size) {
-  return write_file(path, bytes, size, true);
+  return replace_file(path, true, put_whole, &(whole){bytes, size});
 }
 
 gf_status gf__file_append(const char *path, const void *bytes, size_t size) {
   GF_TRY(fault("append", path));
-  FILE *file = fopen(path, "ab");
-  if (!file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
-  return write_and_close(file, path, bytes, size, "");
+  gf__file_sink sink = {.file = fopen(path, "ab"), .path = path, .note = ""};
+  if (!sink.file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
+  return fill_and_close(&sink, put_whole, &(whole){bytes, size});
 }

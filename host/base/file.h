@@ -10,15 +10,22 @@
 /* Bytes of any path that the library makes, with its NUL. */
 enum { GF__PATH_SIZE = 4096 };
 
-/* The caller frees *out, which has a NUL behind its size bytes. */
+/* The caller frees *out, with a NUL after its size bytes. */
 gf_status gf__file_read(const char *path, char **out, size_t *size) GF_MUST_USE;
 /* The same; a file of more than largest bytes is GF_ERROR_DATA, and is not read. */
 gf_status gf__file_read_within(const char *path, size_t largest, char **out,
                                size_t *size) GF_MUST_USE;
 gf_status gf__file_write(const char *path, const void *bytes, size_t size) GF_MUST_USE;
-/* The same, for this user alone to read and write. */
+/* Like gf__file_write, for this user alone to read and write. */
 gf_status gf__file_write_private(const char *path, const void *bytes, size_t size) GF_MUST_USE;
-/* Writes behind what the file holds, and syncs; what was there is not touched. */
+/* Where the bytes of gf__file_stream go. */
+typedef struct gf__file_sink gf__file_sink;
+gf_status gf__file_put(gf__file_sink *sink, const void *bytes, size_t size) GF_MUST_USE;
+/* Like gf__file_write, of bytes that are never in memory all at once: fill puts them into the sink,
+ * one piece after the other. Where it fails, the file at path stays as it was. */
+gf_status gf__file_stream(const char *path, gf_status (*fill)(gf__file_sink *sink, void *user),
+                          void *user) GF_MUST_USE;
+/* Appends to what the file holds, and syncs; what was there is not touched. */
 gf_status gf__file_append(const char *path, const void *bytes, size_t size) GF_MUST_USE;
 
 /* For tests: called before each step of a write ("create", "write", "sync", "rename", "append"),

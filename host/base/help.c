@@ -25,6 +25,8 @@ void gf__help_title(gf__help *help, const char *format, ...) {
   vsnprintf(title, sizeof title, format, args);
   va_end(args);
   size_t length = strlen(title);
+  snprintf(help->section, sizeof help->section, "%.*s", (int)strcspn(title, ",: "), title);
+  if (help->settings) return;
   if (help->markdown && length && title[length - 1] == ':') title[length - 1] = 0;
   begin_block(&help->text);
   gf__text_add(&help->text, "%s%s\n", help->markdown ? "## " : "", title);
@@ -66,7 +68,7 @@ static void add_key(gf__help *help, const gf__key *key) {
   gf__key_write_values(&values, key);
   if (!key->initial)
     gf__text_add(&initial, "required");
-  else if (key->type != GF__KEY_ANY)
+  else if (!gf__key_is_value(key))
     gf__text_add(&initial, "`%s`", *key->initial ? key->initial : "\"\"");
   help->text.failed |= name.failed || values.failed || initial.failed;
   if (!help->text.failed)
@@ -76,7 +78,24 @@ static void add_key(gf__help *help, const gf__key *key) {
   gf__text_free(&initial);
 }
 
+/* A key that several rows have is in it once. */
+static void add_setting(gf__help *help, const char *key, const char *value) {
+  char line[192];
+  snprintf(line, sizeof line, "%s.%s=%s\n", help->section, key, value);
+  if (!help->text.data || !strstr(help->text.data, line)) gf__text_add(&help->text, "%s", line);
+}
+
+static void add_settings(gf__help *help, const gf__key *key) {
+  const char *name;
+  int unused;
+  if (!gf__key_is_choice(key)) add_setting(help, key->name, "");
+  for (size_t i = 0; gf__key_is_choice(key) && (name = gf__key_choice(key, i, &unused)); i++)
+    add_setting(help, key->name, name);
+}
+
 void gf__help_keys(gf__help *help, const gf__key *keys, size_t count) {
+  for (size_t i = 0; help->settings && i < count; i++) add_settings(help, &keys[i]);
+  if (help->settings) return;
   if (!help->markdown) {
     gf__keys_help(&help->text, keys, count);
     return;

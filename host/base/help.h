@@ -4,16 +4,19 @@
 
 #include "base/config.h"
 
-/* Zero-initialise it; the text is freed by gf__text_free, or taken by gf__help_take. */
+/* Zero-initialise it, but for the form; the text is freed by gf__text_free, or taken by
+ * gf__help_take. */
 typedef struct gf__help {
   gf__text text;
   bool markdown;
+  bool settings;    /* only lines of "section.key=" and "section.key=choice" */
+  char section[64]; /* that the newest title names */
 } gf__help;
 
-/* Begins a part. The title ends in the colon, if any, that a terminal shows. */
+/* Starts a section. The title ends in the colon, if any, that a terminal shows. */
 void gf__help_title(gf__help *help, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A row a key: its name, what it may be, its default, its help line. Tables that follow each
- * other are one. */
+/* Appends one row per key: its name, what it may be, its default, its help line. Tables that follow
+ * each other are one. */
 void gf__help_keys(gf__help *help, const gf__key *keys, size_t count);
 /* Appends to Markdown alone: a paragraph, and the head and a row of a table, whose cells, ended by
  * NULL, are escaped. */

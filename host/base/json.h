@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* Bytes of a file. A tuning file has about 100 a convolution. In memory jansson takes up to 50
+/* Bytes of a file. A tuning file has about 100 per convolution. In memory jansson takes up to 50
  * times as much. */
 enum { GF__JSON_LARGEST = 4 << 20 };
 

@@ -1,3 +1,4 @@
+/* Values of keys: from the text of a config or of a command line into a field. */
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #include "base/keys.h"
-
 #include "base/numbers.h"
 
 enum { MOST_FLOATS = sizeof((gf__floats *)0)->v / sizeof(double) };
@@ -15,11 +15,9 @@ enum { MOST_FLOATS = sizeof((gf__floats *)0)->v / sizeof(double) };
 /* A value that is being read: what it is called, and where it goes. */
 typedef struct field {
   const gf__key *key;
-  const char *where; /* the mapping's name, "" for the top level */
-  void *target;      /* key->offset bytes into the struct */
+  const char *where, *dot; /* before the key's name in messages: "train" and ".", or "--" and "" */
+  void *target;            /* key->offset bytes into the struct */
 } field;
-
-static const char *dot(const char *where) { return *where ? "." : ""; }
 
 /* ---- numbers ---- */
 
@@ -60,12 +58,11 @@ static bool in_range(const gf__key *key, double number) {
   return !gf__key_has_range(key) || (number >= key->minimum && number <= key->maximum);
 }
 
-/* ---- reading ---- */
+/* ---- messages ---- */
 
 enum { LONGEST_SHOWN = 60 };
 
-/* "'abc'", cut and on one line. */
-static void add_quote(gf__text *out, const char *text) {
+void gf__value_quote(gf__text *out, const char *text) {
   size_t length = strlen(text), shown = GF__MIN(length, (size_t)LONGEST_SHOWN);
   while (shown < length && ((unsigned char)text[shown] & 0xc0) == 0x80) shown--;
   gf__text_add(out, "'");
@@ -74,19 +71,18 @@ static void add_quote(gf__text *out, const char *text) {
   gf__text_add(out, shown < length ? "...'" : "'");
 }
 
-static void add_what_it_is(gf__text *out, const gf__value *value) {
+void gf__value_describe(gf__text *out, const gf__value *value) {
   if (value->kind != GF__SCALAR)
     gf__text_add(out, value->kind == GF__MAPPING ? "a mapping" : "a list");
   else if (value->quoted)
-    gf__text_add(out, "the text "), add_quote(out, value->text);
+    gf__text_add(out, "the text "), gf__value_quote(out, value->text);
   else if (!value->text[0]) /* NOLINT(clang-analyzer-core.NullDereference): scalars have one */
     gf__text_add(out, "nothing");
   else
-    add_quote(out, value->text);
+    gf__value_quote(out, value->text);
 }
 
-/* Fails with the text that follows the place, and frees it. */
-static gf_status fail_with(const gf__value *value, gf__text *message) {
+gf_status gf__value_fail_with(const gf__value *value, gf__text *message) {
   gf_status status = gf__text_status(message);
   if (status == GF_OK) status = gf__value_fail(value, "%s", message->data);
   gf__text_free(message);
@@ -97,12 +93,14 @@ static gf_status fail_with(const gf__value *value, gf__text *message) {
 static gf_status fail_type(const field *f, const gf__value *value, const char *type,
                            bool with_range) {
   gf__text message = {0};
-  gf__text_add(&message, "%s%s%s must be %s", f->where, dot(f->where), f->key->name, type);
+  gf__text_add(&message, "%s%s%s must be %s", f->where, f->dot, f->key->name, type);
   if (with_range) gf__key_write_range(&message, f->key);
   gf__text_add(&message, ", not ");
-  add_what_it_is(&message, value);
-  return fail_with(value, &message);
+  gf__value_describe(&message, value);
+  return gf__value_fail_with(value, &message);
 }
+
+/* ---- reading ---- */
 
 static gf_status read_int(const field *f, const gf__value *value) {
   double number = 0;
@@ -147,29 +145,53 @@ static gf_status read_bool(const field *f, const gf__value *value) {
   return GF_OK;
 }
 
-static size_t choice_count(const gf__key *key) {
+enum { MOST_CHOICES = 128 };
+
+/* Whether the initial value of a ROW names none of the rows. */
+static bool allows_none(const gf__key *key, size_t rows) {
+  const void *const *row = key->choices;
+  if (key->type != GF__KEY_ROW || !key->initial) return false;
+  for (size_t i = 0; i < rows; i++)
+    if (strcmp(*(const char *const *)row[i], key->initial) == 0) return false;
+  return true;
+}
+
+const char *gf__key_choice(const gf__key *key, size_t index, int *value) {
+  const void *const *choices = key->choices;
   size_t count = 0;
-  while (key->choices[count]) count++;
-  return count;
+  while (choices[count]) count++;
+  *value = index < count ? (int)index : -1;
+  if (index < count)
+    return key->type == GF__KEY_ROW ? *(const char *const *)choices[index] : choices[index];
+  return index == count && allows_none(key, count) ? key->initial : NULL;
+}
+
+static gf_status fail_choice(const field *f, const gf__value *value) {
+  const char *names[MOST_CHOICES], *name;
+  size_t count = 0;
+  int unused;
+  while (count < MOST_CHOICES && (name = gf__key_choice(f->key, count, &unused)))
+    names[count++] = name;
+  gf__text message = {0};
+  gf__text_add(&message, "%s%s%s must be one of ", f->where, f->dot, f->key->name);
+  gf__key_write_choices(&message, f->key);
+  gf__text_add(&message, ", not ");
+  gf__value_describe(&message, value);
+  const char *close =
+      value->kind == GF__SCALAR ? gf__did_you_mean(value->text, names, count, sizeof *names) : NULL;
+  if (close) gf__text_add(&message, "; did you mean '%s'?", close);
+  return gf__value_fail_with(value, &message);
 }
 
 static gf_status read_choice(const field *f, const gf__value *value) {
-  const char *text = value->kind == GF__SCALAR ? value->text : NULL;
-  for (int i = 0; text && f->key->choices[i]; i++) {
-    if (strcmp(text, f->key->choices[i]) != 0) continue;
-    *(int *)f->target = i;
+  const char *name;
+  int index;
+  for (size_t i = 0; value->kind == GF__SCALAR && (name = gf__key_choice(f->key, i, &index)); i++) {
+    if (strcmp(value->text, name) != 0) continue;
+    *(int *)f->target = index;
     return GF_OK;
   }
-  gf__text message = {0};
-  gf__text_add(&message, "%s%s%s must be one of ", f->where, dot(f->where), f->key->name);
-  gf__key_write_choices(&message, f->key);
-  gf__text_add(&message, ", not ");
-  add_what_it_is(&message, value);
-  const char *close =
-      text ? gf__did_you_mean(text, f->key->choices, choice_count(f->key), sizeof *f->key->choices)
-           : NULL;
-  if (close) gf__text_add(&message, "; did you mean '%s'?", close);
-  return fail_with(value, &message);
+  return fail_choice(f, value);
 }
 
 static gf_status read_text(const field *f, const gf__value *value) {
@@ -177,6 +199,18 @@ static gf_status read_text(const field *f, const gf__value *value) {
   char *copy = gf__text_copy(value->text);
   if (!copy) return gf__fail_host_memory(strlen(value->text) + 1);
   *(char **)f->target = copy;
+  return GF_OK;
+}
+
+/* Adds one to those that are there. */
+static gf_status read_texts(const field *f, const gf__value *value) {
+  gf__texts *texts = f->target;
+  size_t bytes = (texts->count + 1) * sizeof *texts->v;
+  char **more = realloc(texts->v, bytes);
+  if (!more) return gf__fail_host_memory(bytes);
+  texts->v = more;
+  GF_TRY(read_text(&(field){f->key, f->where, f->dot, &more[texts->count]}, value));
+  texts->count++;
   return GF_OK;
 }
 
@@ -189,8 +223,8 @@ static gf_status read_floats(const field *f, const gf__value *value) {
     count = 1;
   }
   if (count > MOST_FLOATS)
-    return gf__value_fail(value, "%s%s%s must be at most %d numbers, not %zu", f->where,
-                          dot(f->where), f->key->name, MOST_FLOATS, count);
+    return gf__value_fail(value, "%s%s%s must be at most %d numbers, not %zu", f->where, f->dot,
+                          f->key->name, MOST_FLOATS, count);
   *floats = (gf__floats){.count = (int)count};
   for (size_t i = 0; i < count; i++) {
     bool fits = gf__value_is_plain(items[i]) && gf__float_parse(items[i]->text, &floats->v[i]);
@@ -225,121 +259,56 @@ static gf_status read_triple(const field *f, const gf__value *value) {
   return read_sizes(f, value, 3, "a whole number or a list of three");
 }
 
-static gf_status read_any(const field *f, const gf__value *value) {
+static gf_status read_value(const field *f, const gf__value *value) {
   *(const gf__value **)f->target = value;
   return GF_OK;
 }
 
-/* ---- tables ---- */
+/* ---- the types ---- */
 
 static gf_status (*const readers[])(const field *f, const gf__value *value) = {
-    [GF__KEY_INT] = read_int,       [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
-    [GF__KEY_BOOL] = read_bool,     [GF__KEY_CHOICE] = read_choice, [GF__KEY_TEXT] = read_text,
-    [GF__KEY_FLOATS] = read_floats, [GF__KEY_PAIR] = read_pair,     [GF__KEY_TRIPLE] = read_triple,
-    [GF__KEY_ANY] = read_any,
+    [GF__KEY_INT] = read_int,    [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
+    [GF__KEY_BOOL] = read_bool,  [GF__KEY_CHOICE] = read_choice, [GF__KEY_ROW] = read_choice,
+    [GF__KEY_TEXT] = read_text,  [GF__KEY_TEXTS] = read_texts,   [GF__KEY_FLOATS] = read_floats,
+    [GF__KEY_PAIR] = read_pair,  [GF__KEY_TRIPLE] = read_triple, [GF__KEY_SECTION] = read_value,
+    [GF__KEY_LIST] = read_value, [GF__KEY_NAMES] = read_value,   [GF__KEY_SCALAR] = read_value,
 };
 
-enum { MOST_KNOWN = 128 };
-
-static gf_status fail_unknown(const gf__value *entry, const char *where,
-                              const gf__key_group *groups, size_t group_count) {
-  gf__text message = {0}, known = {0};
-  const char *names[MOST_KNOWN];
-  size_t count = 0;
-  for (size_t g = 0; g < group_count; g++)
-    for (size_t k = 0; k < groups[g].count && count < MOST_KNOWN; k++) {
-      gf__text_add(&known, "%s%s", count ? ", " : "", groups[g].keys[k].name);
-      names[count++] = groups[g].keys[k].name;
-    }
-  gf__text_add(&message, "unknown key ");
-  add_quote(&message, entry->key);
-  if (*where) gf__text_add(&message, " in %s", where);
-  const char *close = gf__did_you_mean(entry->key, names, count, sizeof *names);
-  if (close) gf__text_add(&message, "; did you mean '%s'?", close);
-  gf__text_add(&message, "%s known keys: %s", close ? "" : ";", count ? known.data : "none");
-  gf__text_free(&known);
-  return fail_with(entry, &message);
+gf_status gf__key_read(const gf__key *key, const char *where, const gf__value *value, void *at) {
+  return readers[key->type](&(field){key, where, *where ? "." : "", at}, value);
 }
 
-static bool is_known(const char *name, const gf__key_group *groups, size_t group_count) {
-  for (size_t g = 0; g < group_count; g++)
-    for (size_t k = 0; k < groups[g].count; k++)
-      if (strcmp(name, groups[g].keys[k].name) == 0) return true;
-  return false;
-}
-
-static gf_status check_map(const gf__value *map, const char *where, const gf__key_group *groups,
-                           size_t group_count) {
-  bool is_empty = gf__value_is_plain(map) && !map->text[0];
-  if (map->kind != GF__MAPPING && !is_empty) {
-    gf__text message = {0};
-    gf__text_add(&message, "%s must be a mapping of keys to values, not ",
-                 *where ? where : "the config");
-    add_what_it_is(&message, map);
-    return fail_with(map, &message);
-  }
-  for (size_t i = 0; i < map->count; i++)
-    if (!is_known(map->items[i]->key, groups, group_count))
-      return fail_unknown(map->items[i], where, groups, group_count);
-  return GF_OK;
-}
-
-/* Reads the row's initial value, which is YAML like any other. */
-static gf_status read_initial(const field *f) {
-  if (f->key->type == GF__KEY_ANY) return GF_OK;
-  gf__text yaml = {0};
-  gf_config *config = NULL;
-  gf__text_add(&yaml, "%s: %s\n", f->key->name, f->key->initial);
-  gf_status status = gf__text_status(&yaml);
-  if (status == GF_OK) status = gf_config_parse(&config, "the default", yaml.data);
-  const gf__value *value = config ? gf__value_get(gf__config_root(config), f->key->name) : NULL;
-  if (status == GF_OK) status = readers[f->key->type](f, value);
-  gf_config_free(&config);
-  gf__text_free(&yaml);
-  return status;
-}
-
-static gf_status read_row(const field *f, const gf__value *map) {
-  const gf__value *value = gf__value_get(map, f->key->name);
-  if (value) return readers[f->key->type](f, value);
-  if (f->key->initial) return read_initial(f);
-  return gf__value_fail(map, "%s%s%s is missing and has no default (%s)", f->where, dot(f->where),
-                        f->key->name, f->key->help);
-}
-
-static void clear_pointers(const gf__key_group *group) {
-  for (size_t i = 0; i < group->count; i++) {
-    void *at = (char *)group->target + group->keys[i].offset;
-    if (group->keys[i].type == GF__KEY_TEXT) *(char **)at = NULL;
-    if (group->keys[i].type == GF__KEY_ANY) *(const gf__value **)at = NULL;
+/* Cuts the items of "1, 2]" apart. */
+static void split_items(char *text, gf__value *items, gf__value *list) {
+  for (char *p = text; *p && *p != ']' && list->count < MOST_FLOATS; list->count++) {
+    char *item = p + strspn(p, " ");
+    p = item + strcspn(item, ",]");
+    if (*p == ',') *p++ = 0;
+    if (*p == ']') *p = 0;
+    items[list->count] = (gf__value){.kind = GF__SCALAR, .text = item, .place = list->place};
+    list->items[list->count] = &items[list->count];
   }
 }
 
-gf_status gf__keys_read_groups(const gf__value *map, const char *where, const gf__key_group *groups,
-                               size_t group_count) {
-  if (!where) where = "";
-  for (size_t g = 0; g < group_count; g++) clear_pointers(&groups[g]);
-  gf_status status = map ? check_map(map, where, groups, group_count) : GF_OK;
-  for (size_t g = 0; g < group_count; g++)
-    for (size_t i = 0; i < groups[g].count && status == GF_OK; i++) {
-      const gf__key *key = &groups[g].keys[i];
-      status = read_row(&(field){key, where, (char *)groups[g].target + key->offset}, map);
-    }
-  for (size_t g = 0; g < group_count && status != GF_OK; g++)
-    gf__keys_free(groups[g].keys, groups[g].count, groups[g].target);
-  return status;
-}
-
-gf_status gf__keys_read(const gf__value *map, const char *where, const gf__key *keys, size_t count,
-                        void *target) {
-  return gf__keys_read_groups(map, where, &(gf__key_group){keys, count, target}, 1);
-}
-
-void gf__keys_free(const gf__key *keys, size_t count, void *target) {
-  for (size_t i = 0; i < count; i++) {
-    if (keys[i].type != GF__KEY_TEXT) continue;
-    char **text = (char **)((char *)target + keys[i].offset);
-    free(*text);
-    *text = NULL;
+gf_status gf__key_read_initial(const gf__key *key, const char *where, void *at) {
+  enum { LONGEST = 256 };
+  char text[LONGEST], place[] = "the default";
+  gf__value items[MOST_FLOATS], *pointers[MOST_FLOATS];
+  gf__value value = {.kind = GF__SCALAR, .text = text, .place = place};
+  if (gf__key_is_value(key)) return GF_OK;
+  snprintf(text, sizeof text, "%s", key->initial);
+  if (*text == '[' && key->type != GF__KEY_TEXT) {
+    value = (gf__value){.kind = GF__SEQUENCE, .items = pointers, .place = place};
+    split_items(text + 1, items, &value);
   }
+  return gf__key_read(key, where, &value, at);
+}
+
+gf_status gf__key_parse(const gf__key *key, const char *text, void *at) {
+  char *copy = gf__text_copy(text);
+  if (!copy) return gf__fail_host_memory(strlen(text) + 1);
+  gf__value value = {.kind = GF__SCALAR, .text = copy};
+  gf_status status = readers[key->type](&(field){key, "--", "", at}, &value);
+  free(copy);
+  return status == GF_ERROR_CONFIG ? gf__fail(GF_ERROR_ARGUMENT, "%s", gf_error_message()) : status;
 }

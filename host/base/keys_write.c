@@ -49,8 +49,10 @@ void gf__key_write_range(gf__text *out, const gf__key *key) {
 }
 
 void gf__key_write_choices(gf__text *out, const gf__key *key) {
-  for (size_t i = 0; key->choices[i]; i++)
-    gf__text_add(out, "%s%s", i ? ", " : "", key->choices[i]);
+  const char *name;
+  int unused;
+  for (size_t i = 0; (name = gf__key_choice(key, i, &unused)); i++)
+    gf__text_add(out, "%s%s", i ? ", " : "", name);
 }
 
 /* ---- values of keys ---- */
@@ -114,7 +116,11 @@ static void write_bool(gf__text *out, const gf__key *key, const void *at) {
 }
 
 static void write_choice(gf__text *out, const gf__key *key, const void *at) {
-  add_scalar(out, key->choices[*(const int *)at], false);
+  int value = -1;
+  const char *name;
+  for (size_t i = 0; (name = gf__key_choice(key, i, &value)); i++)
+    if (value == *(const int *)at) break;
+  add_scalar(out, name ? name : "", false);
 }
 
 static void write_text(gf__text *out, const gf__key *key, const void *at) {
@@ -160,11 +166,16 @@ static const type_row types[] = {
     [GF__KEY_FLOAT] = {"number", write_float},
     [GF__KEY_BOOL] = {"true or false", write_bool},
     [GF__KEY_CHOICE] = {"one of ", write_choice},
+    [GF__KEY_ROW] = {"one of ", write_choice},
     [GF__KEY_TEXT] = {"text", write_text},
+    [GF__KEY_TEXTS] = {"text", NULL},
     [GF__KEY_FLOATS] = {"number or list of numbers", write_floats},
     [GF__KEY_PAIR] = {"whole number or list of two", write_pair},
     [GF__KEY_TRIPLE] = {"whole number or list of three", write_triple},
-    [GF__KEY_ANY] = {"a section of its own", NULL},
+    [GF__KEY_SECTION] = {"a section of its own", NULL},
+    [GF__KEY_LIST] = {"list", NULL},
+    [GF__KEY_NAMES] = {"name or list of names", NULL},
+    [GF__KEY_SCALAR] = {"one value", NULL},
 };
 
 /* ---- configs ---- */
@@ -181,7 +192,7 @@ void gf__keys_write(gf__text *out, int indent, const gf__key *keys, size_t count
   }
 }
 
-/* started: the line is indented already, behind a "- ". */
+/* started: the line is already indented, after a "- ". */
 static void write_value(gf__text *out, int indent, const gf__value *value, bool started) {
   if (value->count == 0) {
     static const char *const empty[] = {[GF__SEQUENCE] = "[]", [GF__MAPPING] = "{}"};
@@ -216,8 +227,7 @@ void gf__value_write(gf__text *out, int indent, const gf__value *value) {
 
 enum { HELP_WIDTH = 80, HELP_NAME = 20, HELP_INDENT = 2 };
 
-/* Appends words, wrapped; the line is at column indent, and so begin those that follow. */
-static void add_wrapped(gf__text *out, size_t indent, const char *words) {
+void gf__text_wrap(gf__text *out, size_t indent, const char *words) {
   size_t column = indent, room = HELP_WIDTH - indent;
   for (const char *p = words; *p;) {
     size_t length = strcspn(p, " "), space = column > indent;
@@ -235,12 +245,9 @@ static void add_wrapped(gf__text *out, size_t indent, const char *words) {
   gf__text_add(out, "\n");
 }
 
-const char *const gf__list_form[] = {"list", NULL};
-
 void gf__key_write_values(gf__text *out, const gf__key *key) {
-  bool has_form = key->type == GF__KEY_ANY && key->choices;
-  gf__text_add(out, "%s", has_form ? key->choices[0] : types[key->type].help);
-  if (key->type == GF__KEY_CHOICE) gf__key_write_choices(out, key);
+  gf__text_add(out, "%s", types[key->type].help);
+  if (gf__key_is_choice(key)) gf__key_write_choices(out, key);
   gf__key_write_range(out, key);
 }
 
@@ -257,7 +264,7 @@ void gf__keys_help(gf__text *out, const gf__key *keys, size_t count) {
     gf__key_write_values(&what, key);
     if (!key->initial)
       gf__text_add(&what, "; required");
-    else if (key->type != GF__KEY_ANY)
+    else if (!gf__key_is_value(key))
       gf__text_add(&what, "; default %s", *key->initial ? key->initial : "\"\"");
     gf__text_add(out, "%*s%-*s", HELP_INDENT, "", (int)widest, key->name);
     if (strlen(key->name) > widest)
@@ -267,9 +274,9 @@ void gf__keys_help(gf__text *out, const gf__key *keys, size_t count) {
     if (what.failed)
       out->failed = true;
     else
-      add_wrapped(out, indent, what.data);
+      gf__text_wrap(out, indent, what.data);
     gf__text_free(&what);
     gf__text_add(out, "%*s", (int)indent, "");
-    add_wrapped(out, indent, key->help);
+    gf__text_wrap(out, indent, key->help);
   }
 }

@@ -141,6 +141,11 @@ bool gf__path_is_folder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool gf__path_is_regular(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 /* Whether only this user (or root) can change path, and what lies on the way to it: a folder that
  * others can write is fine there if its sticky bit keeps them from replacing what is not theirs. */
 static bool is_safe(const char *path, bool is_target) {
@@ -171,18 +176,19 @@ gf_status gf__private_path(char *out, size_t size, const char *path) {
 }
 
 static gf_status make_folder(const char *path, mode_t mode) {
-  char part[GF__PATH_SIZE];
+  char partial_path[GF__PATH_SIZE];
   size_t length = strlen(path);
-  if (length == 0 || length >= sizeof part)
+  if (length == 0 || length >= sizeof partial_path)
     return gf__fail(GF_ERROR_ARGUMENT, "not a path for a folder: '%s'", path);
-  memcpy(part, path, length + 1);
+  memcpy(partial_path, path, length + 1);
   for (size_t i = 1; i <= length; i++) {
-    if (part[i] != '/' && part[i] != 0) continue;
-    char kept = part[i];
-    part[i] = 0;
-    if (mkdir(part, mode) != 0 && (errno != EEXIST || !gf__path_is_folder(part)))
-      return gf__fail(GF_ERROR_FILE, "cannot create the folder %s: %s", part, strerror(errno));
-    part[i] = kept;
+    if (partial_path[i] != '/' && partial_path[i] != 0) continue;
+    char kept = partial_path[i];
+    partial_path[i] = 0;
+    if (mkdir(partial_path, mode) != 0 && (errno != EEXIST || !gf__path_is_folder(partial_path)))
+      return gf__fail(GF_ERROR_FILE, "cannot create the folder %s: %s", partial_path,
+                      strerror(errno));
+    partial_path[i] = kept;
   }
   return GF_OK;
 }
@@ -349,9 +355,24 @@ int gf__terminal_height(FILE *file) {
   return 24;
 }
 
+static const int interrupts_[] = {SIGINT, SIGTERM, SIGHUP};
+enum { INTERRUPTS = sizeof interrupts_ / sizeof *interrupts_ };
+static bool is_ignored_[INTERRUPTS];
+
+void gf__note_ignored_signals(void) {
+  struct sigaction now;
+  for (size_t i = 0; i < INTERRUPTS; i++)
+    is_ignored_[i] = sigaction(interrupts_[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* LLVM, which drivers compile with, replaces the handlers of ignored signals as well: they are
+ * ignored again. */
 void gf__on_interrupt(void (*handler)(int)) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  struct sigaction ignore = {.sa_handler = SIG_IGN};
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  sigemptyset(&ignore.sa_mask);
+  for (size_t i = 0; i < INTERRUPTS; i++)
+    sigaction(interrupts_[i], is_ignored_[i] ? &ignore : &action, NULL);
+  sigaction(SIGPIPE, &ignore, NULL);
 }

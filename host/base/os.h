@@ -20,18 +20,20 @@ void gf__lock_free(gf__lock **lock);
 void gf__lock_take(gf__lock *lock);
 void gf__lock_release(gf__lock *lock);
 void gf__lock_wait(gf__lock *lock);                     /* holding the lock: until someone wakes */
-void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, at most so long */
+void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, for at most that long */
 void gf__lock_wake_all(gf__lock *lock);
 
 double gf__seconds(void);       /* monotonic */
 void gf__sleep(double seconds); /* less than 1 */
 void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
 int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
-size_t gf__peak_memory(void);   /* bytes resident at the most so far; 0 if unknown */
+size_t gf__peak_memory(void);   /* the most bytes that were resident so far; 0 if unknown */
 uint64_t gf__host_memory(void); /* bytes of the machine; 0 if unknown */
 
 bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);
+/* False of folders, devices, pipes and sockets; links are followed. */
+bool gf__path_is_regular(const char *path);
 gf_status gf__make_folder(const char *path) GF_MUST_USE; /* with parents; an existing one is fine */
 gf_status gf__make_private_folder(const char *path) GF_MUST_USE; /* new ones for this user alone */
 /* Opens a file to write, empty, or returns NULL and sets errno; a new one that is private can be
@@ -59,7 +61,7 @@ void gf__file_lock_release(gf__file_lock **lock); /* clears; NULL is fine */
 /* The folder for this user's caches ("…/gradflow"), or an error where the environment names none.
  */
 gf_status gf__cache_folder(char *out, size_t size) GF_MUST_USE;
-/* What path stands for without symbolic links. GF_ERROR_FILE where others than this user (and, on
+/* The path without symbolic links. GF_ERROR_FILE where others than this user (and, on
  * the way there, root) own it or can write it, or a folder on the way without a sticky bit: they
  * could put there what they like. */
 gf_status gf__private_path(char *out, size_t size, const char *path) GF_MUST_USE;
@@ -71,7 +73,12 @@ bool gf__library_loads(const char *path, char *why, size_t size);
 bool gf__is_terminal(FILE *file);
 int gf__terminal_width(FILE *file);  /* columns; 80 if unknown */
 int gf__terminal_height(FILE *file); /* rows; 24 if unknown */
-/* Calls handler on Ctrl-C and on a request to end; handler does only what a signal handler may. */
+/* Notes which signals the program was started to ignore, as by nohup. Called at its start, before a
+ * driver changes that. */
+void gf__note_ignored_signals(void);
+/* Calls handler on Ctrl-C, on a request to end, and when the terminal goes away, but for signals
+ * that gf__note_ignored_signals found ignored; handler does only what a signal handler may.
+ * Writing to a pipe that nobody reads becomes an error of that write. */
 void gf__on_interrupt(void (*handler)(int signal));
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* What a stream of numbers is for; part of the key, so that streams are independent. */
+/* What a stream of numbers is for. The key contains it, so that streams are independent. */
 typedef enum gf__stream {
   GF__STREAM_WEIGHTS = 1,
   GF__STREAM_SPLIT,
@@ -25,7 +25,7 @@ typedef struct gf__random4 {
 /* Four numbers for the counter (a, b, c) of the stream. */
 gf__random4 gf__random(uint64_t seed, gf__stream stream, uint32_t a, uint32_t b, uint32_t c);
 
-/* The key's two words for a seed and a stream, to hand to a kernel. */
+/* The key's two words for a seed and a stream, as an argument of a kernel. */
 void gf__random_key(uint64_t seed, gf__stream stream, uint32_t key[2]);
 
 /* [0, 1) with 24 bits. */

@@ -83,7 +83,8 @@ static size_t distance(const char *a, const char *b) {
 
 const char *gf__did_you_mean(const char *word, const void *candidates, size_t count,
                              size_t stride) {
-  const char *best = NULL;
+  const char *best = gf__synonym(word, candidates, count, stride);
+  if (best) return best;
   size_t length = strlen(word), best_distance = length / 3 + 2;
   if (best_distance > length) best_distance = length; /* something of the word has to remain */
   for (size_t i = 0; i < count; i++) {

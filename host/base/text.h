@@ -30,9 +30,11 @@ typedef struct gf__short_text {
 } gf__short_text;
 gf__short_text gf__bytes_text(unsigned long long bytes);
 
-/* The candidate closest to word by edit distance when it is close enough to be
- * a misspelling, else NULL. The stride lets it walk an array of structs whose
- * first member is the name. */
+/* The candidate that word is a synonym of ("lr" of "learning_rate"), else the closest one by edit
+ * distance when it is close enough to be a misspelling, else NULL. The stride lets it walk an
+ * array of structs whose first member is the name. */
 const char *gf__did_you_mean(const char *word, const void *candidates, size_t count, size_t stride);
+/* The candidate that word is a synonym of, or NULL; synonyms.c. */
+const char *gf__synonym(const char *word, const void *candidates, size_t count, size_t stride);
 
 #endif

@@ -45,7 +45,7 @@ static size_t character(const char *p, size_t n) {
 
 /* ---- failures, with the line that caused them ---- */
 
-/* An error at the end stands behind the last line; what stands last is better to look at. */
+/* An error at the end is after the last line; the last line itself is shown instead. */
 static void clamp_to_content(const gf__yaml *yaml, int *line, int *column) {
   size_t used = yaml->size, start = 0;
   while (used && strchr(" \t\r\n", yaml->text[used - 1])) used--;
@@ -61,7 +61,7 @@ static void clamp_to_content(const gf__yaml *yaml, int *line, int *column) {
 
 enum { EXCERPT_BEFORE = 60, EXCERPT_SHOWN = 76, EXCERPT_SIZE = 6 * EXCERPT_SHOWN };
 
-/* "\n  LINE\n     ^", of a long line the part around the column. */
+/* "\n  LINE\n     ^", of a long line what is around the column. */
 static void excerpt(const gf__yaml *yaml, int line, int column, char out[EXCERPT_SIZE]) {
   const char *p = yaml->text, *end = p + yaml->size;
   *out = 0;
@@ -186,7 +186,7 @@ static gf_status next_event(reader *r) {
     void *position = NULL;
     const struct fy_diag_error *e = fy_diag_errors_iterate(r->diag, &position);
     /* A few errors, such as a strange %YAML line, come without a text. */
-    if (!e) return fail_here(r->yaml, "what stands here is not YAML");
+    if (!e) return fail_here(r->yaml, "this is not YAML");
     return fail_at(r->yaml, e->line - 1, e->column - 1, "%s", e->msg);
   }
   const struct fy_mark *mark = fy_event_start_mark(r->event);
@@ -208,7 +208,7 @@ static gf_status token_text(const reader *r, struct fy_token *token, char **out)
     gf__text_add_bytes(&text, chunk->str, chunk->len);
   if (iterator) fy_token_iter_destroy(iterator);
   gf_status status = gf__text_status(&text);
-  if (status == GF_OK && error) status = fail_here(r->yaml, "what stands here is not YAML");
+  if (status == GF_OK && error) status = fail_here(r->yaml, "this is not YAML");
   if (status == GF_OK && memchr(text.data, 0, text.size))
     status = fail_here(r->yaml, "a NUL character cannot be used");
   if (status == GF_OK)
@@ -353,7 +353,7 @@ static gf_status read_document(reader *r, int depth, gf__value *root) {
     root->text = gf__text_copy("");
     return root->text ? GF_OK : gf__fail_host_memory(1);
   }
-  GF_TRY(next_event(r)); /* behind the start of the document */
+  GF_TRY(next_event(r)); /* past the start of the document */
   GF_TRY(read_content(r, depth, root));
   GF_TRY(next_event(r)); /* the end of the document */
   GF_TRY(next_event(r));
@@ -371,7 +371,7 @@ gf_status gf__yaml_read(gf__yaml *yaml, int depth, gf__value **out) {
   GF_TRY(gf__yaml_check(yaml));
   gf__value *root;
   GF_TRY(gf__yaml_new_value(yaml, GF__SCALAR, &root));
-  /* An empty block scalar that ends without a line end makes libfyaml 0.7.12 read behind it. */
+  /* An empty block scalar that ends without a line end makes libfyaml 0.7.12 read past it. */
   char *text = gf__text_copy_bytes(yaml->text, yaml->size);
   if (text) text[yaml->size] = '\n';
   struct fy_diag_cfg quiet;

@@ -23,7 +23,7 @@ typedef struct gf__yaml {
 gf_status gf__yaml_fail_size(const char *name) __attribute__((cold));
 /* GF_ERROR_CONFIG with the place of the first byte that is not text, or of a text too large. */
 gf_status gf__yaml_check(const gf__yaml *yaml) GF_MUST_USE;
-/* Checks the text and reads it into a tree that will stand depth levels below a root. An empty
+/* Checks the text and reads it into a tree that will be depth levels below a root. An empty
  * text is an empty scalar. GF_ERROR_CONFIG with line, column and excerpt of what is no YAML or
  * has no place in a config: duplicate keys, tags, several documents, too many or too deep
  * values. */
@@ -35,7 +35,8 @@ bool gf__yaml_is_null(const char *text);
 gf_status gf__yaml_new_value(gf__yaml *yaml, gf__value_kind kind, gf__value **out) GF_MUST_USE;
 /* Frees the value and all below it; NULL is fine. */
 void gf__value_free(gf__value *value);
-/* Hands child over to a sequence or mapping; after a failure it is still the caller's. */
+/* Appends child to a sequence or mapping, which owns it from then on; after a failure the caller
+ * still does. */
 gf_status gf__value_append(gf__value *parent, gf__value *child) GF_MUST_USE;
 /* Copies length bytes into the key of a value that has none. */
 gf_status gf__value_set_key(gf__value *value, const char *key, size_t length) GF_MUST_USE;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "ops/conv/conv.h"
+
 /* ---- opening ---- */
 
 /* No number is denormal, and no two neighbours are equal. */
@@ -57,21 +59,21 @@ static gf_status backward(gf_node *node, const gf__pass *pass) {
 
 /* The two halves of a convolution's backward. */
 static gf_status backward_data(gf_node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .w = node->parameters[0].data,
-                        .dy = node->out.grad,
-                        .out = node->input_gradients[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_DATA, &run);
+  gf__conv_operands run = {.n = pass->n,
+                           .w = node->parameters[0].data,
+                           .dy = node->out.grad,
+                           .out = node->input_gradients[0].grad,
+                           .workspace = pass->workspace};
+  return gf__conv_run(node->state, pass->device, GF__CONV_BACKWARD_DATA, &run);
 }
 
 static gf_status backward_weight(gf_node *node, const gf__pass *pass) {
-  gf__conv2d_run run = {.n = pass->n,
-                        .x = node->in[0]->data,
-                        .dy = node->out.grad,
-                        .out = node->parameters[0].grad,
-                        .workspace = pass->workspace};
-  return gf__conv2d_run_pass(node->state, pass->device, GF__CONV2D_BACKWARD_WEIGHT, &run);
+  gf__conv_operands run = {.n = pass->n,
+                           .x = node->in[0]->data,
+                           .dy = node->out.grad,
+                           .out = node->parameters[0].grad,
+                           .workspace = pass->workspace};
+  return gf__conv_run(node->state, pass->device, GF__CONV_BACKWARD_WEIGHT, &run);
 }
 
 const gf__bench_pass *gf__bench_passes(const gf__layer *layer) {
@@ -80,10 +82,12 @@ const gf__bench_pass *gf__bench_passes(const gf__layer *layer) {
                                                {"backward_data", backward_data},
                                                {"backward_weight", backward_weight},
                                                {NULL, NULL}};
-  return layer == &gf__layer_conv2d ? convolution : all;
+  return gf__layer_has(layer, GF__LAYER_IS_CONVOLUTION) ? convolution : all;
 }
 
-static bool is_convolution(const gf_node *node) { return node->layer == &gf__layer_conv2d; }
+static bool is_convolution(const gf_node *node) {
+  return gf__layer_has(node->layer, GF__LAYER_IS_CONVOLUTION);
+}
 
 double gf__bench_flops(const gf_model *model, int p) {
   const gf_node *node = model->graph.nodes[0];
@@ -98,7 +102,7 @@ double gf__bench_bytes(const gf_model *model, int p) {
   for (int i = 0; i < node->parameter_count; i++) parameters += (double)node->parameters[i].count;
   double floats = x + y + parameters; /* each is read or written once */
   if (p > 0 && !is_convolution(node))
-    floats +=
-        (node->layer->backward_reads_input ? x : 0) + (node->layer->backward_reads_output ? y : 0);
+    floats += (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) ? x : 0) +
+              (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT) ? y : 0);
   return sizeof(float) * floats;
 }

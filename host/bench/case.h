@@ -21,7 +21,7 @@ typedef struct gf__bench_pass {
   gf_status (*run)(gf_node *node, const gf__pass *pass);
 } gf__bench_pass;
 
-/* Ended by a row without a name. The passes of a convolution are in the order of gf__conv2d_pass.
+/* Ended by a row without a name. The passes of a convolution are in the order of gf__conv_direction.
  */
 const gf__bench_pass *gf__bench_passes(const gf__layer *layer);
 

@@ -4,6 +4,7 @@
 
 #include "bench/bench.h"
 #include "bench/case.h"
+#include "ops/conv/conv.h"
 #include "ops/optimizer.h"
 #include "ops/statistics.h"
 
@@ -28,8 +29,8 @@ static const gf__bench_case cases[] = {
 enum { CASES = sizeof cases / sizeof *cases };
 
 static bool is_wanted(const gf__bench_case *c, int pass) {
-  bool is_input = c->layer == &gf__layer_conv2d && c->image.channels == 3;
-  return !(is_input && pass == GF__CONV2D_BACKWARD_DATA);
+  bool is_input = gf__layer_has(c->layer, GF__LAYER_IS_CONVOLUTION) && c->image.channels == 3;
+  return !(is_input && pass == GF__CONV_BACKWARD_DATA);
 }
 
 typedef struct layer_work {
@@ -52,8 +53,8 @@ static gf_status measure_pass(gf__bench_run *run, const gf__bench_case *c, gf_mo
   if (c->image.height > 1)
     snprintf(row.name + n, sizeof row.name - (size_t)n, " %dx%dx%d", c->image.height,
              c->image.width, c->image.channels);
-  if (c->layer == &gf__layer_conv2d) {
-    const gf__conv2d *convolution = model->graph.nodes[0]->state;
+  if (gf__layer_has(c->layer, GF__LAYER_IS_CONVOLUTION)) {
+    const gf__conv *convolution = model->graph.nodes[0]->state;
     snprintf(row.algorithm, sizeof row.algorithm, "%s", convolution->algorithm[p]->name);
   }
   GF_TRY(gf__bench_begin(run, row.name));
@@ -85,13 +86,14 @@ typedef struct flat_work {
 
 static gf_status run_adam(void *user) {
   flat_work *w = user;
-  gf__optimizer_step step = {.count = FLOATS,
+  gf__optimizer_step step = {.t = ++w->t,
+                             .count = FLOATS,
                              .w = w->states[0],
                              .gradient = w->states[1],
                              .first = w->states[2],
                              .second = w->states[3],
                              .learning_rate = 1e-3};
-  return gf__adam_step(w->device, &step, ++w->t, 0.9, 0.999, 1e-8, false);
+  return gf__adam_step(w->device, &step, &(gf__adam){0.9, 0.999, 1e-8, false});
 }
 
 static gf_status run_statistics(void *user) {

@@ -14,7 +14,7 @@ gf_status gf__bench_step_open(gf__bench_step *out, gf_device *device, const gf_c
   if (!out->images || !out->labels) return gf__fail_host_memory(pixels * sizeof *out->images);
   for (size_t i = 0; i < pixels; i++) out->images[i] = (float)(i * 7919 % 1000) / 250.0F - 2.0F;
   for (int i = 0; i < batch; i++) out->labels[i] = i % GF__BENCH_CLASSES;
-  out->batch = (gf_batch){.images = out->images, .labels = out->labels, .count = batch, .share = 1};
+  out->batch = (gf_batch){.images = out->images, .labels = out->labels, .count = batch, .mix = 1};
   return GF_OK;
 }
 
@@ -52,8 +52,8 @@ static double node_floats(const gf_node *node) { /* of an image */
     if (node->input_gradients[i].is_wanted) sum += (double)gf__tensor_size(node->in[i]);
   }
   sum += x + y; /* forward reads and writes, backward reads y's gradient */
-  if (node->layer->backward_reads_input) sum += x;
-  if (node->layer->backward_reads_output) sum += y;
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT)) sum += x;
+  if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT)) sum += y;
   return sum;
 }
 

@@ -1,5 +1,5 @@
-/* The program's commands, and what they share. A command sees the public API,
- * host/base and report/table.h. */
+/* The program's commands, and what they share. A command sees the public API, host/base,
+ * report/table.h and verify/verify.h. */
 #ifndef GF_CLI_CLI_H
 #define GF_CLI_CLI_H
 
@@ -9,52 +9,57 @@
 
 #include <gradflow.h>
 
+#include "base/config.h"
 #include "base/text.h"
 
 struct json_t; /* jansson's */
 
-/* A command line, read. Options that a command has not are zero. */
+/* A command line, read. */
 typedef struct gf__cli {
-  char *device, *out;                                                /* or NULL */
-  char **sets;                                                       /* ended by NULL, or NULL */
-  char *tune;                                                        /* or NULL */
-  char *mirror;                                                      /* or NULL */
-  char *man, *completion;                                            /* or NULL */
-  char *top, *classes;                                               /* or NULL */
-  char *fail_below;                                                  /* or NULL */
-  char *devices, *steps, *tolerance;                                 /* or NULL */
-  char *config, *weights, *only;                                     /* or NULL */
-  char *resume, *checkpoint_every, *keep_checkpoints, *shard, *jobs; /* or NULL */
-  char *balance, *rank_timeout, *ranks, *latency, *bandwidth;        /* or NULL */
-  int overwrite, force, watch, quiet, json, dry_run, profile, help;
-  int csv, saliency, softmax, quick, full, reference, resync;
+  const void *options; /* the command's struct */
   const char *const *arguments;
   int argument_count;
 } gf__cli;
 
+/* An option is a key that is written "--NAME" and may be left out: its field then has
+ * the key's initial value, -1 if it is a choice without one, else zero. */
 typedef struct gf__option {
-  const char *name;
+  gf__key key;
   char letter;          /* 0: none */
-  unsigned type;        /* POPT_ARG_STRING (char *), _ARGV (char **) or _NONE (int) */
-  size_t offset;        /* in gf__cli */
-  const char *argument; /* its name in the help, or NULL */
-  const char *help;     /* lines of at most 52 characters */
+  const char *argument; /* its value's name in the help; NULL: a flag, of type BOOL */
 } gf__option;
 
-enum { GF__CLI_MOST_OPTIONS = 20 };
+/* Rows of a command's table of options, which a row without a name ends. */
+#define GF__OPTION(word, short_name, value, options, member, kind, ...) \
+  {                                                                     \
+    .key = {.name = (word),                                             \
+            .type = GF__KEY_##kind,                                     \
+            .offset = offsetof(options, member),                        \
+            __VA_ARGS__},                                               \
+    .letter = (short_name), .argument = (value)                         \
+  }
+#define GF__FLAG(word, short_name, options, member, text) \
+  GF__OPTION(word, short_name, NULL, options, member, BOOL, .help = (text))
+#define GF__OPTIONS_END \
+  { .letter = 0 }
 
 typedef struct gf__command {
   const char *name;
-  const char *arguments;                    /* as in "usage: gradflow NAME ARGUMENTS" */
-  const char *help;                         /* one line */
-  const char *text;                         /* the long help */
-  const char *examples;                     /* lines of two spaces and a command line */
-  int least, most;                          /* arguments */
-  const char *missing;                      /* what is missing where there are fewer: "a config" */
-  gf__option options[GF__CLI_MOST_OPTIONS]; /* ended by a row without a name */
-  const char *more_title;                   /* stands over more */
-  gf_status (*more)(char **out);            /* a text behind the long help, or NULL */
-  int (*run)(const gf__cli *cli);           /* returns the exit code */
+  const char *arguments;     /* as in "usage: gradflow NAME ARGUMENTS" */
+  const char *help;          /* one line */
+  const char *text;          /* the long help */
+  const char *examples;      /* lines of two spaces and a command line */
+  int least, most;           /* arguments */
+  const char *missing;       /* what is missing where there are fewer: "a config" */
+  const gf__option *options; /* ended by GF__OPTIONS_END; NULL: none */
+  size_t options_size;       /* of the struct that they are read into */
+  bool has_ranks;            /* several ranks run it together */
+  /* Appends the words that the first argument is one of, separated by spaces; NULL where it is a
+   * file or a folder. */
+  void (*words)(gf__text *out);
+  const char *more_title;         /* the title of more */
+  gf_status (*more)(char **out);  /* a text after the long help, or NULL */
+  int (*run)(const gf__cli *cli); /* returns the exit code */
 } gf__command;
 
 extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune, gf__cmd_plot;
@@ -65,34 +70,29 @@ extern const gf__command gf__cmd_fetch, gf__cmd_predict, gf__cmd_bench, gf__cmd_
 extern const gf__command gf__cmd_divergence;
 extern const gf__command gf__cmd_export, gf__cmd_import;
 
-#define GF__OPTION_DEVICE                                                \
-  {                                                                      \
-    "device", 'd', POPT_ARG_STRING, offsetof(gf__cli, device), "DEVICE", \
-        "0:1 (platform and device), cpu, gpu, a part of one\n"           \
-        "name, or auto: a GPU before a CPU; default auto"                \
-  }
-#define GF__OPTION_SET                                               \
-  {                                                                  \
-    "set", 's', POPT_ARG_ARGV, offsetof(gf__cli, sets), "KEY=VALUE", \
-        "replace a value of the config; may be repeated"             \
-  }
-#define GF__OPTION_COMPARISON                                   \
-  {                                                             \
-    "out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR", \
-        "where pictures that compare several runs go;\n"        \
-        "default: the folder comparison beside the first run"   \
-  }
-#define GF__OPTION_JSON \
-  { "json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL, "print JSON instead of a text" }
-#define GF__OPTION_HELP \
-  { "help", 'h', POPT_ARG_NONE, offsetof(gf__cli, help), NULL, "print this help" }
+/* Options that several commands have; their structs have a member of that name. */
+#define GF__OPTION_DEVICE(options)                                                      \
+  GF__OPTION("device", 'd', "DEVICE", options, device, TEXT,                            \
+             .help =                                                                    \
+                 "0:1 (platform and device), cpu, gpu, a part of one name, or auto: a " \
+                 "GPU before a CPU; default auto")
+#define GF__OPTION_SET(options)                             \
+  GF__OPTION("set", 's', "KEY=VALUE", options, sets, TEXTS, \
+             .help = "replace a value of the config; may be repeated")
+#define GF__OPTION_COMPARISON(options)                                        \
+  GF__OPTION("out", 'o', "DIR", options, out, TEXT,                           \
+             .help =                                                          \
+                 "where pictures that compare several runs go; default: the " \
+                 "folder comparison beside the first run")
+#define GF__OPTION_JSON(options) \
+  GF__FLAG("json", 'j', options, json, "print JSON instead of a text")
 
 /* The config of the file with the settings of --set. */
-gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *file) GF_MUST_USE;
-/* Appends the folder for pictures that compare the runs of the command line, nothing for one run.
- */
-gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *command,
-                                    gf__text *out) GF_MUST_USE;
+gf_status gf__cli_load_config(gf_config **out, const gf__texts *sets, const char *file) GF_MUST_USE;
+/* Appends the folder for pictures that compare the runs of the command line, nothing for one run;
+ * out is the option. */
+gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *out, const char *command,
+                                    gf__text *folder) GF_MUST_USE;
 /* Appends the default run folder for a config or a file of weights: runs/NAME for x/NAME.yaml. */
 void gf__cli_default_out(const char *path, gf__text *out);
 /* Prints the message of the failure on stderr and returns the exit code for it. */

@@ -1,39 +1,38 @@
 /* gradflow bench */
-#include <math.h>
-#include <popt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 
-enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
+typedef struct bench_options {
+  char *device, *out; /* or NULL */
+  bool quick, full, json;
+  double fail_below; /* 0: not given */
+} bench_options;
 
-static volatile sig_atomic_t signal_; /* the first that came, or 0 */
+static const char *const fail_below_example[] = {"0.9", NULL};
 
-/* The second one does not wait for the measurement. */
-static void on_signal(int number) {
-  if (signal_) _Exit(EXIT_BY_SIGNAL + number);
-  signal_ = number;
-}
-
-static int on_stop(void *user) {
-  (void)user;
-  return signal_ != 0;
-}
+static const gf__option option_rows[] = {
+    GF__OPTION("device", 'd', "DEVICE", bench_options, device, TEXT,
+               .help = "as for gradflow train, or all; default auto"),
+    GF__FLAG("quick", 0, bench_options, quick, "batches of 25 images, about a minute; the default"),
+    GF__FLAG("full", 0, bench_options, full,
+             "batches of 100 images and tuned algorithms, a few minutes; also compiles with "
+             "nothing in the cache"),
+    GF__OPTION("out", 'o', "FILE", bench_options, out, TEXT,
+               .help = "the results as JSON; of compare: a folder for pictures and report.html"),
+    GF__OPTION("fail-below", 0, "RATIO", bench_options, fail_below, FLOAT, .minimum = 1e-3,
+               .maximum = 1e3, .choices = fail_below_example,
+               .help = "of compare: exit with 1 where something is slower than this fraction of "
+                       "the first, or missing"),
+    GF__FLAG("json", 'j', bench_options, json, "print the results as JSON instead of tables"),
+    GF__OPTIONS_END};
 
 static void on_progress(void *user, const gf_bench_progress *p) {
-  char line[512];
-  snprintf(line, sizeof line, "%d/%d  %s  (%s)", p->done + 1, p->count, p->what, p->device);
-  gf__bar_say(user, line);
-}
-
-static void on_log(void *user, gf_log_level level, const char *message) {
-  if (level != GF_LOG_WARNING) return; /* of the choice of algorithms, which the results name */
-  gf__bar_clear(user);
-  gf__cli_log(NULL, level, message);
+  gf__bar_count(user, p->done, p->count, p->what, p->device);
 }
 
 /* A file is written after a minute or more, which would be lost in a folder that is not there. */
@@ -54,10 +53,10 @@ static gf_status check_out(const char *path) {
 
 /* ---- measuring ---- */
 
-static gf_status print_bench(const gf__cli *cli, const gf_bench *bench) {
+static gf_status print_bench(const bench_options *o, const gf_bench *bench) {
   char *text;
-  GF_TRY(cli->json ? gf_bench_json(bench, &text) : gf_bench_text(bench, &text));
-  printf("%s%s", text, cli->json ? "\n" : "");
+  GF_TRY(o->json ? gf_bench_json(bench, &text) : gf_bench_text(bench, &text));
+  printf("%s%s", text, o->json ? "\n" : "");
   free(text);
   return GF_OK;
 }
@@ -68,67 +67,61 @@ static bool any_failed(const gf_bench *bench) {
   return failed;
 }
 
-static gf_status check_measuring(const gf__cli *cli) {
-  if (cli->quick && cli->full)
+static gf_status check_measuring(const bench_options *o) {
+  if (o->quick && o->full)
     return gf__fail(GF_ERROR_ARGUMENT, "--quick and --full exclude each other");
-  if (cli->fail_below) return gf__fail(GF_ERROR_ARGUMENT, "--fail-below belongs to bench compare");
-  return cli->out ? check_out(cli->out) : GF_OK;
+  if (o->fail_below) return gf__fail(GF_ERROR_ARGUMENT, "--fail-below belongs to bench compare");
+  return o->out ? check_out(o->out) : GF_OK;
 }
 
-static int measure(const gf__cli *cli) {
+static int run_measuring(const gf__cli *cli) {
+  const bench_options *o = cli->options;
   gf__bar bar = {.file = stderr, .enabled = gf__cli_can_draw(stderr)};
-  gf_bench_options options = {.device = cli->device,
-                              .form = cli->full ? GF_BENCH_FULL : GF_BENCH_QUICK,
-                              .user = &bar,
-                              .progress = on_progress,
-                              .stop = on_stop};
+  gf_bench_options how = {.device = o->device,
+                          .form = o->full ? GF_BENCH_FULL : GF_BENCH_QUICK,
+                          .user = &bar,
+                          .progress = on_progress,
+                          .stop = gf__interrupt_stops};
   gf_bench *bench = NULL;
-  gf_status status = check_measuring(cli);
+  gf_status status = check_measuring(o);
   if (status != GF_OK) return gf__cli_fail(status);
-  gf_log_to(on_log, &bar);
-  gf__on_interrupt(on_signal);
-  status = gf_bench_run(&bench, &options);
+  gf_log_to(gf__bar_log, &bar);
+  gf__interrupt_catch();
+  status = gf_bench_run(&bench, &how);
   gf__bar_clear(&bar);
   gf_log_to(gf__cli_log, NULL);
   /* The tables first: a file that cannot be written loses nothing that was measured. */
-  if (status == GF_OK) status = print_bench(cli, bench);
-  if (status == GF_OK && cli->out) status = gf_bench_save(bench, cli->out);
+  if (status == GF_OK) status = print_bench(o, bench);
+  if (status == GF_OK && o->out) status = gf_bench_save(bench, o->out);
   int code = status == GF_OK ? any_failed(bench) : gf__cli_fail(status);
   gf_bench_free(&bench);
-  return status == GF_ERROR_INTERRUPTED ? EXIT_BY_SIGNAL + signal_ : code;
+  return status == GF_ERROR_INTERRUPTED ? gf__interrupt_exit_code() : code;
 }
 
 /* ---- comparing ---- */
-
-static gf_status read_fail_below(const char *text, double *out) {
-  char *end;
-  if (!text) return GF_OK;
-  *out = strtod(text, &end);
-  if (end != text && !*end && *out > 0 && isfinite(*out)) return GF_OK;
-  return gf__fail(GF_ERROR_ARGUMENT, "--fail-below %s: must be a ratio above 0, such as 0.9", text);
-}
 
 static void on_written(void *user, const char *path) {
   (void)user;
   printf("wrote %s\n", path);
 }
 
-static gf_status check_comparing(const gf__cli *cli, gf_bench_comparison *to) {
+static gf_status check_comparing(const gf__cli *cli, const bench_options *o) {
   if (cli->argument_count < 2)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "bench compare: a file is missing; see gradflow bench "
                     "--help");
-  if (cli->device || cli->quick || cli->full || cli->json)
+  if (o->device || o->quick || o->full || o->json)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--device, --quick, --full and --json belong to bench without compare");
-  return read_fail_below(cli->fail_below, &to->fail_below);
+  return GF_OK;
 }
 
-static int compare(const gf__cli *cli) {
-  gf_bench_comparison to = {.folder = cli->out, .written = on_written};
+static int run_comparing(const gf__cli *cli) {
+  const bench_options *o = cli->options;
+  gf_bench_comparison to = {.folder = o->out, .fail_below = o->fail_below, .written = on_written};
   char *text = NULL;
   int failed = 0;
-  gf_status status = check_comparing(cli, &to);
+  gf_status status = check_comparing(cli, o);
   if (status == GF_OK)
     status = gf_bench_compare(cli->arguments + 1, cli->argument_count - 1, &to, &text, &failed);
   if (status != GF_OK) return gf__cli_fail(status);
@@ -137,9 +130,11 @@ static int compare(const gf__cli *cli) {
   return failed > 0;
 }
 
-static int run(const gf__cli *cli) {
-  if (cli->argument_count == 0) return measure(cli);
-  if (!strcmp(cli->arguments[0], "compare")) return compare(cli);
+static void add_words(gf__text *out) { gf__text_add(out, "compare"); }
+
+static int run_bench(const gf__cli *cli) {
+  if (cli->argument_count == 0) return run_measuring(cli);
+  if (!strcmp(cli->arguments[0], "compare")) return run_comparing(cli);
   return gf__cli_fail(gf__fail(GF_ERROR_ARGUMENT,
                                "bench %s: must be bench alone or bench compare; see gradflow bench "
                                "--help",
@@ -153,30 +148,18 @@ const gf__command gf__cmd_bench = {
     .text =
         "Measures what a device can do at most (multiply-adds, memory, launches,\n"
         "transfers), then the operations and the training step of the standard networks,\n"
-        "each with its share of the limit that binds it. Nothing else should run on the\n"
-        "machine. compare shows the results of several files side by side: each device of\n"
-        "the later files beside that of the same name in the first one, or its first.\n",
+        "each with its fraction of the limit that binds it. Nothing else should run on\n"
+        "the machine. compare shows the results of several files side by side: each\n"
+        "device of the later files beside that of the same name in the first one, or its\n"
+        "first.\n",
     .examples =
         "  gradflow bench\n"
         "  gradflow bench --device all --full -o today.json\n"
         "  gradflow bench compare before.json today.json --out comparison\n"
         "  gradflow bench compare before.json today.json --fail-below 0.9\n",
     .most = 33,
-    .options = {{"device", 'd', POPT_ARG_STRING, offsetof(gf__cli, device), "DEVICE",
-                 "as for gradflow train, or all; default auto"},
-                {"quick", 0, POPT_ARG_NONE, offsetof(gf__cli, quick), NULL,
-                 "batches of 25 images, about a minute; the default"},
-                {"full", 0, POPT_ARG_NONE, offsetof(gf__cli, full), NULL,
-                 "batches of 100 images and tuned algorithms, a few\n"
-                 "minutes; also compiles with nothing in the cache"},
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "FILE",
-                 "the results as JSON; of compare: a folder for\n"
-                 "pictures and report.html"},
-                {"fail-below", 0, POPT_ARG_STRING, offsetof(gf__cli, fail_below), "RATIO",
-                 "of compare: exit with 1 where something is slower\n"
-                 "than so many times the first, or missing"},
-                {"json", 'j', POPT_ARG_NONE, offsetof(gf__cli, json), NULL,
-                 "print the results as JSON instead of tables"},
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(bench_options),
+    .words = add_words,
+    .run = run_bench,
 };

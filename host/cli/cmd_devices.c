@@ -1,13 +1,18 @@
 /* gradflow devices */
 #include <jansson.h>
-#include <popt.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
 
+typedef struct devices_options {
+  bool json;
+} devices_options;
+
+static const gf__option option_rows[] = {GF__OPTION_JSON(devices_options), GF__OPTIONS_END};
+
 /* Those that decide which kernels a device can run, without their "cl_khr_". */
-static const char *const notable_[] = {"fp64", "fp16", "subgroups", "int64_base_atomics"};
+static const char *const notable[] = {"fp64", "fp16", "subgroups", "int64_base_atomics"};
 #define PREFIX "cl_khr_"
 
 /* The next word of a list separated by spaces, and its length; NULL at the end. */
@@ -34,7 +39,7 @@ static void print_field(const char *label, const char *text) {
   int length = (int)strlen(text);
   bool whole = length <= ROOM;
   if (!whole) length = ROOM - 1;
-  /* No part of a character stays. */
+  /* No character is cut in two. */
   while (!whole && length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
   printf("     %-14s %.*s%s\n", label, length, text, whole ? "" : "…");
 }
@@ -42,9 +47,9 @@ static void print_field(const char *label, const char *text) {
 static void print_extensions(const char *extensions) {
   bool any = false;
   printf("     extensions     ");
-  for (size_t i = 0; i < sizeof notable_ / sizeof *notable_; i++) {
-    if (!has_extension(extensions, notable_[i])) continue;
-    printf("%s%s", any ? ", " : "", notable_[i]);
+  for (size_t i = 0; i < sizeof notable / sizeof *notable; i++) {
+    if (!has_extension(extensions, notable[i])) continue;
+    printf("%s%s", any ? ", " : "", notable[i]);
     any = true;
   }
   puts(any ? "  (of " PREFIX "*; all: --json)" : "none of note  (all: --json)");
@@ -106,7 +111,7 @@ static json_t *list_words(const char *text) {
 #define TEXT(member) gf__json_text(d->member, strlen(d->member))
 #define COUNT(member) (json_int_t) d->member
 
-static json_t *describe(const gf_device_info *d, bool is_auto) {
+static json_t *pack_device(const gf_device_info *d, bool is_auto) {
   char selector[32];
   snprintf(selector, sizeof selector, "%d:%d", d->platform, d->index);
   return json_pack(
@@ -131,7 +136,8 @@ static gf_status print_json(const gf_device_info *devices, int count, int platfo
                             const gf_device_info *automatic) {
   json_t *list = json_array();
   for (int i = 0; list && i < count; i++)
-    if (json_array_append_new(list, describe(&devices[i], is_auto(&devices[i], automatic))) != 0) {
+    if (json_array_append_new(list, pack_device(&devices[i], is_auto(&devices[i], automatic))) !=
+        0) {
       json_decref(list);
       list = NULL;
     }
@@ -154,20 +160,21 @@ static gf_device_info find_automatic(void) {
   return info;
 }
 
-static int run(const gf__cli *cli) {
+static int run_devices(const gf__cli *cli) {
+  const devices_options *o = cli->options;
   gf_device_info *devices = NULL, automatic = {.platform = -1};
   int count = 0, platforms = 0, code = 0;
   gf_status status = gf_devices_list(&devices, &count, &platforms);
   if (status == GF_OK && count > 0) automatic = find_automatic();
-  if (status == GF_OK && cli->json)
+  if (status == GF_OK && o->json)
     status = print_json(devices, count, platforms, &automatic);
   else if (status == GF_OK && count == 0)
     code = print_none(platforms);
-  for (int i = 0; status == GF_OK && !cli->json && i < count; i++) {
+  for (int i = 0; status == GF_OK && !o->json && i < count; i++) {
     if (i > 0) puts("");
     print_device(&devices[i], is_auto(&devices[i], &automatic));
   }
-  if (status == GF_OK && !cli->json && count > 1)
+  if (status == GF_OK && !o->json && count > 1)
     puts(
         "\nIndices change when drivers come and go; a script better names a device by a part of\n"
         "its name or of its platform's, as in --device pthread.");
@@ -186,6 +193,7 @@ const gf__command gf__cmd_devices = {
     .examples =
         "  gradflow devices\n"
         "  gradflow devices --json | jq -r '.devices[].name'\n",
-    .options = {GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(devices_options),
+    .run = run_devices,
 };

@@ -1,12 +1,19 @@
 /* gradflow diagnose */
 #include <jansson.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "report/table.h"
+
+typedef struct diagnose_options {
+  char *out; /* or NULL */
+  bool json;
+} diagnose_options;
+
+static const gf__option option_rows[] = {GF__OPTION_COMPARISON(diagnose_options),
+                                         GF__OPTION_JSON(diagnose_options), GF__OPTIONS_END};
 
 enum { WIDTH = 80, LABEL = 11, INDENT = 2 };
 
@@ -38,7 +45,7 @@ static void add_retry(gf__text *out, const char *folder, const char *setting) {
                setting + start);
 }
 
-/* The words of a line that a shell takes, in pieces that may stand on lines of their own. */
+/* The words of a line that a shell takes, in pieces that may be printed on lines of their own. */
 typedef struct command_line {
   gf__text pieces[3];
 } command_line;
@@ -84,7 +91,7 @@ static void print_command(const command_line *c, int indent) {
 
 /* ---- for people ---- */
 
-/* The words of a text in lines up to WIDTH, the first of which begins behind used columns. */
+/* The words of a text in lines up to WIDTH, the first of which begins after used columns. */
 static void print_words(const char *text, int used, int indent) {
   bool is_first = true;
   while (*(text += strspn(text, " \n"))) {
@@ -107,7 +114,7 @@ static void print_part(const char *label, const char *text) {
   print_words(text, indent, indent);
 }
 
-/* Whether a finding before number has the remedy, too. */
+/* Whether a finding before number also has the remedy. */
 static bool was_said(const gf_diagnosis *d, int number, const gf_remedy *remedy) {
   for (int i = 0; i < number; i++)
     for (int k = 0; k < d->findings[i].remedy_count; k++)
@@ -138,11 +145,11 @@ static gf_status print_finding(const char *folder, const gf_diagnosis *d, int nu
   return GF_OK;
 }
 
-static void add_share(gf__table *table, double share) {
-  if (isnan(share))
+static void add_fraction(gf__table *table, double fraction) {
+  if (isnan(fraction))
     gf__table_add(table, "-");
   else
-    gf__table_add(table, "%.0f%%", 100 * share);
+    gf__table_add(table, "%.0f%%", 100 * fraction);
 }
 
 static void add_layers(gf__table *table, const gf_diagnosis *d) {
@@ -153,9 +160,9 @@ static void add_layers(gf__table *table, const gf_diagnosis *d) {
     if (last) gf__table_add(table, "%.1e", d->mean_abs[i]);
     gf__table_add(table, "%.1e", d->mean_abs[now]);
     gf__table_add(table, "%.1e", d->l2[now]);
-    add_share(table, d->zeros[now]);
+    add_fraction(table, d->zeros[now]);
     gf__table_add(table, "%.1e", d->update_ratio[now]);
-    if (d->activation_count) add_share(table, d->dead[i]);
+    if (d->activation_count) add_fraction(table, d->dead[i]);
   }
 }
 
@@ -297,22 +304,24 @@ static void note_path(void *user, const char *path) { gf__text_add(user, "%s\n",
 
 /* The verdicts are printed although pictures may fail, as on a disk that is full. */
 static gf_status draw_and_print(const gf__cli *cli, gf_diagnosis *const *all, const char *out) {
+  const diagnose_options *o = cli->options;
   gf__text paths = {0};
   int count = cli->argument_count;
-  if (!cli->json) GF_TRY(print_text(cli->arguments, all, count));
+  if (!o->json) GF_TRY(print_text(cli->arguments, all, count));
   gf_status status = gf_plot_runs(cli->arguments, count, out, note_path, &paths);
   if (status == GF_OK) status = gf__text_status(&paths);
-  if (status == GF_OK && cli->json) status = print_json(cli->arguments, all, count, &paths);
-  if (status == GF_OK && !cli->json) print_pictures(&paths);
+  if (status == GF_OK && o->json) status = print_json(cli->arguments, all, count, &paths);
+  if (status == GF_OK && !o->json) print_pictures(&paths);
   gf__text_free(&paths);
   return status;
 }
 
-static int run(const gf__cli *cli) {
+static int run_diagnose(const gf__cli *cli) {
+  const diagnose_options *o = cli->options;
   gf__text out = {0};
   int count = cli->argument_count;
   gf_diagnosis **all = calloc((size_t)count, sizeof *all);
-  gf_status status = all ? gf__cli_comparison_folder(cli, "diagnose", &out)
+  gf_status status = all ? gf__cli_comparison_folder(cli, o->out, "diagnose", &out)
                          : gf__fail_host_memory((size_t)count * sizeof *all);
   for (int i = 0; i < count && status == GF_OK; i++)
     status = gf_diagnosis_open(&all[i], cli->arguments[i]);
@@ -341,6 +350,7 @@ const gf__command gf__cmd_diagnose = {
     .least = 1,
     .most = 1024,
     .missing = "a run folder",
-    .options = {GF__OPTION_COMPARISON, GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(diagnose_options),
+    .run = run_diagnose,
 };

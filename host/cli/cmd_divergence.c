@@ -1,18 +1,34 @@
 /* gradflow divergence */
 #include <jansson.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/keys.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "report/table.h"
 
-enum { WIDTH = 80, MOST_STEPS = 100000 };
+typedef struct divergence_options {
+  char *devices; /* or NULL */
+  int steps;
+  double tolerance;
+  bool resync, json;
+  gf__texts sets;
+} divergence_options;
 
-static const double usual_tolerance = 0.1;
+static const gf__option option_rows[] = {
+    GF__OPTION("devices", 'd', "A,B", divergence_options, devices, TEXT,
+               .help = "the two devices, each as for gradflow train"),
+    GF__OPTION("steps", 0, "N", divergence_options, steps, INT, .initial = "10", .minimum = 1,
+               .maximum = 100000, .help = "training steps"),
+    GF__OPTION("tolerance", 't', "T", divergence_options, tolerance, FLOAT, .initial = "0.1",
+               .maximum = INFINITY, .help = "the largest difference that passes"),
+    GF__FLAG("resync", 0, divergence_options, resync, "B takes A's weights before each step"),
+    GF__OPTION_SET(divergence_options),
+    GF__OPTION_JSON(divergence_options),
+    GF__OPTIONS_END};
+
+enum { WIDTH = 80 };
 
 typedef struct comparison {
   const char *config; /* its path */
@@ -38,24 +54,11 @@ static gf_status read_selectors(comparison *c, const char *text) {
   return GF_OK;
 }
 
-static gf_status read_number(double *out, const char *option, const char *text, double least,
-                             double most, bool whole) {
-  if (!text) return GF_OK;
-  if (gf__float_parse(text, out) && *out >= least && *out <= most &&
-      (!whole || *out == floor(*out)))
-    return GF_OK;
-  return gf__fail(GF_ERROR_ARGUMENT, "--%s: '%s' is not a %snumber from %g to %g", option, text,
-                  whole ? "whole " : "", least, most);
-}
-
-static gf_status read_options(comparison *c, const gf__cli *cli) {
-  double steps = 10, tolerance = usual_tolerance;
-  GF_TRY(read_selectors(c, cli->devices));
-  GF_TRY(read_number(&steps, "steps", cli->steps, 1, MOST_STEPS, true));
-  GF_TRY(read_number(&tolerance, "tolerance", cli->tolerance, 0, HUGE_VAL, false));
-  c->options.steps = (int)steps;
-  c->options.tolerance = tolerance;
-  c->options.resync = cli->resync;
+static gf_status read_options(comparison *c, const divergence_options *o) {
+  GF_TRY(read_selectors(c, o->devices));
+  c->options.steps = o->steps;
+  c->options.tolerance = o->tolerance;
+  c->options.resync = o->resync;
   return GF_OK;
 }
 
@@ -220,7 +223,7 @@ static json_t *pack_layers(const gf_divergence *result) {
   return list;
 }
 
-static json_t *pack(const comparison *c) {
+static json_t *pack_comparison(const comparison *c) {
   const gf_divergence *result = &c->result;
   return json_pack("{s:s, s:[o, o], s:f, s:b, s:b, s:o?, s:o, s:o, s:o}", "config", c->config,
                    "devices", pack_device(c->devices[0]), pack_device(c->devices[1]), "tolerance",
@@ -240,9 +243,9 @@ static void on_progress(void *user, int step, const gf_divergence *so_far) {
   gf__bar_say(&c->bar, line);
 }
 
-static gf_status run_config(comparison *c, const gf__cli *cli) {
+static gf_status run_config(comparison *c, const divergence_options *o) {
   gf_config *config = NULL;
-  gf_status status = gf__cli_load_config(&config, cli, c->config);
+  gf_status status = gf__cli_load_config(&config, &o->sets, c->config);
   for (int i = 0; i < 2 && status == GF_OK; i++)
     status = gf_device_open(&c->devices[i], c->selectors[i]);
   if (status == GF_OK) gf__bar_say(&c->bar, "compiling kernels");
@@ -253,14 +256,15 @@ static gf_status run_config(comparison *c, const gf__cli *cli) {
   return status;
 }
 
-static int run(const gf__cli *cli) {
+static int run_divergence(const gf__cli *cli) {
+  const divergence_options *o = cli->options;
   comparison c = {.config = cli->arguments[0],
                   .options = {.progress = on_progress},
                   .bar = {.file = stderr, .enabled = gf__cli_can_draw(stderr)}};
   c.options.user = &c;
-  gf_status status = read_options(&c, cli);
-  if (status == GF_OK) status = run_config(&c, cli);
-  if (status == GF_OK) status = cli->json ? gf__cli_print_json(pack(&c)) : print_text(&c);
+  gf_status status = read_options(&c, o);
+  if (status == GF_OK) status = run_config(&c, o);
+  if (status == GF_OK) status = o->json ? gf__cli_print_json(pack_comparison(&c)) : print_text(&c);
   int code = c.result.diverged;
   gf_divergence_free(&c.result);
   for (int i = 0; i < 2; i++) gf_device_free(&c.devices[i]);
@@ -291,16 +295,7 @@ const gf__command gf__cmd_divergence = {
     .least = 1,
     .most = 1,
     .missing = "a config",
-    .options = {{"devices", 'd', POPT_ARG_STRING, offsetof(gf__cli, devices), "A,B",
-                 "the two devices, each as for gradflow train"},
-                {"steps", 0, POPT_ARG_STRING, offsetof(gf__cli, steps), "N",
-                 "training steps; default 10"},
-                {"tolerance", 't', POPT_ARG_STRING, offsetof(gf__cli, tolerance), "T",
-                 "the largest difference that passes; default 0.1"},
-                {"resync", 0, POPT_ARG_NONE, offsetof(gf__cli, resync), NULL,
-                 "B takes A's weights before each step"},
-                GF__OPTION_SET,
-                GF__OPTION_JSON,
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(divergence_options),
+    .run = run_divergence,
 };

@@ -1,23 +1,35 @@
 /* gradflow export */
-#include <popt.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
+typedef struct export_options {
+  char *weights; /* or NULL */
+  bool softmax, overwrite;
+} export_options;
+
+static const gf__option option_rows[] = {
+    GF__OPTION("weights", 'w', "FILE", export_options, weights, TEXT,
+               .help = "a file of weights for the run's network; default its best ones, else its "
+                       "last"),
+    GF__FLAG("softmax", 0, export_options, softmax, "ONNX: give probabilities instead of logits"),
+    GF__FLAG("overwrite", 0, export_options, overwrite, "replace the file that is there"),
+    GF__OPTIONS_END};
+
 typedef gf_status export_function(const char *run_folder, const char *path,
                                   const gf_export_options *options, gf_conversion *out);
 
-static void tell_onnx(const char *path, const gf__cli *cli, const gf_conversion *e) {
+static void report_onnx(const char *path, bool softmax, const gf_conversion *e) {
   printf(
       "%s: ONNX, operator set %d\n"
       "  input    images (batch, %d, %d, %d), normalised as its metadata say\n"
       "  output   %s (batch, %d)\n",
       path, GF_ONNX_OPSET, e->image.channels, e->image.height, e->image.width,
-      cli->softmax ? "probabilities" : "logits", e->classes);
+      softmax ? "probabilities" : "logits", e->classes);
 }
 
-static void tell_pytorch(const char *path, const gf__cli *cli, const gf_conversion *e) {
-  (void)cli;
+static void report_pytorch(const char *path, bool softmax, const gf_conversion *e) {
+  (void)softmax;
   printf(
       "%s: the tensors of PyTorch's load_state_dict\n"
       "  input    images (batch, %d, %d, %d)\n"
@@ -28,16 +40,16 @@ static void tell_pytorch(const char *path, const gf__cli *cli, const gf_conversi
 static const struct {
   const char *ending;
   export_function *write;
-  void (*tell)(const char *path, const gf__cli *cli, const gf_conversion *e);
-} formats_[] = {{".onnx", gf_export_onnx, tell_onnx},
-                {".safetensors", gf_export_pytorch, tell_pytorch}};
-enum { FORMATS = sizeof formats_ / sizeof *formats_ };
+  void (*report)(const char *path, bool softmax, const gf_conversion *e);
+} formats[] = {{".onnx", gf_export_onnx, report_onnx},
+               {".safetensors", gf_export_pytorch, report_pytorch}};
+enum { FORMATS = sizeof formats / sizeof *formats };
 
 static gf_status find_format(const char *path, int *out) {
   size_t length = strlen(path);
   for (*out = 0; *out < FORMATS; ++*out) {
-    size_t size = strlen(formats_[*out].ending);
-    if (length > size && !strcmp(path + length - size, formats_[*out].ending)) return GF_OK;
+    size_t size = strlen(formats[*out].ending);
+    if (length > size && !strcmp(path + length - size, formats[*out].ending)) return GF_OK;
   }
   return gf__fail(GF_ERROR_ARGUMENT,
                   "%s ends neither in .onnx nor in .safetensors, which choose the format; see "
@@ -46,23 +58,24 @@ static gf_status find_format(const char *path, int *out) {
 }
 
 static gf_status export_run(const gf__cli *cli) {
+  const export_options *o = cli->options;
   const char *run = cli->arguments[0], *path = cli->arguments[1];
   gf_export_options options = {
-      .weights = cli->weights, .softmax = cli->softmax, .overwrite = cli->overwrite};
+      .weights = o->weights, .softmax = o->softmax, .overwrite = o->overwrite};
   gf_conversion result;
   int format;
   GF_TRY(find_format(path, &format));
-  if (cli->softmax && formats_[format].write != gf_export_onnx)
+  if (o->softmax && formats[format].write != gf_export_onnx)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--softmax belongs to ONNX: %s has weights alone; see gradflow export --help",
                     path);
-  GF_TRY(formats_[format].write(run, path, &options, &result));
-  formats_[format].tell(path, cli, &result);
+  GF_TRY(formats[format].write(run, path, &options, &result));
+  formats[format].report(path, o->softmax, &result);
   printf("  weights  %s, %zu parameters\n", result.weights, result.parameters);
   return GF_OK;
 }
 
-static int run(const gf__cli *cli) {
+static int run_export(const gf__cli *cli) {
   gf_status status = export_run(cli);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
@@ -84,13 +97,7 @@ const gf__command gf__cmd_export = {
     .least = 2,
     .most = 2,
     .missing = "a run folder or the file to write",
-    .options = {{"weights", 'w', POPT_ARG_STRING, offsetof(gf__cli, weights), "FILE",
-                 "a file of weights for the run's network; default\n"
-                 "its best ones, else its last"},
-                {"softmax", 0, POPT_ARG_NONE, offsetof(gf__cli, softmax), NULL,
-                 "ONNX: give probabilities instead of logits"},
-                {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
-                 "replace the file that is there"},
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(export_options),
+    .run = run_export,
 };

@@ -1,23 +1,26 @@
 /* gradflow fetch */
 #include <math.h>
-#include <popt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 
-enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
+typedef struct fetch_options {
+  char *to;
+  char *mirror; /* or NULL */
+  bool quiet;
+} fetch_options;
 
-static volatile sig_atomic_t signal_; /* the first that came, or 0 */
-
-/* The second one does not wait for the server. */
-static void on_signal(int number) {
-  if (signal_) _Exit(EXIT_BY_SIGNAL + number);
-  signal_ = number;
-}
+static const gf__option option_rows[] = {
+    GF__OPTION("to", 't', "DIR", fetch_options, to, TEXT, .initial = "data",
+               .help = "where its folder goes"),
+    GF__OPTION("mirror", 'm', "URL", fetch_options, mirror, TEXT,
+               .help = "the folder of another server with the same files"),
+    GF__FLAG("quiet", 'q', fetch_options, quiet, "nothing but warnings, errors and the settings"),
+    GF__OPTIONS_END};
 
 typedef struct screen {
   gf__bar bar;
@@ -27,14 +30,9 @@ typedef struct screen {
   int tenths;    /* of the file, in that line */
 } screen;
 
-static int on_stop(void *user) {
-  (void)user;
-  return signal_ != 0;
-}
-
 /* "  43%  72.5/168.5 MB  3.2 MB/s  0:30 left" */
-static void describe(gf__text *out, const gf_fetch_progress *p, double share) {
-  if (p->size > 0) gf__text_add(out, " %3.0f%%", 100 * share);
+static void add_progress(gf__text *out, const gf_fetch_progress *p, double fraction) {
+  if (p->size > 0) gf__text_add(out, " %3.0f%%", 100 * fraction);
   gf__text_add(out, "  %.1f", 1e-6 * (double)p->done);
   if (p->size > 0) gf__text_add(out, "/%.1f", 1e-6 * (double)p->size);
   gf__text_add(out, " MB");
@@ -50,12 +48,12 @@ static void describe(gf__text *out, const gf_fetch_progress *p, double share) {
 }
 
 /* The bar takes what room the words leave. */
-static void draw(screen *s, const char *head, const char *tail, double share) {
+static void draw_progress(screen *s, const char *head, const char *tail, double fraction) {
   enum { NARROWEST = 8, WIDEST = 40, KEPT = 5 }; /* brackets, and what gf__bar_say keeps free */
   char line[WIDEST + 1];
   gf__text text = {0};
   int room = gf__terminal_width(s->bar.file) - (int)(strlen(head) + strlen(tail)) - KEPT;
-  int length = room > WIDEST ? WIDEST : room, full = (int)(share * length);
+  int length = room > WIDEST ? WIDEST : room, full = (int)(fraction * length);
   memset(line, '=', sizeof line);
   if (length >= NARROWEST)
     gf__text_add(&text, "%s[%.*s%*s]%s", head, full, line, length - full, "", tail);
@@ -69,13 +67,13 @@ static void on_progress(void *user, const gf_fetch_progress *p) {
   screen *s = user;
   enum { TENTHS = 10 };
   gf__text head = {0}, tail = {0};
-  double share = p->size > 0 ? fmin((double)p->done / (double)p->size, 1) : 0;
-  int tenths = (int)(TENTHS * share);
+  double fraction = p->size > 0 ? fmin((double)p->done / (double)p->size, 1) : 0;
+  int tenths = (int)(TENTHS * fraction);
   gf__text_add(&head, "%s%s ", strcmp(p->phase, "download") ? "unpacking " : "", p->file);
-  describe(&tail, p, share);
+  add_progress(&tail, p, fraction);
   bool is_new = head.data && (strcmp(s->line, head.data) != 0 || tenths > s->tenths);
   if (s->bar.enabled && head.data && tail.data) {
-    draw(s, head.data, tail.data, share);
+    draw_progress(s, head.data, tail.data, fraction);
   } else if (s->says_lines && is_new && tenths > 0) {
     snprintf(s->line, sizeof s->line, "%s", head.data);
     s->tenths = tenths;
@@ -95,23 +93,36 @@ static void on_log(void *user, gf_log_level level, const char *message) {
     gf__cli_log(NULL, level, message);
 }
 
-static int run(const gf__cli *cli) {
+/* The first word of each line of the help. */
+static void add_words(gf__text *out) {
+  char *help = NULL;
+  if (gf_fetch_help(&help) != GF_OK) return;
+  for (const char *line = help; *line; line += strcspn(line, "\n"), line += *line != 0) {
+    const char *word = line + strspn(line, " ");
+    gf__text_add(out, "%s%.*s", out->size ? " " : "", (int)strcspn(word, " \n"), word);
+  }
+  free(help);
+}
+
+static int run_fetch(const gf__cli *cli) {
+  const fetch_options *o = cli->options;
   bool draws = gf__cli_can_draw(stderr);
-  screen s = {.bar = {.file = stderr, .enabled = !cli->quiet && draws},
-              .says_lines = !cli->quiet && !draws,
-              .quiet = cli->quiet};
-  gf_fetch_options options = {.to = cli->out,
-                              .mirror = cli->mirror,
-                              .events = {.user = &s, .progress = on_progress, .stop = on_stop}};
+  screen s = {.bar = {.file = stderr, .enabled = !o->quiet && draws},
+              .says_lines = !o->quiet && !draws,
+              .quiet = o->quiet};
+  gf_fetch_options how = {
+      .to = o->to,
+      .mirror = o->mirror,
+      .events = {.user = &s, .progress = on_progress, .stop = gf__interrupt_stops}};
   gf_fetched fetched;
   gf_log_to(on_log, &s);
-  gf__on_interrupt(on_signal);
-  gf_status status = gf_fetch(cli->arguments[0], &options, &fetched);
+  gf__interrupt_catch();
+  gf_status status = gf_fetch(cli->arguments[0], &how, &fetched);
   gf__bar_clear(&s.bar);
   gf_log_to(gf__cli_log, NULL);
-  if (status == GF_ERROR_INTERRUPTED && signal_) {
+  if (status == GF_ERROR_INTERRUPTED && gf__interrupt_signal()) {
     (void)gf__cli_fail(status);
-    return EXIT_BY_SIGNAL + signal_;
+    return gf__interrupt_exit_code();
   }
   if (status != GF_OK) return gf__cli_fail(status);
   printf("data.name=%s\ndata.path=%s\n", fetched.data_name, fetched.data_path);
@@ -135,14 +146,10 @@ const gf__command gf__cmd_fetch = {
     .least = 1,
     .most = 1,
     .missing = "a data set",
-    .options = {{"to", 't', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "where its folder goes; default data"},
-                {"mirror", 'm', POPT_ARG_STRING, offsetof(gf__cli, mirror), "URL",
-                 "the folder of another server with the same files"},
-                {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
-                 "nothing but warnings, errors and the settings"},
-                GF__OPTION_HELP},
+    .options = option_rows,
+    .options_size = sizeof(fetch_options),
     .more_title = "data sets, what is downloaded, and from where:",
     .more = gf_fetch_help,
-    .run = run,
+    .words = add_words,
+    .run = run_fetch,
 };

@@ -1,22 +1,38 @@
 /* gradflow import */
-#include <popt.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
+typedef struct import_options {
+  char *config, *out; /* or NULL */
+  gf__texts sets;
+  bool overwrite;
+} import_options;
+
+static const gf__option option_rows[] = {
+    GF__OPTION("config", 'c', "CONFIG", import_options, config, TEXT,
+               .help = "the config of the network"),
+    GF__OPTION_SET(import_options),
+    GF__OPTION("out", 'o', "DIR", import_options, out, TEXT,
+               .help = "the run folder; default runs/NAME for NAME.safetensors"),
+    GF__FLAG("overwrite", 0, import_options, overwrite, "replace the run that is in the folder"),
+    GF__OPTIONS_END};
+
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
-  if (cli->config) return gf__cli_load_config(out, cli, cli->config);
+  const import_options *o = cli->options;
+  if (o->config) return gf__cli_load_config(out, &o->sets, o->config);
   GF_TRY(gf_import_guess(out, cli->arguments[0]));
-  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
+  for (size_t i = 0; i < o->sets.count; i++) GF_TRY(gf_config_set(*out, o->sets.v[i]));
   return GF_OK;
 }
 
 static gf_status import(const gf__cli *cli, const char *out) {
-  gf_import_options options = {.out = out, .overwrite = cli->overwrite};
+  const import_options *o = cli->options;
+  gf_import_options import_to = {.out = out, .overwrite = o->overwrite};
   gf_config *config = NULL;
   gf_conversion result;
   gf_status status = load_config(&config, cli);
-  if (status == GF_OK) status = gf_import(config, cli->arguments[0], &options, &result);
+  if (status == GF_OK) status = gf_import(config, cli->arguments[0], &import_to, &result);
   gf_config_free(&config);
   if (status != GF_OK) return status;
   printf(
@@ -32,10 +48,11 @@ static gf_status import(const gf__cli *cli, const char *out) {
   return GF_OK;
 }
 
-static int run(const gf__cli *cli) {
+static int run_import(const gf__cli *cli) {
+  const import_options *o = cli->options;
   gf__text out = {0};
-  if (cli->out)
-    gf__text_add(&out, "%s", cli->out);
+  if (o->out)
+    gf__text_add(&out, "%s", o->out);
   else
     gf__cli_default_out(cli->arguments[0], &out);
   gf_status status = gf__text_status(&out);
@@ -52,7 +69,7 @@ const gf__command gf__cmd_import = {
         "Makes a run folder of a safetensors file with the weights of a network, for\n"
         "predict, test and export, and for train, which begins with them by\n"
         "train.weights=DIR. Without a config the network is torchvision's ResNet-18, -34\n"
-        "or -50, as the names of the tensors tell. Every tensor that is missing, extra\n"
+        "or -50, as the names of the tensors say. Every tensor that is missing, extra\n"
         "or misshapen is named. Needs no device. docs/convert.md has the details.\n",
     .examples =
         "  gradflow import resnet50.safetensors\n"
@@ -62,14 +79,7 @@ const gf__command gf__cmd_import = {
     .least = 1,
     .most = 1,
     .missing = "a file of weights",
-    .options = {{"config", 'c', POPT_ARG_STRING, offsetof(gf__cli, config), "CONFIG",
-                 "the config of the network"},
-                GF__OPTION_SET,
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "the run folder; default runs/NAME for\n"
-                 "NAME.safetensors"},
-                {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
-                 "replace the run that is in the folder"},
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(import_options),
+    .run = run_import,
 };

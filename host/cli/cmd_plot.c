@@ -1,9 +1,14 @@
 /* gradflow plot */
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+
+typedef struct plot_options {
+  char *out; /* or NULL */
+} plot_options;
+
+static const gf__option option_rows[] = {GF__OPTION_COMPARISON(plot_options), GF__OPTIONS_END};
 
 static void print_path(void *user, const char *path) {
   (void)user;
@@ -11,7 +16,7 @@ static void print_path(void *user, const char *path) {
 }
 
 /* The folder "comparison" beside a run. */
-static void beside(const char *run, gf__text *out) {
+static void add_folder_beside(const char *run, gf__text *out) {
   size_t length = strlen(run);
   while (length > 1 && run[length - 1] == '/') length--;
   size_t start = length;
@@ -25,22 +30,24 @@ static void beside(const char *run, gf__text *out) {
     gf__text_add(out, "%.*scomparison", (int)start, run);
 }
 
-gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *command, gf__text *out) {
-  if (cli->argument_count > 1 && cli->out)
-    gf__text_add(out, "%s", cli->out);
+gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *out, const char *command,
+                                    gf__text *folder) {
+  if (cli->argument_count > 1 && out)
+    gf__text_add(folder, "%s", out);
   else if (cli->argument_count > 1)
-    beside(cli->arguments[0], out);
-  else if (cli->out)
+    add_folder_beside(cli->arguments[0], folder);
+  else if (out)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--out is where pictures that compare several runs go; those of one run go "
                     "into its folder; see gradflow %s --help",
                     command);
-  return gf__text_status(out);
+  return gf__text_status(folder);
 }
 
-static int run(const gf__cli *cli) {
+static int run_plot(const gf__cli *cli) {
+  const plot_options *o = cli->options;
   gf__text out = {0};
-  gf_status status = gf__cli_comparison_folder(cli, "plot", &out);
+  gf_status status = gf__cli_comparison_folder(cli, o->out, "plot", &out);
   if (status == GF_OK)
     status = gf_plot_runs(cli->arguments, cli->argument_count, out.data, print_path, NULL);
   gf__text_free(&out);
@@ -61,6 +68,7 @@ const gf__command gf__cmd_plot = {
     .least = 1,
     .most = 1024,
     .missing = "a run folder",
-    .options = {GF__OPTION_COMPARISON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(plot_options),
+    .run = run_plot,
 };

@@ -1,21 +1,41 @@
 /* gradflow predict */
-#include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "report/table.h"
 
+typedef struct predict_options {
+  char *device, *classes, *out; /* or NULL */
+  int top;
+  bool saliency, csv, json;
+} predict_options;
+
+static const gf__option option_rows[] = {
+    GF__OPTION_DEVICE(predict_options),
+    GF__OPTION("top", 0, "N", predict_options, top, INT, .initial = "5", .minimum = 1,
+               .maximum = INT_MAX, .help = "how many classes of each image"),
+    GF__OPTION("classes", 0, "FILE", predict_options, classes, TEXT,
+               .help = "names of the classes, one per line; default: the data set's, where its "
+                       "files are, else numbers"),
+    GF__FLAG("saliency", 0, predict_options, saliency,
+             "on the sheets, show which pixels move the score of the first class "
+             "(Simonyan et al., 2014)"),
+    GF__OPTION("out", 'o', "DIR", predict_options, out, TEXT,
+               .help = "where contact sheets go; default: the folder predictions of the run"),
+    GF__FLAG("csv", 0, predict_options, csv, "print CSV instead of a text"),
+    GF__OPTION_JSON(predict_options),
+    GF__OPTIONS_END};
+
 enum { WIDTH = 80, INDENT = 2, BAR = 30 };
 
 /* What stdout gets, and where it is. */
 typedef struct output {
-  const gf__cli *cli;
-  int told;         /* predictions */
+  const predict_options *options;
+  const char *run;
+  int printed;      /* predictions */
   gf_status status; /* of the first of them that could not be printed */
   gf__text sheets;  /* their paths, a line each */
 } output;
@@ -48,7 +68,7 @@ static gf_status print_text(output *o, const gf_prediction *p) {
   gf__table_free(&table);
   if (status == GF_OK) {
     enum { HEADER_AND_RULE = 2 };
-    printf("%s%s\n", o->told ? "\n" : "", p->path);
+    printf("%s%s\n", o->printed ? "\n" : "", p->path);
     for (const char *line = lines_from(text.data, HEADER_AND_RULE); *line;) {
       size_t length = strcspn(line, "\n"), shown = length;
       while (shown > 0 && line[shown - 1] == ' ') shown--; /* of a bar without length */
@@ -85,12 +105,12 @@ static gf_status print_csv(output *o, const gf_prediction *p) {
   }
   gf_status status = gf__table_csv(&table, &text);
   gf__table_free(&table);
-  if (status == GF_OK) fputs(lines_from(text.data, o->told ? 1 : 0), stdout);
+  if (status == GF_OK) fputs(lines_from(text.data, o->printed ? 1 : 0), stdout);
   gf__text_free(&text);
   return status;
 }
 
-static json_t *describe(const gf_prediction *p) {
+static json_t *pack_prediction(const gf_prediction *p) {
   json_t *list = json_array();
   for (int k = 0; k < p->count; k++)
     json_array_append_new(
@@ -110,13 +130,13 @@ static gf_status print_json_line(const output *o, json_t *item, const char *path
     return gf__fail(GF_ERROR_DATA,
                     "no JSON of %s: its name or that of a class is not UTF-8, or memory ran out",
                     path);
-  printf("%s\n    %s", o->told ? "," : "", text);
+  printf("%s\n    %s", o->printed ? "," : "", text);
   free(text);
   return GF_OK;
 }
 
 static gf_status begin_json(const output *o) {
-  const char *folder = o->cli->arguments[0];
+  const char *folder = o->run;
   json_t *run = json_string(folder);
   char *text = run ? json_dumps(run, JSON_ENCODE_ANY) : NULL;
   json_decref(run);
@@ -127,20 +147,20 @@ static gf_status begin_json(const output *o) {
 }
 
 static gf_status print_json(output *o, const gf_prediction *p) {
-  if (!o->told) GF_TRY(begin_json(o));
-  return print_json_line(o, describe(p), p->path);
+  if (!o->printed) GF_TRY(begin_json(o));
+  return print_json_line(o, pack_prediction(p), p->path);
 }
 
 static gf_status end_json(const output *o) {
   json_t *list = json_array();
-  if (!o->told) GF_TRY(begin_json(o));
+  if (!o->printed) GF_TRY(begin_json(o));
   for (const char *path = o->sheets.data, *end; path && *path; path = end + 1) {
     end = strchr(path, '\n');
     json_array_append_new(list, json_stringn(path, (size_t)(end - path)));
   }
   char *text = json_dumps(list, 0);
   json_decref(list);
-  if (text) printf("%s],\n  \"sheets\": %s\n}\n", o->told ? "\n  " : "", text);
+  if (text) printf("%s],\n  \"sheets\": %s\n}\n", o->printed ? "\n  " : "", text);
   gf_status status = text ? GF_OK : gf__fail_host_memory(o->sheets.size);
   free(text);
   return status;
@@ -152,7 +172,7 @@ static void note_sheet(void *user, const char *path) {
   gf__text_add(&((output *)user)->sheets, "%s\n", path);
 }
 
-static void tell(void *user, const gf_prediction *p) {
+static void print_prediction(void *user, const gf_prediction *p) {
   output *o = user;
   if (p->status != GF_OK) {
     fflush(stdout);
@@ -160,62 +180,52 @@ static void tell(void *user, const gf_prediction *p) {
     return;
   }
   if (o->status != GF_OK) return;
-  o->status = o->cli->json ? print_json(o, p) : o->cli->csv ? print_csv(o, p) : print_text(o, p);
-  o->told++;
+  o->status = o->options->json  ? print_json(o, p)
+              : o->options->csv ? print_csv(o, p)
+                                : print_text(o, p);
+  o->printed++;
 }
 
-static gf_status read_top(const char *text, int *out) {
-  char *end = NULL;
-  errno = 0;
-  long value = text && isdigit((unsigned char)*text) ? strtol(text, &end, 10) : 0;
-  if (text && (!end || *end || errno || value < 1 || value > INT_MAX))
-    return gf__fail(GF_ERROR_ARGUMENT,
-                    "--top takes a number of classes, at least 1, not '%s'; see gradflow predict "
-                    "--help",
-                    text);
-  *out = (int)value;
-  return GF_OK;
-}
-
-static gf_status read_options(const gf__cli *cli, gf_predict_options *options, gf__text *out) {
-  if (cli->json && cli->csv)
+static gf_status read_options(const gf__cli *cli, gf_predict_options *to, gf__text *out) {
+  const predict_options *o = cli->options;
+  if (o->json && o->csv)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--json and --csv are two forms of the same; choose one; see gradflow predict "
                     "--help");
   const char *run = cli->arguments[0];
   size_t length = strlen(run);
   while (length > 1 && run[length - 1] == '/') length--;
-  if (cli->out)
-    gf__text_add(out, "%s", cli->out);
+  if (o->out)
+    gf__text_add(out, "%s", o->out);
   else
     gf__text_add(out, "%.*s/predictions", (int)length, run);
-  options->classes = cli->classes;
-  options->saliency = cli->saliency;
-  options->out = out->data;
-  GF_TRY(read_top(cli->top, &options->top));
+  to->classes = o->classes;
+  to->saliency = o->saliency;
+  to->out = out->data;
+  to->top = o->top;
   return gf__text_status(out);
 }
 
-static gf_status predict(const gf__cli *cli, output *o, const gf_predict_options *options,
-                         gf_predicted *result) {
+static gf_status predict_images(const gf__cli *cli, output *o, const gf_predict_options *options,
+                                gf_predicted *result) {
   gf_device *device = NULL;
-  GF_TRY(gf_device_open(&device, cli->device));
+  GF_TRY(gf_device_open(&device, o->options->device));
   gf_status status = gf_predict(device, cli->arguments[0], cli->arguments + 1,
                                 cli->argument_count - 1, options, result);
   gf_device_free(&device);
   if (status == GF_OK) status = o->status;
   if (status == GF_OK) status = gf__text_status(&o->sheets);
-  if (status == GF_OK && !cli->csv) status = cli->json ? end_json(o) : end_text(o);
+  if (status == GF_OK && !o->options->csv) status = o->options->json ? end_json(o) : end_text(o);
   return status;
 }
 
-static int run(const gf__cli *cli) {
-  output o = {.cli = cli};
+static int run_predict(const gf__cli *cli) {
+  output o = {.options = cli->options, .run = cli->arguments[0]};
   gf__text out = {0};
   gf_predicted result = {0};
-  gf_predict_options options = {.events = {&o, tell, note_sheet}};
+  gf_predict_options options = {.events = {&o, print_prediction, note_sheet}};
   gf_status status = read_options(cli, &options, &out);
-  if (status == GF_OK) status = predict(cli, &o, &options, &result);
+  if (status == GF_OK) status = predict_images(cli, &o, &options, &result);
   gf__text_free(&out);
   gf__text_free(&o.sheets);
   return status == GF_OK ? result.failed > 0 : gf__cli_fail(status);
@@ -230,8 +240,8 @@ const gf__command gf__cmd_predict = {
         "classes a run's network takes it for, and how probable it finds them. An image\n"
         "is treated as the data set's own: its shorter side is resized to theirs, and\n"
         "the middle is cut out. Draws contact sheets of the images and their classes,\n"
-        "and prints the paths of the sheets. A file that is no image is told, and the\n"
-        "others go on; the exit code then is 1.\n",
+        "and prints the paths of the sheets. A file that is no image is reported, and\n"
+        "the others go on; the exit code then is 1.\n",
     .examples =
         "  gradflow predict runs/residual37 photo.jpg\n"
         "  gradflow predict runs/residual37 photos --saliency --out photos-seen\n"
@@ -239,21 +249,7 @@ const gf__command gf__cmd_predict = {
     .least = 2,
     .most = INT_MAX,
     .missing = "a run folder or an image",
-    .options = {GF__OPTION_DEVICE,
-                {"top", 0, POPT_ARG_STRING, offsetof(gf__cli, top), "N",
-                 "how many classes of each image; default 5"},
-                {"classes", 0, POPT_ARG_STRING, offsetof(gf__cli, classes), "FILE",
-                 "names of the classes, one a line; default: the\n"
-                 "data set's, where its files are, else numbers"},
-                {"saliency", 0, POPT_ARG_NONE, offsetof(gf__cli, saliency), NULL,
-                 "on the sheets, show which pixels move the score of\n"
-                 "the first class (Simonyan et al., 2014)"},
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "where contact sheets go; default: the folder\n"
-                 "predictions of the run"},
-                {"csv", 0, POPT_ARG_NONE, offsetof(gf__cli, csv), NULL,
-                 "print CSV instead of a text"},
-                GF__OPTION_JSON,
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(predict_options),
+    .run = run_predict,
 };

@@ -1,7 +1,6 @@
 /* gradflow scale */
 #include <ctype.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,32 @@
 #include "base/os.h"
 #include "cli/ranks.h"
 #include "report/table.h"
+
+typedef struct scale_options {
+  char *device, *out, *ranks; /* or NULL */
+  double latency, bandwidth;  /* microseconds and GB/s; 0: not given */
+  double rank_timeout;
+  gf__texts sets;
+} scale_options;
+
+static const char *const latency_example[] = {"30", NULL};
+static const char *const bandwidth_example[] = {"1.1", NULL};
+
+static const gf__option option_rows[] = {
+    GF__OPTION_DEVICE(scale_options),
+    GF__OPTION_SET(scale_options),
+    GF__OPTION("ranks", 0, "A..B", scale_options, ranks, TEXT,
+               .help = "numbers of ranks, twice as many each time; default 1..1024"),
+    GF__OPTION("latency", 0, "US", scale_options, latency, FLOAT, .minimum = 1e-3, .maximum = 1e9,
+               .choices = latency_example,
+               .help = "of a message, microseconds; default as measured, or 30"),
+    GF__OPTION("bandwidth", 0, "GB/S", scale_options, bandwidth, FLOAT, .minimum = 1e-6,
+               .maximum = 1e6, .choices = bandwidth_example,
+               .help = "of a rank; default as measured, or 1.1"),
+    GF__OPTION("out", 'o', "DIR", scale_options, out, TEXT,
+               .help = "default scale/NAME for NAME.yaml"),
+    GF__OPTION_RANK_TIMEOUT(scale_options),
+    GF__OPTIONS_END};
 
 enum { WIDTH = 80, MOST_POINTS = 40, MOST_RANKS = 1 << 20, MOST_MEASURED = 64 };
 
@@ -55,53 +80,43 @@ static gf_status read_ranks(const char *text, scale *s) {
   return GF_OK;
 }
 
-static gf_status read_positive(const char *option, const char *text, const char *unit,
-                               double scale_, double *out) {
-  char *end;
-  if (!text) return GF_OK;
-  double number = strtod(text, &end);
-  if (end == text || *end || !(number > 0) || !isfinite(number))
-    return gf__fail(GF_ERROR_ARGUMENT, "--%s %s: must be a positive number of %s", option, text,
-                    unit);
-  *out = number * scale_;
-  return GF_OK;
-}
+static bool is_given(const scale_options *o) { return o->latency > 0 || o->bandwidth > 0; }
 
 /* What is given goes before what was measured. */
-static gf_status read_network(const gf__cli *cli, gf_scale_network *network) {
-  double latency = 0;
-  GF_TRY(read_positive("latency", cli->latency, "microseconds", 1e-6, &latency));
+static void read_network(const scale_options *o, gf_scale_network *network) {
+  double latency = 1e-6 * o->latency; /* and by default a tenth of it is the gap */
   if (latency > 0) *network = (gf_scale_network){latency, latency / 10, network->bandwidth};
-  return read_positive("bandwidth", cli->bandwidth, "GB/s", 1e9, &network->bandwidth);
+  if (o->bandwidth > 0) network->bandwidth = 1e9 * o->bandwidth;
 }
 
 /* ---- measuring ---- */
 
-static gf_status open_all(const gf__cli *cli, scale *s) {
+static gf_status read_scale(const gf__cli *cli, scale *s) {
+  const scale_options *o = cli->options;
   const char *name = strrchr(cli->arguments[0], '/');
-  GF_TRY(read_ranks(cli->ranks, s));
+  GF_TRY(read_ranks(o->ranks, s));
   s->network = usual_network;
   s->source = "assumed; --latency and --bandwidth give others";
-  GF_TRY(read_network(cli, &s->network));
-  if (cli->latency || cli->bandwidth) s->source = "given";
+  read_network(o, &s->network);
+  if (is_given(o)) s->source = "given";
   name = name ? name + 1 : cli->arguments[0];
-  if (cli->out)
-    gf__text_add(&s->out, "%s", cli->out);
+  if (o->out)
+    gf__text_add(&s->out, "%s", o->out);
   else
     gf__text_add(&s->out, "scale/%.*s", (int)strcspn(name, "."), name);
   GF_TRY(gf__text_status(&s->out));
-  return gf__cli_load_config(&s->config, cli, cli->arguments[0]);
+  return gf__cli_load_config(&s->config, &o->sets, cli->arguments[0]);
 }
 
-static gf_status measure(const gf__cli *cli, scale *s) {
-  GF_TRY(gf_communicator_open_device(&s->device, s->communicator, cli->device, 0));
+static gf_status measure_steps(const scale_options *o, scale *s) {
+  GF_TRY(gf_communicator_open_device(&s->device, s->communicator, o->device, 0));
   int ranks = gf_communicator_describe(s->communicator).ranks;
   gf_status status = gf_scale_measure(&s->costs, s->device, s->config);
   GF_TRY(gf_communicator_agree(s->communicator, status));
   if (ranks == 1) return GF_OK;
   GF_TRY(gf_scale_measure_network(&s->network, s->communicator));
-  s->source = cli->latency || cli->bandwidth ? "given" : "measured between these ranks";
-  GF_TRY(read_network(cli, &s->network));
+  s->source = is_given(o) ? "given" : "measured between these ranks";
+  read_network(o, &s->network);
   s->steps[0].ranks = ranks;
   s->step_count = 1;
   return gf_scale_measure_step(&s->steps[0].step, s->device, s->communicator, s->config);
@@ -111,9 +126,9 @@ static gf_status measure(const gf__cli *cli, scale *s) {
 
 static const char measured_header[] = "ranks,images_a_rank,step_seconds\n";
 
-static void keep(scale *s, measured m) {
+static void keep_measured(scale *s, measured m) {
   for (int i = 0; i < s->step_count; i++)
-    if (s->steps[i].ranks == m.ranks) return; /* the newest stands before */
+    if (s->steps[i].ranks == m.ranks) return; /* the newest comes first */
   if (s->step_count < MOST_MEASURED) s->steps[s->step_count++] = m;
 }
 
@@ -128,7 +143,7 @@ static gf_status read_measured(scale *s, const char *path) {
   for (size_t i = 0; i < csv.rows; i++) {
     double ranks = csv.numbers[RANKS][i], step = csv.numbers[STEP][i];
     if (csv.numbers[IMAGES][i] == s->costs.batch && ranks >= 1 && ranks <= MOST_RANKS && step > 0)
-      keep(s, (measured){.ranks = (int)ranks, .step = step});
+      keep_measured(s, (measured){.ranks = (int)ranks, .step = step});
   }
   gf__csv_free(&csv);
   return GF_OK;
@@ -166,7 +181,7 @@ typedef struct points {
 } points;
 
 /* From the least to the most ranks, twice as many each time. */
-static void predict(const scale *s, points *out) {
+static void predict_points(const scale *s, points *out) {
   out->count = out->whole_count = 0;
   for (int ranks = s->first; ranks <= s->last; ranks *= 2) {
     double batch = s->costs.batch;
@@ -264,7 +279,7 @@ typedef struct drawing {
   const char *name_list[MOST_POINTS];
 } drawing;
 
-static void fill(const scale *s, const points *p, drawing *d) {
+static void fill_drawing(const scale *s, const points *p, drawing *d) {
   double nothing = (double)NAN,
          alone = gf_scale_each(&s->costs, &s->network, 1, s->costs.batch).step;
   for (int i = 0; i < p->count; i++) {
@@ -281,10 +296,10 @@ static void fill(const scale *s, const points *p, drawing *d) {
   }
 }
 
-static gf_status draw(const scale *s, const points *p) {
+static gf_status draw_charts(const scale *s, const points *p) {
   char path[4096], names[2][64];
   drawing d;
-  fill(s, p, &d);
+  fill_drawing(s, p, &d);
   snprintf(names[0], sizeof names[0], "%d images a rank", s->costs.batch);
   snprintf(names[1], sizeof names[1], "%d images in all", s->costs.batch);
   const char *labels[3] = {names[0], names[1], "measured"};
@@ -323,13 +338,13 @@ static gf_status draw(const scale *s, const points *p) {
 
 /* ---- all ---- */
 
-static gf_status tell(scale *s) {
+static gf_status report_scale(scale *s) {
   char path[4096];
   points p;
   GF_TRY(gf__make_folder(s->out.data));
   GF_TRY(gf__path_join(path, sizeof path, s->out.data, "measured.csv"));
   GF_TRY(read_measured(s, path));
-  predict(s, &p);
+  predict_points(s, &p);
   print_costs(s);
   printf("a batch of %d images on each rank\n\n", s->costs.batch);
   GF_TRY(print_points(s, p.each, p.count, true));
@@ -343,19 +358,20 @@ static gf_status tell(scale *s) {
   }
   GF_TRY(write_points(s, &p));
   if (s->step_count) GF_TRY(write_measured(s));
-  return draw(s, &p);
+  return draw_charts(s, &p);
 }
 
-static int run(const gf__cli *cli) {
+static int run_scale(const gf__cli *cli) {
+  const scale_options *o = cli->options;
   scale s = {0};
-  gf_status status = gf__cli_join(cli, &s.communicator);
-  if (status == GF_OK) status = gf_communicator_agree(s.communicator, open_all(cli, &s));
+  gf_status status = gf_communicator_open(&s.communicator, o->rank_timeout);
+  if (status == GF_OK) status = gf_communicator_agree(s.communicator, read_scale(cli, &s));
   if (status == GF_OK && gf__cli_is_first(s.communicator) && gf__is_terminal(stderr))
     fputs("measuring a step on the device...\n", stderr);
-  if (status == GF_OK) status = measure(cli, &s);
+  if (status == GF_OK) status = measure_steps(o, &s);
   if (status == GF_OK)
-    status =
-        gf_communicator_agree(s.communicator, gf__cli_is_first(s.communicator) ? tell(&s) : GF_OK);
+    status = gf_communicator_agree(s.communicator,
+                                   gf__cli_is_first(s.communicator) ? report_scale(&s) : GF_OK);
   int code = gf__cli_leave(&s.communicator, status, 0);
   gf_scale_costs_free(&s.costs);
   gf_device_free(&s.device);
@@ -372,8 +388,8 @@ const gf__command gf__cmd_scale = {
         "Measures a training step of the config's network on this device, and computes\n"
         "from that, from the network's latency and bandwidth, and from the sizes of the\n"
         "gradients how long a step of many ranks would take, what it would wait for, and\n"
-        "what part of its speed a rank would keep. Under mpirun the network between the\n"
-        "ranks is measured, and a step of theirs, which stands beside the model. Leaves\n"
+        "what fraction of its speed a rank would keep. Under mpirun the network between\n"
+        "the ranks is measured, and a step of theirs, shown beside the model. Leaves\n"
         "scale.csv and scale.png; steps that were measured with other numbers of ranks\n"
         "are kept in measured.csv. Not in the model: reading images, and waiting for the\n"
         "slowest of many ranks.\n",
@@ -386,19 +402,8 @@ const gf__command gf__cmd_scale = {
     .least = 1,
     .most = 1,
     .missing = "a config",
-    .options = {GF__OPTION_DEVICE,
-                GF__OPTION_SET,
-                {"ranks", 0, POPT_ARG_STRING, offsetof(gf__cli, ranks), "A..B",
-                 "numbers of ranks, twice as many each time; default\n"
-                 "1..1024"},
-                {"latency", 0, POPT_ARG_STRING, offsetof(gf__cli, latency), "US",
-                 "of a message, microseconds; default as measured, or\n"
-                 "30"},
-                {"bandwidth", 0, POPT_ARG_STRING, offsetof(gf__cli, bandwidth), "GB/S",
-                 "of a rank; default as measured, or 1.1"},
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "default scale/NAME for NAME.yaml"},
-                GF__OPTION_RANK_TIMEOUT,
-                GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(scale_options),
+    .has_ranks = true,
+    .run = run_scale,
 };

@@ -1,55 +1,68 @@
 /* gradflow study */
 #include <math.h>
-#include <popt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/duration.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/ranks.h"
 #include "report/table.h"
 
-enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
+typedef struct study_options {
+  char *device, *out, *shard; /* or NULL */
+  int jobs;                   /* 0: one at a time */
+  double rank_timeout;
+  bool dry_run, overwrite, quiet;
+  gf__texts sets;
+} study_options;
 
-static volatile sig_atomic_t signal_; /* the first that came, or 0 */
+static const char *const jobs_example[] = {"2", NULL};
 
-/* The second one does not wait for the device. */
-static void on_signal(int number) {
-  if (signal_) _Exit(EXIT_BY_SIGNAL + number);
-  signal_ = number;
-}
+static const gf__option option_rows[] = {
+    GF__OPTION_DEVICE(study_options),
+    GF__OPTION_SET(study_options),
+    GF__OPTION("out", 'o', "DIR", study_options, out, TEXT,
+               .help = "the folder of the runs; default as the study says"),
+    GF__OPTION("shard", 0, "I/N", study_options, shard, TEXT,
+               .help = "only every Nth run, from the Ith on"),
+    GF__OPTION("jobs", 0, "N", study_options, jobs, INT, .minimum = 1, .maximum = 100000,
+               .choices = jobs_example, .help = "runs at a time; default 1"),
+    GF__FLAG("dry-run", 'n', study_options, dry_run,
+             "list the runs and how long they take, train nothing"),
+    GF__FLAG("overwrite", 0, study_options, overwrite, "replace the runs that are there"),
+    GF__OPTION_RANK_TIMEOUT(study_options),
+    GF__FLAG("quiet", 'q', study_options, quiet, "nothing but warnings, errors and the tables"),
+    GF__OPTIONS_END};
 
 /* ---- options ---- */
 
-static gf_status read_number(const char *text, const char **end, int *out) {
-  char *behind;
-  long number = strtol(text, &behind, 10);
-  bool good = *text >= '0' && *text <= '9' && number >= 1 && number <= 100000;
-  *end = behind;
-  *out = (int)number;
-  return good ? GF_OK : GF_ERROR_ARGUMENT;
-}
-
-static gf_status read_options(const gf__cli *cli, gf_study_options *out) {
-  const char *end = "";
-  *out = (gf_study_options){.device = cli->device, .overwrite = cli->overwrite};
-  if (cli->jobs && (read_number(cli->jobs, &end, &out->jobs) != GF_OK || *end))
-    return gf__fail(GF_ERROR_ARGUMENT, "--jobs %s: must be a number of runs at a time, from 1",
-                    cli->jobs);
-  if (!cli->shard) return GF_OK;
-  if (read_number(cli->shard, &end, &out->shard) != GF_OK || *end != '/' ||
-      read_number(end + 1, &end, &out->shards) != GF_OK || *end || out->shard > out->shards)
+/* "1/2": the first of two. */
+static gf_status read_shard(const char *text, gf_study_options *out) {
+  enum { MOST_SHARDS = 100000 };
+  char *end;
+  long shard = strtol(text, &end, 10), shards = 0;
+  if (*end == '/') shards = strtol(end + 1, &end, 10);
+  if (strspn(text, "0123456789/") != strlen(text) || *end || shard < 1 || shards < shard ||
+      shards > MOST_SHARDS)
     return gf__fail(GF_ERROR_ARGUMENT, "--shard %s: must be I/N, as 1/2 and 2/2 for two machines",
-                    cli->shard);
+                    text);
+  out->shard = (int)shard;
+  out->shards = (int)shards;
   return GF_OK;
 }
 
-static gf_status load(const gf__cli *cli, gf_study **out) {
-  GF_TRY(gf_study_load(out, cli->arguments[1], cli->out));
-  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_study_set(*out, *set));
+static gf_status read_options(const study_options *o, gf_study_options *out) {
+  *out = (gf_study_options){.device = o->device, .overwrite = o->overwrite, .jobs = o->jobs};
+  return o->shard ? read_shard(o->shard, out) : GF_OK;
+}
+
+static gf_status load_study(const gf__cli *cli, gf_study **out) {
+  const study_options *o = cli->options;
+  GF_TRY(gf_study_load(out, cli->arguments[1], o->out));
+  for (size_t i = 0; i < o->sets.count; i++) GF_TRY(gf_study_set(*out, o->sets.v[i]));
   return GF_OK;
 }
 
@@ -106,11 +119,11 @@ static void on_run(void *user, const gf_study_event *e) {
 
 static int on_stop(void *user) {
   screen *s = user;
-  if (!signal_ || s->said_stopping) return signal_ != 0;
+  if (!gf__interrupt_signal() || s->said_stopping) return gf__interrupt_signal();
   s->said_stopping = true;
   gf__lock_take(s->lock);
   gf__bar_clear(&s->bar);
-  fputs("gradflow: finishing the step and saving a checkpoint; once more leaves at once\n", stderr);
+  fputs(GF__STOPPING_NOTE, stderr);
   gf__lock_release(s->lock);
   return 1;
 }
@@ -132,7 +145,7 @@ static void on_log(void *user, gf_log_level level, const char *message) {
 
 static void keep_path(void *user, const char *path) { snprintf(user, 4096, "%s", path); }
 
-static gf_status report(const gf_study *study) {
+static gf_status report_study(const gf_study *study) {
   char *text, last[4096] = "";
   GF_TRY(gf_study_report(study, &text, keep_path, last));
   printf("%s\nreport     %s\n", text, last);
@@ -178,25 +191,25 @@ static gf_status print_plan(const gf_study_item *items, int count, int jobs) {
   return status;
 }
 
-static gf_status dry_run(const gf_study *study, const gf_study_options *options) {
+static gf_status print_dry_run(const gf_study *study, const gf_study_options *how) {
   gf_study_item *items;
   int count;
-  GF_TRY(gf_study_plan(study, options, 1, &items, &count));
-  gf_status status = print_plan(items, count, options->jobs);
+  GF_TRY(gf_study_plan(study, how, 1, &items, &count));
+  gf_status status = print_plan(items, count, how->jobs);
   gf_study_items_free(&items, count);
   return status;
 }
 
-static gf_status run_all(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
-  bool draws = !cli->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(options->communicator);
+static gf_status run_all(const study_options *o, const gf_study *study, gf_study_options *how) {
+  bool draws = !o->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(how->communicator);
   screen s = {.bar = {.file = stderr, .enabled = draws, .colours = gf__cli_has_colours(stderr)},
-              .quiet = cli->quiet};
+              .quiet = o->quiet};
   GF_TRY(gf__lock_new(&s.lock));
-  options->events =
+  how->events =
       (gf_study_events){.user = &s, .progress = on_progress, .run = on_run, .stop = on_stop};
   gf_log_to(on_log, &s);
-  gf__on_interrupt(on_signal);
-  gf_status status = gf_study_run(study, options);
+  gf__interrupt_catch();
+  gf_status status = gf_study_run(study, how);
   gf__bar_clear(&s.bar);
   gf_log_to(gf__cli_log, NULL);
   gf__lock_free(&s.lock);
@@ -204,39 +217,42 @@ static gf_status run_all(const gf__cli *cli, const gf_study *study, gf_study_opt
 }
 
 /* The report is that of the runs there are, even if others failed. */
-static int train(const gf__cli *cli, const gf_study *study, gf_study_options *options) {
-  gf_status status = run_all(cli, study, options), reported = GF_OK;
-  bool is_common = status == GF_OK || gf_communicator_agreed(options->communicator);
-  bool reports = gf__cli_is_first(options->communicator) && is_common;
+static int train_study(const gf__cli *cli, const gf_study *study, gf_study_options *how) {
+  const study_options *o = cli->options;
+  gf_status status = run_all(o, study, how), reported = GF_OK;
+  bool is_common = status == GF_OK || gf_communicator_agreed(how->communicator);
+  bool reports = gf__cli_is_first(how->communicator) && is_common;
   bool stopped = status == GF_ERROR_INTERRUPTED;
-  int code = gf__cli_leave(&options->communicator, status, stopped ? EXIT_BY_SIGNAL + signal_ : 0);
+  int code = gf__cli_leave(&how->communicator, status, stopped ? gf__interrupt_exit_code() : 0);
   if (stopped || !reports) return code;
-  if (options->shards > 1)
-    printf("shard %d of %d is done; after all of them: gradflow study report %s\n", options->shard,
-           options->shards, cli->arguments[1]);
+  if (how->shards > 1)
+    printf("shard %d of %d is done; after all of them: gradflow study report %s\n", how->shard,
+           how->shards, cli->arguments[1]);
   else
-    reported = report(study);
+    reported = report_study(study);
   if (reported != GF_OK) gf__cli_fail(reported);
   return status != GF_OK || reported != GF_OK;
 }
 
 static int run_runs(const gf__cli *cli, const gf_study *study) {
-  gf_study_options options = {0};
+  const study_options *o = cli->options;
+  gf_study_options how = {0};
   gf_communicator *communicator;
-  gf_status status = gf__cli_join(cli, &communicator);
-  if (status == GF_OK) status = gf_communicator_agree(communicator, read_options(cli, &options));
-  options.communicator = communicator;
-  if (status == GF_OK && !cli->dry_run) return train(cli, study, &options);
-  if (status == GF_OK && gf__cli_is_first(communicator)) status = dry_run(study, &options);
+  gf_status status = gf_communicator_open(&communicator, o->rank_timeout);
+  if (status == GF_OK) status = gf_communicator_agree(communicator, read_options(o, &how));
+  how.communicator = communicator;
+  if (status == GF_OK && !o->dry_run) return train_study(cli, study, &how);
+  if (status == GF_OK && gf__cli_is_first(communicator)) status = print_dry_run(study, &how);
   return gf__cli_leave(&communicator, status, 0);
 }
 
 static int run_report(const gf__cli *cli, const gf_study *study) {
+  const study_options *o = cli->options;
   gf_status status =
-      cli->dry_run || cli->shard || cli->jobs || cli->overwrite
+      o->dry_run || o->shard || o->jobs || o->overwrite
           ? gf__fail(GF_ERROR_ARGUMENT,
                      "--dry-run, --shard, --jobs and --overwrite belong to study run")
-          : report(study);
+          : report_study(study);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
 
@@ -246,7 +262,11 @@ static const struct {
 } actions[] = {{"run", run_runs}, {"report", run_report}};
 enum { ACTIONS = sizeof actions / sizeof *actions };
 
-static int run(const gf__cli *cli) {
+static void add_words(gf__text *out) {
+  for (size_t i = 0; i < ACTIONS; i++) gf__text_add(out, "%s%s", i ? " " : "", actions[i].word);
+}
+
+static int run_study(const gf__cli *cli) {
   const char *word = cli->arguments[0];
   gf_study *study = NULL;
   size_t i = 0;
@@ -256,7 +276,7 @@ static int run(const gf__cli *cli) {
                                  "study %s: must be study run or study report; see gradflow study "
                                  "--help",
                                  word));
-  gf_status status = load(cli, &study);
+  gf_status status = load_study(cli, &study);
   int code = status == GF_OK ? actions[i].run(cli, study) : gf__cli_fail(status);
   gf_study_free(&study);
   return code;
@@ -282,23 +302,11 @@ const gf__command gf__cmd_study = {
     .least = 2,
     .most = 2,
     .missing = "'run' or 'report' and a study",
-    .options = {GF__OPTION_DEVICE,
-                GF__OPTION_SET,
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "the folder of the runs; default as the study says"},
-                {"shard", 0, POPT_ARG_STRING, offsetof(gf__cli, shard), "I/N",
-                 "only every Nth run, from the Ith on"},
-                {"jobs", 0, POPT_ARG_STRING, offsetof(gf__cli, jobs), "N",
-                 "runs at a time; default 1"},
-                {"dry-run", 'n', POPT_ARG_NONE, offsetof(gf__cli, dry_run), NULL,
-                 "list the runs and how long they take, train nothing"},
-                {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
-                 "replace the runs that are there"},
-                GF__OPTION_RANK_TIMEOUT,
-                {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
-                 "nothing but warnings, errors and the tables"},
-                GF__OPTION_HELP},
+    .options = option_rows,
+    .options_size = sizeof(study_options),
     .more_title = "keys of a study:",
     .more = gf_study_help,
-    .run = run,
+    .has_ranks = true,
+    .words = add_words,
+    .run = run_study,
 };

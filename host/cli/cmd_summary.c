@@ -1,11 +1,17 @@
 /* gradflow summary */
-#include <jansson.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "report/table.h"
+
+typedef struct summary_options {
+  gf__texts sets;
+  bool json;
+} summary_options;
+
+static const gf__option option_rows[] = {GF__OPTION_SET(summary_options),
+                                         GF__OPTION_JSON(summary_options), GF__OPTIONS_END};
 
 enum { WIDTH = 80 };
 
@@ -17,8 +23,9 @@ typedef struct summary {
 } summary;
 
 static gf_status read_summary(const gf__cli *cli, summary *out) {
+  const summary_options *o = cli->options;
   gf_config *config = NULL;
-  gf_status status = gf__cli_load_config(&config, cli, cli->arguments[0]);
+  gf_status status = gf__cli_load_config(&config, &o->sets, cli->arguments[0]);
   if (status == GF_OK) status = gf_dataset_shape(&out->data, config);
   gf_image_shape image = {out->data.height, out->data.width, out->data.channels};
   if (status == GF_OK)
@@ -72,49 +79,23 @@ static gf_status print_text(const summary *s) {
 
 /* ---- for programs ---- */
 
-#define COUNT(value) (json_int_t)(value)
-
-static json_t *pack_shape(int height, int width, int channels) {
-  return json_pack("[i, i, i]", height, width, channels);
+static gf_status print_json(const gf__cli *cli) {
+  const summary_options *o = cli->options;
+  gf_config *config = NULL;
+  char *text = NULL;
+  gf_status status = gf__cli_load_config(&config, &o->sets, cli->arguments[0]);
+  if (status == GF_OK) status = gf_network_json(config, &text);
+  gf_config_free(&config);
+  if (status == GF_OK) puts(text);
+  free(text);
+  return status;
 }
 
-/* A volume's depth stands first. */
-static json_t *pack_output(const gf_layer_summary *row) {
-  const gf_image_shape *out = &row->output;
-  if (row->depth == 1) return pack_shape(out->height, out->width, out->channels);
-  return json_pack("[i, i, i, i]", row->depth, out->height, out->width, out->channels);
-}
-
-static json_t *list_layers(const summary *s) {
-  json_t *list = json_array();
-  for (int i = 0; list && i < s->count; i++) {
-    const gf_layer_summary *row = &s->layers[i];
-    json_t *item = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", row->name, "type", row->type,
-                             "output", pack_output(row), "parameters", COUNT(row->parameters),
-                             "flops", COUNT(row->flops), "bytes", COUNT(row->bytes));
-    if (json_array_append_new(list, item) == 0) continue;
-    json_decref(list);
-    list = NULL;
-  }
-  return list;
-}
-
-static gf_status print_json(const summary *s) {
-  json_t *layers = list_layers(s);
-  const gf_dataset_info *data = &s->data;
-  if (!layers)
-    return gf__fail(GF_ERROR_DATA, "no JSON of the layers: a name is not UTF-8, or memory ran out");
-  return gf__cli_print_json(
-      json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:I}", "data", data->name, "image",
-                pack_shape(data->height, data->width, data->channels), "classes", data->classes,
-                "layers", layers, "parameters", COUNT(s->total.parameters), "flops",
-                COUNT(s->total.flops), "bytes", COUNT(s->total.bytes)));
-}
-
-static int run(const gf__cli *cli) {
+static int run_summary(const gf__cli *cli) {
+  const summary_options *o = cli->options;
   summary s = {0};
   gf_status status = read_summary(cli, &s);
-  if (status == GF_OK) status = cli->json ? print_json(&s) : print_text(&s);
+  if (status == GF_OK) status = o->json ? print_json(cli) : print_text(&s);
   free(s.layers);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
@@ -127,13 +108,15 @@ const gf__command gf__cmd_summary = {
         "Lists the layers of the config's network: the output's height, width and\n"
         "channels, trainable parameters, and what a forward pass of one image takes:\n"
         "million operations of convolutions and linear layers, and KiB of the output.\n"
-        "Needs neither a device nor, but for image_folder and hyperspectral, the data.\n",
+        "Needs neither a device nor, but for image_folder and hyperspectral, the data.\n"
+        "With --json it is the network.json of a run, which also has edges and tensors.\n",
     .examples =
         "  gradflow summary configs/plain37.yaml\n"
         "  gradflow summary configs/plain37.yaml --set model.shortcut=identity --json\n",
     .least = 1,
     .most = 1,
     .missing = "a config",
-    .options = {GF__OPTION_SET, GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(summary_options),
+    .run = run_summary,
 };

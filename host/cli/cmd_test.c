@@ -1,13 +1,20 @@
 /* gradflow test */
 #include <jansson.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
 #include "report/table.h"
+
+typedef struct test_options {
+  char *device; /* or NULL */
+  bool json;
+} test_options;
+
+static const gf__option option_rows[] = {GF__OPTION_DEVICE(test_options),
+                                         GF__OPTION_JSON(test_options), GF__OPTIONS_END};
 
 /* ---- for people ---- */
 
@@ -35,8 +42,9 @@ static void add_row(gf__table *table, const gf_test_result *result, const row *r
     gf__table_add(table, "%.1f%%", 100 * r->accuracy);
 }
 
-/* Tables side by side, filled downwards, each but the first behind an empty column. */
-static void fill(gf__table *table, const gf_test_result *result, const row *rows, int groups) {
+/* Tables side by side, filled downwards, each but the first after an empty column. */
+static void fill_table(gf__table *table, const gf_test_result *result, const row *rows,
+                       int groups) {
   int height = (result->classes + groups - 1) / groups, cells = result->class_names ? 4 : 3;
   for (int y = 0; y < height; y++)
     for (int g = 0; g < groups; g++) {
@@ -49,7 +57,7 @@ static void fill(gf__table *table, const gf_test_result *result, const row *rows
 
 enum { USUAL_WIDTH = 80, MOST_GROUPS = 3 };
 
-/* How many tables stand side by side: as many as 80 columns hold, if the list is long. */
+/* How many tables are printed side by side: as many as 80 columns hold, if the list is long. */
 static int count_groups(const gf_test_result *result, int width) {
   enum { SHORT_LIST = 20 };
   if (result->classes <= SHORT_LIST || width < USUAL_WIDTH) return 1;
@@ -74,7 +82,7 @@ static gf_status print_classes(const gf_test_result *result) {
     rows[i] = (row){i, result->class_images[i], result->class_accuracy[i]};
   qsort(rows, (size_t)result->classes, sizeof *rows, compare_rows);
   gf__table table = {.columns = columns, .column_count = column_count};
-  fill(&table, result, rows, groups);
+  fill_table(&table, result, rows, groups);
   free(rows);
   gf__text text = {0};
   gf_status status = gf__table_text(&table, width < USUAL_WIDTH ? width : USUAL_WIDTH, &text);
@@ -122,13 +130,14 @@ static gf_status print_json(const char *folder, const gf_test_result *result) {
       json_number(result->loss), "accuracy", json_number(result->accuracy), "classes", classes));
 }
 
-static int run(const gf__cli *cli) {
+static int run_test(const gf__cli *cli) {
+  const test_options *o = cli->options;
   gf_device *device = NULL;
   gf_test_result result = {0};
   const char *folder = cli->arguments[0];
-  gf_status status = gf_device_open(&device, cli->device);
+  gf_status status = gf_device_open(&device, o->device);
   if (status == GF_OK) status = gf_test(device, folder, &result);
-  if (status == GF_OK) status = cli->json ? print_json(folder, &result) : print_text(&result);
+  if (status == GF_OK) status = o->json ? print_json(folder, &result) : print_text(&result);
   gf_test_result_free(&result);
   gf_device_free(&device);
   return status == GF_OK ? 0 : gf__cli_fail(status);
@@ -148,6 +157,7 @@ const gf__command gf__cmd_test = {
     .least = 1,
     .most = 1,
     .missing = "a run folder",
-    .options = {GF__OPTION_DEVICE, GF__OPTION_JSON, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(test_options),
+    .run = run_test,
 };

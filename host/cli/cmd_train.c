@@ -1,8 +1,5 @@
 /* gradflow train */
-#include <ctype.h>
 #include <math.h>
-#include <popt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,22 +7,54 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/ranks.h"
 #include "cli/watch.h"
 #include "report/table.h"
 
-enum { EXIT_BY_SIGNAL = 128 }; /* what shells add the signal's number to */
+typedef struct train_options {
+  char *device, *out, *resume, *checkpoint_every, *balance; /* or NULL */
+  int keep_checkpoints;
+  int tune; /* index in tune_words, or -1 */
+  double rank_timeout;
+  bool overwrite, force, watch, dry_run, profile, quiet;
+  gf__texts sets;
+} train_options;
 
-/* ---- Ctrl-C ---- */
+static const char *const tune_words[] = {"off", "fast", "full", NULL};
+static const char *const balance_words[] = {"equal", "auto", "again", NULL};
 
-static volatile sig_atomic_t signal_; /* the first that came, or 0 */
-
-/* The second one does not wait for the device. */
-static void on_signal(int number) {
-  if (signal_) _Exit(EXIT_BY_SIGNAL + number);
-  signal_ = number;
-}
+static const gf__option option_rows[] = {
+    GF__OPTION_DEVICE(train_options),
+    GF__OPTION_SET(train_options),
+    GF__OPTION("out", 'o', "DIR", train_options, out, TEXT,
+               .help = "the run folder; default runs/NAME for NAME.yaml"),
+    GF__FLAG("overwrite", 0, train_options, overwrite, "replace the run that is in the folder"),
+    GF__OPTION("resume", 'r', "DIR", train_options, resume, TEXT,
+               .help = "go on with the run in the folder"),
+    GF__FLAG("force", 'f', train_options, force,
+             "with --resume: although the config has changed, or the run has ended"),
+    GF__OPTION("checkpoint-every", 'c', "N", train_options, checkpoint_every, TEXT,
+               .help = "a checkpoint every N steps, or minutes as in 10min, besides that at the "
+                       "end of each epoch"),
+    GF__OPTION("keep-checkpoints", 'k', "N", train_options, keep_checkpoints, INT, .initial = "2",
+               .minimum = 1, .maximum = 16, .help = "the newest N"),
+    GF__FLAG("watch", 'w', train_options, watch, "show the gradient flow live, a bar per layer"),
+    GF__OPTION("tune", 't', "HOW", train_options, tune, CHOICE, .choices = tune_words,
+               .help = "measure which convolutions are fastest here: fast measures what is not "
+                       "known yet, 20 s; default as the config says, else fast"),
+    GF__FLAG("dry-run", 'n', train_options, dry_run,
+             "print what the run takes on the device, train nothing"),
+    GF__FLAG("profile", 'p', train_options, profile,
+             "print the time by kernel, and leave trace.json for chrome://tracing"),
+    GF__OPTION("balance", 'b', "HOW", train_options, balance, TEXT, .choices = balance_words,
+               .help = "under mpirun, the ranks' shards of a batch: equal, auto (by speed, "
+                       "measured when the run begins), again (now), or a number per rank, as "
+                       "3,1; default equal"),
+    GF__OPTION_RANK_TIMEOUT(train_options),
+    GF__FLAG("quiet", 'q', train_options, quiet, "nothing but warnings, errors and the results"),
+    GF__OPTIONS_END};
 
 /* ---- what happens while it trains ---- */
 
@@ -40,16 +69,16 @@ typedef struct screen {
 } screen;
 
 /* Makes room for lines that stay. */
-static void clear(screen *s) {
+static void clear_screen(screen *s) {
   gf__bar_clear(&s->bar);
   gf__watch_leave(&s->watch);
 }
 
 static void say_stopping(screen *s) {
-  if (!signal_ || s->said_stopping) return;
+  if (!gf__interrupt_signal() || s->said_stopping) return;
   s->said_stopping = true;
-  clear(s);
-  fputs("gradflow: finishing the step and saving a checkpoint; once more leaves at once\n", stderr);
+  clear_screen(s);
+  fputs(GF__STOPPING_NOTE, stderr);
 }
 
 static void on_progress(void *user, const gf_progress *progress) {
@@ -68,13 +97,13 @@ static void on_gradients(void *user, int epoch, long step, const gf_gradient_sta
 
 static int on_stop(void *user) {
   say_stopping(user);
-  return signal_ != 0;
+  return gf__interrupt_stops(NULL);
 }
 
 static void on_epoch(void *user, const gf_epoch *e) {
   screen *s = user;
   if (s->quiet) return;
-  clear(s);
+  clear_screen(s);
   gf__text line = {0};
   int digits = snprintf(NULL, 0, "%d", e->epochs);
   gf__text_add(&line, "epoch %*d/%d  lr %.1e  train %.4f %.1f%%", digits, e->epoch, e->epochs,
@@ -103,7 +132,7 @@ static void on_log(void *user, gf_log_level level, const char *message) {
     gf__bar_say(&s->bar, message);
     return;
   }
-  clear(s);
+  clear_screen(s);
   if (level == GF_LOG_INFO)
     fprintf(stderr, "note     %s\n", message);
   else
@@ -114,17 +143,19 @@ static void on_log(void *user, gf_log_level level, const char *message) {
 
 /* Of a run that goes on, its own config is the one to take unless another is given. */
 static gf_status load_config(gf_config **out, const gf__cli *cli) {
+  const train_options *o = cli->options;
   char path[4096];
   const char *file = cli->argument_count ? cli->arguments[0] : path;
-  if (!cli->argument_count) GF_TRY(gf__path_join(path, sizeof path, cli->resume, "config.yaml"));
-  if (cli->resume && !gf__path_exists(file))
+  if (!cli->argument_count) GF_TRY(gf__path_join(path, sizeof path, o->resume, "config.yaml"));
+  if (o->resume && !gf__path_exists(file))
     return gf__fail(GF_ERROR_FILE, "%s is not the folder of a run: it has no config.yaml",
-                    cli->resume);
-  GF_TRY(gf__cli_load_config(out, cli, file));
+                    o->resume);
+  GF_TRY(gf__cli_load_config(out, &o->sets, file));
   const gf__value *model = gf__value_get(gf__config_root(*out), "model");
-  if (!model || (!cli->tune && gf__value_get(model, "tune"))) return GF_OK;
+  if (!model || (o->tune < 0 && gf__value_get(model, "tune"))) return GF_OK;
   char assignment[64];
-  snprintf(assignment, sizeof assignment, "model.tune=%.32s", cli->tune ? cli->tune : "fast");
+  snprintf(assignment, sizeof assignment, "model.tune=%s",
+           o->tune < 0 ? "fast" : tune_words[o->tune]);
   return gf_config_set(*out, assignment);
 }
 
@@ -169,7 +200,7 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
 static gf_status print_results(const screen *s, const char *out) {
   char *verdict = NULL;
   gf_run_state run;
-  GF_TRY(gf_run_look(out, &run));
+  GF_TRY(gf_run_read_state(out, &run));
   const gf_epoch *e = &run.last;
   printf("%-10s epoch %d, loss %.4f, accuracy %.1f%%\n", "train", e->epoch, e->train_loss,
          100 * e->train_accuracy);
@@ -232,14 +263,14 @@ static gf_status print_profile(gf_device *device, const char *out) {
 }
 
 /* "500", "500steps" or "10min" -> the options' checkpoint_steps or checkpoint_minutes. */
-static gf_status read_checkpoint_every(const char *text, gf_train_options *options) {
+static gf_status read_checkpoint_every(const char *text, gf_train_options *how) {
   char *unit;
   double number = strtod(text, &unit);
   bool is_whole = number == floor(number) && number <= 1e9;
   if (number > 0 && is_whole && (!*unit || !strcmp(unit, "steps")))
-    options->checkpoint_steps = (long)number;
+    how->checkpoint_steps = (long)number;
   else if (number > 0 && isfinite(number) && !strcmp(unit, "min"))
-    options->checkpoint_minutes = number;
+    how->checkpoint_minutes = number;
   else
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--checkpoint-every %s: must be a number of steps, as 500, or of minutes, as "
@@ -248,51 +279,44 @@ static gf_status read_checkpoint_every(const char *text, gf_train_options *optio
   return GF_OK;
 }
 
-static gf_status read_keep_checkpoints(const char *text, int *out) {
-  char *end;
-  long number = strtol(text, &end, 10);
-  if (!isdigit((unsigned char)*text) || *end || number < 1 || number > 16)
-    return gf__fail(GF_ERROR_ARGUMENT, "--keep-checkpoints %s: must be a number from 1 to 16",
-                    text);
-  *out = (int)number;
-  return GF_OK;
-}
-
-static gf_status read_options(const gf__cli *cli, gf_train_options *options) {
-  if (cli->resume && (cli->overwrite || cli->out))
+static gf_status read_options(const train_options *o, gf_train_options *how) {
+  if (o->resume && (o->overwrite || o->out))
     return gf__fail(GF_ERROR_ARGUMENT,
                     "--resume goes on in its own folder: leave out --out and --overwrite");
-  if (cli->force && !cli->resume)
+  if (o->force && !o->resume)
     return gf__fail(GF_ERROR_ARGUMENT, "--force belongs to --resume; see gradflow train --help");
-  if (cli->checkpoint_every) GF_TRY(read_checkpoint_every(cli->checkpoint_every, options));
-  if (!cli->keep_checkpoints) return GF_OK;
-  return read_keep_checkpoints(cli->keep_checkpoints, &options->keep_checkpoints);
+  how->keep_checkpoints = o->keep_checkpoints;
+  return o->checkpoint_every ? read_checkpoint_every(o->checkpoint_every, how) : GF_OK;
 }
 
-static gf_status train(const gf__cli *cli, gf_device *device, const gf_config *config,
-                       gf_train_options *options) {
+static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_config *config,
+                               gf_train_options *how) {
+  const train_options *o = cli->options;
   bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
-  bool is_first = gf__cli_is_first(options->communicator), quiet = cli->quiet || !is_first;
+  bool is_first = gf__cli_is_first(how->communicator), quiet = o->quiet || !is_first;
   screen s = {.bar = {.file = stderr, .enabled = !quiet && draws, .colours = colours},
-              .watches = cli->watch && !quiet,
-              .watch = {.file = stderr, .draws = draws, .colours = colours},
+              .watches = o->watch && !quiet,
+              .watch = {.file = stderr,
+                        .draws = draws,
+                        .colours = colours,
+                        .vanishing = gf__vanishing_of_config(config)},
               .quiet = quiet};
-  options->events = (gf_train_events){.user = &s,
-                                      .progress = on_progress,
-                                      .epoch = on_epoch,
-                                      .stop = on_stop,
-                                      .written = on_written,
-                                      .gradients = s.watches ? on_gradients : NULL};
-  if (!quiet) print_start(cli, device, config, options);
+  how->events = (gf_train_events){.user = &s,
+                                  .progress = on_progress,
+                                  .epoch = on_epoch,
+                                  .stop = on_stop,
+                                  .written = on_written,
+                                  .gradients = s.watches ? on_gradients : NULL};
+  if (!quiet) print_start(cli, device, config, how);
   gf_log_to(on_log, &s);
-  gf__on_interrupt(on_signal);
+  gf__interrupt_catch();
   gf__bar_say(&s.bar, "reading the images and building the network...");
-  gf_status status = cli->profile ? gf_profile_start(device) : GF_OK;
-  if (status == GF_OK) status = gf_train(device, config, options);
-  clear(&s);
+  gf_status status = o->profile ? gf_profile_start(device) : GF_OK;
+  if (status == GF_OK) status = gf_train(device, config, how);
+  clear_screen(&s);
   gf_log_to(gf__cli_log, NULL);
-  if (status == GF_OK && is_first) status = print_results(&s, options->out);
-  if (status == GF_OK && is_first && cli->profile) status = print_profile(device, options->out);
+  if (status == GF_OK && is_first) status = print_results(&s, how->out);
+  if (status == GF_OK && is_first && o->profile) status = print_profile(device, how->out);
   gf__text_free(&s.pictures);
   return status;
 }
@@ -301,7 +325,7 @@ static void print_bytes(const char *what, size_t bytes, const char *note) {
   printf("  %-12s %9.1f MiB  %s\n", what, (double)bytes / 0x1p20, note);
 }
 
-static gf_status dry_run(gf_device *device, const gf_config *config) {
+static gf_status print_dry_run(gf_device *device, const gf_config *config) {
   gf_dry_run d;
   GF_TRY(gf_train_dry_run(device, config, &d));
   printf(
@@ -322,43 +346,45 @@ static gf_status dry_run(gf_device *device, const gf_config *config) {
   return GF_OK;
 }
 
-static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *options) {
+static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *how) {
+  const train_options *o = cli->options;
   gf_device *device = NULL;
-  GF_TRY(gf_communicator_open_device(&device, options->communicator, cli->device, 0));
+  GF_TRY(gf_communicator_open_device(&device, how->communicator, o->device, 0));
   gf_status status = GF_OK;
-  if (!cli->dry_run)
-    status = train(cli, device, config, options);
-  else if (gf__cli_is_first(options->communicator))
-    status = dry_run(device, config);
+  if (!o->dry_run)
+    status = train_network(cli, device, config, how);
+  else if (gf__cli_is_first(how->communicator))
+    status = print_dry_run(device, config);
   gf_device_free(&device);
   return status;
 }
 
-static int run(const gf__cli *cli) {
+static int run_train(const gf__cli *cli) {
+  const train_options *o = cli->options;
   gf_config *config = NULL;
   gf__text out = {0};
-  gf_train_options options = {.overwrite = cli->overwrite,
-                              .resume = cli->resume != NULL,
-                              .force = cli->force,
-                              .balance = cli->balance};
-  if (!cli->argument_count && !cli->resume)
+  gf_train_options how = {.overwrite = o->overwrite,
+                          .resume = o->resume != NULL,
+                          .force = o->force,
+                          .balance = o->balance};
+  if (!cli->argument_count && !o->resume)
     return gf__cli_fail(
         gf__fail(GF_ERROR_ARGUMENT, "a config is missing; see gradflow train --help"));
-  if (cli->out || cli->resume)
-    gf__text_add(&out, "%s", cli->resume ? cli->resume : cli->out);
+  if (o->out || o->resume)
+    gf__text_add(&out, "%s", o->resume ? o->resume : o->out);
   else
     gf__cli_default_out(cli->arguments[0], &out);
-  options.out = out.data;
-  gf_status status = gf__cli_join(cli, &options.communicator);
+  how.out = out.data;
+  gf_status status = gf_communicator_open(&how.communicator, o->rank_timeout);
   if (status == GF_OK) {
     status = gf__text_status(&out);
-    if (status == GF_OK) status = read_options(cli, &options);
+    if (status == GF_OK) status = read_options(o, &how);
     if (status == GF_OK) status = load_config(&config, cli);
-    status = gf_communicator_agree(options.communicator, status);
+    status = gf_communicator_agree(how.communicator, status);
   }
-  if (status == GF_OK) status = run_with(cli, config, &options);
-  bool by_signal = status == GF_ERROR_INTERRUPTED && signal_;
-  int code = gf__cli_leave(&options.communicator, status, by_signal ? EXIT_BY_SIGNAL + signal_ : 0);
+  if (status == GF_OK) status = run_with(cli, config, &how);
+  int by_signal = status == GF_ERROR_INTERRUPTED ? gf__interrupt_exit_code() : 0;
+  int code = gf__cli_leave(&how.communicator, status, by_signal);
   gf_config_free(&config);
   gf__text_free(&out);
   return code;
@@ -370,11 +396,11 @@ const gf__command gf__cmd_train = {
     .help = "train a network as a config says, into a run folder",
     .text =
         "Trains the network of a YAML file and leaves a run folder: the resolved config,\n"
-        "environment.json, metrics.csv, timing.csv, gradients.csv, activations.csv,\n"
-        "last.safetensors and best.safetensors, checkpoints, and pictures of loss,\n"
-        "accuracy, gradients and activations. Ctrl-C finishes the step, saves a\n"
-        "checkpoint and exits with 130; --resume goes on from it, or from the newest one\n"
-        "that a crash has left, to the bit as if the run had never stopped.\n",
+        "environment.json, network.json, metrics.csv, timing.csv, gradients.csv,\n"
+        "activations.csv, last.safetensors and best.safetensors, checkpoints, and\n"
+        "pictures of loss, accuracy, gradients and activations. Ctrl-C finishes the step,\n"
+        "saves a checkpoint and exits with 130; --resume goes on from it, or from the\n"
+        "newest one that a crash has left, to the bit as if the run had never stopped.\n",
     .examples =
         "  gradflow train configs/plain37.yaml\n"
         "  gradflow train configs/plain37.yaml --set model.shortcut=identity \\\n"
@@ -385,42 +411,10 @@ const gf__command gf__cmd_train = {
         "  mpirun -n 2 gradflow train configs/plain37.yaml --device auto\n",
     .least = 0,
     .most = 1,
-    .options = {GF__OPTION_DEVICE,
-                GF__OPTION_SET,
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "DIR",
-                 "the run folder; default runs/NAME for NAME.yaml"},
-                {"overwrite", 0, POPT_ARG_NONE, offsetof(gf__cli, overwrite), NULL,
-                 "replace the run that is in the folder"},
-                {"resume", 'r', POPT_ARG_STRING, offsetof(gf__cli, resume), "DIR",
-                 "go on with the run in the folder"},
-                {"force", 'f', POPT_ARG_NONE, offsetof(gf__cli, force), NULL,
-                 "with --resume: although the config has changed, or the\n"
-                 "run has ended"},
-                {"checkpoint-every", 'c', POPT_ARG_STRING, offsetof(gf__cli, checkpoint_every), "N",
-                 "a checkpoint every N steps, or minutes as in 10min,\n"
-                 "besides that at the end of each epoch"},
-                {"keep-checkpoints", 'k', POPT_ARG_STRING, offsetof(gf__cli, keep_checkpoints), "N",
-                 "the newest N; default 2"},
-                {"watch", 'w', POPT_ARG_NONE, offsetof(gf__cli, watch), NULL,
-                 "show the gradient flow live, a bar a layer"},
-                {"tune", 't', POPT_ARG_STRING, offsetof(gf__cli, tune), "HOW",
-                 "measure which convolutions are fastest here: fast\n"
-                 "(what is not known yet, 20 s), full or off; default\n"
-                 "as the config says, else fast"},
-                {"dry-run", 'n', POPT_ARG_NONE, offsetof(gf__cli, dry_run), NULL,
-                 "print what the run takes on the device, train nothing"},
-                {"profile", 'p', POPT_ARG_NONE, offsetof(gf__cli, profile), NULL,
-                 "print the time by kernel, and leave trace.json for\n"
-                 "chrome://tracing"},
-                {"balance", 'b', POPT_ARG_STRING, offsetof(gf__cli, balance), "HOW",
-                 "under mpirun, the ranks' parts of a batch: equal, auto\n"
-                 "(by speed, measured when the run begins), again (now),\n"
-                 "or a number a rank, as 3,1; default equal"},
-                GF__OPTION_RANK_TIMEOUT,
-                {"quiet", 'q', POPT_ARG_NONE, offsetof(gf__cli, quiet), NULL,
-                 "nothing but warnings, errors and the results"},
-                GF__OPTION_HELP},
+    .options = option_rows,
+    .options_size = sizeof(train_options),
     .more_title = "keys of a config, a section each (as in --set train.epochs=5):",
     .more = gf_config_help,
-    .run = run,
+    .has_ranks = true,
+    .run = run_train,
 };

@@ -1,7 +1,14 @@
 /* gradflow tune */
-#include <popt.h>
 
 #include "cli/cli.h"
+
+typedef struct tune_options {
+  char *device; /* or NULL */
+  gf__texts sets;
+} tune_options;
+
+static const gf__option option_rows[] = {GF__OPTION_DEVICE(tune_options),
+                                         GF__OPTION_SET(tune_options), GF__OPTIONS_END};
 
 /* What was chosen is the result, so it goes to stdout. */
 static void print_choice(void *user, gf_log_level level, const char *message) {
@@ -11,13 +18,14 @@ static void print_choice(void *user, gf_log_level level, const char *message) {
     gf__cli_log(user, level, message);
 }
 
-static int run(const gf__cli *cli) {
+static int run_tune(const gf__cli *cli) {
+  const tune_options *o = cli->options;
   gf_config *config = NULL;
   gf_device *device = NULL;
   gf_dry_run plan;
-  gf_status status = gf__cli_load_config(&config, cli, cli->arguments[0]);
+  gf_status status = gf__cli_load_config(&config, &o->sets, cli->arguments[0]);
   if (status == GF_OK) status = gf_config_set(config, "model.tune=full");
-  if (status == GF_OK) status = gf_device_open(&device, cli->device);
+  if (status == GF_OK) status = gf_device_open(&device, o->device);
   gf_log_to(print_choice, NULL);
   if (status == GF_OK) status = gf_train_dry_run(device, config, &plan);
   gf_log_to(gf__cli_log, NULL);
@@ -41,6 +49,7 @@ const gf__command gf__cmd_tune = {
     .least = 1,
     .most = 1,
     .missing = "a config",
-    .options = {GF__OPTION_DEVICE, GF__OPTION_SET, GF__OPTION_HELP},
-    .run = run,
+    .options = option_rows,
+    .options_size = sizeof(tune_options),
+    .run = run_tune,
 };

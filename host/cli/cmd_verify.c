@@ -1,6 +1,5 @@
 /* gradflow verify */
 #include <jansson.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +8,29 @@
 #include "cli/progress.h"
 #include "cli/verify_report.h"
 
+typedef struct verify_options {
+  char *device, *only, *out; /* or NULL */
+  bool quick, full, json;
+} verify_options;
+
+static const gf__option option_rows[] = {
+    GF__OPTION("device", 'd', "DEVICE", verify_options, device, TEXT,
+               .help = "as for gradflow train, or all; default all"),
+    GF__FLAG("quick", 0, verify_options, quick, "the first case of each algorithm; the default"),
+    GF__FLAG("full", 0, verify_options, full,
+             "all cases, a few minutes where no kernel is compiled yet"),
+    GF__OPTION("case", 'c', "CASE", verify_options, only, TEXT,
+               .help = "only the cases whose names are this or begin with it: conv2d, "
+                       "conv2d/direct, conv2d/direct/forward/3"),
+    GF__OPTION("out", 'o', "FILE", verify_options, out, TEXT,
+               .help = "also write a JSON file with the device, its driver, the versions and all "
+                       "results, to attach to a report"),
+    GF__OPTION_JSON(verify_options),
+    GF__OPTIONS_END};
+
 /* Devices of one command. */
 typedef struct run {
-  const gf__cli *cli;
+  const verify_options *options;
   gf__bar bar;
   gf__verified *devices;
   int count;
@@ -20,15 +39,7 @@ typedef struct run {
 
 static void on_progress(void *user, const char *name, int done, int total) {
   run *r = user;
-  char line[512];
-  snprintf(line, sizeof line, "%d/%d  %s  (%s)", done + 1, total, name, r->device);
-  gf__bar_say(&r->bar, line);
-}
-
-static void on_log(void *user, gf_log_level level, const char *message) {
-  if (level != GF_LOG_WARNING) return;
-  gf__bar_clear(user);
-  gf__cli_log(NULL, level, message);
+  gf__bar_count(&r->bar, done, total, name, r->device);
 }
 
 /* Keeps the message: the other devices are verified nonetheless. */
@@ -52,19 +63,19 @@ static gf_status print_device(const gf__verified *v, bool is_first) {
 
 static gf_status verify_device(run *r, const char *selector, gf__verified *v) {
   gf_device *device = NULL;
-  gf__verify_options options = {
-      .full = r->cli->full, .only = r->cli->only, .progress = on_progress, .user = r};
+  gf__verify_options how = {
+      .full = r->options->full, .only = r->options->only, .progress = on_progress, .user = r};
   gf_status status = gf_device_open(&device, selector);
   if (status == GF_OK) {
     v->info = *gf_device_describe(device);
     r->device = v->info.name;
-    status = gf__verify(device, &options, &v->result);
+    status = gf__verify(device, &how, &v->result);
   }
   gf__bar_clear(&r->bar);
   gf_device_free(&device);
   if (status == GF_ERROR_ARGUMENT) return status; /* --device or --case */
   if (status != GF_OK) GF_TRY(keep_error(v));
-  return r->cli->json ? GF_OK : print_device(v, v == r->devices);
+  return r->options->json ? GF_OK : print_device(v, v == r->devices);
 }
 
 static gf_status add_devices(run *r, int count) {
@@ -93,32 +104,33 @@ static gf_status verify_all(run *r) {
 
 static gf_status verify_one(run *r) {
   gf_device *device = NULL; /* a device that cannot be opened is no result */
-  GF_TRY(gf_device_open(&device, r->cli->device));
+  GF_TRY(gf_device_open(&device, r->options->device));
   gf_device_free(&device);
   GF_TRY(add_devices(r, 1));
-  return verify_device(r, r->cli->device, &r->devices[0]);
+  return verify_device(r, r->options->device, &r->devices[0]);
 }
 
 static gf_status write_json(const run *r) {
-  json_t *json = gf__verified_json(r->devices, r->count, r->cli->full);
+  json_t *json = gf__verified_json(r->devices, r->count, r->options->full);
   gf_status status = GF_OK;
-  if (r->cli->out) {
+  if (r->options->out) {
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    status = text ? gf__file_write(r->cli->out, text, strlen(text))
+    status = text ? gf__file_write(r->options->out, text, strlen(text))
                   : gf__fail(GF_ERROR_MEMORY, "out of host memory for the JSON");
     free(text);
   }
-  if (status == GF_OK && r->cli->json) return gf__cli_print_json(json);
+  if (status == GF_OK && r->options->json) return gf__cli_print_json(json);
   json_decref(json);
   return status;
 }
 
-static int verify(const gf__cli *cli) {
-  run r = {.cli = cli, .bar = {.file = stderr, .enabled = gf__cli_can_draw(stderr)}};
-  if (cli->quick && cli->full)
+static int run_verify(const gf__cli *cli) {
+  const verify_options *o = cli->options;
+  run r = {.options = o, .bar = {.file = stderr, .enabled = gf__cli_can_draw(stderr)}};
+  if (o->quick && o->full)
     return gf__cli_fail(gf__fail(GF_ERROR_ARGUMENT, "--quick and --full exclude each other"));
-  bool all = !cli->device || !strcmp(cli->device, "all"), ok = true;
-  gf_log_to(on_log, &r.bar);
+  bool all = !o->device || !strcmp(o->device, "all"), ok = true;
+  gf_log_to(gf__bar_log, &r.bar);
   gf_status status = all ? verify_all(&r) : verify_one(&r);
   gf_log_to(gf__cli_log, NULL);
   if (status == GF_OK) status = write_json(&r);
@@ -153,20 +165,7 @@ const gf__command gf__cmd_verify = {
         "  gradflow verify --device 0:0 --full -o report.json\n"
         "  gradflow verify --case conv2d/direct\n"
         "  gradflow verify --device gpu --case conv2d/im2col/forward/3\n",
-    .options = {{"device", 'd', POPT_ARG_STRING, offsetof(gf__cli, device), "DEVICE",
-                 "as for gradflow train, or all; default all"},
-                {"quick", 0, POPT_ARG_NONE, offsetof(gf__cli, quick), NULL,
-                 "the first case of each algorithm; the default"},
-                {"full", 0, POPT_ARG_NONE, offsetof(gf__cli, full), NULL,
-                 "all cases, a few minutes where no kernel is compiled\n"
-                 "yet"},
-                {"case", 'c', POPT_ARG_STRING, offsetof(gf__cli, only), "NAME",
-                 "only the cases whose names are this or begin with\n"
-                 "it: conv2d, conv2d/direct, conv2d/direct/forward/3"},
-                {"out", 'o', POPT_ARG_STRING, offsetof(gf__cli, out), "FILE",
-                 "also write a JSON file with the device, its driver,\n"
-                 "the versions and all results, to attach to a report"},
-                GF__OPTION_JSON,
-                GF__OPTION_HELP},
-    .run = verify,
+    .options = option_rows,
+    .options_size = sizeof(verify_options),
+    .run = run_verify,
 };

@@ -1,14 +1,31 @@
 /* The program: finds the command, reads its options, prints help. */
 #include <jansson.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/manual.h"
+#include "cli/ranks.h"
 
 static int run_help(const gf__cli *cli);
+static void add_command_names(gf__text *out);
+
+typedef struct help_options {
+  char *man, *completion; /* or NULL */
+  bool reference;
+} help_options;
+
+static const gf__option help_option_rows[] = {
+    GF__OPTION("man", 0, "DIR", help_options, man, TEXT,
+               .help = "write a man page for each command, and for the program, into a folder"),
+    GF__OPTION("completion", 0, "SHELL", help_options, completion, TEXT,
+               .choices = gf__completion_shells,
+               .help = "print a script that completes command lines in bash or zsh"),
+    GF__FLAG("config", 0, help_options, reference,
+             "print every key of configs, of layers and of studies as Markdown: "
+             "docs/configuration.md"),
+    GF__OPTIONS_END};
 
 static const gf__command cmd_help = {
     .name = "help",
@@ -22,29 +39,24 @@ static const gf__command cmd_help = {
         "  gradflow help --config | less\n"
         "  source <(gradflow help --completion bash)\n",
     .most = 1,
-    .options = {{"man", 0, POPT_ARG_STRING, offsetof(gf__cli, man), "DIR",
-                 "write a man page for each command, and for the\n"
-                 "program, into a folder"},
-                {"completion", 0, POPT_ARG_STRING, offsetof(gf__cli, completion), "SHELL",
-                 "print a script that completes command lines in\n"
-                 "bash or zsh"},
-                {"config", 0, POPT_ARG_NONE, offsetof(gf__cli, reference), NULL,
-                 "print every key of configs, of layers and of studies\n"
-                 "as Markdown: docs/configuration.md"},
-                GF__OPTION_HELP},
+    .options = help_option_rows,
+    .options_size = sizeof(help_options),
+    .words = add_command_names,
     .run = run_help,
 };
 
-static const gf__command *const commands_[] = {
-    &gf__cmd_devices,    &gf__cmd_train,  &gf__cmd_test,     &gf__cmd_tune,  &gf__cmd_summary,
-    &gf__cmd_plot,       &gf__cmd_study,  &gf__cmd_diagnose, &gf__cmd_fetch, &gf__cmd_predict,
-    &gf__cmd_export,     &gf__cmd_import, &gf__cmd_scale,    &gf__cmd_bench, &gf__cmd_verify,
-    &gf__cmd_divergence, &cmd_help};
-enum { COMMANDS = sizeof commands_ / sizeof *commands_ };
+static const gf__command *const commands[] = {
+    &gf__cmd_devices,    &gf__cmd_train,    &gf__cmd_test,
+    &gf__cmd_tune,       &gf__cmd_summary,  &gf__cmd_plot,
+    &gf__cmd_study,      &gf__cmd_diagnose, &gf__cmd_fetch,
+    &gf__cmd_predict,    &gf__cmd_export,   &gf__cmd_import,
+    &gf__cmd_scale,      &gf__cmd_bench,    &gf__cmd_verify,
+    &gf__cmd_divergence, &cmd_help,         NULL};
+enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
 /* ---- what commands share ---- */
 
-static const int exit_codes_[] = {
+static const int exit_codes[] = {
     [GF_OK] = 0,
     [GF_ERROR_ARGUMENT] = 2,
     [GF_ERROR_CONFIG] = 2,
@@ -52,7 +64,7 @@ static const int exit_codes_[] = {
 };
 
 int gf__cli_exit_code(gf_status status) {
-  int code = (size_t)status < sizeof exit_codes_ / sizeof *exit_codes_ ? exit_codes_[status] : 0;
+  int code = (size_t)status < sizeof exit_codes / sizeof *exit_codes ? exit_codes[status] : 0;
   return code || status == GF_OK ? code : 1;
 }
 
@@ -63,9 +75,9 @@ int gf__cli_fail(gf_status status) {
   return gf__cli_exit_code(status);
 }
 
-gf_status gf__cli_load_config(gf_config **out, const gf__cli *cli, const char *file) {
+gf_status gf__cli_load_config(gf_config **out, const gf__texts *sets, const char *file) {
   GF_TRY(gf_config_load(out, file));
-  for (char **set = cli->sets; set && *set; set++) GF_TRY(gf_config_set(*out, *set));
+  for (size_t i = 0; i < sets->count; i++) GF_TRY(gf_config_set(*out, sets->v[i]));
   return GF_OK;
 }
 
@@ -111,20 +123,29 @@ gf_status gf__cli_print_json(json_t *json) {
 
 /* ---- help ---- */
 
-static const gf__option program_options_[] = {
-    {"help", 'h', POPT_ARG_NONE, 0, NULL,
-     "print this help; after a command, the help of that command"},
-    {"version", 'V', POPT_ARG_NONE, 0, NULL,
-     "print the versions of the program and of what it runs on"},
-    {NULL, 0, 0, 0, NULL, NULL}};
+static void add_command_names(gf__text *out) {
+  for (size_t i = 0; commands[i]; i++)
+    gf__text_add(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
+}
 
-static const gf__program program_ = {
+static const gf__option program_options[] = {
+    {.key = {.name = "help",
+             .type = GF__KEY_BOOL,
+             .help = "print this help; after a command, the help of that command"},
+     .letter = 'h'},
+    {.key = {.name = "version",
+             .type = GF__KEY_BOOL,
+             .help = "print the versions of the program and of what it runs on"},
+     .letter = 'V'},
+    GF__OPTIONS_END};
+
+static const gf__cli_program program_table = {
     .help = "train convolutional networks on any OpenCL device",
     .text =
         "Trains convolutional networks on any OpenCL device, and shows where the\n"
         "gradient dies.\n",
     .arguments = "COMMAND [OPTION]... [ARGUMENT]...",
-    .options = program_options_,
+    .options = program_options,
     .examples =
         "  gradflow devices\n"
         "  gradflow train configs/plain37.yaml --set train.epochs=5\n"
@@ -132,52 +153,50 @@ static const gf__program program_ = {
         "  gradflow plot runs/plain37 runs/residual37 --out comparison\n",
     .exit_codes =
         "  0 done; 1 failed; 2 a command line or a config that makes no sense;\n"
-        "  130 stopped by Ctrl-C; 143 stopped by SIGTERM\n",
-    .commands = commands_,
-    .count = COMMANDS,
+        "  129 the terminal went away; 130 stopped by Ctrl-C; 143 stopped by SIGTERM\n",
+    .commands = commands,
 };
 
-static void print_option(FILE *file, const gf__option *option, int help_column) {
-  char name[64], letter[] = "-x, ";
-  letter[1] = option->letter;
-  snprintf(name, sizeof name, "  %s--%s%s%s", option->letter ? letter : "    ", option->name,
-           option->argument ? " " : "", option->argument ? option->argument : "");
-  if ((int)strlen(name) >= help_column) {
-    fprintf(file, "%s\n", name);
-    name[0] = 0;
-  }
-  for (const char *line = option->help; *line;) {
-    int length = (int)strcspn(line, "\n");
-    fprintf(file, "%-*s%.*s\n", help_column, line == option->help ? name : "", length, line);
-    line += length;
-    if (*line) line++;
-  }
+static void add_options(gf__text *out, const gf__option *options, int column) {
+  for (; options && options->key.name; options++) gf__option_write(out, options, column);
 }
 
-static void print_general_help(FILE *file) {
+static gf_status print_text(FILE *file, gf__text *text) {
+  gf_status status = gf__text_status(text);
+  if (status == GF_OK) fputs(text->data, file);
+  gf__text_free(text);
+  return status;
+}
+
+static gf_status print_general_help(FILE *file) {
   enum { HELP_COLUMN = 17 };
-  fprintf(file, "usage: gradflow %s\n\n%s\ncommands:\n", program_.arguments, program_.text);
-  for (size_t i = 0; i < COMMANDS; i++)
-    fprintf(file, "  %-10s %s\n", commands_[i]->name, commands_[i]->help);
-  fputs("\noptions:\n", file);
-  for (const gf__option *option = program_.options; option->name; option++)
-    print_option(file, option, HELP_COLUMN);
-  fprintf(file, "\nexamples:\n%s\nexit codes:\n%s", program_.examples, program_.exit_codes);
+  gf__text text = {0};
+  gf__text_add(&text, "usage: gradflow %s\n\n%s\ncommands:\n", program_table.arguments,
+               program_table.text);
+  for (size_t i = 0; commands[i]; i++)
+    gf__text_add(&text, "  %-10s %s\n", commands[i]->name, commands[i]->help);
+  gf__text_add(&text, "\noptions:\n");
+  add_options(&text, program_table.options, HELP_COLUMN);
+  gf__text_add(&text, "\nexamples:\n%s\nexit codes:\n%s", program_table.examples,
+               program_table.exit_codes);
+  return print_text(file, &text);
 }
 
 static gf_status print_command_help(const gf__command *command) {
   enum { HELP_COLUMN = 26 };
-  printf("usage: gradflow %s %s\n\n%s\noptions:\n", command->name, command->arguments,
-         command->text);
-  for (const gf__option *option = command->options; option->name; option++)
-    print_option(stdout, option, HELP_COLUMN);
-  printf("\nexamples:\n%s", command->examples);
-  if (!command->more) return GF_OK;
+  gf__text text = {0};
+  gf__text_add(&text, "usage: gradflow %s %s\n\n%s\noptions:\n", command->name, command->arguments,
+               command->text);
+  add_options(&text, command->options, HELP_COLUMN);
+  gf__option_write(&text, &gf__option_help, HELP_COLUMN);
+  gf__text_add(&text, "\nexamples:\n%s", command->examples);
   char *more = NULL;
-  GF_TRY(command->more(&more));
-  printf("\n%s\n\n%s", command->more_title, more);
+  gf_status status = command->more ? command->more(&more) : GF_OK;
+  if (more) gf__text_add(&text, "\n%s\n\n%s", command->more_title, more);
   free(more);
-  return GF_OK;
+  if (status == GF_OK) return print_text(stdout, &text);
+  gf__text_free(&text);
+  return status;
 }
 
 static void print_versions(void) {
@@ -189,14 +208,14 @@ static void print_versions(void) {
 /* ---- command lines ---- */
 
 static const gf__command *find_command(const char *name) {
-  for (size_t i = 0; i < COMMANDS; i++)
-    if (!strcmp(commands_[i]->name, name)) return commands_[i];
+  for (size_t i = 0; commands[i]; i++)
+    if (!strcmp(commands[i]->name, name)) return commands[i];
   return NULL;
 }
 
 static int fail_unknown_command(const char *name) {
   const char *names[COMMANDS + 2] = {"--help", "--version"};
-  for (size_t i = 0; i < COMMANDS; i++) names[i + 2] = commands_[i]->name;
+  for (size_t i = 0; i < COMMANDS; i++) names[i + 2] = commands[i]->name;
   const char *guess = gf__did_you_mean(name, names, COMMANDS + 2, sizeof *names);
   const char *kind = *name == '-' ? "option" : "command";
   if (guess)
@@ -209,7 +228,7 @@ static int fail_unknown_command(const char *name) {
 
 static gf_status print_completion(const char *shell) {
   gf__text script = {0};
-  gf_status status = gf__completion_write(&program_, shell, &script);
+  gf_status status = gf__completion_write(&program_table, shell, &script);
   if (status == GF_OK) fputs(script.data, stdout);
   gf__text_free(&script);
   return status;
@@ -239,18 +258,19 @@ static gf_status print_reference(void) {
 }
 
 static int run_help(const gf__cli *cli) {
-  if (cli->reference) {
+  const help_options *o = cli->options;
+  if (o->reference) {
     gf_status status = print_reference();
     return status == GF_OK ? 0 : gf__cli_fail(status);
   }
-  if (cli->man || cli->completion) {
-    gf_status status = cli->man ? gf__manual_write(&program_, cli->man) : GF_OK;
-    if (status == GF_OK && cli->completion) status = print_completion(cli->completion);
+  if (o->man || o->completion) {
+    gf_status status = o->man ? gf__manual_write(&program_table, o->man) : GF_OK;
+    if (status == GF_OK && o->completion) status = print_completion(o->completion);
     return status == GF_OK ? 0 : gf__cli_fail(status);
   }
   if (cli->argument_count == 0) {
-    print_general_help(stdout);
-    return 0;
+    gf_status status = print_general_help(stdout);
+    return status == GF_OK ? 0 : gf__cli_fail(status);
   }
   const gf__command *command = find_command(cli->arguments[0]);
   if (!command) return fail_unknown_command(cli->arguments[0]);
@@ -258,82 +278,18 @@ static int run_help(const gf__cli *cli) {
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
 
-static gf_status fail_option(const gf__command *command, const char *written, int error) {
-  const char *name = command->name;
-  if (error == POPT_ERROR_NOARG)
-    return gf__fail(GF_ERROR_ARGUMENT, "%s needs a value; see gradflow %s --help", written, name);
-  if (error != POPT_ERROR_BADOPT)
-    return gf__fail(GF_ERROR_ARGUMENT, "%s: %s; see gradflow %s --help", written,
-                    poptStrerror(error), name);
-  size_t count = 0;
-  while (command->options[count].name) count++;
-  const char *word = written + strspn(written, "-");
-  const char *guess = gf__did_you_mean(word, command->options, count, sizeof *command->options);
-  if (guess)
-    return gf__fail(GF_ERROR_ARGUMENT,
-                    "unknown option '%s'; did you mean '--%s'? see gradflow %s --help", written,
-                    guess, name);
-  return gf__fail(GF_ERROR_ARGUMENT, "unknown option '%s'; see gradflow %s --help", written, name);
-}
-
-static gf_status check_arguments(const gf__command *command, const gf__cli *cli) {
-  if (cli->argument_count < command->least)
-    return gf__fail(GF_ERROR_ARGUMENT, "%s is missing; see gradflow %s --help", command->missing,
-                    command->name);
-  if (cli->argument_count > command->most)
-    return gf__fail(GF_ERROR_ARGUMENT, "'%s' is one argument too many; see gradflow %s --help",
-                    /* Was counted. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-                    cli->arguments[command->most], command->name);
-  return GF_OK;
-}
-
-/* Names that a shell completed end in a slash; paths that are printed should not have two. */
-static void cut_slashes(char *path) {
-  for (size_t n = path ? strlen(path) : 0; n > 1 && path[n - 1] == '/'; n--) path[n - 1] = 0;
-}
-
-/* Lets popt write into cli. The arguments belong to the context. */
-static gf_status read_command_line(const gf__command *command, poptContext context, gf__cli *cli) {
-  int error = poptGetNextOpt(context);
-  if (error < -1)
-    return fail_option(command, poptBadOption(context, POPT_BADOPTION_NOALIAS), error);
-  cut_slashes(cli->out);
-  cut_slashes(cli->resume);
-  cli->arguments = poptGetArgs(context);
-  while (cli->arguments && cli->arguments[cli->argument_count]) cli->argument_count++;
-  return cli->help ? GF_OK : check_arguments(command, cli);
-}
-
-/* What popt has allocated. */
-static void free_command_line(const gf__command *command, gf__cli *cli) {
-  for (const gf__option *o = command->options; o->name; o++)
-    if (o->type == POPT_ARG_STRING) free(*(char **)((char *)cli + o->offset));
-  for (char **set = cli->sets; set && *set; set++) free(*set);
-  free(cli->sets);
-}
-
-/* arguments begin with the command's name. */
-static int run_command(const gf__command *command, int count, const char **arguments) {
-  gf__cli cli = {0};
-  struct poptOption options[GF__CLI_MOST_OPTIONS] = {{0}};
-  for (size_t i = 0; command->options[i].name; i++) {
-    const gf__option *o = &command->options[i];
-    options[i] = (struct poptOption){.longName = o->name,
-                                     .shortName = o->letter,
-                                     .argInfo = o->type,
-                                     .arg = (char *)&cli + o->offset};
-  }
-  poptContext context = poptGetContext(NULL, count, arguments, options, 0);
-  if (!context) return gf__cli_fail(gf__fail_host_memory(sizeof options));
-  gf_status status = read_command_line(command, context, &cli);
+/* words begin with the command's name. */
+static int run_command(const gf__command *command, int count, const char **words) {
+  gf__command_line line = {0};
+  gf_status status = gf__command_line_read(&line, command, count, words);
   int code = 0;
-  if (status == GF_OK && !cli.help)
-    code = command->run(&cli);
+  if (status == GF_OK && !line.help)
+    code = command->run(&line.cli);
   else if (status == GF_OK)
     status = print_command_help(command);
-  if (status != GF_OK) code = gf__cli_fail(status);
-  free_command_line(command, &cli);
-  poptFreeContext(context);
+  if (status != GF_OK)
+    code = command->has_ranks ? gf__cli_fail_together(status) : gf__cli_fail(status);
+  gf__command_line_free(&line, command);
   return code;
 }
 
@@ -343,12 +299,12 @@ static bool is_either(const char *word, const char *letter, const char *name) {
 
 static int dispatch(int argc, char **argv) {
   if (argc < 2) {
-    print_general_help(stderr);
-    return 2;
+    gf_status status = print_general_help(stderr);
+    return status == GF_OK ? 2 : gf__cli_fail(status);
   }
   if (is_either(argv[1], "-h", "--help")) {
-    print_general_help(stdout);
-    return 0;
+    gf_status status = print_general_help(stdout);
+    return status == GF_OK ? 0 : gf__cli_fail(status);
   }
   if (is_either(argv[1], "-V", "--version")) {
     print_versions();
@@ -360,6 +316,7 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  gf__note_ignored_signals();
   gf_log_to(gf__cli_log, NULL);
   int code = dispatch(argc, argv);
   /* A full disk shows only here. */

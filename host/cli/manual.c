@@ -11,13 +11,13 @@
 static const struct {
   char character;
   const char *escape;
-} escapes_[] = {{'\\', "\\(rs"}, {'-', "\\-"},   {'\'', "\\(aq"},
-                {'`', "\\(ga"},  {'^', "\\(ha"}, {'~', "\\(ti"}};
+} escapes[] = {{'\\', "\\(rs"}, {'-', "\\-"},   {'\'', "\\(aq"},
+               {'`', "\\(ga"},  {'^', "\\(ha"}, {'~', "\\(ti"}};
 
 static void add_character(gf__text *page, char character) {
-  for (size_t i = 0; i < sizeof escapes_ / sizeof *escapes_; i++)
-    if (escapes_[i].character == character) {
-      gf__text_add(page, "%s", escapes_[i].escape);
+  for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
+    if (escapes[i].character == character) {
+      gf__text_add(page, "%s", escapes[i].escape);
       return;
     }
   gf__text_add_bytes(page, &character, 1);
@@ -33,14 +33,14 @@ static void add_escaped(gf__text *page, const char *text, size_t length) {
 
 static void add_text(gf__text *page, const char *text) { add_escaped(page, text, strlen(text)); }
 
-/* Lines as they stand, from the left margin: they may be as wide as a terminal. */
+/* Lines as they are, from the left margin: they may be as wide as a terminal. */
 static void add_lines(gf__text *page, const char *lines) {
   gf__text_add(page, ".in 0\n.nf\n");
   add_text(page, lines);
   gf__text_add(page, ".fi\n");
 }
 
-/* Lines that begin with a space stand as they are, the others flow. */
+/* Lines that begin with a space are kept as they are, the others flow. */
 static void add_paragraphs(gf__text *page, const char *text) {
   bool flows = true;
   while (*text) {
@@ -59,23 +59,29 @@ static void add_paragraphs(gf__text *page, const char *text) {
   if (!flows) gf__text_add(page, ".fi\n");
 }
 
-static void add_options(gf__text *page, const gf__option *option) {
-  gf__text_add(page, ".SH OPTIONS\n");
-  for (; option->name; option++) {
-    gf__text_add(page, ".TP\n\\fB");
-    if (option->letter) gf__text_add(page, "\\-%c\\fR, \\fB", option->letter);
-    gf__text_add(page, "\\-\\-");
-    add_text(page, option->name);
+static void add_option(gf__text *page, const gf__option *option) {
+  gf__text help = {0};
+  gf__text_add(page, ".TP\n\\fB");
+  if (option->letter) gf__text_add(page, "\\-%c\\fR, \\fB", option->letter);
+  gf__text_add(page, "\\-\\-");
+  add_text(page, option->key.name);
+  gf__text_add(page, "\\fR");
+  if (option->argument) {
+    gf__text_add(page, " \\fI");
+    add_text(page, option->argument);
     gf__text_add(page, "\\fR");
-    if (option->argument) {
-      gf__text_add(page, " \\fI");
-      add_text(page, option->argument);
-      gf__text_add(page, "\\fR");
-    }
-    gf__text_add(page, "\n");
-    add_text(page, option->help);
-    gf__text_add(page, "\n");
   }
+  gf__text_add(page, "\n");
+  gf__option_describe(&help, option);
+  add_text(page, help.data ? help.data : "");
+  gf__text_add(page, "\n");
+  page->failed |= help.failed;
+  gf__text_free(&help);
+}
+
+static void add_options(gf__text *page, const gf__option *options) {
+  gf__text_add(page, ".SH OPTIONS\n");
+  for (; options && options->key.name; options++) add_option(page, options);
 }
 
 static void add_head(gf__text *page, const char *name, const char *help, const char *arguments) {
@@ -121,6 +127,7 @@ static gf_status write_command(const gf__command *command, const char *folder) {
   add_head(&page, command->name, command->help, command->arguments);
   add_paragraphs(&page, command->text);
   add_options(&page, command->options);
+  add_option(&page, &gf__option_help);
   add_examples(&page, command->examples);
   char *more = NULL;
   gf_status status = command->more ? command->more(&more) : GF_OK;
@@ -135,12 +142,12 @@ static gf_status write_command(const gf__command *command, const char *folder) {
   return status;
 }
 
-static gf_status write_program(const gf__program *program, const char *folder) {
+static gf_status write_program(const gf__cli_program *program, const char *folder) {
   gf__text page = {0};
   add_head(&page, NULL, program->help, program->arguments);
   add_paragraphs(&page, program->text);
   gf__text_add(&page, ".SH COMMANDS\n");
-  for (size_t i = 0; i < program->count; i++) {
+  for (size_t i = 0; program->commands[i]; i++) {
     gf__text_add(&page, ".TP\n.BR gradflow\\-%s (1)\n", program->commands[i]->name);
     add_text(&page, program->commands[i]->help);
     gf__text_add(&page, "\n");
@@ -154,9 +161,9 @@ static gf_status write_program(const gf__program *program, const char *folder) {
   return status;
 }
 
-gf_status gf__manual_write(const gf__program *program, const char *folder) {
+gf_status gf__manual_write(const gf__cli_program *program, const char *folder) {
   GF_TRY(gf__make_folder(folder));
   GF_TRY(write_program(program, folder));
-  for (size_t i = 0; i < program->count; i++) GF_TRY(write_command(program->commands[i], folder));
+  for (size_t i = 0; program->commands[i]; i++) GF_TRY(write_command(program->commands[i], folder));
   return GF_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "cli/cli.h"
 #include "cli/duration.h"
 
 enum { NARROWEST_BAR = 8, WIDEST_BAR = 40, LONGEST_PIECE = 48 };
@@ -20,7 +21,7 @@ static void add_piece(char *out, size_t *used, const char *piece, size_t room) {
   *used += length;
 }
 
-/* What stands behind the bar, the most wanted first; what has no room is left out. */
+/* What follows the bar, the most wanted first; what has no room is left out. */
 static size_t describe(char *out, const gf_progress *p, size_t room) {
   char piece[LONGEST_PIECE], duration[GF__DURATION_SIZE];
   size_t used = 0;
@@ -43,7 +44,7 @@ static size_t describe(char *out, const gf_progress *p, size_t room) {
   return used;
 }
 
-/* Columns for the line. Room stays for the "^C" that a terminal writes behind
+/* Columns for the line. Room stays for the "^C" that a terminal writes after
  * it, so that it does not wrap. */
 static size_t room_of(const gf__bar *bar) {
   enum { KEPT = 3 };
@@ -72,8 +73,8 @@ void gf__bar_show(gf__bar *bar, const gf_progress *p) {
   size_t room = width - used - BRACKETS;
   size_t length = room - describe(tail, p, room);
   if (length > WIDEST_BAR) length = WIDEST_BAR;
-  double share = p->batches > 0 ? (double)p->batch / p->batches : 0;
-  size_t full = (size_t)(fmin(fmax(share, 0), 1) * (double)length);
+  double fraction = p->batches > 0 ? (double)p->batch / p->batches : 0;
+  size_t full = (size_t)(fmin(fmax(fraction, 0), 1) * (double)length);
   memset(line, '=', length);
   line[length] = 0;
   fprintf(bar->file, CLEAR_LINE "%s[%s%.*s%s%*s]%s", head, bar->colours ? GREEN : "", (int)full,
@@ -87,4 +88,16 @@ void gf__bar_clear(gf__bar *bar) {
   fputs(CLEAR_LINE, bar->file);
   fflush(bar->file);
   bar->shown = false;
+}
+
+void gf__bar_count(gf__bar *bar, int done, int count, const char *what, const char *device) {
+  char line[512];
+  snprintf(line, sizeof line, "%d/%d  %s  (%s)", done + 1, count, what, device);
+  gf__bar_say(bar, line);
+}
+
+void gf__bar_log(void *bar, gf_log_level level, const char *message) {
+  if (level != GF_LOG_WARNING) return;
+  gf__bar_clear(bar);
+  gf__cli_log(NULL, level, message);
 }

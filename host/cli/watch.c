@@ -9,13 +9,8 @@
 #include "base/text.h"
 #include "cli/duration.h"
 
-/* Below Adam's eps (1e-8, Kingma and Ba, 2015) a gradient no longer moves its weight as it should:
- * the step is g / (|g| + eps) of the learning rate. */
-#define VANISHED 1e-8
-#define VANISHED_TEXT "1e-8"
-
 /* The scale of the bars: from 1e-12 to 1. */
-enum { DECADES = 12, VANISHED_DECADE = 4 };
+enum { DECADES = 12 };
 
 enum {
   NUMBER = 7, /* columns of "2.1e-02" */
@@ -30,27 +25,28 @@ enum {
 
 #define PLAIN "\033[0m"
 
-/* From the weakest to the strongest. */
-static const struct level {
-  double from; /* mean |g| */
-  const char *colour;
-} levels[] = {{0, "\033[31m"}, {VANISHED, "\033[32m"}, {1, "\033[33m"}};
+/* Mean |g| that has vanished, that is usual, and from which on it explodes. */
+static const char *const vanished_colour = "\033[31m", *const usual_colour = "\033[32m",
+                         *const large_colour = "\033[33m";
+static const double large = 1;
 
-/* The weights among the gradients, and the two ends of what they are. */
-typedef struct survey {
+/* A step's gradients: how many are of weights, and the weakest and the strongest of these. */
+typedef struct extremes {
   const gf_gradient_stats *gradients, *weakest, *strongest; /* of the finite ones; or NULL */
   int count;                                                /* of gradients */
   int weights, vanished, nonfinite;
   int name; /* characters of the longest */
-} survey;
+  const gf__vanishing *vanishing;
+} extremes;
 
-/* Where things stand in a line. */
+/* The columns of a line. */
 typedef struct layout {
   int columns; /* in all */
   int name, bar;
   bool has_more;
   int group; /* layers of a row */
   bool blocks, colours;
+  const gf__vanishing *vanishing;
 } layout;
 
 static bool is_finite(const gf_gradient_stats *g) {
@@ -63,8 +59,9 @@ static bool is_weaker(const gf_gradient_stats *a, const gf_gradient_stats *b) {
   return a->mean_abs < b->mean_abs;
 }
 
-static survey look(const gf_gradient_stats *gradients, int count) {
-  survey s = {.gradients = gradients, .count = count};
+static extremes find_extremes(const gf_gradient_stats *gradients, int count,
+                              const gf__vanishing *vanishing) {
+  extremes s = {.gradients = gradients, .count = count, .vanishing = vanishing};
   for (const gf_gradient_stats *g = gradients; g < gradients + count; g++) {
     if (!g->is_weight) continue;
     int length = (int)strlen(g->layer);
@@ -72,7 +69,7 @@ static survey look(const gf_gradient_stats *gradients, int count) {
     s.weights++;
     s.nonfinite += !is_finite(g);
     if (!is_finite(g)) continue;
-    s.vanished += g->mean_abs < VANISHED;
+    s.vanished += g->mean_abs < vanishing->level;
     if (!s.weakest || is_weaker(g, s.weakest)) s.weakest = g;
     if (!s.strongest || is_weaker(s.strongest, g)) s.strongest = g;
   }
@@ -96,7 +93,7 @@ static bool locale_is_utf8(void) {
 /* ---- pieces of lines ---- */
 
 /* Names come from a config: what is no printable ASCII could be wider than it looks or move the
- * cursor. Of a long one the end tells more. */
+ * cursor. The end of a long one says more. */
 static void add_name(gf__text *out, const char *name, int columns) {
   int length = (int)strlen(name), skipped = length > columns ? length - columns + 1 : 0;
   if (skipped) gf__text_add(out, "~");
@@ -105,27 +102,30 @@ static void add_name(gf__text *out, const char *name, int columns) {
   if (!skipped) gf__text_add(out, "%*s", columns - length, "");
 }
 
-static const char *colour_of(const gf_gradient_stats *g) {
-  size_t level = 0;
-  for (size_t i = 0; is_finite(g) && i < sizeof levels / sizeof *levels; i++)
-    if (g->mean_abs >= levels[i].from) level = i;
-  return levels[level].colour;
+static const char *colour_of(const gf_gradient_stats *g, const gf__vanishing *vanishing) {
+  if (!is_finite(g) || g->mean_abs < vanishing->level) return vanished_colour;
+  return g->mean_abs >= large ? large_colour : usual_colour;
 }
 
-/* Blocks of eighths, or '#'; where the bar does not reach the eps, its mark stands. */
+/* The column of a bar at which the value is; beyond its ends where the scale does not reach. */
+static int column_of(double value, int bar) {
+  return (int)floor(bar * (DECADES + log10(value)) / DECADES + 1e-6);
+}
+
+/* Blocks of eighths, or '#'; a bar that ends before the threshold is followed by its mark. */
 static void add_bar(gf__text *out, const gf_gradient_stats *g, const layout *l) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   enum { EIGHTHS = 8 };
   int parts = l->blocks ? EIGHTHS : 1, filled = 0;
   if (is_finite(g) && g->mean_abs > 0) {
-    double share = 1 + log10(g->mean_abs) / DECADES;
-    filled = (int)lround(fmin(fmax(share, 0), 1) * l->bar * parts);
+    double fraction = 1 + log10(g->mean_abs) / DECADES;
+    filled = (int)lround(fmin(fmax(fraction, 0), 1) * l->bar * parts);
   }
-  if (l->colours) gf__text_add(out, "%s", colour_of(g));
+  if (l->colours) gf__text_add(out, "%s", colour_of(g, l->vanishing));
   for (int i = 0; i < filled / parts; i++) gf__text_add(out, "%s", l->blocks ? "█" : "#");
   if (l->blocks) gf__text_add(out, "%s", eighths[filled % parts]);
   if (l->colours) gf__text_add(out, PLAIN);
-  int mark = l->bar * VANISHED_DECADE / DECADES;
+  int mark = column_of(l->vanishing->level, l->bar);
   for (int i = (filled + parts - 1) / parts; i < l->bar; i++)
     gf__text_add(out, "%s", i != mark ? " " : l->blocks ? "│" : "|");
 }
@@ -164,23 +164,24 @@ static void add_headline(gf__text *out, const gf_progress *p, int epoch, long st
   gf__text_add(out, "\033[K\n");
 }
 
-/* Over the bars: powers of ten where they are, the most wanted first. */
+/* The line above the bars: powers of ten where they are, the most wanted first. */
 static void add_scale(gf__text *out, const layout *l) {
-  static const struct {
-    int decade;
+  const struct {
+    double value;
     const char *label;
-  } ticks[] = {{VANISHED_DECADE, VANISHED_TEXT}, {0, "1e-12"}, {8, "1e-4"}, {DECADES, "1"}};
+  } ticks[] = {
+      {l->vanishing->level, l->vanishing->number.text}, {1e-12, "1e-12"}, {1e-4, "1e-4"}, {1, "1"}};
   char line[WIDEST_BAR + 1], title[PIECE] = "layer";
   if (l->group > 1) snprintf(title, sizeof title, "weakest of %d", l->group);
   add_name(out, title, l->name);
   memset(line, ' ', sizeof line);
   line[l->bar] = 0;
   for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++) {
-    int length = (int)strlen(ticks[i].label), at = l->bar * ticks[i].decade / DECADES;
+    int length = (int)strlen(ticks[i].label), at = column_of(ticks[i].value, l->bar);
     if (at + length > l->bar) at = l->bar - length;
-    int before = at > 0 ? at - 1 : at, behind = at + length < l->bar;
+    int before = at > 0 ? at - 1 : at, after = at + length < l->bar;
     bool is_free = at >= 0;
-    for (int k = before; is_free && k < at + length + behind; k++) is_free = line[k] == ' ';
+    for (int k = before; is_free && k < at + length + after; k++) is_free = line[k] == ' ';
     if (is_free) memcpy(line + at, ticks[i].label, (size_t)length);
   }
   if (l->bar) gf__text_add(out, " %s", line);
@@ -203,8 +204,8 @@ static void add_row(gf__text *out, const gf_gradient_stats *g, const layout *l) 
   gf__text_add(out, "\033[K\n");
 }
 
-/* A row for each group of layers, its weakest. Returns the number of rows. */
-static int add_rows(gf__text *out, const survey *s, const layout *l) {
+/* One row per group of layers, which shows its weakest. Returns the number of rows. */
+static int add_rows(gf__text *out, const extremes *s, const layout *l) {
   const gf_gradient_stats *weakest = NULL;
   int rows = 0, seen = 0;
   for (const gf_gradient_stats *g = s->gradients; g < s->gradients + s->count; g++) {
@@ -218,9 +219,10 @@ static int add_rows(gf__text *out, const survey *s, const layout *l) {
   return rows;
 }
 
-static void add_last(gf__text *out, const survey *s, int columns) {
+static void add_last(gf__text *out, const extremes *s, int columns) {
   char line[2 * PIECE];
-  int used = snprintf(line, sizeof line, "%d of %d below " VANISHED_TEXT, s->vanished, s->weights);
+  int used = snprintf(line, sizeof line, "%d of %d below %s", s->vanished, s->weights,
+                      s->vanishing->number.text);
   if (s->nonfinite)
     snprintf(line + used, sizeof line - (size_t)used, ", %d not finite", s->nonfinite);
   gf__text_add(out, "%.*s\033[K\n", columns, line);
@@ -231,18 +233,19 @@ static void add_last(gf__text *out, const survey *s, int columns) {
 static int least(int a, int b) { return a < b ? a : b; }
 static int most(int a, int b) { return a > b ? a : b; }
 
-static layout lay_out(const survey *s, int columns, int rows, bool colours) {
+static layout lay_out(const extremes *s, int columns, int rows, bool colours) {
   enum { LONGEST_TITLE = sizeof "weakest of 99" - 1 };
   layout l = {.columns = columns,
               .group = (s->weights + rows - 1) / rows,
               .blocks = locale_is_utf8(),
-              .colours = colours};
+              .colours = colours,
+              .vanishing = s->vanishing};
   int title = l.group > 1 ? LONGEST_TITLE : (int)sizeof "layer" - 1;
   l.name = most(title, least(s->name, columns / 3));
   int room = columns - l.name - 1 - (1 + NUMBER);
   l.has_more = room >= NARROWEST_BAR_WITH_MORE + MORE;
   l.bar = least(room - (l.has_more ? MORE : 0), WIDEST_BAR);
-  l.bar -= l.bar % 3; /* so that the mark of the eps is between two columns */
+  l.bar -= l.bar % 3; /* so that the mark of 1e-8 is between two columns */
   if (l.bar < NARROWEST_BAR) {
     l.bar = 0;
     l.name = columns - 1 - NUMBER;
@@ -250,10 +253,10 @@ static layout lay_out(const survey *s, int columns, int rows, bool colours) {
   return l;
 }
 
-/* Returns its lines. The last column and the last row stay free: a cursor behind the one would
+/* Returns its lines. The last column and the last row stay free: a cursor past the one would
  * wrap, one below the other would scroll. */
 static int add_frame(gf__text *out, gf__watch *watch, const gf_progress *progress, int epoch,
-                     long step, const survey *s) {
+                     long step, const extremes *s) {
   int width = watch->width ? watch->width : gf__terminal_width(watch->file);
   int height = watch->height ? watch->height : gf__terminal_height(watch->file);
   int columns = most(width - 1, 1), rows = height - 1 - AROUND_ROWS, lines = 1;
@@ -273,20 +276,20 @@ static int add_frame(gf__text *out, gf__watch *watch, const gf_progress *progres
   return lines;
 }
 
-static void add_record(gf__text *out, int epoch, long step, const survey *s) {
+static void add_record(gf__text *out, int epoch, long step, const extremes *s) {
   gf__text_add(out, "epoch %d step %ld: ", epoch, step);
   if (s->weakest)
     gf__text_add(out, "mean |gradient| %.1e (%s) %s %.1e (%s); ", s->strongest->mean_abs,
                  s->strongest->layer, locale_is_utf8() ? "…" : "...", s->weakest->mean_abs,
                  s->weakest->layer);
-  gf__text_add(out, "%d of %d below " VANISHED_TEXT, s->vanished, s->weights);
+  gf__text_add(out, "%d of %d below %s", s->vanished, s->weights, s->vanishing->number.text);
   if (s->nonfinite) gf__text_add(out, ", %d not finite", s->nonfinite);
   gf__text_add(out, "\n");
 }
 
 void gf__watch_show(gf__watch *watch, const gf_progress *progress, int epoch, long step,
                     const gf_gradient_stats *gradients, int count) {
-  survey s = look(gradients, count);
+  extremes s = find_extremes(gradients, count, &watch->vanishing);
   gf__text text = {0};
   int lines = 0;
   if (s.weights == 0) return;
@@ -294,7 +297,7 @@ void gf__watch_show(gf__watch *watch, const gf_progress *progress, int epoch, lo
     lines = add_frame(&text, watch, progress, epoch, step, &s);
   else
     add_record(&text, epoch, step, &s);
-  /* A frame that memory is lacking for is one picture less, and no failure. */
+  /* A frame for which there is no memory is left out; the run goes on. */
   if (gf__text_status(&text) == GF_OK) {
     fwrite(text.data, 1, text.size, watch->file);
     fflush(watch->file);

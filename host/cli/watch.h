@@ -1,5 +1,5 @@
-/* The gradient flow live in a terminal: a row a layer with a bar on a logarithmic scale, redrawn
- * in place. */
+/* The gradient flow live in a terminal: one row per layer with a bar on a logarithmic scale,
+ * redrawn in place. */
 #ifndef GF_CLI_WATCH_H
 #define GF_CLI_WATCH_H
 
@@ -8,14 +8,17 @@
 
 #include <gradflow/train.h>
 
-/* Fill in the first three, zero the rest. */
+#include "run/thresholds.h"
+
+/* Fill in the first four, zero the rest. */
 typedef struct gf__watch {
   FILE *file;
-  bool draws; /* a terminal where lines can be redrawn; else a line a record */
+  bool draws; /* a terminal where lines can be redrawn; else one line per record is written */
   bool colours;
-  int width, height; /* columns and rows to keep within; 0: the terminal's */
-  int lines;         /* that stand on the terminal now */
-  int drawn_width;   /* of the terminal when they were drawn */
+  gf__vanishing vanishing; /* by the run's optimizer */
+  int width, height;       /* columns and rows to keep within; 0: the terminal's */
+  int lines;               /* that are on the terminal now */
+  int drawn_width;         /* of the terminal when they were drawn */
 } gf__watch;
 
 /* Shows the gradients of a step; progress is the newest one, or NULL before the first. Nothing

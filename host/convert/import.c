@@ -4,6 +4,7 @@
 
 #include "convert/stored.h"
 #include "model/parameters.h"
+#include "run/network.h"
 #include "run/run_folder.h"
 #include "train/optimizers.h"
 #include "train/train_config.h"
@@ -15,19 +16,19 @@
 static const struct {
   const char *tensor;
   int depth;
-} resnets_[] = {{"layer3.6.conv1.weight", 0},  /* 101, 152 */
-                {"layer1.0.conv3.weight", 50}, /* bottlenecks */
-                {"layer1.2.conv1.weight", 34},
-                {"layer1.1.conv2.weight", 18}};
+} resnets[] = {{"layer3.6.conv1.weight", 0},  /* 101, 152 */
+               {"layer1.0.conv3.weight", 50}, /* bottlenecks */
+               {"layer1.2.conv1.weight", 34},
+               {"layer1.1.conv2.weight", 18}};
 
 gf_status gf_import_guess(gf_config **out, const char *weights) {
   int depth = 0;
   *out = NULL;
-  for (size_t i = 0; i < sizeof resnets_ / sizeof *resnets_; i++) {
+  for (size_t i = 0; i < sizeof resnets / sizeof *resnets; i++) {
     long long rows;
-    GF_TRY(gf__safetensors_rows(weights, resnets_[i].tensor, &rows));
+    GF_TRY(gf__safetensors_rows(weights, resnets[i].tensor, &rows));
     if (!rows) continue;
-    depth = resnets_[i].depth;
+    depth = resnets[i].depth;
     break;
   }
   if (!depth)
@@ -54,8 +55,10 @@ static gf_status check_config(const gf_config *config) {
   return GF_OK;
 }
 
-static gf_status fill_folder(const gf__stored *stored, const char *folder) {
+static gf_status fill_folder(const gf__stored *stored, const gf_config *config,
+                             const char *folder) {
   char path[GF__PATH_SIZE];
+  GF_TRY(gf__network_write(folder, config, &stored->info, (gf__record_images){0, 0}));
   GF_TRY(gf__run_path(path, folder, "last.safetensors"));
   GF_TRY(gf__safetensors_write(path, stored->tensors, stored->count, NULL));
   return gf__run_folder_end(folder, GF_RUN_FINISHED, NULL);
@@ -69,7 +72,7 @@ static gf_status make_folder(const gf__stored *stored, const gf_config *config,
   gf_status status = gf__text_status(&yaml);
   if (status == GF_OK) {
     status = gf__run_folder_create(&folder, options->out, options->overwrite, &yaml, NULL);
-    if (status == GF_OK) status = fill_folder(stored, options->out);
+    if (status == GF_OK) status = fill_folder(stored, config, options->out);
     gf__run_folder_free(&folder);
   }
   gf__text_free(&yaml);
@@ -81,7 +84,7 @@ gf_status gf_import(const gf_config *config, const char *weights, const gf_impor
   gf__stored stored = {0};
   gf_status status = gf__run_folder_check(options->out, options->overwrite);
   if (status == GF_OK) status = check_config(config);
-  if (status == GF_OK) status = gf__stored_open(&stored, config, weights);
+  if (status == GF_OK) status = gf__stored_open(&stored, config, weights, NULL);
   if (status == GF_OK) status = make_folder(&stored, config, options);
   if (status == GF_OK && result) gf__stored_describe(&stored, weights, result);
   gf__stored_free(&stored);

@@ -51,7 +51,7 @@ gf_status gf_export_pytorch(const char *run_folder, const char *path,
   gf_config *config;
   gf_status status =
       gf__export_begin(run_folder, path, options ? options : &none, &config, &result);
-  if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights);
+  if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights, run_folder);
   if (status == GF_OK) status = write(&stored, path);
   if (status == GF_OK && out) gf__stored_describe(&stored, result.weights, out);
   gf__stored_free(&stored);

@@ -7,16 +7,29 @@
 #include "base/os.h"
 #include "model/network_config.h"
 #include "model/parameters.h"
+#include "run/network.h"
 #include "run/run_folder.h"
 #include "train/train_config.h"
 
-/* What the data are like: by the config where that is enough, else by the weights or the files. */
-static gf_status describe_data(gf__stored *s, const gf_config *config, const char *weights) {
+/* The shape and the classes that the network of a run has. */
+static gf_status read_run(gf_dataset_info *info, const char *run_folder) {
+  gf__network network;
+  gf_status status = gf__network_read(&network, run_folder);
+  info->height = network.image.height;
+  info->width = network.image.width;
+  info->channels = network.image.channels;
+  info->classes = network.classes;
+  gf__network_free(&network);
+  return status;
+}
+
+/* What the data are like: by the run where there is one, else by the config where that is enough,
+ * else by the files or the weights. */
+static gf_status describe_data(gf__stored *s, const gf_config *config, const char *weights,
+                               const char *run_folder) {
   gf_dataset_info *info = &s->info;
-  GF_TRY(gf__data_expect(info, config));
-  for (size_t i = 0; i < gf__data_set_count; i++)
-    s->is_cube |= !strcmp(gf__data_sets[i].name, info->name) && gf__data_sets[i].load;
-  if (s->is_cube) return gf_dataset_shape(info, config);
+  GF_TRY(gf__data_recall(info, config));
+  if (run_folder) return read_run(info, run_folder);
   if (info->classes) return GF_OK;
   return gf__weights_classes(&info->classes, config,
                              (gf_image_shape){info->height, info->width, info->channels}, weights);
@@ -46,9 +59,10 @@ static gf_status build(gf__stored *s, const gf_config *config) {
                          : status;
 }
 
-gf_status gf__stored_open(gf__stored *out, const gf_config *config, const char *weights) {
+gf_status gf__stored_open(gf__stored *out, const gf_config *config, const char *weights,
+                          const char *run_folder) {
   *out = (gf__stored){0};
-  GF_TRY(describe_data(out, config, weights));
+  GF_TRY(describe_data(out, config, weights, run_folder));
   GF_TRY(build(out, config));
   GF_TRY(make_tensors(out));
   return gf__safetensors_read(weights, out->tensors, out->count);
@@ -98,6 +112,6 @@ gf_status gf__export_begin(const char *run_folder, const char *path,
     return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", options->weights);
   else
     strcpy(out->weights, options->weights);
-  GF_TRY(gf_config_load(config, file));
+  GF_TRY(gf__run_config_load(config, run_folder));
   return gf__train_config_read(&run, *config);
 }

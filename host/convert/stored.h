@@ -10,15 +10,15 @@
 
 typedef struct gf__stored {
   gf_dataset_info info; /* of the data set; class_names is NULL */
-  bool is_cube;         /* it has squares of a cube, not images */
   gf__graph graph;      /* not fused, with the loss at its end */
   gf__named_tensor *tensors;
   size_t count; /* of parameters, in the order of the nodes */
 } gf__stored;
 
-/* The config's network with the weights of a file. Free *out, also after a failure. */
-gf_status gf__stored_open(gf__stored *out, const gf_config *config,
-                          const char *weights) GF_MUST_USE;
+/* The config's network with the weights of a file. run_folder is that of the run that the weights
+ * are of, or NULL for weights from elsewhere. Free *out, also after a failure. */
+gf_status gf__stored_open(gf__stored *out, const gf_config *config, const char *weights,
+                          const char *run_folder) GF_MUST_USE;
 void gf__stored_free(gf__stored *stored);
 /* The tensor that the network's outputs come from. */
 const gf__tensor *gf__stored_logits(const gf__stored *stored);

@@ -135,7 +135,7 @@ static gf_status check_sides(const image_file *file) {
                   MOST_ASPECT);
 }
 
-static gf_status decode(const image_file *file, int resize, int side, uint8_t *out) {
+static gf_status decode(const image_file *file, const gf__image_fit *fit, uint8_t *out) {
   int width = 0, height = 0, channels = 0;
   const struct kind *kind = kind_of(file);
   if (!kind) return gf__fail(GF_ERROR_DATA, "%s is neither a JPEG nor a PNG file", file->path);
@@ -146,12 +146,24 @@ static gf_status decode(const image_file *file, int resize, int side, uint8_t *o
   if (!pixels)
     return gf__fail(GF_ERROR_DATA, "%s cannot be decoded (stb_image: %s)", file->path,
                     stbi_failure_reason());
-  gf_status status = gf__image_resample(pixels, height, width, resize, side, out);
+  gf_status status = gf__image_resample(pixels, height, width, fit, out);
   stbi_image_free(pixels);
   return status;
 }
 
-gf_status gf__image_read(const char *path, int resize, int side, uint8_t *out) {
+bool gf__is_image_name(const char *name) {
+  static const char *const endings[] = {".jpg", ".jpeg", ".png"};
+  const char *dot = strrchr(name, '.');
+  char ending[8] = "";
+  if (name[0] == '.' || !dot || strlen(dot) >= sizeof ending) return false;
+  for (size_t i = 0; dot[i]; i++)
+    ending[i] = (char)(dot[i] >= 'A' && dot[i] <= 'Z' ? dot[i] + 32 : dot[i]);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    if (!strcmp(ending, endings[i])) return true;
+  return false;
+}
+
+gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) {
   int64_t size = 0;
   GF_TRY(gf__data_file_size(path, &size));
   if (size > GF__IMAGE_LARGEST_FILE)
@@ -159,9 +171,9 @@ gf_status gf__image_read(const char *path, int resize, int side, uint8_t *out) {
                     (long long)size, GF__IMAGE_LARGEST_FILE);
   image_file file = {.path = path};
   char *bytes = NULL;
-  GF_TRY(gf__file_read(path, &bytes, &file.size));
+  GF_TRY(gf__file_read_within(path, GF__IMAGE_LARGEST_FILE, &bytes, &file.size));
   file.bytes = (uint8_t *)bytes;
-  gf_status status = decode(&file, resize, side, out);
+  gf_status status = decode(&file, fit, out);
   free(bytes);
   return status;
 }

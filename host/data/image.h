@@ -1,7 +1,8 @@
-/* One image file as a square of RGB bytes. */
+/* One image file as RGB bytes of a given size. */
 #ifndef GF_DATA_IMAGE_H
 #define GF_DATA_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,18 +14,28 @@ enum {
   GF__IMAGE_LARGEST_FILE = 1 << 28 /* bytes */
 };
 
-/* Reads a JPEG or PNG file, told by its first bytes; resizes it so that its shorter side is
- * resize pixels, and cuts side x side pixels (at most resize) out of the middle, rounded towards
- * the top left. Grey becomes RGB, of 16 bits a channel the upper 8 count, and transparency is
- * dropped, as is the orientation that a camera notes in EXIF. out is (side, side, 3).
- * GF_ERROR_FILE for a file that cannot be read, GF_ERROR_DATA for one that is no image or a
- * damaged one; what a header announces is checked before anything is allocated. */
-gf_status gf__image_read(const char *path, int resize, int side, uint8_t *out) GF_MUST_USE;
+/* How an image of any size becomes one of height x width pixels: it is resized, its proportions
+ * kept, until it just covers cover_height x cover_width pixels, at least height x width, and the
+ * middle is cut out, rounded towards the top left. */
+typedef struct gf__image_fit {
+  int cover_height, cover_width;
+  int height, width;
+} gf__image_fit;
 
-/* resample.c: the square of gf__image_read out of pixels (height, width, 3). Bilinear, with the
- * filter widened by the scale where the image shrinks, so that nothing aliases; sides at most
+/* Whether a name is that of an image: .jpg, .jpeg or .png in any case, and no dot in front. */
+bool gf__is_image_name(const char *name);
+
+/* Reads a JPEG or PNG file, known by its first bytes. Grey becomes RGB, of 16 bits per channel the
+ * upper 8 count, and transparency is dropped, as is the orientation that a camera notes in EXIF.
+ * out is (fit->height, fit->width, 3). GF_ERROR_FILE for a file that cannot be read or is no
+ * regular file, GF_ERROR_DATA for one that is no image or a damaged one; what a header announces
+ * is checked before anything is allocated. */
+gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) GF_MUST_USE;
+
+/* resample.c: the fit of gf__image_read for pixels (height, width, 3). Bilinear, with the filter
+ * widened by the scale where the image shrinks, so that nothing aliases; sides at most
  * GF__IMAGE_LARGEST_SIDE. */
-gf_status gf__image_resample(const uint8_t *pixels, int height, int width, int resize, int side,
+gf_status gf__image_resample(const uint8_t *pixels, int height, int width, const gf__image_fit *fit,
                              uint8_t *out) GF_MUST_USE;
 
 #endif

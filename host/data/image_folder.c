@@ -2,13 +2,56 @@
  * of train, in bytewise order; an image is a file in it whose name ends in .jpg, .jpeg or .png in
  * any case. Links are followed, names that begin with a dot and other files are passed over. A
  * folder in a class's folder is an error, since its images would be missed. */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/file.h"
 #include "base/os.h"
-#include "data/dataset.h"
+#include "data/byte_images.h"
 #include "data/image.h"
+
+/* ---- the keys ---- */
+
+typedef enum bad_file { BAD_FILE_STOP, BAD_FILE_SKIP } bad_file;
+static const char *const bad_files_[] = {"stop", "skip", NULL};
+
+typedef struct folder_options {
+  int resize, image_size; /* pixels */
+  int bad_file;
+  int classes; /* 0: as many as train has folders */
+} folder_options;
+
+static const gf__key folder_keys_[] = {
+    GF__KEY(folder_options, resize, INT, .initial = "256", .minimum = 1,
+            .maximum = 2 * GF__DATA_LARGEST_SIDE,
+            .help = "the shorter side of each image becomes so long before the crop"),
+    GF__KEY(folder_options, image_size, INT, .initial = "224", .minimum = 1,
+            .maximum = GF__DATA_LARGEST_SIDE,
+            .help = "side of the square that is cut out of the middle"),
+    GF__KEY(folder_options, bad_file, CHOICE, .initial = "stop", .choices = bad_files_,
+            .help = "what an image that cannot be read does"),
+    GF__KEY(folder_options, classes, INT, .initial = "0", .maximum = GF__DATA_MOST_CLASSES,
+            .help = "how many there are, where no folders are there to be counted; 0: not known"),
+};
+
+static const folder_options *folder_options_of(const gf__data_settings *settings) {
+  return settings->options;
+}
+
+static gf_status folder_check(gf__data_settings *settings, const gf__value *section) {
+  const folder_options *options = folder_options_of(settings);
+  GF_TRY(gf__byte_images_check(settings, section));
+  if (options->resize >= options->image_size) return GF_OK;
+  return gf__value_fail(section,
+                        "data.resize is %d, from which no %d pixels (data.image_size) can be "
+                        "cut; make it at least as large",
+                        options->resize, options->image_size);
+}
+
+/* ---- paths ---- */
 
 typedef struct entry {
   char *file;
@@ -19,30 +62,18 @@ typedef struct listing {
   const gf__data_source *source;
   gf__names classes;
   entry *images;
-  size_t count, capacity;
+  size_t count;
 } listing;
 
-static gf_status join3(char out[GF__DATA_LARGEST_PATH], const char *folder, const char *part,
+static gf_status join3(char out[GF__PATH_SIZE], const char *folder, const char *between,
                        const char *name) {
-  char middle[GF__DATA_LARGEST_PATH];
-  GF_TRY(gf__path_join(middle, sizeof middle, folder, part));
-  return gf__path_join(out, GF__DATA_LARGEST_PATH, middle, name);
+  char middle[GF__PATH_SIZE];
+  GF_TRY(gf__path_join(middle, sizeof middle, folder, between));
+  return gf__path_join(out, GF__PATH_SIZE, middle, name);
 }
 
-static bool is_image(const char *name) {
-  static const char *const endings[] = {".jpg", ".jpeg", ".png"};
-  const char *dot = strrchr(name, '.');
-  char ending[8] = "";
-  if (!dot || strlen(dot) >= sizeof ending) return false;
-  for (size_t i = 0; dot[i]; i++)
-    ending[i] = (char)(dot[i] >= 'A' && dot[i] <= 'Z' ? dot[i] + 32 : dot[i]);
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-    if (strcmp(ending, endings[i]) == 0) return true;
-  return false;
-}
-
-/* Class names are printed, a line each. */
-static bool is_printable(const char *name) {
+/* Class names are printed, one per line. */
+static bool folder_is_printable(const char *name) {
   for (; *name; name++)
     if ((unsigned char)*name < ' ' || *name == 127) return false;
   return true;
@@ -50,18 +81,19 @@ static bool is_printable(const char *name) {
 
 /* ---- listing ---- */
 
-/* The folders in FOLDER/part. */
-static gf_status keep_folders(const gf__data_source *source, const char *part, gf__names *names) {
+/* Keeps the names of folders in FOLDER/split. */
+static gf_status folder_keep_folders(const gf__data_source *source, const char *split,
+                                     gf__names *names) {
   size_t kept = 0;
   for (size_t i = 0; i < names->count; i++) {
-    char path[GF__DATA_LARGEST_PATH];
+    char path[GF__PATH_SIZE];
     char *name = names->v[i];
-    GF_TRY(join3(path, source->settings->path, part, name));
+    GF_TRY(join3(path, source->settings->path, split, name));
     if (name[0] == '.' || !gf__path_is_folder(path)) continue;
-    if (!is_printable(name))
+    if (!folder_is_printable(name))
       return gf__fail(GF_ERROR_DATA,
                       "%s/%s: the name of its folder %zu has a control character; rename it",
-                      source->settings->path, part, i);
+                      source->settings->path, split, i);
     names->v[i] = names->v[kept];
     names->v[kept++] = name;
   }
@@ -70,70 +102,65 @@ static gf_status keep_folders(const gf__data_source *source, const char *part, g
   return GF_OK;
 }
 
-static gf_status list_classes(const gf__data_source *source, const char *part, gf__names *out) {
-  char path[GF__DATA_LARGEST_PATH];
+static gf_status folder_list_classes(const gf__data_source *source, const char *split,
+                                     gf__names *out) {
+  char path[GF__PATH_SIZE];
   *out = (gf__names){0};
-  GF_TRY(gf__path_join(path, sizeof path, source->settings->path, part));
-  if (!gf__path_is_folder(path)) return gf__data_missing(source, part);
+  GF_TRY(gf__path_join(path, sizeof path, source->settings->path, split));
+  if (!gf__path_is_folder(path)) return gf__data_fail_missing(source, split);
   GF_TRY(gf__list_folder(path, out));
-  GF_TRY(keep_folders(source, part, out));
+  GF_TRY(folder_keep_folders(source, split, out));
   if (out->count) return GF_OK;
   return gf__fail(GF_ERROR_DATA, "%s has no folders of classes; %s is read from %s", path,
-                  source->set->name, source->set->files);
+                  source->format->name, source->format->files);
 }
 
-static gf_status add_image(listing *l, char *file, int label) {
+static gf_status folder_add_image(listing *l, char *file, int label) {
   if (l->count == GF__DATA_LARGEST_COUNT)
     return gf__fail(GF_ERROR_DATA, "%s has more than %d images, which are the most supported",
                     l->source->settings->path, GF__DATA_LARGEST_COUNT);
-  if (l->count == l->capacity) {
-    size_t capacity = l->capacity ? 2 * l->capacity : 1024;
-    entry *grown = realloc(l->images, capacity * sizeof *grown);
-    if (!grown) return gf__fail_host_memory(capacity * sizeof *grown);
-    l->images = grown;
-    l->capacity = capacity;
-  }
+  GF_TRY(gf__grow(&l->images, l->count, sizeof *l->images));
   l->images[l->count++] = (entry){file, label};
   return GF_OK;
 }
 
-static gf_status add_images(listing *l, const char *folder, gf__names *files, int label) {
+static gf_status folder_add_images(listing *l, const char *folder, gf__names *files, int label) {
   for (size_t i = 0; i < files->count; i++) {
-    char path[GF__DATA_LARGEST_PATH];
+    char path[GF__PATH_SIZE];
     if (files->v[i][0] == '.') continue;
-    if (is_image(files->v[i])) {
-      GF_TRY(add_image(l, files->v[i], label));
+    if (gf__is_image_name(files->v[i])) {
+      GF_TRY(folder_add_image(l, files->v[i], label));
       files->v[i] = NULL;
       continue;
     }
     GF_TRY(gf__path_join(path, sizeof path, folder, files->v[i]));
     if (gf__path_is_folder(path))
       return gf__fail(GF_ERROR_DATA,
-                      "%s is a folder; images stand in the folder of their class itself: move "
+                      "%s is a folder; images belong in the folder of their class itself: move "
                       "them there",
                       path);
   }
   return GF_OK;
 }
 
-static gf_status list_images(listing *l, const char *part, int label) {
-  char folder[GF__DATA_LARGEST_PATH];
-  GF_TRY(join3(folder, l->source->settings->path, part, l->classes.v[label]));
+static gf_status folder_list_images(listing *l, const char *split, int label) {
+  char folder[GF__PATH_SIZE];
+  GF_TRY(join3(folder, l->source->settings->path, split, l->classes.v[label]));
   if (!gf__path_is_folder(folder)) return GF_OK; /* a class may have no images to test on */
   gf__names files = {0};
   GF_TRY(gf__list_folder(folder, &files));
   size_t before = l->count;
-  gf_status status = add_images(l, folder, &files, label);
+  gf_status status = folder_add_images(l, folder, &files, label);
   gf__names_free(&files);
   if (status != GF_OK || l->count > before) return status;
   return gf__fail(GF_ERROR_DATA, "%s has no images (.jpg, .jpeg, .png); fill it or remove it",
                   folder);
 }
 
-/* Whatever stands in the split's folder has to be a class. */
-static gf_status check_classes(const listing *l, const char *part) {
+/* Every folder of the split has to be a class. */
+static gf_status folder_check_classes(const listing *l, const char *split) {
   gf__names found;
-  gf_status status = list_classes(l->source, part, &found);
+  gf_status status = folder_list_classes(l->source, split, &found);
   size_t known = 0;
   for (size_t i = 0; i < found.count && status == GF_OK; i++) { /* both are sorted */
     while (known < l->classes.count && strcmp(l->classes.v[known], found.v[i]) < 0) known++;
@@ -141,44 +168,61 @@ static gf_status check_classes(const listing *l, const char *part) {
       status = gf__fail(GF_ERROR_DATA,
                         "%s/%s has a folder %s, which is no class: there is none in "
                         "%s",
-                        l->source->settings->path, part, found.v[i], l->source->set->train[0]);
+                        l->source->settings->path, split, found.v[i], l->source->format->train[0]);
   }
   gf__names_free(&found);
   return status;
 }
 
-static gf_status list(listing *out, const gf__data_source *source) {
-  const char *part = source->files[0];
+static gf_status folder_list(listing *out, const gf__data_source *source) {
+  const char *split = source->files[0];
   *out = (listing){.source = source};
-  GF_TRY(list_classes(source, source->set->train[0], &out->classes));
-  if (source->files != source->set->train) GF_TRY(check_classes(out, part));
-  for (size_t i = 0; i < out->classes.count; i++) GF_TRY(list_images(out, part, (int)i));
+  GF_TRY(folder_list_classes(source, source->format->train[0], &out->classes));
+  if (source->files != source->format->train) GF_TRY(folder_check_classes(out, split));
+  for (size_t i = 0; i < out->classes.count; i++) GF_TRY(folder_list_images(out, split, (int)i));
   return GF_OK;
 }
 
-static void free_listing(listing *l) {
+static void folder_free_listing(listing *l) {
   for (size_t i = 0; i < l->count; i++) free(l->images[i].file);
   free(l->images);
   gf__names_free(&l->classes);
 }
 
-gf_status gf__image_folder_names(const gf__data_source *source, gf__text *out) {
+/* Appends the names of the classes, one per line. */
+static gf_status folder_name_classes(const gf__data_source *source, gf__text *out) {
   gf__names classes;
-  gf_status status = list_classes(source, source->set->train[0], &classes);
+  gf_status status = folder_list_classes(source, source->format->train[0], &classes);
   for (size_t i = 0; i < classes.count && status == GF_OK; i++)
     gf__text_add(out, "%s\n", classes.v[i]);
   gf__names_free(&classes);
   return status == GF_OK ? gf__text_status(out) : status;
 }
 
-gf_status gf__image_folder_measure(const gf__data_source *source, gf__data_shape *out) {
+static gf_status folder_measure(const gf__data_source *source, gf__byte_file *out) {
   listing l;
-  gf_status status = list(&l, source);
-  *out = (gf__data_shape){.count = (int)l.count,
-                          .height = source->settings->image_size,
-                          .width = source->settings->image_size,
-                          .classes = (int)l.classes.count};
-  free_listing(&l);
+  gf_status status = folder_list(&l, source);
+  int side = folder_options_of(source->settings)->image_size;
+  *out = (gf__byte_file){
+      .count = (int)l.count, .height = side, .width = side, .classes = (int)l.classes.count};
+  folder_free_listing(&l);
+  return status;
+}
+
+static gf_status folder_fail_changed(const gf__data_source *source) {
+  return gf__fail(GF_ERROR_FILE, "the files in %s changed while they were read",
+                  source->settings->path);
+}
+
+static gf_status folder_read_labels(const gf__data_source *source, const gf__byte_file *file,
+                                    int *labels) {
+  listing l;
+  gf_status status = folder_list(&l, source);
+  if (status == GF_OK &&
+      (l.count != (size_t)file->count || l.classes.count != (size_t)file->classes))
+    status = folder_fail_changed(source);
+  for (size_t i = 0; i < l.count && status == GF_OK; i++) labels[i] = l.images[i].label;
+  folder_free_listing(&l);
   return status;
 }
 
@@ -186,45 +230,47 @@ gf_status gf__image_folder_measure(const gf__data_source *source, gf__data_shape
 
 enum { MOST_THREADS = 64 };
 
-/* Threads take images in order and write to places of their own, so that neither what is read nor
+/* Threads claim images in order and write to memory of their own, so that neither what is read nor
  * the failure that is reported depends on their number. */
 typedef struct reading {
   const listing *listing;
-  gf__data_sink *sink;
+  gf__byte_sink *sink;
   gf__lock *lock; /* guards what follows */
-  size_t next;    /* image to take; count: none is left */
+  size_t next;    /* image to claim; count: none is left */
   size_t failed;  /* the first image that failed */
   int left_out;
   gf_status status; /* of that image, where it ends the reading */
-  char message[GF__DATA_LARGEST_PATH + 256];
+  char message[GF__PATH_SIZE + 256];
 } reading;
 
-static gf_status path_of(const reading *r, size_t index, char out[GF__DATA_LARGEST_PATH]) {
+static gf_status folder_path_of(const reading *r, size_t index, char out[GF__PATH_SIZE]) {
   const gf__data_source *source = r->listing->source;
   const entry *image = &r->listing->images[index];
-  char folder[GF__DATA_LARGEST_PATH];
+  char folder[GF__PATH_SIZE];
   GF_TRY(gf__path_join(folder, sizeof folder, source->settings->path, source->files[0]));
   return join3(out, folder, r->listing->classes.v[image->label], image->file);
 }
 
 /* *ends: whether a failure ends the reading. */
-static gf_status read_image(const reading *r, size_t index, uint8_t *pixels, bool *ends) {
+static gf_status folder_read_image(const reading *r, size_t index, uint8_t *pixels, bool *ends) {
   const gf__data_source *source = r->listing->source;
-  const gf__data_settings *settings = source->settings;
-  char path[GF__DATA_LARGEST_PATH], message[GF__DATA_LARGEST_PATH + 256];
+  const folder_options *options = folder_options_of(source->settings);
+  const gf__image_fit fit = {options->resize, options->resize, options->image_size,
+                             options->image_size};
+  char path[GF__PATH_SIZE], message[GF__PATH_SIZE + 256];
   *ends = true;
-  GF_TRY(path_of(r, index, path));
-  GF_TRY(gf__data_verify(source, path));
-  gf_status status = gf__image_read(path, settings->resize, settings->image_size, pixels);
+  GF_TRY(folder_path_of(r, index, path));
+  GF_TRY(gf__data_compare_checksum(source, path));
+  gf_status status = gf__image_read(path, &fit, pixels);
   if (status == GF_OK || status == GF_ERROR_MEMORY) return status;
-  *ends = settings->bad_file == GF__BAD_FILE_STOP;
+  *ends = options->bad_file == BAD_FILE_STOP;
   if (!*ends) return status;
   snprintf(message, sizeof message, "%s", gf_error_message());
   return gf__fail(status, "%s; remove it, or set data.bad_file to skip", message);
 }
 
-/* Holding the lock. The first failure in order is told; one that ends the reading before others. */
-static void note_failure(reading *r, size_t index, gf_status status, bool ends) {
+/* Holding the lock: keeps the first failure in order, and prefers one that ends the reading. */
+static void folder_note_failure(reading *r, size_t index, gf_status status, bool ends) {
   bool ended = r->status != GF_OK;
   r->left_out++;
   if (ends) r->next = r->listing->count;
@@ -234,34 +280,35 @@ static void note_failure(reading *r, size_t index, gf_status status, bool ends) 
   snprintf(r->message, sizeof r->message, "%s", gf_error_message());
 }
 
-static void work(void *argument) {
+static void folder_work(void *argument) {
   reading *r = argument;
-  const gf__data_shape *shape = &r->sink->file;
+  const gf__byte_file *shape = &r->sink->file;
   size_t size = (size_t)shape->height * (size_t)shape->width * (size_t)r->sink->channels;
   uint8_t *pixels = malloc(size);
   gf__lock_take(r->lock);
   while (r->next < r->listing->count) {
     size_t index = r->next++;
-    int place = r->sink->place[index];
-    if (place < 0) continue;
+    int image = r->sink->index_of[index];
+    if (image < 0) continue;
     gf__lock_release(r->lock);
     bool ends = true;
-    gf_status status = pixels ? read_image(r, index, pixels, &ends) : gf__fail_host_memory(size);
-    r->sink->labels[place] = status == GF_OK ? r->listing->images[index].label : -1;
-    if (status == GF_OK) gf__data_store(r->sink, (int)index, pixels);
+    gf_status status =
+        pixels ? folder_read_image(r, index, pixels, &ends) : gf__fail_host_memory(size);
+    r->sink->labels[image] = status == GF_OK ? r->listing->images[index].label : -1;
+    if (status == GF_OK) gf__byte_images_store(r->sink, (int)index, pixels);
     gf__lock_take(r->lock);
-    if (status != GF_OK) note_failure(r, index, status, ends);
+    if (status != GF_OK) folder_note_failure(r, index, status, ends);
   }
   gf__lock_release(r->lock);
   free(pixels);
 }
 
-static gf_status report(const reading *r) {
+static gf_status folder_report(const reading *r) {
   const gf__data_settings *settings = r->listing->source->settings;
   int read = 0;
   if (r->status != GF_OK) return gf__fail(r->status, "%s", r->message);
   if (!r->left_out) return GF_OK;
-  for (int i = 0; i < r->sink->file.count; i++) read += r->sink->place[i] >= 0;
+  for (int i = 0; i < r->sink->file.count; i++) read += r->sink->index_of[i] >= 0;
   if (r->left_out == read)
     return gf__fail(GF_ERROR_DATA, "none of %d images in %s can be read; the first: %s", read,
                     settings->path, r->message);
@@ -270,27 +317,99 @@ static gf_status report(const reading *r) {
   return GF_OK;
 }
 
-static gf_status read_all(const listing *l, gf__data_sink *sink) {
+static gf_status folder_read_all(const listing *l, gf__byte_sink *sink) {
   if (l->count != (size_t)sink->file.count || l->classes.count != (size_t)sink->file.classes)
-    return gf__fail(GF_ERROR_FILE, "the files in %s changed while they were read",
-                    l->source->settings->path);
+    return folder_fail_changed(l->source);
   reading r = {.listing = l, .sink = sink, .failed = SIZE_MAX};
   gf__thread *threads[MOST_THREADS] = {0};
   GF_TRY(gf__lock_new(&r.lock));
   int count = gf__cpu_count();
   if (count > MOST_THREADS) count = MOST_THREADS;
   for (int i = 1; i < count; i++) /* with fewer it takes longer */
-    if (gf__thread_start(&threads[i], work, &r) != GF_OK) break;
-  work(&r);
+    if (gf__thread_start(&threads[i], folder_work, &r) != GF_OK) break;
+  folder_work(&r);
   for (int i = 1; i < count; i++) gf__thread_join(&threads[i]);
   gf__lock_free(&r.lock);
-  return report(&r);
+  return folder_report(&r);
 }
 
-gf_status gf__image_folder_read(const gf__data_source *source, gf__data_sink *sink) {
+static gf_status folder_read(const gf__data_source *source, gf__byte_sink *sink) {
   listing l;
-  gf_status status = list(&l, source);
-  if (status == GF_OK) status = read_all(&l, sink);
-  free_listing(&l);
+  gf_status status = folder_list(&l, source);
+  if (status == GF_OK) status = folder_read_all(&l, sink);
+  folder_free_listing(&l);
   return status;
 }
+
+/* ---- the shape ---- */
+
+static void folder_expect(const gf__data_format *format, const gf__data_settings *settings,
+                          gf_dataset_info *out) {
+  const folder_options *options = folder_options_of(settings);
+  gf__byte_images_shape(format, settings, options->image_size, options->image_size, out);
+  out->classes = options->classes;
+}
+
+/* Folders are counted where they are there; else the config's number holds. */
+static gf_status folder_describe(const gf__data_source *source, gf_dataset_info *out) {
+  char path[GF__PATH_SIZE];
+  gf__names classes;
+  const char *folder = source->settings->path;
+  if (!*folder) return out->classes ? GF_OK : gf__data_fail_no_path(source);
+  GF_TRY(gf__path_join(path, sizeof path, folder, source->format->train[0]));
+  if (out->classes && !gf__path_is_folder(path)) return GF_OK;
+  gf_status status = folder_list_classes(source, source->format->train[0], &classes);
+  out->classes = (int)classes.count;
+  gf__names_free(&classes);
+  return status;
+}
+
+static gf_status folder_open(gf_dataset *dataset, const gf__data_source *source, gf_split split) {
+  gf__byte_file file;
+  folder_options *options = dataset->settings.options;
+  GF_TRY(gf__byte_images_open_measured(dataset, source, split, &file));
+  options->classes = file.classes;
+  return GF_OK;
+}
+
+static gf__data_input folder_input(const gf_dataset *dataset) {
+  const folder_options *options = folder_options_of(&dataset->settings);
+  const int cover[] = {options->resize, options->resize};
+  const int crop[] = {options->image_size, options->image_size};
+  return gf__byte_images_frame(dataset, cover, crop);
+}
+
+/* ---- the row ---- */
+
+static const gf__byte_reader folder_reader_ = {folder_measure, folder_read_labels, folder_read};
+
+#define FILES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+const gf__data_format gf__format_image_folder = {
+    .name = "image_folder",
+    .help = "any JPEG and PNG files in ImageNet's layout, one folder per class",
+    .files = "train/CLASS/*.jpg and val/CLASS/*.jpg (or .jpeg, .png)",
+    .source =
+        "make a folder train in it, with a folder of images for each class, and a folder "
+        "val of the same kind with images to test on",
+    .input = GF__RGB_INPUT,
+    .keys = folder_keys_,
+    .key_count = sizeof folder_keys_ / sizeof *folder_keys_,
+    .options_size = sizeof(folder_options),
+    .channels = 3,
+    .full_count = INT_MAX,
+    .flip = true,
+    .mean = {0.485, 0.456, 0.406},
+    .std = {0.229, 0.224, 0.225},
+    .train = FILES("train"),
+    .test = FILES("val"),
+    .has_folders = true,
+    .check = folder_check,
+    .expect = folder_expect,
+    .describe = folder_describe,
+    .list_classes = folder_name_classes,
+    .open = folder_open,
+    .prepare = gf__byte_images_prepare,
+    .input_of = folder_input,
+    .reader = &folder_reader_,
+    GF__BYTE_IMAGES};

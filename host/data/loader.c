@@ -1,6 +1,5 @@
-/* A ring of batches. Workers claim batches in order and fill them without the
- * lock; the consumer takes them in order. A slot is free again when the
- * consumer asks for the batch after it. */
+/* A ring of batches. Workers claim batches in order and fill them without the lock; the consumer
+ * gets them in order. An entry is free again when the consumer asks for the batch after it. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,20 +9,19 @@
 
 enum { MOST_DEFAULT_THREADS = 2, MOST_THREADS = 256, READY_AHEAD = 2 };
 
-typedef struct slot {
+typedef struct entry {
   float *images; /* (images of the batch, height, width, channels) */
   int *labels;   /* (images of the batch), or (2, images of the batch) with mixup */
-  float share;   /* of the first images and labels */
+  float mix;     /* the fraction of the first images and labels */
   int batch;     /* that is ready in it, or -1 */
   /* For mixup, else NULL: a permutation of the batch, and an image of it. */
   uint32_t *partners;
   float *partner;
-} slot;
+} entry;
 
 struct gf_loader {
   const gf_dataset *dataset;
   gf_loader_options options;
-  gf__transform transform;
   size_t image_floats;
   int first, count; /* of the images of the split that are loaded */
   int batches;
@@ -31,9 +29,9 @@ struct gf_loader {
   int epoch;
 
   gf__thread **threads; /* (options.threads), the unstarted ones NULL */
-  gf__lock *lock;       /* guards what follows, and slot.batch */
-  slot *slots;          /* (slot_count), of batch i slots[i % slot_count] */
-  int slot_count;
+  gf__lock *lock;       /* guards what follows, and entry.batch */
+  entry *entries;       /* (entry_count), of batch i entries[i % entry_count] */
+  int entry_count;
   bool started, stopping;
   int claim;    /* the next batch that a worker takes on; batches: none is left */
   int next;     /* the next batch of the consumer */
@@ -41,7 +39,7 @@ struct gf_loader {
   int busy;     /* workers that fill a batch */
 };
 
-int gf__part_begin(double at, int count) { return (int)lround(at * count); }
+int gf__shard_begin(double at, int count) { return (int)lround(at * count); }
 
 /* Images of a whole batch. */
 static int whole_count(const gf_loader *loader, int batch) {
@@ -49,69 +47,64 @@ static int whole_count(const gf_loader *loader, int batch) {
   return rest < loader->options.batch_size ? rest : loader->options.batch_size;
 }
 
-/* Those of it that are wanted. */
-static int part_of(const gf_loader *loader, int whole, int *first) {
+/* The number of its images in the shard, and the first of them. */
+static int shard_of(const gf_loader *loader, int whole, int *first) {
   const gf_loader_options *o = &loader->options;
-  *first = o->training ? gf__part_begin(o->from, whole) : 0;
-  return (o->training ? gf__part_begin(o->to, whole) : whole) - *first;
+  *first = o->training ? gf__shard_begin(o->from, whole) : 0;
+  return (o->training ? gf__shard_begin(o->to, whole) : whole) - *first;
 }
 
-static void render(const gf_loader *loader, uint32_t index, float *out) {
+static void render_sample(const gf_loader *loader, uint32_t index, float *out) {
   const gf_dataset *dataset = loader->dataset;
   gf__augmentation augmentation = {0};
-  if (dataset->cube) {
-    gf__cube_patch(dataset->cube, index, out);
-    return;
-  }
   if (loader->options.training)
     augmentation = gf__augmentation_draw(dataset, loader->options.seed, loader->epoch, (int)index);
-  gf__transform_apply(&loader->transform, &augmentation,
-                      dataset->images + index * loader->image_floats, out);
+  dataset->format->render(dataset, index, &augmentation, out);
 }
 
 /* The batch's images and labels with those of its permutation. */
-static void mix(const gf_loader *loader, int batch, const uint32_t *order, slot *out) {
-  int whole = whole_count(loader, batch), first, count = part_of(loader, whole, &first);
+static void mix_batch(const gf_loader *loader, int batch, const uint32_t *order, entry *out) {
+  int whole = whole_count(loader, batch), first, count = shard_of(loader, whole, &first);
   uint64_t seed = loader->options.seed;
   uint32_t number = (uint32_t)loader->epoch * (uint32_t)loader->batches + (uint32_t)batch;
-  out->share = gf__mixup_share(loader->dataset->settings.mixup, seed, loader->epoch, batch);
+  out->mix = gf__mixup_draw(loader->dataset->settings.mixup, seed, loader->epoch, batch);
   gf__random_permutation(seed, GF__STREAM_MIXUP_PAIRS, number, out->partners, (uint32_t)whole);
   for (int i = 0; i < count; i++) {
     float *image = out->images + (size_t)i * loader->image_floats;
     uint32_t partner = order[out->partners[first + i]];
-    render(loader, partner, out->partner);
+    render_sample(loader, partner, out->partner);
     for (size_t k = 0; k < loader->image_floats; k++)
-      image[k] = out->share * image[k] + (1 - out->share) * out->partner[k];
+      image[k] = out->mix * image[k] + (1 - out->mix) * out->partner[k];
     out->labels[count + i] = loader->dataset->labels[partner];
   }
 }
 
-static void fill(const gf_loader *loader, int batch, slot *out) {
+static void fill_batch(const gf_loader *loader, int batch, entry *out) {
   const uint32_t *order = loader->order + (size_t)batch * (size_t)loader->options.batch_size;
-  int first, count = part_of(loader, whole_count(loader, batch), &first);
+  int first, count = shard_of(loader, whole_count(loader, batch), &first);
   for (int i = 0; i < count; i++) {
     uint32_t index = order[first + i];
-    render(loader, index, out->images + (size_t)i * loader->image_floats);
+    render_sample(loader, index, out->images + (size_t)i * loader->image_floats);
     out->labels[i] = loader->dataset->labels[index];
   }
-  if (out->partners) mix(loader, batch, order, out);
+  if (out->partners) mix_batch(loader, batch, order, out);
 }
 
-static void work(void *argument) {
+static void loader_work(void *argument) {
   gf_loader *loader = argument;
   gf__lock_take(loader->lock);
   while (!loader->stopping) {
     if (loader->claim >= loader->batches ||
-        loader->claim - loader->released >= loader->slot_count) {
+        loader->claim - loader->released >= loader->entry_count) {
       gf__lock_wait(loader->lock);
       continue;
     }
     int batch = loader->claim++;
-    slot *mine = &loader->slots[batch % loader->slot_count];
+    entry *mine = &loader->entries[batch % loader->entry_count];
     mine->batch = -1;
     loader->busy++;
     gf__lock_release(loader->lock);
-    fill(loader, batch, mine);
+    fill_batch(loader, batch, mine);
     gf__lock_take(loader->lock);
     mine->batch = batch;
     loader->busy--;
@@ -120,7 +113,7 @@ static void work(void *argument) {
   gf__lock_release(loader->lock);
 }
 
-static gf_status check(const gf_loader_options *options) {
+static gf_status check_options(const gf_loader_options *options) {
   if (options->batch_size < 1)
     return gf__fail(GF_ERROR_ARGUMENT, "a loader's batch size is at least 1, not %d",
                     options->batch_size);
@@ -128,34 +121,34 @@ static gf_status check(const gf_loader_options *options) {
     return gf__fail(GF_ERROR_ARGUMENT, "a loader has 0 to %d threads, not %d", MOST_THREADS,
                     options->threads);
   if (!(options->from >= 0 && options->from <= options->to && options->to <= 1))
-    return gf__fail(GF_ERROR_ARGUMENT, "a loader's part is within 0 and 1, not from %g to %g",
+    return gf__fail(GF_ERROR_ARGUMENT, "a loader's shard is within 0 and 1, not from %g to %g",
                     options->from, options->to);
   return GF_OK;
 }
 
-/* Of a part of a batch; one of a smaller batch may be the larger one. */
+/* The largest shard of any batch; that of the last, smaller batch can be the larger one. */
 static size_t most_images(const gf_loader *loader) {
-  int first, all = part_of(loader, loader->options.batch_size, &first);
+  int first, all = shard_of(loader, loader->options.batch_size, &first);
   int last =
-      loader->batches ? part_of(loader, whole_count(loader, loader->batches - 1), &first) : 0;
+      loader->batches ? shard_of(loader, whole_count(loader, loader->batches - 1), &first) : 0;
   int most = all > last ? all : last;
   return most > 0 ? (size_t)most : 1;
 }
 
-static gf_status allocate(gf_loader *loader) {
+static gf_status allocate_entries(gf_loader *loader) {
   size_t batch = most_images(loader), images = (size_t)loader->count;
   loader->order = calloc(images ? images : 1, sizeof *loader->order);
-  loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
+  loader->entries = calloc((size_t)loader->entry_count, sizeof *loader->entries);
   loader->threads = calloc((size_t)loader->options.threads, sizeof *loader->threads);
-  if (!loader->order || !loader->slots || !loader->threads)
+  if (!loader->order || !loader->entries || !loader->threads)
     return gf__fail_host_memory((images ? images : 1) * sizeof *loader->order);
   for (uint32_t i = 0; i < images; i++) loader->order[i] = (uint32_t)loader->first + i;
-  for (int i = 0; i < loader->slot_count; i++) {
-    slot *s = &loader->slots[i];
+  for (int i = 0; i < loader->entry_count; i++) {
+    entry *s = &loader->entries[i];
     s->batch = -1;
     s->images = calloc(batch * loader->image_floats, sizeof *s->images);
     s->labels = calloc(2 * batch, sizeof *s->labels);
-    s->share = 1;
+    s->mix = 1;
     if (loader->options.training && loader->dataset->settings.mixup > 0) {
       s->partners = calloc((size_t)loader->options.batch_size, sizeof *s->partners);
       s->partner = calloc(loader->image_floats, sizeof *s->partner);
@@ -179,28 +172,27 @@ static gf_status open_loader(gf_loader *loader, const gf_dataset *dataset,
   if (options->to == 0) loader->options.to = 1;
   loader->count = info->count;
   if (!options->training) {
-    loader->first = gf__part_begin(options->from, info->count);
-    loader->count = gf__part_begin(loader->options.to, info->count) - loader->first;
+    loader->first = gf__shard_begin(options->from, info->count);
+    loader->count = gf__shard_begin(loader->options.to, info->count) - loader->first;
   }
   /* No batch is larger than what there is. */
   int count = loader->count;
   if (options->batch_size > count) loader->options.batch_size = count > 0 ? count : 1;
   loader->batches = count / loader->options.batch_size + (count % loader->options.batch_size != 0);
   loader->claim = loader->batches;
-  loader->slot_count = loader->options.threads + READY_AHEAD;
+  loader->entry_count = loader->options.threads + READY_AHEAD;
   loader->image_floats = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
-  if (!dataset->cube) gf__transform_init(&loader->transform, dataset);
-  GF_TRY(allocate(loader));
+  GF_TRY(allocate_entries(loader));
   GF_TRY(gf__lock_new(&loader->lock));
   for (int i = 0; i < loader->options.threads; i++)
-    GF_TRY(gf__thread_start(&loader->threads[i], work, loader));
+    GF_TRY(gf__thread_start(&loader->threads[i], loader_work, loader));
   return GF_OK;
 }
 
 gf_status gf_loader_open(gf_loader **out, const gf_dataset *dataset,
                          const gf_loader_options *options) {
   *out = NULL;
-  GF_TRY(check(options));
+  GF_TRY(check_options(options));
   gf_loader *loader = calloc(1, sizeof *loader);
   if (!loader) return gf__fail_host_memory(sizeof *loader);
   gf_status status = open_loader(loader, dataset, options);
@@ -223,13 +215,13 @@ void gf_loader_free(gf_loader **pointer) {
     for (int i = 0; i < loader->options.threads; i++) gf__thread_join(&loader->threads[i]);
   }
   gf__lock_free(&loader->lock);
-  for (int i = 0; loader->slots && i < loader->slot_count; i++) {
-    free(loader->slots[i].images);
-    free(loader->slots[i].labels);
-    free(loader->slots[i].partners);
-    free(loader->slots[i].partner);
+  for (int i = 0; loader->entries && i < loader->entry_count; i++) {
+    free(loader->entries[i].images);
+    free(loader->entries[i].labels);
+    free(loader->entries[i].partners);
+    free(loader->entries[i].partner);
   }
-  free(loader->slots);
+  free(loader->entries);
   free(loader->threads);
   free(loader->order);
   free(loader);
@@ -253,7 +245,7 @@ gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) {
   if (loader->options.training)
     gf__random_permutation(loader->options.seed, GF__STREAM_SHUFFLE, (uint32_t)epoch, loader->order,
                            (uint32_t)loader->count);
-  for (int i = 0; i < loader->slot_count; i++) loader->slots[i].batch = -1;
+  for (int i = 0; i < loader->entry_count; i++) loader->entries[i].batch = -1;
   loader->started = true;
   loader->claim = loader->next = loader->released = first_batch;
   gf__lock_wake_all(loader->lock);
@@ -271,13 +263,13 @@ gf_status gf_loader_next(gf_loader *loader, gf_batch *out) {
     gf__lock_wake_all(loader->lock);
   }
   if (loader->next < loader->batches) {
-    const slot *ready = &loader->slots[loader->next % loader->slot_count];
+    const entry *ready = &loader->entries[loader->next % loader->entry_count];
     while (ready->batch != loader->next) gf__lock_wait(loader->lock);
     *out = (gf_batch){.images = ready->images,
                       .labels = ready->labels,
-                      .share = ready->share,
+                      .mix = ready->mix,
                       .whole = whole_count(loader, loader->next)};
-    out->count = part_of(loader, out->whole, &out->first);
+    out->count = shard_of(loader, out->whole, &out->first);
     loader->next++;
   }
   gf__lock_release(loader->lock);

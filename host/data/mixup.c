@@ -22,7 +22,7 @@ static double draw_log_gamma(double alpha, uint64_t seed, int epoch, int batch, 
   }
 }
 
-float gf__mixup_share(double alpha, uint64_t seed, int epoch, int batch) {
+float gf__mixup_draw(double alpha, uint64_t seed, int epoch, int batch) {
   double first = draw_log_gamma(alpha, seed, epoch, batch, 0);
   double second = draw_log_gamma(alpha, seed, epoch, batch, 1);
   return (float)(1 / (1 + exp(second - first)));

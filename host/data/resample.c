@@ -1,24 +1,26 @@
 /* stb_image_resize would do, but it ends the process by assert where its float
  * coordinates round badly, and it resizes what is then cut off. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "data/image.h"
 
 enum { CHANNELS = 3 };
 
-/* One side of the image: which input pixels, by which shares, make an output pixel. */
+/* One side of the image: which input pixels, by which weights, make an output pixel. */
 typedef struct axis {
   int input;     /* pixels */
-  double scale;  /* input pixels an output pixel */
+  double scale;  /* input pixels per output pixel */
   double radius; /* of the filter, input pixels */
-  int offset;    /* of the square in the resized image */
+  int offset;    /* of the cut in the resized image */
   int most_taps;
 } axis;
 
-static axis make_axis(int input, int shorter, int resize, int side) {
+/* The side that limits the size is resized to cover pixels, the other one in proportion. */
+static axis make_axis(int input, int limiting, int cover, int side) {
   axis a = {.input = input};
-  int resized = (int)((int64_t)resize * input / shorter);
+  int resized = (int)((int64_t)cover * input / limiting);
   a.scale = (double)input / resized;
   a.radius = a.scale > 1 ? a.scale : 1;
   a.offset = (resized - side) / 2;
@@ -50,10 +52,10 @@ typedef struct column {
 } column;
 
 typedef struct workspace {
-  column *columns;  /* (side) */
-  float *shares;    /* of the columns, and behind them of one row */
+  column *columns;  /* (output width) */
+  float *weights;   /* of the columns, and after them of one row */
   float *row;       /* (width, 3): the rows of an output row, added up */
-  int begin, width; /* the part of the input's columns that is needed */
+  int begin, width; /* the range of the input's columns that is needed */
 } workspace;
 
 static void add_rows(const workspace *w, const uint8_t *pixels, const axis *vertical,
@@ -82,34 +84,41 @@ static void add_columns(const workspace *w, int side, uint8_t *out) {
   }
 }
 
-gf_status gf__image_resample(const uint8_t *pixels, int height, int width, int resize, int side,
+/* The taps of all output columns. */
+static void weigh_columns(workspace *w, const axis *horizontal, int columns) {
+  for (int x = 0; x < columns; x++) {
+    column *c = &w->columns[x];
+    c->weights = w->weights + (size_t)x * (size_t)horizontal->most_taps;
+    c->count = weigh(horizontal, x, &c->first, c->weights);
+  }
+  /* A side is at least 1. NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
+  w->begin = w->columns[0].first;
+  w->width = w->columns[columns - 1].first + w->columns[columns - 1].count - w->begin;
+}
+
+gf_status gf__image_resample(const uint8_t *pixels, int height, int width, const gf__image_fit *fit,
                              uint8_t *out) {
-  int shorter = height < width ? height : width;
-  axis vertical = make_axis(height, shorter, resize, side);
-  axis horizontal = make_axis(width, shorter, resize, side);
-  size_t taps = (size_t)horizontal.most_taps, squares = (size_t)side * taps;
-  size_t shares = squares + (size_t)vertical.most_taps, row = (size_t)width * CHANNELS;
-  workspace w = {.columns = malloc((size_t)side * sizeof *w.columns),
-                 .shares = malloc(shares * sizeof *w.shares),
+  /* Whether the height is what the covered size leaves least of. */
+  bool by_height = (int64_t)height * fit->cover_width <= (int64_t)width * fit->cover_height;
+  int limiting = by_height ? height : width;
+  int cover = by_height ? fit->cover_height : fit->cover_width;
+  axis vertical = make_axis(height, limiting, cover, fit->height);
+  axis horizontal = make_axis(width, limiting, cover, fit->width);
+  size_t columns = (size_t)fit->width * (size_t)horizontal.most_taps;
+  size_t weights = columns + (size_t)vertical.most_taps, row = (size_t)width * CHANNELS;
+  workspace w = {.columns = malloc((size_t)fit->width * sizeof *w.columns),
+                 .weights = malloc(weights * sizeof *w.weights),
                  .row = malloc(row * sizeof *w.row)};
-  gf_status status =
-      w.columns && w.shares && w.row ? GF_OK : gf__fail_host_memory((shares + row) * sizeof *w.row);
-  if (status == GF_OK) {
-    for (int x = 0; x < side; x++) {
-      column *c = &w.columns[x];
-      c->weights = w.shares + (size_t)x * taps;
-      c->count = weigh(&horizontal, x, &c->first, c->weights);
-    }
-    /* A side is at least 1. NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
-    w.begin = w.columns[0].first;
-    w.width = w.columns[side - 1].first + w.columns[side - 1].count - w.begin;
-    for (int y = 0; y < side; y++, out += side * CHANNELS) {
-      add_rows(&w, pixels, &vertical, &horizontal, y, w.shares + squares);
-      add_columns(&w, side, out);
+  bool has_all = w.columns && w.weights && w.row;
+  if (has_all) {
+    weigh_columns(&w, &horizontal, fit->width);
+    for (int y = 0; y < fit->height; y++, out += fit->width * CHANNELS) {
+      add_rows(&w, pixels, &vertical, &horizontal, y, w.weights + columns);
+      add_columns(&w, fit->width, out);
     }
   }
   free(w.columns);
-  free(w.shares);
+  free(w.weights);
   free(w.row);
-  return status;
+  return has_all ? GF_OK : gf__fail_host_memory((weights + row) * sizeof *w.row);
 }

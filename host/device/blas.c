@@ -112,34 +112,34 @@ static gf_status provide(gf_device *device, size_t bytes) {
 
 void gf__gemm_keep_defaults(gf_device *device) { device->blas_is_ready = true; }
 
-gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf_buffer *a, size_t a_offset,
-                   const gf_buffer *b, size_t b_offset, bool b_transposed, float beta, gf_buffer *c,
-                   size_t c_offset) {
+gf_status gf__gemm(gf_device *device, const gf__gemm_operands *o) {
   if (!device->blas_is_ready) GF_TRY(prepare(device));
   device->blas_is_ready = true;
   const CLBlastLayout layout = CLBlastLayoutColMajor;
   const CLBlastTranspose no = CLBlastTransposeNo;
-  const CLBlastTranspose of_b = b_transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
-  size_t rows = (size_t)m, columns = (size_t)n, depth = (size_t)k;
-  size_t b_rows = b_transposed ? columns : depth, bytes = 0;
+  const CLBlastTranspose of_b = o->b_transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
+  size_t rows = (size_t)o->m, columns = (size_t)o->n, depth = (size_t)o->k;
+  size_t b_rows = o->b_transposed ? columns : depth, bytes = 0;
   char name[64];
-  snprintf(name, sizeof name, "gemm %dx%dx%d", m, n, k);
+  snprintf(name, sizeof name, "gemm %dx%dx%d", o->m, o->n, o->k);
   CLBlastStatusCode code =
-      CLBlastSGemmTempBufferSize(layout, no, of_b, rows, columns, depth, a_offset, rows, b_offset,
-                                 b_rows, c_offset, rows, &device->queue, &bytes);
+      CLBlastSGemmTempBufferSize(layout, no, of_b, rows, columns, depth, o->a_offset, rows,
+                                 o->b_offset, b_rows, o->c_offset, rows, &device->queue, &bytes);
   if (code == CLBlastSuccess) GF_TRY(provide(device, bytes));
   if (code == CLBlastSuccess) {
     device->launches++;
-    cl_event *event = gf__profile_begin(device, name, 2.0 * m * n * k,
-                                        4.0 * ((double)m * k + (double)k * n + (double)m * n));
-    code = CLBlastSgemmWithTempBuffer(layout, no, of_b, rows, columns, depth, 1.0f, a->memory,
-                                      a_offset, rows, b->memory, b_offset, b_rows, beta, c->memory,
-                                      c_offset, rows, &device->queue, event,
+    cl_event *event =
+        gf__profile_begin(device, name, 2.0 * o->m * o->n * o->k,
+                          4.0 * ((double)o->m * o->k + (double)o->k * o->n + (double)o->m * o->n));
+    code = CLBlastSgemmWithTempBuffer(layout, no, of_b, rows, columns, depth, 1.0f, o->a->memory,
+                                      o->a_offset, rows, o->b->memory, o->b_offset, b_rows, o->beta,
+                                      o->c->memory, o->c_offset, rows, &device->queue, event,
                                       bytes ? device->products : NULL);
     gf__profile_end(device);
   }
   /* Its codes are OpenCL's, and some of its own below. */
-  return code == CLBlastSuccess ? GF_OK
-                                : gf__fail_cl(device, (cl_int)code,
-                                              "CLBlast's product of %d x %d x %d failed", m, n, k);
+  return code == CLBlastSuccess
+             ? GF_OK
+             : gf__fail_cl(device, (cl_int)code, "CLBlast's product of %d x %d x %d failed", o->m,
+                           o->n, o->k);
 }

@@ -121,13 +121,21 @@ gf_status gf__launch(gf__kernel *kernel, gf__grid grid, const gf__arg *args,
   gf__launch((kernel), (grid), (const gf__arg[]){__VA_ARGS__}, \
              sizeof((const gf__arg[]){__VA_ARGS__}) / sizeof(gf__arg))
 
-/* C (m, n) = A (m, k) B (k, n) + beta C by CLBlast, all column-major and dense;
- * with b_transposed the buffer holds B' (n, k). CLBlast takes that as it is, and
- * otherwise copies B into that order first, so it is the fast form where k is
- * long. Offsets are in floats. */
-gf_status gf__gemm(gf_device *device, int m, int n, int k, const gf_buffer *a, size_t a_offset,
-                   const gf_buffer *b, size_t b_offset, bool b_transposed, float beta, gf_buffer *c,
-                   size_t c_offset) GF_MUST_USE;
+/* The operands of C (m, n) = A (m, k) B (k, n) + beta C, all column-major and dense; offsets are in
+ * floats. With b_transposed the buffer holds B' (n, k): CLBlast uses that as it is and otherwise
+ * copies B into that order first, so it is the fast form where k is long. */
+typedef struct gf__gemm_operands {
+  int m, n, k;
+  const gf_buffer *a, *b;
+  size_t a_offset, b_offset;
+  bool b_transposed;
+  float beta;
+  gf_buffer *c;
+  size_t c_offset;
+} gf__gemm_operands;
+
+/* Their product, by CLBlast. */
+gf_status gf__gemm(gf_device *device, const gf__gemm_operands *operands) GF_MUST_USE;
 
 /* CLBlast's own parameters on a CPU for the rest of the process, to measure what
  * ours bring; before the first product. */

@@ -9,7 +9,7 @@
 static const struct {
   cl_int code;
   const char *name;
-} names_[] = {
+} error_names[] = {
     ROW(CL_DEVICE_NOT_FOUND),
     ROW(CL_DEVICE_NOT_AVAILABLE),
     ROW(CL_COMPILER_NOT_AVAILABLE),
@@ -53,8 +53,8 @@ static const struct {
 
 const char *gf__cl_error_name(cl_int error) {
   static _Thread_local char unknown[32];
-  for (size_t i = 0; i < sizeof names_ / sizeof *names_; i++)
-    if (names_[i].code == error) return names_[i].name;
+  for (size_t i = 0; i < sizeof error_names / sizeof *error_names; i++)
+    if (error_names[i].code == error) return error_names[i].name;
   /* CLBlast's own codes lie below those of OpenCL and its extensions. */
   snprintf(unknown, sizeof unknown, "%s error %d", error < -1010 ? "CLBlast" : "OpenCL",
            (int)error);
@@ -68,7 +68,7 @@ typedef struct meaning {
   const char *advice;
 } meaning;
 
-static const meaning meanings_[] = {
+static const meaning meanings[] = {
     {CL_OUT_OF_RESOURCES, GF_ERROR_DEVICE, "use a smaller batch, or another device"},
     {CL_DEVICE_NOT_AVAILABLE, GF_ERROR_DEVICE,
      "see that the device is there and free, or use another one"},
@@ -77,13 +77,13 @@ static const meaning meanings_[] = {
     {CL_OUT_OF_HOST_MEMORY, GF_ERROR_MEMORY, "use a smaller batch, or end other programs"},
 };
 
-static const meaning unknown_meaning_ = {
+static const meaning unknown_meaning = {
     0, GF_ERROR_DEVICE, "the driver is at fault, or gradflow: use another device, and report this"};
 
 static const meaning *cl_meaning(cl_int error) {
-  for (size_t i = 0; i < sizeof meanings_ / sizeof *meanings_; i++)
-    if (meanings_[i].code == error) return &meanings_[i];
-  return &unknown_meaning_;
+  for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+    if (meanings[i].code == error) return &meanings[i];
+  return &unknown_meaning;
 }
 
 gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format, ...) {

@@ -127,8 +127,8 @@ static gf_status fail_build(gf_device *device, cl_program program, cl_int error,
   return status;
 }
 
-static gf_status compile(gf_device *device, const gf__text *source, const char *file,
-                         const char *options, cl_program *out) {
+static gf_status compile_program(gf_device *device, const gf__text *source, const char *file,
+                                 const char *options, cl_program *out) {
   const char *text = source->data;
   cl_int error;
   cl_program program = clCreateProgramWithSource(device->context, 1, &text, &source->size, &error);
@@ -163,8 +163,8 @@ static void count_build(gf_device *device, bool is_loaded, double seconds) {
 }
 
 /* text is the file's, or NULL where it is the library's own. */
-static gf_status build(gf_device *device, const char *file, const char *text, const char *options,
-                       cl_program *out) {
+static gf_status build_program(gf_device *device, const char *file, const char *text,
+                               const char *options, cl_program *out) {
   char path[GF__PATH_SIZE];
   gf__text source = {0};
   double started = gf__seconds();
@@ -178,7 +178,7 @@ static gf_status build(gf_device *device, const char *file, const char *text, co
     *out = cached ? load_binary(device, path, options) : NULL;
     bool is_loaded = *out;
     if (!*out) {
-      status = compile(device, &source, file, options, out);
+      status = compile_program(device, &source, file, options, out);
       if (status == GF_OK && cached) save_binary(device, *out, gf__seconds() - started, path);
     }
     if (status == GF_OK) count_build(device, is_loaded, gf__seconds() - started);
@@ -198,8 +198,9 @@ static gf_status get_program(gf_device *device, const char *file, const char *te
   if (!row) return gf__fail_host_memory(sizeof *row);
   row->file = gf__text_copy(file);
   row->options = gf__text_copy(options);
-  gf_status status = row->file && row->options ? build(device, file, text, options, &row->program)
-                                               : gf__fail_host_memory(strlen(options));
+  gf_status status = row->file && row->options
+                         ? build_program(device, file, text, options, &row->program)
+                         : gf__fail_host_memory(strlen(options));
   if (status != GF_OK) {
     free(row->file);
     free(row->options);

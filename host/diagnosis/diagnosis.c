@@ -4,39 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a diagnosis points to. */
+/* A diagnosis with the memory that it points into. */
 typedef struct owned {
   gf_diagnosis diagnosis;
   gf__case c;
   double *dead; /* (layer_count) */
 } owned;
 
-/* ---- the activation behind a layer ---- */
+/* ---- dead units ---- */
 
-/* "block_0_0_conv_1" -> "block_0_0_act_1": families name a convolution, its norm and its activation
- * alike. False where the name has nothing to replace, or is too long. */
-static bool name_activation(const char *layer, const char *what, char *out, size_t size) {
-  const char *found = NULL;
-  for (const char *next = strstr(layer, what); next; next = strstr(next + 1, what)) found = next;
-  if (!found || strlen(layer) >= size) return false;
-  size_t before = (size_t)(found - layer);
-  memcpy(out, layer, before);
-  strcpy(out + before, "act");
-  strcat(out, found + strlen(what));
-  return true;
-}
-
-static double dead_behind(const gf__run *run, const char *layer) {
-  static const char *const kinds[] = {"conv", "norm", "bn"};
-  const gf__run_activations *a = &run->activations;
-  char name[256];
-  if (a->epoch_count == 0) return NAN;
+/* The fraction of dead channels in the activation that the layer's output goes through, in the last
+ * epoch; NaN where it goes through none. */
+static double dead_after(const gf__case *c, const char *layer) {
+  const gf__run_activations *a = &c->run.activations;
+  const gf__network_layer *found = gf__network_find(&c->network, layer);
+  if (a->epoch_count == 0 || !found || !found->activation) return NAN;
   const double *last = a->dead + (size_t)(a->epoch_count - 1) * (size_t)a->layer_count;
-  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-    if (!name_activation(layer, kinds[k], name, sizeof name)) continue;
-    for (int i = 0; i < a->layer_count; i++)
-      if (!strcmp(a->layers[i], name)) return last[i];
-  }
+  for (int i = 0; i < a->layer_count; i++)
+    if (!strcmp(a->layers[i], found->activation)) return last[i];
   return NAN;
 }
 
@@ -46,7 +31,7 @@ static gf_status fill_dead(owned *o) {
   size_t size = (size_t)run->layer_count * sizeof *o->dead;
   o->dead = malloc(size);
   if (!o->dead) return gf__fail_host_memory(size);
-  for (int i = 0; i < run->layer_count; i++) o->dead[i] = dead_behind(run, run->layers[i]);
+  for (int i = 0; i < run->layer_count; i++) o->dead[i] = dead_after(&o->c, run->layers[i]);
   return GF_OK;
 }
 

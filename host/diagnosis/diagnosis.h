@@ -1,4 +1,4 @@
-/* The parts of a diagnosis: what is known of a run, the rules, the remedies. */
+/* A diagnosis: what is known of a run, the rules, the remedies. */
 #ifndef GF_DIAGNOSIS_DIAGNOSIS_H
 #define GF_DIAGNOSIS_DIAGNOSIS_H
 
@@ -6,15 +6,14 @@
 #include <gradflow/train.h>
 
 #include "base/config.h"
+#include "run/network.h"
 #include "run/run_records.h"
 
 /* What is known of a run. */
 typedef struct gf__case {
   gf__run run;
-  char *config_path;
-  gf_config *config; /* resolved, or NULL without a config.yaml */
-  int classes;       /* 0: unknown */
-  double eps;        /* a mean |g| below it counts as vanished */
+  gf_config *config;   /* resolved, or NULL without a config.yaml */
+  gf__network network; /* without layers, and of 0 classes, where it is not known */
   /* Median of |update| / |weights| over layers and epochs, as rates fall towards the end; NaN where
    * none is finite. */
   double typical_ratio;
@@ -27,7 +26,7 @@ gf_status gf__case_load(gf__case *out, const char *folder) GF_MUST_USE;
 void gf__case_free(gf__case *c);
 /* What the config says, "" for what is no scalar, NULL where it says nothing. */
 const char *gf__case_setting(const gf__case *c, const char *section, const char *key);
-/* Whether the activation that is called layer is a sigmoid or a tanh; layer NULL: any is. */
+/* Whether the layer of that name is a sigmoid or a tanh; layer NULL: any is. */
 bool gf__case_saturates(const gf__case *c, const char *layer);
 
 /* Fills in the findings of every rule that holds, healthy if none does; without remedies. */

@@ -37,8 +37,8 @@ bool gf__holds(const gf__query *q, int epoch, int layer) {
   return is_asked(q, layer) && q->test(gf__value_at(q, epoch, layer), q->threshold);
 }
 
-static gf__sight look(const gf__query *q, int epoch) {
-  gf__sight s = {.first = -1, .last = -1, .least = -1, .most = -1};
+static gf__extremes extremes_of_epoch(const gf__query *q, int epoch) {
+  gf__extremes s = {.first = -1, .last = -1, .least = -1, .most = -1};
   for (int i = 0; i < q->layer_count; i++) {
     if (!is_asked(q, i)) continue;
     double value = gf__value_at(q, epoch, i);
@@ -55,17 +55,19 @@ static gf__sight look(const gf__query *q, int epoch) {
   return s;
 }
 
-gf__sight gf__look_last(const gf__query *q) { return look(q, q->epoch_count - 1); }
+gf__extremes gf__extremes_of_last(const gf__query *q) {
+  return extremes_of_epoch(q, q->epoch_count - 1);
+}
 
 double gf__since(const gf__query *q) {
   int first = q->epoch_count - 1;
-  while (first > 0 && look(q, first - 1).count) first--;
+  while (first > 0 && extremes_of_epoch(q, first - 1).count) first--;
   return q->epochs[first];
 }
 
 void gf__add_ends(gf__text *out, const gf__query *q, const char *what) {
   int last = q->epoch_count - 1;
-  gf__sight s = gf__look_last(q);
+  gf__extremes s = gf__extremes_of_last(q);
   if (s.least < 0) return;
   double least = gf__value_at(q, last, s.least), most = gf__value_at(q, last, s.most);
   gf__text_add(out, "In epoch %.0f %s is ", q->epochs[last], what);

@@ -6,6 +6,7 @@
 #include "base/keys.h"
 #include "diagnosis/diagnosis.h"
 #include "model/network_config.h"
+#include "run/run_folder.h"
 #include "train/optimizers.h"
 #include "train/schedules.h"
 
@@ -52,7 +53,7 @@ static void add_hidden_layers(const gf__case *c, gf__text *out) {
 static const struct remedy {
   int against; /* verdicts */
   const char *section, *key;
-  const char *now;  /* words: the values that it replaces; "": any; NULL: nothing may stand there */
+  const char *now;  /* words: the values that it replaces; "": any; NULL: the key must be absent */
   const char *then; /* words: values to try, of which the first that the network takes is it */
   void (*value)(const gf__case *c, gf__text *out); /* or appends the value, if there is one */
   activations of;
@@ -93,7 +94,7 @@ static const struct remedy {
      "2017)."},
 };
 
-/* The next of the words between blanks; false behind the last. */
+/* The next of the words between blanks; false past the last. */
 static bool next_word(const char **words, char out[32]) {
   *words += strspn(*words, " ");
   size_t length = strcspn(*words, " ");
@@ -125,23 +126,23 @@ static gf_status read_sections(const gf_config *config) {
   return gf__schedule_config_read(&schedule, config);
 }
 
-/* Whether the program takes the run's config with the setting. */
-static bool is_taken(const gf__case *c, const char *setting) {
+/* Whether the program accepts the run's config with the setting. */
+static bool is_accepted(const gf__case *c, const char *setting) {
   gf_config *config = NULL;
-  gf_status status = gf_config_load(&config, c->config_path);
+  gf_status status = gf__run_config_load(&config, c->run.folder);
   if (status == GF_OK) status = gf_config_set(config, setting);
   if (status == GF_OK) status = read_sections(config);
   gf_config_free(&config);
   return status == GF_OK;
 }
 
-/* Hands "section.key=value" out if the program takes it. */
+/* Gives "section.key=value" out if the program accepts it. */
 static gf_status try_value(const gf__case *c, const struct remedy *r, const char *value,
                            char **out) {
   gf__text text = {0};
   gf__text_add(&text, "%s.%s=%s", r->section, r->key, value);
   gf_status status = gf__text_status(&text);
-  if (status == GF_OK && is_taken(c, text.data))
+  if (status == GF_OK && is_accepted(c, text.data))
     *out = text.data;
   else
     gf__text_free(&text);

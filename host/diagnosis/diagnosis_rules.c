@@ -6,30 +6,17 @@
 #include "diagnosis/diagnosis_query.h"
 
 static const double exploded = 1;        /* mean |g| */
-static const double dead_share = 0.4;    /* of a layer's channels */
+static const double dead_fraction = 0.4; /* of a layer's channels */
 static const double small_ratio = 1e-4;  /* |update| / |weights| */
 static const double large_ratio = 0.1;   /* |update| / |weights| */
 static const double loss_margin = 0.01;  /* of the loss of guessing, for standing still on it */
 static const double chance_margin = 1.5; /* times the accuracy of guessing is still guessing */
 static const int epochs_to_learn = 3;    /* before a run is said not to learn */
 
-/* A finding on its way. */
-typedef struct report {
+/* The texts of a finding while they are written. */
+typedef struct draft {
   gf__text headline, evidence, threshold;
-} report;
-
-/* "1e-8" of 1e-8, for which printf has "1e-08". */
-typedef struct number {
-  char text[32];
-} number;
-
-static number short_number(double value) {
-  number n;
-  snprintf(n.text, sizeof n.text, "%.3g", value);
-  char *zeros = strstr(n.text, "e-0");
-  if (zeros) memmove(zeros + 2, zeros + 3, strlen(zeros + 3) + 1);
-  return n;
-}
+} draft;
 
 /* ---- gradients ---- */
 
@@ -40,10 +27,10 @@ static double last_train_loss(const gf__case *c) {
   return rows ? c->run.metrics.numbers[GF__TRAIN_LOSS][rows - 1] : 0;
 }
 
-static bool find_nonfinite(const gf__case *c, report *r) {
+static bool find_nonfinite(const gf__case *c, draft *r) {
   gf__query q = gf__query_gradients(c, gf__is_nonfinite, 0);
   const gf__csv *m = &c->run.metrics;
-  int count = q.epoch_count ? gf__look_last(&q).count : 0;
+  int count = q.epoch_count ? gf__extremes_of_last(&q).count : 0;
   if (!count && isfinite(last_train_loss(c)) && !c->diverged) return false;
   if (count)
     gf__text_add(&r->headline,
@@ -56,16 +43,16 @@ static bool find_nonfinite(const gf__case *c, report *r) {
                  c->diverged ? "after" : "in", m->numbers[GF__EPOCH][m->rows - 1]);
   if (count)
     gf__text_add(&r->evidence, "The first from the input is %s.",
-                 q.layers[gf__look_last(&q).first]);
+                 q.layers[gf__extremes_of_last(&q).first]);
   if (c->end_message)
     gf__text_add(&r->evidence, "%sThe run ended: %s.", count ? " " : "", c->end_message);
   gf__text_add(&r->threshold, "An infinity or a NaN in a gradient or a loss.");
   return true;
 }
 
-static bool find_exploding(const gf__case *c, report *r) {
+static bool find_exploding(const gf__case *c, draft *r) {
   gf__query q = gf__query_gradients(c, gf__is_above, exploded);
-  gf__sight s = gf__look_last(&q);
+  gf__extremes s = gf__extremes_of_last(&q);
   if (!s.count) return false;
   gf__text_add(&r->headline, "exploding: %d of %d layers above 1, up to %.1e, since epoch %.0f",
                s.count, q.layer_count, gf__value_at(&q, q.epoch_count - 1, s.most), gf__since(&q));
@@ -85,41 +72,39 @@ static int mostly_zero(const gf__case *c) {
   return count;
 }
 
-static bool find_vanishing(const gf__case *c, report *r) {
-  gf__query q = gf__query_gradients(c, gf__is_below, c->eps);
-  gf__sight s = gf__look_last(&q);
+static bool find_vanishing(const gf__case *c, draft *r) {
+  const gf__vanishing *v = &c->run.vanishing;
+  gf__query q = gf__query_gradients(c, gf__is_below, v->level);
+  gf__extremes s = gf__extremes_of_last(&q);
   if (!s.count) return false;
-  const char *optimizer = gf__case_setting(c, "optimizer", "name");
-  bool has_eps = gf__case_setting(c, "optimizer", "eps") != NULL || !c->config;
-  number eps = short_number(c->eps);
   gf__text_add(&r->headline,
                "vanishing: %d of %d layers below %s, from %s towards the input, since epoch %.0f",
-               s.count, q.layer_count, eps.text, q.layers[s.last], gf__since(&q));
+               s.count, q.layer_count, v->number.text, q.layers[s.last], gf__since(&q));
   gf__add_ends(&r->evidence, &q, mean_gradient);
   int zeros = mostly_zero(c);
   if (zeros)
     gf__text_add(&r->evidence, " In %d layer%s most elements of the gradient are exactly 0.", zeros,
                  zeros == 1 ? "" : "s");
-  if (has_eps)
+  if (v->is_eps)
     gf__text_add(&r->threshold,
                  "A mean |gradient| below %s, which is added to the root of the mean squared "
                  "gradient as eps (Kingma and Ba, 2015, for Adam): from there on the steps shrink "
                  "with the gradient.",
-                 eps.text);
+                 v->number.text);
   else
     gf__text_add(&r->threshold,
                  "A mean |gradient| below %s: steps of %s at a usual rate are then lost in the "
                  "rounding of the weights, which are in single precision.",
-                 eps.text, optimizer ? optimizer : "the optimizer");
+                 v->number.text, v->optimizer);
   return true;
 }
 
 /* ---- activations ---- */
 
 /* "act_0 75%, act_1 50% and 2 more" of the layers for which the test holds. */
-static void add_shares(gf__text *out, const gf__query *q) {
+static void add_fractions(gf__text *out, const gf__query *q) {
   enum { MOST_NAMED = 4 };
-  int last = q->epoch_count - 1, named = 0, count = gf__look_last(q).count;
+  int last = q->epoch_count - 1, named = 0, count = gf__extremes_of_last(q).count;
   for (int i = 0; i < q->layer_count && named < MOST_NAMED; i++) {
     if (!gf__holds(q, last, i)) continue;
     gf__text_add(out, "%s%s %.0f%%", named ? ", " : "", q->layers[i],
@@ -129,12 +114,12 @@ static void add_shares(gf__text *out, const gf__query *q) {
   if (count > named) gf__text_add(out, " and %d more", count - named);
 }
 
-static bool find_channels(const gf__case *c, report *r, gf__layer_kind kind, const char *name,
+static bool find_channels(const gf__case *c, draft *r, gf__layer_kind kind, const char *name,
                           const char *adjective) {
-  gf__query q = gf__query_dead(c, dead_share, kind);
+  gf__query q = gf__query_dead(c, dead_fraction, kind);
   if (q.epoch_count == 0) return false;
   int last = q.epoch_count - 1;
-  gf__sight s = gf__look_last(&q);
+  gf__extremes s = gf__extremes_of_last(&q);
   if (!s.count) return false;
   gf__text_add(&r->headline,
                "%s: %d of %d activations with more than 40%% of %s channels, up to %.0f%% in %s, "
@@ -142,12 +127,12 @@ static bool find_channels(const gf__case *c, report *r, gf__layer_kind kind, con
                name, s.count, s.asked, adjective, 100 * gf__value_at(&q, last, s.most),
                q.layers[s.most], gf__since(&q));
   gf__text_add(&r->evidence, "Share of %s channels in epoch %.0f: ", adjective, q.epochs[last]);
-  add_shares(&r->evidence, &q);
+  add_fractions(&r->evidence, &q);
   gf__text_add(&r->evidence, ".");
   return true;
 }
 
-static bool find_dead(const gf__case *c, report *r) {
+static bool find_dead(const gf__case *c, draft *r) {
   if (!find_channels(c, r, GF__SILENT, "dead units", "dead")) return false;
   gf__text_add(&r->threshold,
                "A channel is dead when its derivative is at most 0.01 on a whole batch. 40%% of a "
@@ -157,14 +142,14 @@ static bool find_dead(const gf__case *c, report *r) {
 }
 
 /* A layer that is dead as a whole lets no gradient through, so what vanishes does so of it. */
-static bool find_dead_layer(const gf__case *c, report *r) {
-  gf__query q = gf__query_dead(c, dead_share, GF__SILENT);
+static bool find_dead_layer(const gf__case *c, draft *r) {
+  gf__query q = gf__query_dead(c, dead_fraction, GF__SILENT);
   if (q.epoch_count == 0) return false;
-  gf__sight s = gf__look_last(&q);
+  gf__extremes s = gf__extremes_of_last(&q);
   return s.count && gf__value_at(&q, q.epoch_count - 1, s.most) >= 1 && find_dead(c, r);
 }
 
-static bool find_saturated(const gf__case *c, report *r) {
+static bool find_saturated(const gf__case *c, draft *r) {
   if (!find_channels(c, r, GF__SATURATING, "saturated", "saturated")) return false;
   gf__text_add(&r->threshold,
                "A channel is saturated when its derivative is at most 0.01 on a whole batch "
@@ -190,7 +175,7 @@ static void add_loss(gf__text *out, const gf__case *c) {
                  m->rows == 1 ? "" : "s");
 }
 
-static void report_steps(const gf__case *c, report *r, const char *name) {
+static void report_steps(const gf__case *c, draft *r, const char *name) {
   gf__text_add(&r->headline,
                "%s: a step moves the weights by %.1e of their size, and 1e-3 is usual", name,
                c->typical_ratio);
@@ -201,7 +186,7 @@ static void report_steps(const gf__case *c, report *r, const char *name) {
   add_loss(&r->evidence, c);
 }
 
-static bool find_small_steps(const gf__case *c, report *r) {
+static bool find_small_steps(const gf__case *c, draft *r) {
   if (!gf__is_below(c->typical_ratio, small_ratio)) return false;
   report_steps(c, r, "small steps");
   gf__text_add(&r->threshold,
@@ -210,7 +195,7 @@ static bool find_small_steps(const gf__case *c, report *r) {
   return true;
 }
 
-static bool find_large_steps(const gf__case *c, report *r) {
+static bool find_large_steps(const gf__case *c, draft *r) {
   if (!gf__is_above(c->typical_ratio, large_ratio)) return false;
   report_steps(c, r, "large steps");
   gf__text_add(&r->threshold,
@@ -221,32 +206,33 @@ static bool find_large_steps(const gf__case *c, report *r) {
 
 /* ---- learning ---- */
 
-static bool find_not_learning(const gf__case *c, report *r) {
+static bool find_not_learning(const gf__case *c, draft *r) {
   const gf__csv *m = &c->run.metrics;
-  if (c->classes == 0 || m->rows < (size_t)epochs_to_learn) return false;
-  double guess = log(c->classes), loss = last_train_loss(c);
+  if (c->network.classes == 0 || m->rows < (size_t)epochs_to_learn) return false;
+  double guess = log(c->network.classes), loss = last_train_loss(c);
   double accuracy = m->numbers[GF__TRAIN_ACCURACY][m->rows - 1]; /* percent */
-  bool stands = fabs(loss - guess) <= loss_margin * guess;
-  bool guesses = accuracy <= chance_margin * 100 / c->classes;
-  if (!stands && !guesses) return false;
+  bool is_at_guess = fabs(loss - guess) <= loss_margin * guess;
+  bool guesses = accuracy <= chance_margin * 100 / c->network.classes;
+  if (!is_at_guess && !guesses) return false;
   gf__text_add(&r->headline,
                "not learning: after %zu epochs the train loss is %.3f and the accuracy %.1f%%, as "
                "by guessing among %d classes, although gradients flow",
-               m->rows, loss, accuracy, c->classes);
+               m->rows, loss, accuracy, c->network.classes);
   gf__query q = gf__query_gradients(c, gf__is_below, 0);
   gf__add_ends(&r->evidence, &q, mean_gradient);
   add_typical(&r->evidence, c);
   gf__text_add(&r->threshold,
                "A train loss within 1%% of ln %d = %.3f, which is that of guessing, or a train "
                "accuracy of at most %.3g%%, 1.5 times that of guessing, after %d epochs or more.",
-               c->classes, guess, chance_margin * 100 / c->classes, epochs_to_learn);
+               c->network.classes, guess, chance_margin * 100 / c->network.classes,
+               epochs_to_learn);
   return true;
 }
 
-static bool find_healthy(const gf__case *c, report *r) {
+static bool find_healthy(const gf__case *c, draft *r) {
   gf__query q = gf__query_gradients(c, gf__is_below, 0);
   int last = q.epoch_count - 1;
-  gf__sight s = gf__look_last(&q);
+  gf__extremes s = gf__extremes_of_last(&q);
   gf__text_add(&r->headline, "healthy: mean |gradient| of all %d layers between %.1e and %.1e",
                q.layer_count, gf__value_at(&q, last, s.least), gf__value_at(&q, last, s.most));
   add_loss(&r->evidence, c);
@@ -268,7 +254,7 @@ enum {
 
 static const struct rule {
   gf_verdict verdict;
-  bool (*find)(const gf__case *c, report *r);
+  bool (*find)(const gf__case *c, draft *r);
   int unless; /* findings of which this one is a consequence, so that it is not said */
 } rules[] = {
     {GF_VERDICT_NONFINITE, find_nonfinite, 0},
@@ -297,7 +283,7 @@ const char *gf_verdict_name(gf_verdict verdict) {
 gf_status gf__apply_rules(const gf__case *c, gf_diagnosis *out) {
   int found = 0;
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-    report r = {0};
+    draft r = {0};
     if (found & rules[i].unless) continue;
     /* Without records only a run that has diverged can be judged. */
     if (rules[i].verdict != GF_VERDICT_NONFINITE && c->run.epoch_count == 0) continue;

@@ -15,5 +15,5 @@ void gf__shard_bounds(double *bounds, const double *weights, int ranks) {
 }
 
 int gf__shard_size(const double *bounds, int rank, int count) {
-  return gf__part_begin(bounds[rank + 1], count) - gf__part_begin(bounds[rank], count);
+  return gf__shard_begin(bounds[rank + 1], count) - gf__shard_begin(bounds[rank], count);
 }

@@ -8,7 +8,7 @@
 #include <threads.h>
 #include <time.h>
 
-/* An attempt that brought so many bytes does not count against the number of attempts. */
+/* An attempt that brought this many bytes does not count against the number of attempts. */
 enum { WORTH_ANOTHER = 1 << 20 };
 /* Of a file whose size is not known. */
 #define LARGEST ((int64_t)4 << 30)
@@ -25,30 +25,30 @@ typedef enum verdict {
 
 typedef struct transfer {
   const gf__download *download;
-  gf__part *part;
+  gf__partial_download *partial;
   CURL *curl;
-  /* Of the response that comes in. */
-  char etag[GF__PART_LONGEST_TAG], modified[GF__PART_LONGEST_TAG];
+  /* What the response says that comes in. */
+  char etag[GF__LONGEST_TAG], modified[GF__LONGEST_TAG];
   int64_t range_start; /* -1: none */
   bool resumes, has_body;
   verdict verdict;
   gf_status status; /* of FAILED */
-  bool is_server;   /* likewise */
+  bool is_server;   /* of FAILED: another server may help */
   double heard;     /* when the last byte came */
   bool is_stalled;
   /* For progress. */
-  double begun, told;
-  int64_t begun_at, told_at; /* bytes */
+  double started, reported;
+  int64_t first_size, reported_size; /* bytes */
 } transfer;
 
 /* ---- failures ---- */
 
-/* In words that do not change with curl's versions; the others are curl's. */
+/* Messages that do not change with curl's versions; those of all other codes are curl's. */
 static const struct {
   CURLcode code;
   bool is_passing; /* another attempt may help */
   const char *text;
-} network_[] = {
+} network_errors[] = {
     {CURLE_UNSUPPORTED_PROTOCOL, false, "it leads to an address that is not http or https"},
     {CURLE_TOO_MANY_REDIRECTS, false, "it leads from one address to another without an end"},
     {CURLE_URL_MALFORMAT, false, "this is no address"},
@@ -68,19 +68,20 @@ static const struct {
 };
 
 /* Those of servers that are busy or being restarted. */
-static const long passing_statuses_[] = {408, 429, 500, 502, 503, 504};
+static const long passing_statuses[] = {408, 429, 500, 502, 503, 504};
 
 static gf_status fail_network(const transfer *t, CURLcode code, bool *is_passing) {
   const char *text = curl_easy_strerror(code);
   *is_passing = false;
-  for (size_t i = 0; i < sizeof network_ / sizeof *network_; i++) {
-    if (network_[i].code != code) continue;
-    text = network_[i].text;
-    *is_passing = network_[i].is_passing;
+  for (size_t i = 0; i < sizeof network_errors / sizeof *network_errors; i++) {
+    if (network_errors[i].code != code) continue;
+    text = network_errors[i].text;
+    *is_passing = network_errors[i].is_passing;
   }
-  if (!t->part->size) return gf__fail(GF_ERROR_FILE, "cannot fetch %s: %s", t->download->url, text);
+  if (!t->partial->size)
+    return gf__fail(GF_ERROR_FILE, "cannot fetch %s: %s", t->download->url, text);
   return gf__fail(GF_ERROR_FILE, "cannot fetch %s: %s, after %lld bytes", t->download->url, text,
-                  (long long)t->part->size);
+                  (long long)t->partial->size);
 }
 
 /* 206 Partial Content is an answer to a range alone. */
@@ -90,8 +91,8 @@ static bool is_good(const transfer *t, long status) {
 
 static gf_status fail_status(const transfer *t, long status, bool *is_passing) {
   *is_passing = false;
-  for (size_t i = 0; i < sizeof passing_statuses_ / sizeof *passing_statuses_; i++)
-    if (passing_statuses_[i] == status) *is_passing = true;
+  for (size_t i = 0; i < sizeof passing_statuses / sizeof *passing_statuses; i++)
+    if (passing_statuses[i] == status) *is_passing = true;
   return gf__fail(GF_ERROR_FILE, "cannot fetch %s: the server answers with status %ld",
                   t->download->url, status);
 }
@@ -129,10 +130,10 @@ static bool read_header(const char *line, size_t length, const char *name, char 
 
 static size_t on_header(char *line, size_t one, size_t length, void *user) {
   transfer *t = user;
-  char value[GF__PART_LONGEST_TAG];
+  char value[GF__LONGEST_TAG];
   (void)one;
   t->heard = gf__seconds();
-  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) { /* behind a redirect, another response */
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) { /* another response after a redirect */
     *t->etag = *t->modified = 0;
     t->range_start = -1;
   } else if (read_header(line, length, "etag", value, sizeof value)) {
@@ -147,11 +148,11 @@ static size_t on_header(char *line, size_t one, size_t length, void *user) {
   return length;
 }
 
-/* Whether the rest that comes is of the file whose first part is there. A server that was told the
- * tag by If-Range may leave out its own. */
+/* Whether what comes is the rest of the file whose beginning is there. A server that was sent the
+ * tag in If-Range may leave out its own. */
 static bool is_rest(const transfer *t) {
-  const char *tag = *t->part->tag == '"' ? t->etag : t->modified;
-  return t->range_start == t->part->size && (!*tag || strcmp(tag, t->part->tag) == 0);
+  const char *tag = *t->partial->tag == '"' ? t->etag : t->modified;
+  return t->range_start == t->partial->size && (!*tag || strcmp(tag, t->partial->tag) == 0);
 }
 
 /* Before the first byte: what does the server send? */
@@ -160,17 +161,17 @@ static bool begin_body(transfer *t) {
   curl_off_t length = -1;
   curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-  int64_t there = status == STATUS_PARTIAL ? t->part->size : 0;
+  int64_t there = status == STATUS_PARTIAL ? t->partial->size : 0;
   t->has_body = true;
   if (!is_good(t, status)) return false; /* for finish */
   if (status == STATUS_PARTIAL && !is_rest(t)) return abort_with(t, START_ANEW, GF_OK, true);
   if (t->download->size && length >= 0 && there + length != t->download->size)
     return abort_with(t, FAILED, fail_size(t, there + length, ""), true);
   gf_status begun = status == STATUS_PARTIAL
-                        ? gf__part_resume(t->part)
-                        : gf__part_restart(t->part, *t->etag ? t->etag : t->modified);
+                        ? gf__partial_resume(t->partial)
+                        : gf__partial_restart(t->partial, *t->etag ? t->etag : t->modified);
   if (begun != GF_OK) return abort_with(t, FAILED, begun, false);
-  t->begun_at = t->part->size;
+  t->first_size = t->partial->size;
   return true;
 }
 
@@ -180,11 +181,11 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user) {
   (void)one;
   t->heard = gf__seconds();
   if (!t->has_body && !begin_body(t)) return 0;
-  if (t->part->size + (int64_t)size > largest) {
-    t->part->unwanted = true;
+  if (t->partial->size + (int64_t)size > largest) {
+    t->partial->unwanted = true;
     return abort_with(t, FAILED, fail_size(t, largest, " or more"), true);
   }
-  gf_status status = gf__part_write(t->part, bytes, size);
+  gf_status status = gf__partial_write(t->partial, bytes, size);
   return status == GF_OK ? size : abort_with(t, FAILED, status, false);
 }
 
@@ -192,21 +193,21 @@ static bool wants_stop(const gf_fetch_options *options) {
   return options->events.stop && options->events.stop(options->events.user);
 }
 
-static void tell(transfer *t) {
+static void report_progress(transfer *t) {
   enum { PER_SECOND = 10 };
   const gf__download *d = t->download;
   const gf_fetch_events *e = &d->options->events;
-  double now = gf__seconds(), seconds = now - t->begun;
-  bool is_new = t->told_at != t->part->size, is_whole = t->part->size == d->size;
-  bool is_due = now - t->told >= 1.0 / PER_SECOND || is_whole;
+  double now = gf__seconds(), seconds = now - t->started;
+  bool is_new = t->reported_size != t->partial->size, is_whole = t->partial->size == d->size;
+  bool is_due = now - t->reported >= 1.0 / PER_SECOND || is_whole;
   if (!e->progress || !t->has_body || !is_new || !is_due) return;
-  t->told = now;
-  t->told_at = t->part->size;
-  double rate = seconds > 0 ? (double)(t->part->size - t->begun_at) / seconds : 0;
-  double left = rate > 0 && d->size ? (double)(d->size - t->part->size) / rate : NAN;
+  t->reported = now;
+  t->reported_size = t->partial->size;
+  double rate = seconds > 0 ? (double)(t->partial->size - t->first_size) / seconds : 0;
+  double left = rate > 0 && d->size ? (double)(d->size - t->partial->size) / rate : NAN;
   e->progress(e->user, &(gf_fetch_progress){.phase = "download",
                                             .file = d->name,
-                                            .done = t->part->size,
+                                            .done = t->partial->size,
                                             .size = d->size,
                                             .bytes_per_second = rate,
                                             .seconds_left = left});
@@ -215,7 +216,7 @@ static void tell(transfer *t) {
 static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
   transfer *t = user;
   (void)a, (void)b, (void)c, (void)d;
-  tell(t);
+  report_progress(t);
   /* curl's own limit (CURLOPT_LOW_SPEED_TIME) is of a mean that lags by seconds. */
   t->is_stalled = gf__seconds() - t->heard > t->download->options->stall_seconds;
   return t->is_stalled || wants_stop(t->download->options);
@@ -225,15 +226,15 @@ static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, cur
 
 static gf_status fail_stopped(transfer *t) {
   t->is_server = false;
-  if (!t->part->size || !*t->part->tag)
+  if (!t->partial->size || !*t->partial->tag)
     return gf__fail(GF_ERROR_INTERRUPTED, "stopped; nothing of %s is kept", t->download->name);
   return gf__fail(GF_ERROR_INTERRUPTED,
-                  "stopped; %s has %lld bytes, from which the same command goes on", t->part->path,
-                  (long long)t->part->size);
+                  "stopped; %s has %lld bytes, from which the same command goes on",
+                  t->partial->path, (long long)t->partial->size);
 }
 
 /* What came of the transfer, where curl's code and the response's status say it. */
-static gf_status finish(transfer *t, CURLcode code, long status, bool *is_passing) {
+static gf_status judge_transfer(transfer *t, CURLcode code, long status, bool *is_passing) {
   t->is_server = true;
   if (t->is_stalled) return fail_network(t, CURLE_OPERATION_TIMEDOUT, is_passing);
   if (code == CURLE_ABORTED_BY_CALLBACK) return fail_stopped(t);
@@ -241,17 +242,17 @@ static gf_status finish(transfer *t, CURLcode code, long status, bool *is_passin
     return fail_status(t, status, is_passing);
   if (code != CURLE_OK) return fail_network(t, code, is_passing);
   /* A server that announces no length ends a file and a broken connection in the same way. */
-  if (t->part->size < t->download->size) return fail_network(t, CURLE_PARTIAL_FILE, is_passing);
+  if (t->partial->size < t->download->size) return fail_network(t, CURLE_PARTIAL_FILE, is_passing);
   return GF_OK;
 }
 
-static gf_status perform(transfer *t, CURLcode *code) {
-  char range[32], if_range[GF__PART_LONGEST_TAG + 16];
+static gf_status perform_transfer(transfer *t, CURLcode *code) {
+  char range[32], if_range[GF__LONGEST_TAG + 16];
   struct curl_slist *headers = NULL;
-  t->resumes = t->part->size > 0 && *t->part->tag;
+  t->resumes = t->partial->size > 0 && *t->partial->tag;
   if (t->resumes) {
-    snprintf(range, sizeof range, "%lld-", (long long)t->part->size);
-    snprintf(if_range, sizeof if_range, "If-Range: %s", t->part->tag);
+    snprintf(range, sizeof range, "%lld-", (long long)t->partial->size);
+    snprintf(if_range, sizeof if_range, "If-Range: %s", t->partial->tag);
     headers = curl_slist_append(NULL, if_range);
     if (!headers) return gf__fail_host_memory(sizeof if_range);
   }
@@ -261,24 +262,24 @@ static gf_status perform(transfer *t, CURLcode *code) {
   if (*code == CURLE_OK && !t->has_body) begin_body(t); /* of a file that is empty */
   curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
   curl_slist_free_all(headers);
-  return gf__part_close_file(t->part);
+  return gf__partial_close_file(t->partial);
 }
 
-static gf_status attempt(transfer *t, bool *is_passing) {
+static gf_status attempt_transfer(transfer *t, bool *is_passing) {
   CURLcode code;
   long status = 0;
   t->has_body = t->is_stalled = *is_passing = t->is_server = false;
   t->verdict = GO_ON;
-  t->begun = t->heard = gf__seconds();
-  gf_status performed = perform(t, &code);
+  t->started = t->heard = gf__seconds();
+  gf_status performed = perform_transfer(t, &code);
   if (t->verdict == FAILED) return t->status;
   GF_TRY(performed);
   curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
   if (t->verdict == START_ANEW || (t->resumes && status == STATUS_NO_SUCH_RANGE)) {
-    *t->part->tag = 0; /* the whole file is asked for */
-    return attempt(t, is_passing);
+    *t->partial->tag = 0; /* the whole file is asked for */
+    return attempt_transfer(t, is_passing);
   }
-  return finish(t, code, status, is_passing);
+  return judge_transfer(t, code, status, is_passing);
 }
 
 /* ---- all attempts ---- */
@@ -294,14 +295,14 @@ static gf_status sleep_for(transfer *t, double seconds) {
 
 static gf_status try_often(transfer *t) {
   const gf_fetch_options *o = t->download->options;
-  int64_t most = t->part->size;
+  int64_t most = t->partial->size;
   double pause = o->backoff_seconds;
   for (int failures = 0;;) {
     bool is_passing;
-    gf_status status = attempt(t, &is_passing);
+    gf_status status = attempt_transfer(t, &is_passing);
     if (status == GF_OK || !is_passing) return status;
-    if (t->part->size >= most + WORTH_ANOTHER) {
-      most = t->part->size;
+    if (t->partial->size >= most + WORTH_ANOTHER) {
+      most = t->partial->size;
       failures = 0;
       pause = o->backoff_seconds;
     }
@@ -336,7 +337,7 @@ static void set_options(transfer *t) {
   curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
 }
 
-static gf_status run(transfer *t) {
+static gf_status run_attempts(transfer *t) {
   t->curl = curl_easy_init();
   if (!t->curl) return gf__fail(GF_ERROR_MEMORY, "out of host memory for a connection");
   set_options(t);
@@ -345,16 +346,17 @@ static gf_status run(transfer *t) {
   return status;
 }
 
-gf_status gf__download_run(const gf__download *download, gf__part *part, bool *is_server) {
-  transfer t = {.download = download, .part = part};
+gf_status gf__download_run(const gf__download *download, gf__partial_download *partial,
+                           bool *is_server) {
+  transfer t = {.download = download, .partial = partial};
   *is_server = false;
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
     return gf__fail(GF_ERROR_MEMORY, "libcurl cannot be started");
-  gf_status status = run(&t);
+  gf_status status = run_attempts(&t);
   curl_global_cleanup();
   *is_server = t.is_server;
   if (status != GF_ERROR_FILE || !t.is_server) return status;
-  if (part->size > 0 && *part->tag)
+  if (partial->size > 0 && *partial->tag)
     return gf__fail(status, "%s; the same command goes on from there, or " OTHER_SERVER,
                     gf_error_message());
   return gf__fail(status, "%s; " OTHER_SERVER, gf_error_message());

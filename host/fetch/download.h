@@ -7,7 +7,7 @@
 
 #include <gradflow/fetch.h>
 
-#include "fetch/part.h"
+#include "fetch/partial_download.h"
 
 typedef struct gf__download {
   const char *url, *name;          /* and the file's name, for progress */
@@ -15,10 +15,10 @@ typedef struct gf__download {
   const gf_fetch_options *options; /* without zeros */
 } gf__download;
 
-/* Downloads url into the part until it is whole, with as many attempts as the options say. Goes on
- * from what the part has, if the server still has the same file, else from the start. A failure is
- * of the server if *is_server: another one may help. */
-gf_status gf__download_run(const gf__download *download, gf__part *part,
+/* Downloads url into the partial download until it is whole, with as many attempts as the options
+ * say. It continues what is there if the server still has the same file, and else starts anew. Of a
+ * failure *is_server says whether another server may help. */
+gf_status gf__download_run(const gf__download *download, gf__partial_download *partial,
                            bool *is_server) GF_MUST_USE;
 
 #endif

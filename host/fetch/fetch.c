@@ -11,7 +11,7 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "fetch/download.h"
-#include "fetch/part.h"
+#include "fetch/partial_download.h"
 
 _Static_assert(MD5_DIGEST_STRING_LENGTH == GF__MD5_DIGITS + 1, "MD5 has 128 bits");
 
@@ -53,7 +53,7 @@ static gf_status check_unpacked(const gf__fetch_source *source, const char *fold
   return GF_OK;
 }
 
-static gf_status look_for_file(const gf__fetch_file *file, const char *path, bool *is_there) {
+static gf_status find_file(const gf__fetch_file *file, const char *path, bool *is_there) {
   char md5[GF__MD5_DIGITS + 1];
   *is_there = false;
   if (!gf__path_exists(path)) return GF_OK;
@@ -69,11 +69,12 @@ static gf_status look_for_file(const gf__fetch_file *file, const char *path, boo
 
 /* ---- one file ---- */
 
-static gf_status check_md5(const gf__fetch_file *file, const char *url, gf__part *part) {
+static gf_status check_md5(const gf__fetch_file *file, const char *url,
+                           gf__partial_download *partial) {
   char md5[GF__MD5_DIGITS + 1];
-  GF_TRY(find_md5(part->path, md5));
+  GF_TRY(find_md5(partial->path, md5));
   if (strcmp(md5, file->md5) == 0) return GF_OK;
-  part->unwanted = true;
+  partial->unwanted = true;
   return gf__fail(GF_ERROR_DATA,
                   "%s has the MD5 %s where %s is expected: it is damaged or another file, and was "
                   "removed; try again, or name another server by --mirror URL",
@@ -81,27 +82,28 @@ static gf_status check_md5(const gf__fetch_file *file, const char *url, gf__part
 }
 
 static gf_status fetch_from(const fetch *f, const gf__fetch_file *file, const char *server,
-                            gf__part *part, bool *is_server) {
+                            gf__partial_download *partial, bool *is_server) {
   char url[GF__PATH_SIZE];
   GF_TRY(gf__path_join(url, sizeof url, server, file->name));
   /* All of it may be there from a call that was stopped while it unpacked. */
-  if (part->size != file->size || file->size == 0) {
+  if (partial->size != file->size || file->size == 0) {
     gf__download download = {
         .url = url, .name = file->name, .size = file->size, .options = &f->options};
-    GF_TRY(gf__download_run(&download, part, is_server));
+    GF_TRY(gf__download_run(&download, partial, is_server));
   }
   *is_server = true;
-  return check_md5(file, url, part);
+  return check_md5(file, url, partial);
 }
 
 /* From the mirror, or from the first of the source's servers that has it. */
-static gf_status fetch_file(const fetch *f, const gf__fetch_file *file, gf__part *part) {
+static gf_status fetch_file(const fetch *f, const gf__fetch_file *file,
+                            gf__partial_download *partial) {
   const char *const mirror[] = {f->options.mirror, NULL};
   const char *const *server = f->options.mirror ? mirror : f->source->servers;
   for (;; server++) {
     bool is_server = false;
-    part->unwanted = false;
-    gf_status status = fetch_from(f, file, *server, part, &is_server);
+    partial->unwanted = false;
+    gf_status status = fetch_from(f, file, *server, partial, &is_server);
     if (status == GF_OK || !is_server || !server[1]) return status;
     gf__log(GF_LOG_WARNING, "%s; going on with %s", gf_error_message(), server[1]);
   }
@@ -109,14 +111,16 @@ static gf_status fetch_file(const fetch *f, const gf__fetch_file *file, gf__part
 
 /* ---- a source ---- */
 
-/* By way of folder, which is gone at the end. */
-static gf_status unpack(const fetch *f, const gf__part *part, const char *folder) {
+/* Unpacks into folder, which is gone at the end, and moves the result to where it belongs. */
+static gf_status unpack_archive(const fetch *f, const gf__partial_download *partial,
+                                const char *folder) {
   const gf__fetch_source *s = f->source;
   char top[GF__PATH_SIZE], message[GF__PATH_SIZE];
   GF_TRY(gf__path_join(top, sizeof top, folder, s->folder));
-  /* What a crash has left. */
+  /* A crash may have left it. */
   if (gf__path_exists(folder)) GF_TRY(gf__remove_folder(folder));
-  gf_status status = gf__unpack(part->path, s->files->name, folder, &s->limits, &f->options.events);
+  gf_status status =
+      gf__unpack(partial->path, s->files->name, folder, &s->limits, &f->options.events);
   if (status == GF_OK)
     status =
         check_unpacked(s, top, "the archive is another one; name another server by --mirror URL");
@@ -129,7 +133,7 @@ static gf_status unpack(const fetch *f, const gf__part *part, const char *folder
 
 static gf_status fetch_archive(const fetch *f) {
   char path[GF__PATH_SIZE], folder[GF__PATH_SIZE];
-  gf__part part;
+  gf__partial_download partial;
   if (gf__path_exists(f->folder)) {
     GF_TRY(check_unpacked(f->source, f->folder,
                           "move the folder away or remove it, then fetch the data set again"));
@@ -139,13 +143,13 @@ static gf_status fetch_archive(const fetch *f) {
   GF_TRY(gf__path_join(path, sizeof path, f->options.to, f->source->files->name));
   GF_TRY(gf__path_join(folder, sizeof folder - sizeof ".unpack", f->options.to, f->source->folder));
   strcat(folder, ".unpack");
-  gf_status status = gf__part_open(&part, path);
-  if (status == GF_OK) status = fetch_file(f, f->source->files, &part);
+  gf_status status = gf__partial_open(&partial, path);
+  if (status == GF_OK) status = fetch_file(f, f->source->files, &partial);
   if (status == GF_OK) {
-    status = unpack(f, &part, folder);
-    part.unwanted = status != GF_ERROR_INTERRUPTED;
+    status = unpack_archive(f, &partial, folder);
+    partial.unwanted = status != GF_ERROR_INTERRUPTED;
   }
-  gf__part_close(&part);
+  gf__partial_close(&partial);
   return status;
 }
 
@@ -154,14 +158,14 @@ static gf_status fetch_files(const fetch *f) {
   for (const gf__fetch_file *file = f->source->files; file->name; file++) {
     char path[GF__PATH_SIZE];
     bool is_there;
-    gf__part part;
+    gf__partial_download partial;
     GF_TRY(gf__path_join(path, sizeof path, f->folder, file->name));
-    GF_TRY(look_for_file(file, path, &is_there));
+    GF_TRY(find_file(file, path, &is_there));
     if (is_there) continue;
-    gf_status status = gf__part_open(&part, path);
-    if (status == GF_OK) status = fetch_file(f, file, &part);
-    if (status == GF_OK) status = gf__part_finish(&part, path);
-    gf__part_close(&part);
+    gf_status status = gf__partial_open(&partial, path);
+    if (status == GF_OK) status = fetch_file(f, file, &partial);
+    if (status == GF_OK) status = gf__partial_finish(&partial, path);
+    gf__partial_close(&partial);
     GF_TRY(status);
   }
   return GF_OK;

@@ -23,7 +23,7 @@ typedef struct gf__fetch_source {
   const char *name;               /* as the program's user writes it */
   const char *data_name;          /* of the data set's row in host/data/sets.c */
   const char *folder;             /* for its files; of an archive: the one folder in it */
-  const char *const *servers;     /* addresses to put a file's name behind; NULL-terminated */
+  const char *const *servers;     /* addresses that a file's name is appended to; NULL-terminated */
   const gf__fetch_file *files;    /* on the servers; an archive alone */
   const gf__fetch_file *unpacked; /* what must come out of the archive, or NULL: no archive */
   gf__unpack_limits limits;       /* of the archive */

@@ -22,8 +22,8 @@ typedef struct unpacking {
   const gf_fetch_events *events;
   int64_t size; /* of the archive file */
   int entries;
-  int64_t bytes; /* unpacked so far */
-  double told;   /* when progress was told last */
+  int64_t bytes;   /* unpacked so far */
+  double reported; /* when progress was reported last */
 } unpacking;
 
 /* An entry's name may hold what a terminal obeys. */
@@ -50,22 +50,22 @@ static bool is_safe(const char *name) {
   if (!name || !*name || *name == '/' || strlen(name) >= LONGEST_NAME) return false;
   for (const char *c = name; *c; c++)
     if (*c == '\\' || *c == ':' || (unsigned char)*c < ' ' || *c == 0x7f) return false;
-  for (const char *part = name; part; part = strchr(part, '/')) {
-    part += *part == '/';
-    if (strcspn(part, "/") == 2 && part[0] == '.' && part[1] == '.') return false;
+  for (const char *component = name; component; component = strchr(component, '/')) {
+    component += *component == '/';
+    if (strcspn(component, "/") == 2 && component[0] == '.' && component[1] == '.') return false;
   }
   return true;
 }
 
-static gf_status tell(unpacking *u) {
+static gf_status report_progress(unpacking *u) {
   enum { PER_SECOND = 10 };
   const gf_fetch_events *e = u->events;
   if (e->stop && e->stop(e->user))
     return gf__fail(GF_ERROR_INTERRUPTED,
                     "stopped while %s was unpacked; run the command again to unpack it", u->name);
   double now = gf__seconds();
-  if (!e->progress || now - u->told < 1.0 / PER_SECOND) return GF_OK;
-  u->told = now;
+  if (!e->progress || now - u->reported < 1.0 / PER_SECOND) return GF_OK;
+  u->reported = now;
   e->progress(e->user, &(gf_fetch_progress){.phase = "unpack",
                                             .file = u->name,
                                             .done = archive_filter_bytes(u->archive, -1),
@@ -81,7 +81,7 @@ static gf_status fail_write(const char *path) {
 }
 
 /* Counts what arrives, whatever the header announces. */
-static gf_status copy(unpacking *u, const char *entry, FILE *file, const char *path) {
+static gf_status copy_entry(unpacking *u, const char *entry, FILE *file, const char *path) {
   char block[BLOCK];
   int64_t bytes = 0;
   for (;;) {
@@ -93,7 +93,7 @@ static gf_status copy(unpacking *u, const char *entry, FILE *file, const char *p
     if (bytes > u->limits->file_bytes) return fail_entry(u, entry, "is larger than expected");
     if (u->bytes > u->limits->bytes) return fail_entry(u, entry, "makes it larger than expected");
     if (fwrite(block, 1, (size_t)got, file) != (size_t)got) return fail_write(path);
-    GF_TRY(tell(u));
+    GF_TRY(report_progress(u));
   }
   return fflush(file) == 0 ? gf__sync_file(file, path) : fail_write(path);
 }
@@ -105,7 +105,7 @@ static gf_status unpack_file(unpacking *u, const char *entry, const char *path) 
   FILE *file = fopen(path, "wbx");
   if (!file && errno == EEXIST) return fail_entry(u, entry, "is in it twice");
   if (!file) return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", path, strerror(errno));
-  gf_status status = copy(u, entry, file, path);
+  gf_status status = copy_entry(u, entry, file, path);
   if (fclose(file) != 0 && status == GF_OK) status = fail_write(path);
   return status;
 }
@@ -130,7 +130,7 @@ static gf_status unpack_all(unpacking *u) {
     /* A warning is of metadata that is not used. */
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return fail_damaged(u);
     GF_TRY(unpack_entry(u, entry));
-    GF_TRY(tell(u));
+    GF_TRY(report_progress(u));
   }
   return u->entries ? GF_OK : gf__fail(GF_ERROR_DATA, "%s is an empty archive; " ADVICE, u->name);
 }

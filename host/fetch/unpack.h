@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* The most that is taken out of an archive. */
+/* The most that an archive may hold. */
 typedef struct gf__unpack_limits {
   int entries;
   int64_t file_bytes, bytes; /* of one file, and of all */
@@ -16,8 +16,8 @@ typedef struct gf__unpack_limits {
 
 /* Unpacks a tar archive, compressed by gzip or not, into folder, which is created and was not
  * there; after a failure the caller removes it. Only regular files and folders whose names lead
- * nowhere else are taken; one other entry, one name twice or anything beyond the limits is
- * GF_ERROR_DATA, as is damage. name stands for the archive in messages. */
+ * nowhere else are unpacked; one other entry, one name twice or anything beyond the limits is
+ * GF_ERROR_DATA, as is damage. name is the archive's in messages. */
 gf_status gf__unpack(const char *archive, const char *name, const char *folder,
                      const gf__unpack_limits *limits, const gf_fetch_events *events) GF_MUST_USE;
 

@@ -1,22 +1,21 @@
-/* The sum of a residual block; the fusion pass moves it into the store of the
- * layer before where it can. */
+/* The sum of a residual block; fusion moves it into the store of the layer before where it can. */
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 
-static gf_status setup(gf_node *node) {
+static gf_status add_setup(gf_node *node) {
   const gf__tensor *a = node->in[0], *b = node->in[1];
   if (a->d != b->d || a->h != b->h || a->w != b->w || a->c != b->c)
     return gf__node_fail(node, "the shapes differ");
   return gf__node_keep_shape(node);
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status add_forward(gf_node *node, const gf__pass *pass) {
   gf__epilogue epilogue = {.residual = node->in[1]->data};
   return gf__apply(pass->device, gf__node_rows(node, pass), node->out.c, node->in[0]->data,
                    node->out.data, &epilogue);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status add_backward(gf_node *node, const gf__pass *pass) {
   for (int i = 0; i < 2; i++) {
     const gf__input_gradient *input_gradient = &node->input_gradients[i];
     if (!input_gradient->grad) continue;
@@ -31,7 +30,8 @@ const gf__layer gf__layer_add = {
     .help = "sum of two inputs of one shape, as in residual blocks",
     .least_inputs = 2,
     .most_inputs = 2,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .flags = GF__LAYER_IS_SUM,
+    .setup = add_setup,
+    .forward = add_forward,
+    .backward = add_backward,
 };

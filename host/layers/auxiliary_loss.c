@@ -1,4 +1,4 @@
-/* The loss of a auxiliary classifier. It has a gradient alone: what a run reports is the loss
+/* The loss of an auxiliary classifier. It has a gradient alone: what a run reports is the loss
  * that ends the graph. */
 #include "ops/auxiliary_loss.h"
 
@@ -15,7 +15,7 @@ static const gf__key keys[] = {
      gf__auxiliary_losses, "of the auxiliary classifier"},
 };
 
-static gf_status setup(gf_node *node) {
+static gf_status auxiliary_loss_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   if (!gf__tensor_is_vector(x))
     return gf__node_fail(node, "it takes vectors; put a flatten or a global_avg_pool before it");
@@ -23,20 +23,20 @@ static gf_status setup(gf_node *node) {
   return GF_OK;
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status auxiliary_loss_forward(gf_node *node, const gf__pass *pass) {
   (void)node, (void)pass;
   return GF_OK;
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status auxiliary_loss_backward(gf_node *node, const gf__pass *pass) {
   const auxiliary_options *o = node->options;
   const gf__tensor *x = node->in[0];
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
-  return gf__auxiliary_loss_backward(
-      pass->device, (gf__auxiliary_kind)o->loss, pass->n, x->c, x->data,
-      (gf__auxiliary_target){pass->labels, pass->label_share}, pass->auxiliary_weight,
-      input_gradient->grad, &input_gradient->epilogue);
+  return gf__auxiliary_loss_backward(pass->device, (gf__auxiliary_kind)o->loss, pass->n, x->c,
+                                     x->data, (gf__auxiliary_target){pass->labels, pass->mix},
+                                     pass->auxiliary_weight, input_gradient->grad,
+                                     &input_gradient->epilogue);
 }
 
 const gf__layer gf__layer_auxiliary_loss = {
@@ -47,8 +47,8 @@ const gf__layer gf__layer_auxiliary_loss = {
     .options_size = sizeof(auxiliary_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .backward_reads_input = true,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_IS_LOSS,
+    .setup = auxiliary_loss_setup,
+    .forward = auxiliary_loss_forward,
+    .backward = auxiliary_loss_backward,
 };

@@ -10,7 +10,7 @@ static const gf__key keys[] = {
     {"eps", GF__KEY_FLOAT, offsetof(batch_norm_options, eps), "1e-5", 1e-12, 1, NULL,
      "added to the variance"},
     {"momentum", GF__KEY_FLOAT, offsetof(batch_norm_options, momentum), "0.1", 0, 1, NULL,
-     "share of a batch in the running statistics"},
+     "fraction of a batch in the running statistics"},
 };
 
 enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
@@ -63,14 +63,19 @@ static gf_status batch_norm_forward_whole_batch(gf_node *node, const gf__pass *p
                                    node->saved, all_rows, &epilogue);
 }
 
+static gf__batch_norm_operands batch_norm_operands_of(const gf_node *node, const gf__pass *pass) {
+  return (gf__batch_norm_operands){
+      .rows = (int)gf__node_rows(node, pass), .x = node->in[0]->data, .workspace = pass->workspace};
+}
+
 static gf_status batch_norm_forward(gf_node *node, const gf__pass *pass) {
   if (pass->training && pass->whole_batch) return batch_norm_forward_whole_batch(node, pass);
   if (node->is_folded && pass->folded[0]) return GF_OK;
   gf__batch_norm norm = gf__node_batch_norm(node);
-  gf__epilogue epilogue = gf__node_epilogue(node, NULL);
-  return gf__batch_norm_forward(pass->device, &norm, (int)gf__node_rows(node, pass),
-                                node->in[0]->data, node->out.data, pass->training, &epilogue,
-                                pass->workspace);
+  gf__batch_norm_operands operands = batch_norm_operands_of(node, pass);
+  operands.y = node->out.data;
+  operands.epilogue = gf__node_epilogue(node, NULL);
+  return gf__batch_norm_forward(pass->device, &norm, &operands, pass->training);
 }
 
 static gf_status batch_norm_backward_inference(gf_node *node, const gf__pass *pass) {
@@ -112,9 +117,8 @@ const gf__layer gf__layer_batch_norm = {
     .options_size = sizeof(batch_norm_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .backward_reads_input = true,
-    .joins_whole_batch = true,
-    .has_epilogue = true,
+    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_JOINS_WHOLE_BATCH | GF__LAYER_HAS_EPILOGUE |
+             GF__LAYER_IS_NORM,
     .setup = batch_norm_setup,
     .workspace = batch_norm_workspace,
     .saved = batch_norm_saved,

@@ -2,7 +2,7 @@
 
 #include "layers/layer.h"
 
-static gf_status setup(gf_node *node) {
+static gf_status concat_setup(gf_node *node) {
   const gf__tensor *first = node->in[0];
   node->out.d = first->d;
   node->out.h = first->h;
@@ -17,23 +17,23 @@ static gf_status setup(gf_node *node) {
   return GF_OK;
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
-  gf__concat_part part = {.width = node->out.c};
-  for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
-    part.channels = node->in[i]->c;
-    GF_TRY(gf__concat(pass->device, gf__node_rows(node, pass), part, node->in[i]->data,
+static gf_status concat_forward(gf_node *node, const gf__pass *pass) {
+  gf__concat_range range = {.width = node->out.c};
+  for (int i = 0; i < node->in_count; i++, range.first += range.channels) {
+    range.channels = node->in[i]->c;
+    GF_TRY(gf__concat(pass->device, gf__node_rows(node, pass), range, node->in[i]->data,
                       node->out.data));
   }
   return GF_OK;
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
-  gf__concat_part part = {.width = node->out.c};
-  for (int i = 0; i < node->in_count; i++, part.first += part.channels) {
+static gf_status concat_backward(gf_node *node, const gf__pass *pass) {
+  gf__concat_range range = {.width = node->out.c};
+  for (int i = 0; i < node->in_count; i++, range.first += range.channels) {
     const gf__input_gradient *input_gradient = &node->input_gradients[i];
-    part.channels = node->in[i]->c;
+    range.channels = node->in[i]->c;
     if (!input_gradient->grad) continue;
-    GF_TRY(gf__concat_backward(pass->device, gf__node_rows(node, pass), part, node->out.grad,
+    GF_TRY(gf__concat_backward(pass->device, gf__node_rows(node, pass), range, node->out.grad,
                                input_gradient->grad, &input_gradient->epilogue));
   }
   return GF_OK;
@@ -44,7 +44,7 @@ const gf__layer gf__layer_concat = {
     .help = "the channels of its inputs one after the other",
     .least_inputs = 2,
     .most_inputs = GF__MOST_INPUTS - 1,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .setup = concat_setup,
+    .forward = concat_forward,
+    .backward = concat_backward,
 };

@@ -2,18 +2,18 @@
 
 #include "layers/layer.h"
 
-static gf_status setup(gf_node *node) {
+static gf_status flatten_setup(gf_node *node) {
   node->out.h = node->out.w = 1;
   node->out.c = (int)gf__tensor_size(node->in[0]);
   return GF_OK;
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status flatten_forward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   return gf__flatten(pass->device, pass->n, x->d * x->h, x->w, x->c, x->data, node->out.data);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status flatten_backward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
@@ -26,7 +26,7 @@ const gf__layer gf__layer_flatten = {
     .help = "an image or a volume as a vector, in PyTorch's order",
     .least_inputs = 1,
     .most_inputs = 1,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .setup = flatten_setup,
+    .forward = flatten_forward,
+    .backward = flatten_backward,
 };

@@ -5,32 +5,9 @@
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 
-const gf__layer *const gf__layers[] = {&gf__layer_conv2d,
-                                       &gf__layer_linear,
-                                       &gf__layer_batch_norm,
-                                       &gf__layer_leaky_relu,
-                                       &gf__layer_relu,
-                                       &gf__layer_tanh,
-                                       &gf__layer_sigmoid,
-                                       &gf__layer_elu,
-                                       &gf__layer_gelu,
-                                       &gf__layer_silu,
-                                       &gf__layer_avg_pool,
-                                       &gf__layer_max_pool,
-                                       &gf__layer_global_avg_pool,
-                                       &gf__layer_conv3d,
-                                       &gf__layer_avg_pool3d,
-                                       &gf__layer_max_pool3d,
-                                       &gf__layer_to_volume,
-                                       &gf__layer_to_image,
-                                       &gf__layer_add,
-                                       &gf__layer_concat,
-                                       &gf__layer_pad_shortcut,
-                                       &gf__layer_flatten,
-                                       &gf__layer_dropout,
-                                       &gf__layer_softmax_cross_entropy,
-                                       &gf__layer_auxiliary_loss,
-                                       NULL};
+#define ROW(name) &gf__layer_##name,
+const gf__layer *const gf__layers[] = {GF__LAYERS(ROW) NULL};
+#undef ROW
 
 const gf__layer *gf__layer_at(int index) {
   enum { OWN = sizeof gf__layers / sizeof *gf__layers - 1 };
@@ -93,8 +70,9 @@ gf_status gf__node_backward_residual(gf_node *node, const gf__pass *pass) {
 
 gf_status gf__node_check_image(const gf_node *node) {
   if (node->in[0]->d == 1) return GF_OK;
-  return gf__node_fail(node, "it takes images, not volumes; put a to_image before it, or take %s",
-                       strstr(node->layer->name, "pool") ? "the pool of volumes" : "conv3d");
+  const char *other = node->layer->of_volumes;
+  return gf__node_fail(node, "it takes images, not volumes; put a to_image before it%s%s",
+                       other ? ", or use " : "", other ? other : "");
 }
 
 gf_status gf__node_fail(const gf_node *node, const char *format, ...) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "layers/layer.h"
 #include "ops/elementwise.h"
 
@@ -32,18 +33,18 @@ static const gf_layer_type *type_of(const gf_node *node) {
 
 /* ---- setup ---- */
 
-static gf_layer_shape shape_of(const gf__tensor *t) {
+static gf_layer_shape outside_shape(const gf__tensor *t) {
   return (gf_layer_shape){t->d, t->h, t->w, t->c};
 }
 
-static gf_status setup(gf_node *node) {
+static gf_status outside_setup(gf_node *node) {
   const gf_layer_type *type = type_of(node);
   gf_layer_node *n = node->state;
   const option *options = node->options;
   *n = (gf_layer_node){.name = node->name, .in_count = node->in_count, .node = node};
   for (int k = 0; k < type->key_count; k++)
     n->options[k] = type->keys[k].is_whole ? options[k].whole : options[k].number;
-  for (int i = 0; i < node->in_count; i++) n->in[i] = shape_of(node->in[i]);
+  for (int i = 0; i < node->in_count; i++) n->in[i] = outside_shape(node->in[i]);
   n->out = n->in[0];
   GF_TRY(type->setup(n));
   const gf_layer_shape *out = &n->out;
@@ -82,7 +83,7 @@ gf_status gf_layer_add_parameter(gf_layer_node *node, const gf_layer_parameter *
   if (!is_fit(parameter))
     return gf__node_fail(node->node,
                          "parameter '%s' needs a name, 1 to 5 dims of at least 1, and both fans if "
-                         "it begins at random",
+                         "it starts at random",
                          parameter->name ? parameter->name : "");
   gf__node_add_parameter(node->node, parameter->name, fills[parameter->fill], parameter->dim_count,
                          parameter->dims, parameter->fan_in, parameter->fan_out);
@@ -91,19 +92,18 @@ gf_status gf_layer_add_parameter(gf_layer_node *node, const gf_layer_parameter *
 
 /* ---- memory ---- */
 
-static size_t saved(const gf_node *node, int batch) {
+static size_t outside_saved(const gf_node *node, int batch) {
   const gf_layer_type *type = type_of(node);
   return type->saved ? type->saved(node->state, batch) : 0;
 }
 
-/* A gradient that is to be added to another's goes through the workspace, since backward writes. */
+/* Backward writes, so a gradient that is added to another one goes through the workspace. */
 static bool needs_scratch(const gf_node *node, int i) {
   return node->input_gradients[i].is_wanted && node->input_gradients[i].accumulates;
 }
 
-static size_t aligned(const gf_device *device, size_t bytes) {
-  size_t alignment = gf_device_describe(device)->base_alignment;
-  return alignment ? (bytes + alignment - 1) / alignment * alignment : bytes;
+static size_t aligned_for(const gf_device *device, size_t bytes) {
+  return gf__align(bytes, gf_device_describe(device)->base_alignment);
 }
 
 static size_t input_bytes(const gf_node *node, int i, int images) {
@@ -115,10 +115,10 @@ static size_t own_workspace(const gf_node *node, int batch) {
   return type->workspace ? type->workspace(node->state, batch) : 0;
 }
 
-static size_t workspace(const gf_node *node, const gf_device *device, int batch) {
-  size_t bytes = aligned(device, own_workspace(node, batch));
+static size_t outside_workspace(const gf_node *node, const gf_device *device, int batch) {
+  size_t bytes = aligned_for(device, own_workspace(node, batch));
   for (int i = 0; i < node->in_count; i++)
-    if (needs_scratch(node, i)) bytes += aligned(device, input_bytes(node, i, batch));
+    if (needs_scratch(node, i)) bytes += aligned_for(device, input_bytes(node, i, batch));
   return bytes;
 }
 
@@ -134,30 +134,30 @@ static gf_layer_pass pass_of(const gf_node *node, const gf__pass *pass) {
   return p;
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status outside_forward(gf_node *node, const gf__pass *pass) {
   gf_layer_pass p = pass_of(node, pass);
   for (int i = 0; i < node->in_count; i++) p.in[i] = node->in[i]->data;
   p.out = node->out.data;
   return type_of(node)->forward(node->state, &p);
 }
 
-/* The gradients that backward writes: where they are to be, or in scratch, which begins behind the
+/* Chooses where backward writes its gradients: in place, or in scratch memory, which follows the
  * layer's own workspace. */
 static gf_status choose_gradients(const gf_node *node, const gf__pass *pass, gf_layer_pass *p,
                                   gf_buffer **scratch) {
-  size_t offset = aligned(pass->device, own_workspace(node, pass->n));
+  size_t offset = aligned_for(pass->device, own_workspace(node, pass->n));
   for (int i = 0; i < node->in_count; i++) {
     p->in_gradient[i] = node->input_gradients[i].grad;
     if (!needs_scratch(node, i)) continue;
     size_t bytes = input_bytes(node, i, pass->n);
     GF_TRY(gf__sub_buffer_new(&scratch[i], pass->workspace, offset, bytes));
     p->in_gradient[i] = scratch[i];
-    offset += aligned(pass->device, bytes);
+    offset += aligned_for(pass->device, bytes);
   }
   return GF_OK;
 }
 
-/* What the plan wants besides: an addition, the derivative of an activation. */
+/* Does what the plan wants besides the gradient: an addition, the derivative of an activation. */
 static gf_status finish_gradient(const gf_node *node, const gf__pass *pass, int i,
                                  const gf_buffer *written) {
   const gf__input_gradient *input_gradient = &node->input_gradients[i];
@@ -168,7 +168,7 @@ static gf_status finish_gradient(const gf_node *node, const gf__pass *pass, int 
                    &input_gradient->epilogue);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status outside_backward(gf_node *node, const gf__pass *pass) {
   const gf_layer_type *type = type_of(node);
   gf_layer_pass p = pass_of(node, pass);
   gf_buffer *scratch[GF_LAYER_INPUTS] = {NULL};
@@ -220,22 +220,24 @@ static bool is_word(const char *text) {
   return length > 0 && length < LONGEST_NAME && !text[length];
 }
 
-static gf_status fail(const gf_layer_type *type, const char *why) {
+static gf_status fail_to_register(const gf_layer_type *type, const char *why) {
   return gf__fail(GF_ERROR_ARGUMENT, "cannot register layer '%s': %s", type->name ? type->name : "",
                   why);
 }
 
 static gf_status check_type(const gf_layer_type *type) {
-  if (!is_word(type->name)) return fail(type, "its name must be at most 31 letters, digits and _");
-  if (gf__layer_find(type->name)) return fail(type, "there is a layer of that name");
+  if (!is_word(type->name))
+    return fail_to_register(type, "its name must be at most 31 letters, digits and _");
+  if (gf__layer_find(type->name)) return fail_to_register(type, "there is a layer of that name");
   if (!type->help || !type->source || !type->setup || !type->forward || !type->backward)
-    return fail(type, "it needs help, source, setup, forward and backward");
+    return fail_to_register(type, "it needs help, source, setup, forward and backward");
   if (type->least_inputs < 1 || type->most_inputs < type->least_inputs ||
       type->most_inputs > GF_LAYER_INPUTS)
-    return fail(type, "it must take 1 to 8 inputs, and the least at most the most");
+    return fail_to_register(type, "it must take 1 to 8 inputs, and the least at most the most");
   if (type->key_count < 0 || type->key_count > GF_LAYER_KEYS)
-    return fail(type, "it must have 0 to 8 keys");
-  return gf__layer_at(GF__MOST_LAYERS - 1) ? fail(type, "there are 64 layers already") : GF_OK;
+    return fail_to_register(type, "it must have 0 to 8 keys");
+  return gf__layer_at(GF__MOST_LAYERS - 1) ? fail_to_register(type, "there are 64 layers already")
+                                           : GF_OK;
 }
 
 static bool is_taken(const gf_layer_type *type, int key) {
@@ -251,8 +253,9 @@ static bool is_taken(const gf_layer_type *type, int key) {
 static gf_status make_key(gf__key *out, const gf_layer_type *type, int key) {
   const gf_layer_key *k = &type->keys[key];
   option unused;
-  if (!is_word(k->name) || !k->help) return fail(type, "a key needs a name and help");
-  if (is_taken(type, key)) return fail(type, "two keys have one name, or that of a node's own");
+  if (!is_word(k->name) || !k->help) return fail_to_register(type, "a key needs a name and help");
+  if (is_taken(type, key))
+    return fail_to_register(type, "two keys have one name, or that of a node's own");
   *out = (gf__key){.name = k->name,
                    .type = k->is_whole ? GF__KEY_INT : GF__KEY_FLOAT,
                    .initial = k->initial,
@@ -260,7 +263,7 @@ static gf_status make_key(gf__key *out, const gf_layer_type *type, int key) {
                    .maximum = k->maximum,
                    .help = k->help};
   if (k->initial && gf__keys_read(NULL, type->name, out, 1, &unused) != GF_OK)
-    return fail(type, gf_error_message());
+    return fail_to_register(type, gf_error_message());
   out->offset = (size_t)key * sizeof(option);
   return GF_OK;
 }
@@ -278,13 +281,13 @@ gf_status gf_layer_register(const gf_layer_type *type) {
                          .state_size = sizeof(gf_layer_node),
                          .least_inputs = type->least_inputs,
                          .most_inputs = type->most_inputs,
-                         .backward_reads_input = type->backward_reads_in,
-                         .backward_reads_output = type->backward_reads_out,
-                         .setup = setup,
-                         .workspace = workspace,
-                         .saved = saved,
-                         .forward = forward,
-                         .backward = backward};
+                         .flags = (type->backward_reads_in ? GF__LAYER_BACKWARD_READS_INPUT : 0U) |
+                                  (type->backward_reads_out ? GF__LAYER_BACKWARD_READS_OUTPUT : 0U),
+                         .setup = outside_setup,
+                         .workspace = outside_workspace,
+                         .saved = outside_saved,
+                         .forward = outside_forward,
+                         .backward = outside_backward};
   row_count_++;
   return GF_OK;
 }

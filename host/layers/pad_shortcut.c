@@ -8,12 +8,12 @@ typedef struct pad_options {
 
 static const gf__key keys[] = {
     {"channels", GF__KEY_INT, offsetof(pad_options, channels), NULL, 1, 65536, NULL,
-     "channels of the output; those that the input has not are zeros"},
+     "channels of the output; those that the input lacks are zeros"},
     {"stride", GF__KEY_INT, offsetof(pad_options, stride), "2", 1, 1024, NULL,
-     "pixels from one that is taken to the next"},
+     "pixels from one that is kept to the next"},
 };
 
-static gf_status setup(gf_node *node) {
+static gf_status pad_shortcut_setup(gf_node *node) {
   const pad_options *o = node->options;
   const gf__tensor *x = node->in[0];
   GF_TRY(gf__node_check_image(node));
@@ -25,19 +25,19 @@ static gf_status setup(gf_node *node) {
   return GF_OK;
 }
 
-static gf__pad_shape shape_of(const gf_node *node) {
+static gf__pad_shape pad_shortcut_shape(const gf_node *node) {
   const gf__tensor *x = node->in[0], *y = &node->out;
   const pad_options *o = node->options;
   return (gf__pad_shape){x->h, x->w, x->c, o->stride, y->h, y->w, y->c};
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
-  gf__pad_shape shape = shape_of(node);
+static gf_status pad_shortcut_forward(gf_node *node, const gf__pass *pass) {
+  gf__pad_shape shape = pad_shortcut_shape(node);
   return gf__pad_shortcut(pass->device, &shape, pass->n, node->in[0]->data, node->out.data);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
-  gf__pad_shape shape = shape_of(node);
+static gf_status pad_shortcut_backward(gf_node *node, const gf__pass *pass) {
+  gf__pad_shape shape = pad_shortcut_shape(node);
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
   return gf__pad_shortcut_backward(pass->device, &shape, pass->n, node->out.grad,
@@ -52,7 +52,7 @@ const gf__layer gf__layer_pad_shortcut = {
     .options_size = sizeof(pad_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .setup = setup,
-    .forward = forward,
-    .backward = backward,
+    .setup = pad_shortcut_setup,
+    .forward = pad_shortcut_forward,
+    .backward = pad_shortcut_backward,
 };

@@ -1,5 +1,8 @@
-/* avg_pool, max_pool, and global_avg_pool, whose window is the whole image. */
+/* avg_pool and max_pool of images, avg_pool3d and max_pool3d of volumes, and global_avg_pool, whose
+ * window is the whole image. */
 #include "ops/pool.h"
+
+#include <string.h>
 
 #include "layers/layer.h"
 
@@ -7,7 +10,7 @@ typedef struct pool_options {
   int kernel[2], stride[2], padding[2];
 } pool_options;
 
-static const gf__key keys[] = {
+static const gf__key pool_keys[] = {
     {"kernel", GF__KEY_PAIR, offsetof(pool_options, kernel), "2", 1, 1024, NULL,
      "window size: one number, or [vertical, horizontal]"},
     {"stride", GF__KEY_PAIR, offsetof(pool_options, stride), "0", 0, 1024, NULL,
@@ -16,95 +19,134 @@ static const gf__key keys[] = {
      "rows and columns around the image; at most half a window"},
 };
 
-static gf_status finish_setup(gf_node *node, gf__pool_shape shape) {
-  if (gf__pool_infer(&shape) != GF_OK) return gf__node_fail(node, "%s", gf_error_message());
-  node->out.h = shape.out_h;
-  node->out.w = shape.out_w;
-  node->out.c = shape.c;
-  *(gf__pool_shape *)node->state = shape;
+typedef struct pool3d_options {
+  int kernel[3], stride[3], padding[3];
+} pool3d_options;
+
+static const gf__key pool3d_keys[] = {
+    {"kernel", GF__KEY_TRIPLE, offsetof(pool3d_options, kernel), "2", 1, 1024, NULL,
+     "window size: one number, or [depth, vertical, horizontal]"},
+    {"stride", GF__KEY_TRIPLE, offsetof(pool3d_options, stride), "0", 0, 1024, NULL,
+     "voxels from one window to the next; 0: the window's size"},
+    {"padding", GF__KEY_TRIPLE, offsetof(pool3d_options, padding), "0", 0, 512, NULL,
+     "planes, rows and columns around the volume; at most half a window"},
+};
+
+static gf_status finish_pool_setup(gf_node *node, gf__pool pool) {
+  if (gf__pool_infer(&pool) != GF_OK) return gf__node_fail(node, "%s", gf_error_message());
+  node->out.d = pool.window.out[0];
+  node->out.h = pool.window.out[1];
+  node->out.w = pool.window.out[2];
+  node->out.c = pool.c;
+  *(gf__pool *)node->state = pool;
   return GF_OK;
 }
 
-static gf_status setup(gf_node *node) {
-  const pool_options *o = node->options;
+/* The keys describe the last axes, two or three; a stride of 0 is the kernel's size. */
+static gf_status setup_pool_of(gf_node *node, gf__pool_kind kind, int axes, const int *kernel,
+                               const int *stride, const int *padding) {
   const gf__tensor *x = node->in[0];
-  GF_TRY(gf__node_check_image(node));
-  gf__pool_shape shape = {.h = x->h, .w = x->w, .c = x->c};
-  for (int d = 0; d < 2; d++) {
-    shape.kernel[d] = o->kernel[d];
-    shape.stride[d] = o->stride[d] ? o->stride[d] : o->kernel[d];
-    shape.padding[d] = o->padding[d];
+  gf__pool pool = {kind, gf__window_of((int[]){x->d, x->h, x->w}), x->c};
+  for (int i = 0, a = 3 - axes; i < axes; i++, a++) {
+    pool.window.kernel[a] = kernel[i];
+    pool.window.stride[a] = stride[i] ? stride[i] : kernel[i];
+    pool.window.padding[a] = padding[i];
   }
-  return finish_setup(node, shape);
+  return finish_pool_setup(node, pool);
 }
 
-static gf_status global_setup(gf_node *node) {
+static gf_status pool_setup(gf_node *node, gf__pool_kind kind) {
+  const pool_options *o = node->options;
+  GF_TRY(gf__node_check_image(node));
+  return setup_pool_of(node, kind, 2, o->kernel, o->stride, o->padding);
+}
+
+static gf_status pool3d_setup(gf_node *node, gf__pool_kind kind) {
+  const pool3d_options *o = node->options;
+  return setup_pool_of(node, kind, 3, o->kernel, o->stride, o->padding);
+}
+
+static gf_status avg_pool_setup(gf_node *node) { return pool_setup(node, GF__POOL_AVG); }
+static gf_status max_pool_setup(gf_node *node) { return pool_setup(node, GF__POOL_MAX); }
+static gf_status avg_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF__POOL_AVG_3D); }
+static gf_status max_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF__POOL_MAX_3D); }
+
+static gf_status global_avg_pool_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
-  int h = x->d * x->h; /* the planes of a volume one below the other */
-  return finish_setup(
-      node,
-      (gf__pool_shape){.h = h, .w = x->w, .c = x->c, .kernel = {h, x->w}, .stride = {h, x->w}});
+  int image[3] = {1, x->d * x->h, x->w}; /* the planes of a volume one below the other */
+  gf__pool pool = {GF__POOL_AVG, gf__window_of(image), x->c};
+  memcpy(pool.window.kernel, image, sizeof image);
+  memcpy(pool.window.stride, image, sizeof image);
+  return finish_pool_setup(node, pool);
 }
 
-static gf_status avg_forward(gf_node *node, const gf__pass *pass) {
-  return gf__avg_pool(pass->device, node->state, pass->n, node->in[0]->data, node->out.data);
-}
-
-static gf_status avg_backward(gf_node *node, const gf__pass *pass) {
-  const gf__input_gradient *input_gradient = &node->input_gradients[0];
-  if (!input_gradient->grad) return GF_OK;
-  return gf__avg_pool_backward(pass->device, node->state, pass->n, node->out.grad,
-                               input_gradient->grad, &input_gradient->epilogue);
-}
-
-static size_t max_saved(const gf_node *node, int batch) {
+static size_t max_pool_saved(const gf_node *node, int batch) {
   return (size_t)batch * gf__tensor_size(&node->out) * sizeof(int);
 }
 
-static gf_status max_forward(gf_node *node, const gf__pass *pass) {
-  return gf__max_pool(pass->device, node->state, pass->n, node->in[0]->data, node->out.data,
-                      node->saved);
+static gf_status pool_forward(gf_node *node, const gf__pass *pass) {
+  return gf__pool_forward(
+      pass->device, node->state,
+      &(gf__pool_operands){
+          .n = pass->n, .in = node->in[0]->data, .out = node->out.data, .winner = node->saved});
 }
 
-static gf_status max_backward(gf_node *node, const gf__pass *pass) {
+static gf_status pool_backward(gf_node *node, const gf__pass *pass) {
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
-  return gf__max_pool_backward(pass->device, node->state, pass->n, node->out.grad, node->saved,
-                               input_gradient->grad, &input_gradient->epilogue);
+  return gf__pool_backward(pass->device, node->state,
+                           &(gf__pool_operands){.n = pass->n,
+                                                .in = node->out.grad,
+                                                .out = input_gradient->grad,
+                                                .winner = node->saved,
+                                                .epilogue = input_gradient->epilogue});
 }
 
-#define POOL .state_size = sizeof(gf__pool_shape), .least_inputs = 1, .most_inputs = 1
+#define POOL                                                                                    \
+  .state_size = sizeof(gf__pool), .least_inputs = 1, .most_inputs = 1, .forward = pool_forward, \
+  .backward = pool_backward
+#define POOL_2D                                                         \
+  .keys = pool_keys, .key_count = sizeof pool_keys / sizeof *pool_keys, \
+  .options_size = sizeof(pool_options), POOL
+#define POOL_3D                                                               \
+  .keys = pool3d_keys, .key_count = sizeof pool3d_keys / sizeof *pool3d_keys, \
+  .options_size = sizeof(pool3d_options), POOL
 
 const gf__layer gf__layer_avg_pool = {
     .name = "avg_pool",
     .help = "means of windows; padding counts as zeros",
-    .keys = keys,
-    .key_count = sizeof keys / sizeof *keys,
-    .options_size = sizeof(pool_options),
-    .setup = setup,
-    .forward = avg_forward,
-    .backward = avg_backward,
-    POOL,
+    .of_volumes = "avg_pool3d",
+    .setup = avg_pool_setup,
+    POOL_2D,
 };
 
 const gf__layer gf__layer_max_pool = {
     .name = "max_pool",
     .help = "largest values of windows",
-    .keys = keys,
-    .key_count = sizeof keys / sizeof *keys,
-    .options_size = sizeof(pool_options),
-    .setup = setup,
-    .saved = max_saved,
-    .forward = max_forward,
-    .backward = max_backward,
-    POOL,
+    .of_volumes = "max_pool3d",
+    .setup = max_pool_setup,
+    .saved = max_pool_saved,
+    POOL_2D,
 };
 
 const gf__layer gf__layer_global_avg_pool = {
     .name = "global_avg_pool",
     .help = "the mean of each channel",
-    .setup = global_setup,
-    .forward = avg_forward,
-    .backward = avg_backward,
+    .setup = global_avg_pool_setup,
     POOL,
+};
+
+const gf__layer gf__layer_avg_pool3d = {
+    .name = "avg_pool3d",
+    .help = "means of windows of volumes; padding counts as zeros",
+    .setup = avg_pool3d_setup,
+    POOL_3D,
+};
+
+const gf__layer gf__layer_max_pool3d = {
+    .name = "max_pool3d",
+    .help = "largest values of windows of volumes",
+    .setup = max_pool3d_setup,
+    .saved = max_pool_saved,
+    POOL_3D,
 };

@@ -2,7 +2,7 @@
 
 #include "layers/layer.h"
 
-static gf_status setup(gf_node *node) {
+static gf_status softmax_cross_entropy_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   if (!gf__tensor_is_vector(x))
     return gf__node_fail(node, "it takes vectors; put a flatten or a global_avg_pool before it");
@@ -10,29 +10,30 @@ static gf_status setup(gf_node *node) {
   return GF_OK;
 }
 
-static size_t saved(const gf_node *node, int batch) {
+static size_t softmax_cross_entropy_saved(const gf_node *node, int batch) {
   (void)node;
   return 2 * (size_t)batch * sizeof(float);
 }
 
 /* Validation and tests measure the plain cross-entropy. */
-static gf__target target_of(const gf__pass *pass) {
-  return (gf__target){pass->labels, pass->label_share, pass->training ? pass->label_smoothing : 0};
+static gf__target softmax_target(const gf__pass *pass) {
+  return (gf__target){pass->labels, pass->mix, pass->training ? pass->label_smoothing : 0};
 }
 
-static gf_status forward(gf_node *node, const gf__pass *pass) {
+static gf_status softmax_cross_entropy_forward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   if (!pass->labels) return GF_OK;
-  return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, target_of(pass),
+  return gf__softmax_cross_entropy(pass->device, pass->n, x->c, x->data, softmax_target(pass),
                                    node->saved, pass->results, pass->row);
 }
 
-static gf_status backward(gf_node *node, const gf__pass *pass) {
+static gf_status softmax_cross_entropy_backward(gf_node *node, const gf__pass *pass) {
   const gf__tensor *x = node->in[0];
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
-  return gf__softmax_cross_entropy_backward(pass->device, pass->n, x->c, x->data, target_of(pass),
-                                            input_gradient->grad, &input_gradient->epilogue);
+  return gf__softmax_cross_entropy_backward(pass->device, pass->n, x->c, x->data,
+                                            softmax_target(pass), input_gradient->grad,
+                                            &input_gradient->epilogue);
 }
 
 const gf__layer gf__layer_softmax_cross_entropy = {
@@ -40,9 +41,9 @@ const gf__layer gf__layer_softmax_cross_entropy = {
     .help = "mean cross-entropy of the softmax; ends the graph",
     .least_inputs = 1,
     .most_inputs = 1,
-    .backward_reads_input = true,
-    .setup = setup,
-    .saved = saved,
-    .forward = forward,
-    .backward = backward,
+    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_IS_LOSS,
+    .setup = softmax_cross_entropy_setup,
+    .saved = softmax_cross_entropy_saved,
+    .forward = softmax_cross_entropy_forward,
+    .backward = softmax_cross_entropy_backward,
 };

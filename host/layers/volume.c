@@ -35,31 +35,31 @@ static gf_status to_image_setup(gf_node *node) {
   return GF_OK;
 }
 
-static gf__volume_shape shape_of(const gf__tensor *volume) {
+static gf__volume_shape volume_shape(const gf__tensor *volume) {
   return (gf__volume_shape){volume->d, volume->h * volume->w, volume->c};
 }
 
 static gf_status to_volume_forward(gf_node *node, const gf__pass *pass) {
-  return gf__to_volume(pass->device, shape_of(&node->out), pass->n, node->in[0]->data,
+  return gf__to_volume(pass->device, volume_shape(&node->out), pass->n, node->in[0]->data,
                        node->out.data, &(gf__epilogue){0});
 }
 
 static gf_status to_volume_backward(gf_node *node, const gf__pass *pass) {
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
-  return gf__to_image(pass->device, shape_of(&node->out), pass->n, node->out.grad,
+  return gf__to_image(pass->device, volume_shape(&node->out), pass->n, node->out.grad,
                       input_gradient->grad, &input_gradient->epilogue);
 }
 
 static gf_status to_image_forward(gf_node *node, const gf__pass *pass) {
-  return gf__to_image(pass->device, shape_of(node->in[0]), pass->n, node->in[0]->data,
+  return gf__to_image(pass->device, volume_shape(node->in[0]), pass->n, node->in[0]->data,
                       node->out.data, &(gf__epilogue){0});
 }
 
 static gf_status to_image_backward(gf_node *node, const gf__pass *pass) {
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
   if (!input_gradient->grad) return GF_OK;
-  return gf__to_volume(pass->device, shape_of(node->in[0]), pass->n, node->out.grad,
+  return gf__to_volume(pass->device, volume_shape(node->in[0]), pass->n, node->out.grad,
                        input_gradient->grad, &input_gradient->epilogue);
 }
 

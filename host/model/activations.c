@@ -7,7 +7,7 @@
  * what only moves values or chooses among them. */
 static bool is_measured(const gf_node *node) {
   const gf__layer *layer = node->layer;
-  return layer->has_epilogue || layer->activation || layer->alive;
+  return gf__layer_has(layer, GF__LAYER_HAS_EPILOGUE) || layer->activation || layer->alive;
 }
 
 /* Whether what the node stores comes from an activation, and the interval where that is alive. */
@@ -46,8 +46,8 @@ int gf__model_activation_count(const gf_model *model) {
   return count;
 }
 
-static void describe(const gf_model *model, const gf__activation_moments *moments,
-                     gf_activation_stats *out) {
+static void describe_activations(const gf_model *model, const gf__activation_moments *moments,
+                                 gf_activation_stats *out) {
   for (int i = 0; i < model->graph.count; i++) {
     const gf_node *node = model->graph.nodes[i];
     if (!is_measured(node)) continue;
@@ -71,7 +71,7 @@ gf_status gf__model_read_activations(gf_model *model, const gf__whole_batch *who
   gf_status status = gf__buffer_read(model->activation_moments, 0, bytes, moments);
   if (status == GF_OK && whole)
     status = whole->join_activations(whole->user, moments, bytes / sizeof *moments);
-  if (status == GF_OK) describe(model, moments, out);
+  if (status == GF_OK) describe_activations(model, moments, out);
   free(moments);
   return status;
 }

@@ -1,4 +1,4 @@
-/* Statistics of activations, taken in a forward pass behind each node that is measured. */
+/* Statistics of activations, computed in a forward pass after each node that is measured. */
 #ifndef GF_MODEL_ACTIVATIONS_H
 #define GF_MODEL_ACTIVATIONS_H
 

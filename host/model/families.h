@@ -1,13 +1,11 @@
-/* Families of networks: options of a config that stand for a graph. */
+/* Families of networks: options of a config that a graph is built from. */
 #ifndef GF_MODEL_FAMILIES_H
 #define GF_MODEL_FAMILIES_H
 
-#include "base/config.h"
+#include "base/section.h"
 
 typedef struct gf__family {
-  const char *name, *help;
-  const gf__key *keys;
-  size_t key_count, options_size;
+  GF__ROW;
   /* What the keys' ranges do not say of the options that section has; NULL: nothing. */
   gf_status (*check)(const gf__value *section, const void *options);
   /* Appends the graph as a YAML list of nodes for a number of classes. */
@@ -20,19 +18,19 @@ extern const gf__family *const gf__families[];
 extern const gf__family gf__family_vgg_stages, gf__family_resnet_cifar, gf__family_resnet_imagenet,
     gf__family_multi_scale, gf__family_spectral_spatial;
 
-/* ---- what the families' graphs share: families.c ---- */
+/* ---- helpers of the families' graphs: families.c ---- */
 
 /* The activations that a family may have, ended by NULL. */
 extern const char *const gf__family_activations[];
 
 /* The key "dropout" of families whose options are a struct with a double of that name. */
-#define GF__FAMILY_DROPOUT(options, initial)                                         \
-  {                                                                                  \
-    "dropout", GF__KEY_FLOAT, offsetof(options, dropout), initial, 0, 0.99, NULL,    \
-        "share of the features that training drops before the linear layer; 0: none" \
-  }
+#define GF__FAMILY_DROPOUT(options, value)                                             \
+  GF__KEY(options, dropout, FLOAT, .initial = (value), .maximum = 0.99,                \
+          .help =                                                                      \
+              "fraction of the features that training drops before the linear layer; " \
+              "0: none")
 
-/* The name of a node: at most 63 characters, which the families' are far from. */
+/* The name of a node: at most 63 characters, which those of the families never reach. */
 typedef struct gf__node_name {
   char text[64];
 } gf__node_name;

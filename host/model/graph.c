@@ -1,5 +1,6 @@
 #include "model/graph.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,10 @@ typedef struct node_keys {
   const gf__value *input;
 } node_keys;
 
-static const char *const input_form[] = {"name or list of names", NULL};
-
 static const gf__key common_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(node_keys, name), "''", 0, 0, NULL, "name of the node"},
-    {"type", GF__KEY_TEXT, offsetof(node_keys, type), NULL, 0, 0, NULL, "name of a layer"},
-    {"input", GF__KEY_ANY, offsetof(node_keys, input), "", 0, 0, input_form,
-     "of nodes; the node before if absent"},
+    GF__KEY(node_keys, name, TEXT, .initial = "", .help = "name of the node"),
+    GF__KEY(node_keys, type, TEXT, .help = "name of a layer"),
+    GF__KEY(node_keys, input, NAMES, .initial = "", .help = "of nodes; the node before if absent"),
 };
 enum { COMMON = sizeof common_keys / sizeof *common_keys };
 
@@ -44,21 +42,32 @@ static gf_status find_input(gf__graph *graph, const gf__value *name, gf__tensor 
   return *out ? GF_OK : fail_input(graph, name, name->text);
 }
 
+static void add_input(gf_node *node, gf__tensor *tensor) {
+  node->in[node->in_count++] = tensor;
+  tensor->reader = node;
+  tensor->uses++;
+}
+
+static gf_status add_input_by_name(gf__graph *graph, gf_node *node, const gf__value *name) {
+  gf__tensor *tensor;
+  GF_TRY(find_input(graph, name, &tensor));
+  add_input(node, tensor);
+  return GF_OK;
+}
+
 static gf_status connect(gf__graph *graph, gf_node *node, const gf__value *item,
                          const gf__value *input) {
   if (!input) {
-    node->in[node->in_count++] =
-        graph->count ? &graph->nodes[graph->count - 1]->out : &graph->input;
+    add_input(node, graph->count ? &graph->nodes[graph->count - 1]->out : &graph->input);
   } else if (input->kind == GF__SCALAR) {
-    GF_TRY(find_input(graph, input, &node->in[0]));
-    node->in_count = 1;
+    GF_TRY(add_input_by_name(graph, node, input));
   } else {
     for (size_t i = 0; input->kind == GF__SEQUENCE && i < input->count; i++) {
       const gf__value *one = input->items[i];
       if (one->kind != GF__SCALAR || node->in_count == GF__MOST_INPUTS - 1)
         return gf__value_fail(input, "input must be a node's name or a list of at most %d names",
                               GF__MOST_INPUTS - 1);
-      GF_TRY(find_input(graph, one, &node->in[node->in_count++]));
+      GF_TRY(add_input_by_name(graph, node, one));
     }
   }
   int least = node->layer->least_inputs, most = node->layer->most_inputs;
@@ -105,12 +114,13 @@ static gf_status node_new(const gf__layer *layer, const char *name, int number, 
   node->layer = layer;
   node->number = number;
   node->out.d = 1;
+  node->out.producer = node;
   if (*name)
     snprintf(node->name, sizeof node->name, "%s", name);
   else
     snprintf(node->name, sizeof node->name, "%s_%d", layer->name, number);
   snprintf(node->out.name, sizeof node->out.name, "%s", node->name);
-  /* One byte more than nothing, so that a layer without options has a pointer, too. */
+  /* One byte more than nothing, so that a layer without options has a pointer as well. */
   node->options = calloc(1, layer->options_size + 1);
   node->state = calloc(1, layer->state_size + 1);
   if (node->options && node->state) return GF_OK;
@@ -155,15 +165,30 @@ static gf_status fill_node(gf__graph *graph, gf_node *node, const gf__value *ite
   return GF_OK;
 }
 
+/* Whether a CSV file can hold the text without quotes, and a message in one line. */
+static bool is_name(const char *text) {
+  for (const char *c = text; *c; c++)
+    if (*c == ',' || *c == '"' || iscntrl((unsigned char)*c)) return false;
+  return true;
+}
+
+static gf_status check_name(const gf__value *name) {
+  if (name->kind != GF__SCALAR || strlen(name->text) >= GF__NAME_SIZE - 8)
+    return gf__value_fail(name, "a node's name is a word of at most %d characters",
+                          GF__NAME_SIZE - 9);
+  if (is_name(name->text)) return GF_OK;
+  return gf__value_fail(name,
+                        "a node's name has no comma, quote, line break or other control character: "
+                        "it is a cell of the run's CSV files");
+}
+
 static gf_status read_node(gf__graph *graph, const gf__value *item) {
   if (item->kind != GF__MAPPING)
     return gf__value_fail(item, "a node is a mapping such as {name: a, type: relu, input: b}");
   const gf__value *type = gf__value_get(item, "type"), *name = gf__value_get(item, "name");
   if (!type || type->kind != GF__SCALAR)
     return gf__value_fail(item, "a node needs a type, the name of a layer");
-  if (name && (name->kind != GF__SCALAR || strlen(name->text) >= GF__NAME_SIZE - 8))
-    return gf__value_fail(name, "a node's name is a word of at most %d characters",
-                          GF__NAME_SIZE - 9);
+  if (name) GF_TRY(check_name(name));
   const gf__layer *layer;
   GF_TRY(find_layer(item, type->text, &layer));
   gf_node *node;
@@ -181,7 +206,7 @@ static gf_status read_node(gf__graph *graph, const gf__value *item) {
 gf_status gf__graph_add_loss(gf__graph *graph, gf__tensor *logits) {
   gf_node *node;
   GF_TRY(add_node(graph, &gf__layer_softmax_cross_entropy, "loss", &node));
-  node->in[node->in_count++] = logits;
+  add_input(node, logits);
   gf_status status = node->layer->setup(node);
   if (status != GF_OK)
     node_free(node);
@@ -200,7 +225,7 @@ gf_status gf__graph_build(gf__graph *graph, const gf__value *list, bool loss) {
                     graph->input.w, graph->input.c, GF__MOST_FLOATS);
   for (size_t i = 0; i < list->count; i++) GF_TRY(read_node(graph, list->items[i]));
   for (int i = 0; i + 1 < graph->count; i++)
-    if (gf__graph_uses(graph, &graph->nodes[i]->out) == 0 && !gf__node_is_loss(graph->nodes[i]))
+    if (graph->nodes[i]->out.uses == 0 && !gf__node_is_loss(graph->nodes[i]))
       return gf__value_fail(list->items[i], "nothing reads the output of '%s'",
                             graph->nodes[i]->name);
   return loss ? gf__graph_add_loss(graph, &graph->nodes[graph->count - 1]->out) : GF_OK;
@@ -216,7 +241,7 @@ static void write_auxiliary(gf__text *out, const char *name, const char *loss, i
 }
 
 gf_status gf__graph_add_auxiliaries(gf__graph *graph, const gf__value *names, const char *loss,
-                                   int classes) {
+                                    int classes) {
   gf_config *config = NULL;
   gf__text text = {0};
   if (names->kind != GF__SEQUENCE)
@@ -246,34 +271,25 @@ void gf__graph_mark(gf__graph *graph) {
   for (int i = 0; i + 1 < graph->count; i++) graph->nodes[i]->trains_only = true;
   for (int i = graph->count - 1; i >= 0; i--)
     for (int k = 0; k < graph->nodes[i]->in_count && !graph->nodes[i]->trains_only; k++) {
-      gf_node *producer = gf__graph_producer(graph, graph->nodes[i]->in[k]);
+      gf_node *producer = graph->nodes[i]->in[k]->producer;
       if (producer) producer->trains_only = false;
     }
 }
 
-void gf__graph_remove(gf__graph *graph, int index) {
-  node_free(graph->nodes[index]);
-  graph->count--;
-  for (int i = index; i < graph->count; i++) graph->nodes[i] = graph->nodes[i + 1];
+void gf__graph_remove_fused(gf__graph *graph) {
+  int kept = 0;
+  for (int i = 0; i < graph->count; i++)
+    if (graph->nodes[i]->fused_into)
+      node_free(graph->nodes[i]);
+    else
+      graph->nodes[kept++] = graph->nodes[i];
+  graph->count = kept;
 }
 
 void gf__graph_free(gf__graph *graph) {
   for (int i = 0; i < graph->count; i++) node_free(graph->nodes[i]);
   free(graph->nodes);
   *graph = (gf__graph){0};
-}
-
-int gf__graph_uses(const gf__graph *graph, const gf__tensor *tensor) {
-  int uses = 0;
-  for (int i = 0; i < graph->count; i++)
-    for (int k = 0; k < graph->nodes[i]->in_count; k++) uses += graph->nodes[i]->in[k] == tensor;
-  return uses;
-}
-
-gf_node *gf__graph_producer(const gf__graph *graph, const gf__tensor *tensor) {
-  for (int i = 0; i < graph->count; i++)
-    if (&graph->nodes[i]->out == tensor) return graph->nodes[i];
-  return NULL;
 }
 
 void gf__graph_help(gf__help *help) {

@@ -1,4 +1,4 @@
-/* How the parameters of a network begin. */
+/* What the parameters of a network start as. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -49,8 +49,8 @@ static void orthonormalise(double *a, size_t count, size_t length) {
     double *row = a + i * length, norm = sqrt(dot(row, row, length));
     for (size_t k = 0; k < length; k++) row[k] /= norm;
     for (size_t j = i + 1; j < count; j++) {
-      double *other = a + j * length, share = dot(row, other, length);
-      for (size_t k = 0; k < length; k++) other[k] -= share * row[k];
+      double *other = a + j * length, projection = dot(row, other, length);
+      for (size_t k = 0; k < length; k++) other[k] -= projection * row[k];
     }
   }
 }

@@ -1,10 +1,10 @@
 #include "model/model.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/random.h"
 #include "model/activations.h"
+#include "model/memory.h"
 #include "model/network_config.h"
 #include "model/parameters.h"
 
@@ -25,96 +25,7 @@ static gf_status build_graph(gf_model *model, const gf__network_config *network,
   return gf__plan_make(&model->plan, &model->graph, options->input_gradient);
 }
 
-static size_t workspace_bytes(const gf_model *model, int batch) {
-  size_t most = sizeof(float);
-  for (int i = 0; i < model->graph.count; i++) {
-    const gf_node *node = model->graph.nodes[i];
-    size_t bytes = node->layer->workspace ? node->layer->workspace(node, model->device, batch) : 0;
-    size_t statistics = gf__activations_workspace(model, node);
-    if (statistics > bytes) bytes = statistics;
-    if (bytes > most) most = bytes;
-  }
-  return most;
-}
-
-/* Of the largest weight (0) and bias (1) of convolutions that do the work of their norm. */
-static size_t folded_bytes(const gf_model *model, int which) {
-  size_t most = 0;
-  for (int i = 0; i < model->graph.count; i++) {
-    const gf_node *node = model->graph.nodes[i];
-    size_t count = which == 0 ? node->parameters[0].count : (size_t)node->out.c;
-    if (node->norm && count > most) most = count;
-  }
-  return most * sizeof(float);
-}
-
-static size_t saved_bytes(const gf_model *model, int batch) {
-  size_t sum = 0;
-  for (int i = 0; i < model->graph.count; i++) {
-    const gf_node *node = model->graph.nodes[i];
-    if (node->layer->saved) sum += node->layer->saved(node, batch);
-  }
-  return sum;
-}
-
-gf_memory gf__model_memory(const gf_model *model, int batch) {
-  size_t images = (size_t)batch;
-  return (gf_memory){
-      .parameters = (2 * model->flat_floats + model->running_floats) * sizeof(float),
-      .activations = images * gf__plan_floats(&model->plan) * sizeof(float) +
-                     saved_bytes(model, batch) + gf__activations_bytes(model),
-      .input = images * (gf__tensor_size(&model->graph.input) * sizeof(float) + 2 * sizeof(int)) +
-               GF__RESULT_ROWS * 2 * sizeof(float),
-      .workspace = workspace_bytes(model, batch) + folded_bytes(model, 0) + folded_bytes(model, 1)};
-}
-
-size_t gf__memory_total(const gf_memory *memory) {
-  return memory->parameters + memory->optimizer + memory->activations + memory->input +
-         memory->workspace;
-}
-
-/* Kernels count the floats of a piece in an int. */
-static size_t largest_piece(const gf_device_info *info) {
-  size_t countable = (size_t)INT_MAX * sizeof(float);
-  return info->max_allocation < countable ? info->max_allocation : countable;
-}
-
-/* In all, and in the largest piece. */
-static bool batch_fits(const gf_model *model, int batch) {
-  const gf_device_info *info = gf_device_describe(model->device);
-  gf_memory memory = gf__model_memory(model, batch);
-  size_t flat = model->flat_floats * sizeof(float);
-  size_t piece = memory.workspace > flat ? memory.workspace : flat;
-  for (int s = 0; s < model->plan.count; s++) {
-    size_t bytes = model->plan.slots[s].floats * (size_t)batch * sizeof(float);
-    if (bytes > piece) piece = bytes;
-  }
-  return gf__memory_total(&memory) <= info->memory && piece <= largest_piece(info);
-}
-
-/* Fails before anything is allocated if the device cannot hold the network. */
-static gf_status check_memory(const gf_model *model) {
-  if (batch_fits(model, model->batch)) return GF_OK;
-  const gf_device_info *info = gf_device_describe(model->device);
-  gf_memory memory = gf__model_memory(model, model->batch);
-  size_t need = gf__memory_total(&memory), have = info->memory;
-  int fits = 0, too_large = model->batch;
-  while (too_large - fits > 1) {
-    int middle = fits + (too_large - fits) / 2;
-    if (batch_fits(model, middle))
-      fits = middle;
-    else
-      too_large = middle;
-  }
-  return gf__fail(GF_ERROR_DEVICE_MEMORY,
-                  "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB "
-                  "in one piece; a batch of %d %s",
-                  model->batch, (double)need / 0x1p20, info->name, (double)have / 0x1p20,
-                  (double)largest_piece(info) / 0x1p20, fits ? fits : 1,
-                  fits ? "would fit" : "would not fit either");
-}
-
-static gf_status allocate(gf_model *model) {
+static gf_status allocate_model(gf_model *model) {
   gf_device *device = model->device;
   size_t images = (size_t)model->batch;
   size_t image_bytes = images * gf__tensor_size(&model->graph.input) * sizeof(float);
@@ -128,10 +39,11 @@ static gf_status allocate(gf_model *model) {
   GF_TRY(gf__buffer_new(&model->graph.input.data, device, image_bytes, "images"));
   GF_TRY(gf__buffer_new(&model->labels, device, 2 * images * sizeof(int), "labels"));
   GF_TRY(gf__buffer_new(&model->results, device, GF__RESULT_ROWS * 2 * sizeof(float), "losses"));
-  GF_TRY(gf__buffer_new(&model->workspace, device, workspace_bytes(model, model->batch),
+  GF_TRY(gf__buffer_new(&model->workspace, device, gf__model_workspace_bytes(model, model->batch),
                         "the workspace of the layers"));
-  for (int i = 0; i < 2 && folded_bytes(model, i); i++)
-    GF_TRY(gf__buffer_new(&model->folded[i], device, folded_bytes(model, i), "folded weights"));
+  for (int i = 0; i < 2 && gf__model_folded_bytes(model, i); i++)
+    GF_TRY(gf__buffer_new(&model->folded[i], device, gf__model_folded_bytes(model, i),
+                          "folded weights"));
   if (gf__activations_bytes(model))
     GF_TRY(gf__buffer_new(&model->activation_moments, device, gf__activations_bytes(model),
                           "statistics of activations"));
@@ -142,7 +54,7 @@ static gf_status allocate(gf_model *model) {
 static gf_status choose_algorithms(gf_model *model, const gf__network_config *network,
                                    const gf__model_options *options) {
   gf__tuning *tuning;
-  const char *force = network->algorithm ? gf__algorithm_words[network->algorithm] : NULL;
+  const char *force = gf__network_config_algorithm(network);
   gf_status status = gf__tuning_open(&tuning, model->device, (gf__tune)network->tune, force);
   if (status == GF_OK && options->algorithms) gf__tuning_prefer(tuning, options->algorithms);
   for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
@@ -165,13 +77,13 @@ static gf_status open_model(gf_model *model, const gf_config *config,
   gf__network_config_free(&network);
   if (status != GF_OK) return status;
   GF_TRY(gf__parameters_collect(model));
-  GF_TRY(check_memory(model));
-  GF_TRY(allocate(model));
+  GF_TRY(gf__model_check_memory(model));
+  GF_TRY(allocate_model(model));
   model->pass = (gf__pass){.device = model->device,
                            .workspace = model->workspace,
                            .labels = model->labels,
                            .results = model->results,
-                           .label_share = 1,
+                           .mix = 1,
                            .label_smoothing = network.label_smoothing,
                            .auxiliary_weight = network.auxiliary_weight};
   model->auxiliary_weight = network.auxiliary_weight;
@@ -228,7 +140,7 @@ gf_status gf__model_upload(gf_model *model, const float *images, const int *labe
 }
 
 gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int *labels, int count,
-                                 double share) {
+                                 double mix) {
   if (count < 1 || count > model->batch)
     return gf__fail(GF_ERROR_ARGUMENT, "%d images for a network made for batches of %d", count,
                     model->batch);
@@ -236,15 +148,15 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
   size_t bytes = (size_t)count * gf__tensor_size(&model->graph.input) * sizeof(float);
   GF_TRY(gf__upload_send(model->image_upload, model->graph.input.data, bytes, images));
   model->pass.labels = labels ? model->labels : NULL;
-  model->pass.label_share = share;
+  model->pass.mix = mix;
   if (!labels) return GF_OK;
-  size_t label_bytes = (size_t)(share < 1 ? 2 * count : count) * sizeof(int);
+  size_t label_bytes = (size_t)(mix < 1 ? 2 * count : count) * sizeof(int);
   return gf__upload_send(model->label_upload, model->labels, label_bytes, labels);
 }
 
 /* Without images a node has nothing to do, unless other ranks wait for it. */
 static bool has_work(const gf_node *node, const gf__pass *pass) {
-  return pass->n || (pass->whole_batch && node->layer->joins_whole_batch);
+  return pass->n || (pass->whole_batch && gf__layer_has(node->layer, GF__LAYER_JOINS_WHOLE_BATCH));
 }
 
 /* Statistics are of every layer's own output. */
@@ -290,8 +202,8 @@ gf_status gf__model_queue_backward(gf_model *model) {
   return gf__model_queue_backward_nodes(model, 0, model->graph.count);
 }
 
-void gf__model_weigh_auxiliaries(gf_model *model, double share) {
-  model->pass.auxiliary_weight = share * model->auxiliary_weight;
+void gf__model_weigh_auxiliaries(gf_model *model, double fraction) {
+  model->pass.auxiliary_weight = fraction * model->auxiliary_weight;
 }
 
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) {

@@ -32,49 +32,50 @@ struct gf_model {
   gf_buffer *folded[2]; /* in inference: a convolution's weight and bias with its norm's; or NULL */
   gf__upload *image_upload, *label_upload;
   gf__initialisation initialisation;
-  char *algorithms; /* that convolutions take, as JSON */
+  char *algorithms; /* of convolutions, as JSON */
   double orthogonal_gain, auxiliary_weight;
   bool joins_batch_norms; /* those of several ranks are to be over the whole batch */
   gf__pass pass;
-  /* Statistics of activations: forward passes take them while this is set. */
+  /* Statistics of activations: forward passes compute them while this is set. */
   bool takes_activation_statistics, has_activation_statistics;
   gf_buffer *activation_moments; /* of every channel that is measured; or NULL */
 };
 
 /* What gf_model_open decides and tests may decide otherwise. */
 typedef struct gf__model_options {
-  bool no_loss;        /* the output's gradient comes from outside */
-  bool input_gradient; /* wanted as well */
-  const char
-      *algorithms; /* that convolutions are to take, as gf_model.algorithms had them; or NULL */
+  bool no_loss;           /* the output's gradient comes from outside */
+  bool input_gradient;    /* the gradient of the input is wanted */
+  const char *algorithms; /* for convolutions, as gf_model.algorithms had them; or NULL */
 } gf__model_options;
 
 gf_status gf__model_open_with(gf_model **out, gf_device *device, const gf_config *config,
                               gf_image_shape image, int classes, int batch, unsigned long long seed,
                               const gf__model_options *options) GF_MUST_USE;
-/* Sets every parameter to its beginning for seed. */
+/* Initialises every parameter by seed. */
 gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST_USE;
 
-/* What batch images take. */
+/* memory.c: the device memory that the network needs for batch images. */
 gf_memory gf__model_memory(const gf_model *model, int batch);
 size_t gf__memory_total(const gf_memory *memory);
 
 /* The steps of gf_model_forward and gf_model_backward, without waiting: */
 gf_status gf__model_upload(gf_model *model, const float *images, const int *labels,
                            int count) GF_MUST_USE;
-/* With labels (2, count): the target of an image is share of its first label and the rest of its
- * second one. With a share of 1 labels are count. */
+/* With labels (2, count): the target of an image is mix of its first label and 1 - mix of its
+ * second one. With a mix of 1 there are count labels. */
 gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int *labels, int count,
-                                 double share) GF_MUST_USE;
+                                 double mix) GF_MUST_USE;
 /* The sums of losses and of correct go to row of model->results. */
 gf_status gf__model_queue_forward(gf_model *model, bool training, int row) GF_MUST_USE;
-/* What comes before its first node, for callers that run the nodes themselves. */
+/* Does what comes before the first node of a forward pass, for callers that run the nodes
+ * themselves. */
 void gf__model_begin_forward(gf_model *model, bool training, int row);
 gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
-/* The same in parts: of nodes end - 1 to begin alone. The pass ends with the part of node 0. */
+/* Queues the backward of nodes end - 1 to begin alone. The pass ends with node 0. */
 gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) GF_MUST_USE;
-/* From here on auxiliary losses have a share of model.auxiliary_weight; 1 at first. */
-void gf__model_weigh_auxiliaries(gf_model *model, double share);
+/* From here on auxiliary losses are weighted by a fraction of model.auxiliary_weight, 1 at first.
+ */
+void gf__model_weigh_auxiliaries(gf_model *model, double fraction);
 /* out (count, 2): the sums of losses and of correct in the rows from first on. Waits. */
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) GF_MUST_USE;
 

@@ -12,16 +12,16 @@ typedef struct multi_scale {
 static const char *const norms[] = {"none", "every", NULL};
 
 static const gf__key keys[] = {
-    {"stages", GF__KEY_INT, offsetof(multi_scale, stages), "3", 1, 8, NULL,
-     "number of stages; a max pool halves the image between two"},
-    {"blocks_per_stage", GF__KEY_INT, offsetof(multi_scale, blocks_per_stage), "1", 1, 100, NULL,
-     "blocks of two rounds of 3x3 and 5x5 convolutions"},
-    {"filters", GF__KEY_INT, offsetof(multi_scale, filters), "32", 1, 1024, NULL,
-     "of a block's input, output and first round; the second has twice as many"},
-    {"norm", GF__KEY_CHOICE, offsetof(multi_scale, norm), "every", 0, 0, norms,
-     "batch norm after no or every convolution; the paper has none"},
-    {"activation", GF__KEY_CHOICE, offsetof(multi_scale, activation), "relu", 0, 0,
-     gf__family_activations, "after every convolution but the 1x1 ones"},
+    GF__KEY(multi_scale, stages, INT, .initial = "3", .minimum = 1, .maximum = 8,
+            .help = "number of stages; a max pool halves the image between two"),
+    GF__KEY(multi_scale, blocks_per_stage, INT, .initial = "1", .minimum = 1, .maximum = 100,
+            .help = "blocks of two rounds of 3x3 and 5x5 convolutions"),
+    GF__KEY(multi_scale, filters, INT, .initial = "32", .minimum = 1, .maximum = 1024,
+            .help = "of a block's input, output and first round; the second has twice as many"),
+    GF__KEY(multi_scale, norm, CHOICE, .initial = "every", .choices = norms,
+            .help = "batch norm after no or every convolution; the paper has none"),
+    GF__KEY(multi_scale, activation, CHOICE, .initial = "relu", .choices = gf__family_activations,
+            .help = "after every convolution but the 1x1 ones"),
     GF__FAMILY_DROPOUT(multi_scale, "0"),
 };
 
@@ -72,7 +72,7 @@ static gf__node_name write_block(const writer *w, const char *prefix, gf__node_n
   return sum;
 }
 
-static void write(gf__text *out, const void *options, int classes) {
+static void multi_scale_write(gf__text *out, const void *options, int classes) {
   const multi_scale *o = options;
   writer w = {out, o};
   write_conv(&w, "input_", "", NULL, o->filters, 3);
@@ -94,5 +94,5 @@ const gf__family gf__family_multi_scale = {
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .options_size = sizeof(multi_scale),
-    .write = write,
+    .write = multi_scale_write,
 };

@@ -2,6 +2,8 @@
 #ifndef GF_MODEL_NETWORK_CONFIG_H
 #define GF_MODEL_NETWORK_CONFIG_H
 
+#include <gradflow/model.h>
+
 #include "base/help.h"
 #include "model/families.h"
 #include "model/graph.h"
@@ -9,22 +11,22 @@
 enum { GF__BATCH_NORM_LOCAL, GF__BATCH_NORM_SYNC };
 
 typedef struct gf__network_config {
-  int family;             /* index in gf__families, or behind its end for a graph */
+  int family;             /* index in gf__families, or -1 for a graph */
   const gf__value *graph; /* of the config, or NULL */
-  int initialisation, algorithm, tune, fuse;
+  int initialisation, tune, fuse;
+  int algorithm; /* index in gf__conv_algorithms, or -1 for any */
   double orthogonal_gain, label_smoothing;
   const gf__value *auxiliaries; /* of the config, or NULL */
-  int auxiliary_loss;          /* index in gf__auxiliary_losses */
-  int batch_norm;              /* GF__BATCH_NORM_LOCAL or _SYNC */
+  int auxiliary_loss;           /* index in gf__auxiliary_losses */
+  int batch_norm;               /* GF__BATCH_NORM_LOCAL or _SYNC */
   double auxiliary_weight;
   void *family_options; /* of the family, or NULL */
 } gf__network_config;
 
-/* Words of model.algorithm: "auto", then the convolution algorithms' names. */
-extern const char *const gf__algorithm_words[];
-
 gf_status gf__network_config_read(gf__network_config *out, const gf_config *config) GF_MUST_USE;
 void gf__network_config_free(gf__network_config *network);
+/* The name of the algorithm that convolutions have to take, or NULL. */
+const char *gf__network_config_algorithm(const gf__network_config *network);
 /* Whether adds and activations are fused. */
 bool gf__network_config_fuses(const gf__network_config *network);
 /* The family's graph for a number of classes as a config with a list "graph";
@@ -36,6 +38,8 @@ gf_status gf__network_config_expand(const gf__network_config *network, int class
 gf_status gf__network_build(gf__graph *graph, const gf__network_config *network, int classes,
                             bool loss) GF_MUST_USE;
 gf_status gf__network_check_classes(const gf__tensor *logits, int classes) GF_MUST_USE;
+/* The row of a node in a table of layers. */
+gf_layer_summary gf__node_summary(const gf_node *node);
 /* Appends the lines of the resolved section. */
 void gf__network_config_write(gf__text *out, const gf__network_config *network);
 /* Appends the tables of keys for help. */

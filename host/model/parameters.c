@@ -15,7 +15,7 @@ static size_t aligned_floats(const gf_device *device, size_t floats) {
   return gf__align(floats, GF__MAX(alignment, (size_t)16));
 }
 
-static void collect(gf_model *model, bool trainable, size_t *floats) {
+static void collect_parameters(gf_model *model, bool trainable, size_t *floats) {
   for (int i = 0; i < model->graph.count; i++)
     for (int k = 0; k < model->graph.nodes[i]->parameter_count; k++) {
       gf__parameter *p = &model->graph.nodes[i]->parameters[k];
@@ -32,9 +32,9 @@ gf_status gf__parameters_collect(gf_model *model) {
     most += (size_t)model->graph.nodes[i]->parameter_count;
   model->parameters = calloc(most + 1, sizeof *model->parameters);
   if (!model->parameters) return gf__fail_host_memory(most * sizeof *model->parameters);
-  collect(model, true, &model->flat_floats);
+  collect_parameters(model, true, &model->flat_floats);
   model->trainable_count = model->parameter_count;
-  collect(model, false, &model->running_floats);
+  collect_parameters(model, false, &model->running_floats);
   return GF_OK;
 }
 

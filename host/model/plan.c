@@ -3,20 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
+
 /* The time for which a tensor's data or gradient is needed. Node i of N runs
  * forward at time i and backward at 2N - 1 - i. */
 typedef struct life {
-  size_t floats; /* an image; 0: not needed */
+  size_t floats; /* per image; 0: not needed */
   int start, end;
-  int *slot;
-  gf__tensor *owner; /* of a gradient: whose storage it is, itself or an alias */
+  int *buffer;       /* where the index of its buffer goes */
+  gf__tensor *owner; /* whose storage it is: the tensor itself or, of a gradient, an alias */
 } life;
 
 typedef struct planner {
   gf__graph *graph;
-  life *data, *grad; /* by the tensors' index */
-  bool *is_wanted;   /* the gradient */
-  int *shares;       /* of the gradient, still to come in backward */
+  life *data, *grad;  /* by the tensors' index */
+  bool *is_wanted;    /* the gradient */
+  int *contributions; /* to the gradient, still to come in backward */
 } planner;
 
 static int backward_time(const planner *p, int node) { return 2 * p->graph->count - 1 - node; }
@@ -40,18 +42,21 @@ static void plan_data(planner *p) {
                   /* In inference the convolution before it stores what a folded norm would. */
                   .start = node->is_folded ? node->in[0]->index - 1 : i,
                   .end = i,
-                  .slot = &node->out.data_slot};
+                  .buffer = &node->out.data_buffer,
+                  .owner = &node->out};
     /* The network's output can be read after a pass. */
     if (i + 1 == graph->count) own->end = last;
-    if (node->layer->backward_reads_output) extend(own, backward_time(p, i));
+    if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_OUTPUT))
+      extend(own, backward_time(p, i));
     for (int k = 0; k < node->in_count; k++) {
       life *in = &p->data[node->in[k]->index];
       extend(in, i);
       if (gf__node_is_loss(node) && i + 1 == graph->count) in->end = last;
       bool is_residual = node->has_residual && k == node->in_count - 1;
-      if (node->layer->backward_reads_input && !is_residual) extend(in, backward_time(p, i));
-      /* The last share of the gradient is masked by the activation's output. */
-      const gf_node *producer = gf__graph_producer(graph, node->in[k]);
+      if (gf__layer_has(node->layer, GF__LAYER_BACKWARD_READS_INPUT) && !is_residual)
+        extend(in, backward_time(p, i));
+      /* The last contribution to the gradient is masked by the activation's output. */
+      const gf_node *producer = node->in[k]->producer;
       if (producer && producer->activation.kind != GF__ACTIVATION_NONE)
         extend(in, backward_time(p, i));
     }
@@ -66,17 +71,17 @@ static void plan_wanted(planner *p, bool input_gradient) {
     for (int k = 0; k < node->parameter_count; k++) *wanted |= node->parameters[k].trainable;
     for (int k = 0; k < node->in_count; k++) {
       *wanted |= p->is_wanted[node->in[k]->index];
-      p->shares[node->in[k]->index]++;
+      p->contributions[node->in[k]->index]++;
     }
   }
 }
 
-/* An residual's gradient is the output's own: the first share can be had for
- * nothing if another node adds the next one in place. */
+/* A residual's gradient is the output's own: where it is the first contribution, it needs no copy
+ * if another node adds the next contribution in place. */
 static bool can_alias(const planner *p, const gf_node *node, const gf__tensor *t) {
   for (int k = 0; k + 1 < node->in_count; k++)
     if (node->in[k] == t) return false;
-  return p->shares[t->index] > 1;
+  return p->contributions[t->index] > 1;
 }
 
 /* The gradient of input k of node i, in the order in which backward runs. */
@@ -89,16 +94,16 @@ static void plan_input_gradient(planner *p, int i, int k) {
   bool is_residual = node->has_residual && k == node->in_count - 1;
   if (input_gradient->is_wanted) {
     bool is_first = l->floats == 0;
-    const gf_node *producer = gf__graph_producer(p->graph, t);
+    const gf_node *producer = t->producer;
     input_gradient->accumulates = !is_first;
-    input_gradient->masks =
-        p->shares[t->index] == 1 && producer && producer->activation.kind != GF__ACTIVATION_NONE;
+    input_gradient->masks = p->contributions[t->index] == 1 && producer &&
+                            producer->activation.kind != GF__ACTIVATION_NONE;
     if (is_first) {
       int end = producer ? backward_time(p, t->index - 1) : 2 * p->graph->count;
       *l = (life){.floats = gf__tensor_size(t),
                   .start = backward_time(p, i),
                   .end = end,
-                  .slot = &t->grad_slot,
+                  .buffer = &t->grad_buffer,
                   .owner = t};
       if (is_residual && can_alias(p, node, t)) {
         l->owner = p->grad[node->out.index].owner;
@@ -106,7 +111,7 @@ static void plan_input_gradient(planner *p, int i, int k) {
       }
     }
   }
-  p->shares[t->index]--;
+  p->contributions[t->index]--;
 }
 
 static void plan_gradients(planner *p) {
@@ -117,13 +122,13 @@ static void plan_gradients(planner *p) {
     p->grad[last->out.index] = (life){.floats = gf__tensor_size(&last->out),
                                       .start = graph->count,
                                       .end = 2 * graph->count,
-                                      .slot = &last->out.grad_slot,
+                                      .buffer = &last->out.grad_buffer,
                                       .owner = &last->out};
   for (int i = graph->count - 1; i >= 0; i--) {
     gf_node *node = graph->nodes[i];
     int k = node->in_count - 1;
     if (node->has_residual)
-      plan_input_gradient(p, i, k--); /* backward gives the residual its share first */
+      plan_input_gradient(p, i, k--); /* backward contributes to the residual first */
     for (int j = 0; j <= k; j++) plan_input_gradient(p, i, j);
   }
 }
@@ -131,40 +136,40 @@ static void plan_gradients(planner *p) {
 static int by_start(const void *a, const void *b) {
   const life *x = *(life *const *)a, *y = *(life *const *)b;
   if (x->start != y->start) return x->start < y->start ? -1 : 1;
-  return (x->slot > y->slot) - (x->slot < y->slot);
+  return x->owner->index - y->owner->index;
 }
 
-/* The free slot that wastes least: the smallest that is large enough, else the largest. */
-static int pick_slot(const gf__plan *plan, const life *l) {
+/* The free buffer that wastes least: the smallest that is large enough, else the largest; -1 where
+ * none is free. */
+static int pick_buffer(const gf__plan *plan, const life *l) {
   int best = -1;
-  for (int s = 0; s < plan->count; s++) {
-    const gf__slot *slot = &plan->slots[s];
-    if (slot->free_after >= l->start) continue;
+  for (int b = 0; b < plan->count; b++) {
+    if (plan->buffers[b].free_after >= l->start) continue;
     if (best < 0) {
-      best = s;
+      best = b;
       continue;
     }
-    size_t have = plan->slots[best].floats, new = slot->floats;
+    size_t have = plan->buffers[best].floats, new = plan->buffers[b].floats;
     bool fits = new >= l->floats, had = have >= l->floats;
-    if (had ? fits && new < have : new > have) best = s;
+    if (had ? fits && new < have : new > have) best = b;
   }
   return best;
 }
 
-static void assign_slots(gf__plan *plan, life **lives, size_t count) {
+static void assign_buffers(gf__plan *plan, life **lives, size_t count) {
   qsort(lives, count, sizeof *lives, by_start);
   for (size_t i = 0; i < count; i++) {
     life *l = lives[i];
-    int s = pick_slot(plan, l);
-    if (s < 0) s = plan->count++;
-    gf__slot *slot = &plan->slots[s];
-    if (slot->floats < l->floats) slot->floats = l->floats;
-    slot->free_after = l->end;
-    *l->slot = s;
+    int b = pick_buffer(plan, l);
+    if (b < 0) b = plan->count++;
+    gf__plan_buffer *buffer = &plan->buffers[b];
+    buffer->floats = GF__MAX(buffer->floats, l->floats);
+    buffer->free_after = l->end;
+    *l->buffer = b;
   }
 }
 
-static gf_status make(planner *p, gf__plan *plan, bool input_gradient, life **lives) {
+static gf_status plan_graph(planner *p, gf__plan *plan, bool input_gradient, life **lives) {
   gf__graph *graph = p->graph;
   size_t tensors = (size_t)graph->count + 1, count = 0;
   plan_wanted(p, input_gradient);
@@ -174,11 +179,11 @@ static gf_status make(planner *p, gf__plan *plan, bool input_gradient, life **li
     if (p->data[t].floats) lives[count++] = &p->data[t];
   for (size_t t = 0; t < tensors; t++)
     if (p->grad[t].floats && p->grad[t].owner->index == (int)t) lives[count++] = &p->grad[t];
-  plan->slots = calloc(count ? count : 1, sizeof *plan->slots);
-  if (!plan->slots) return gf__fail_host_memory(count * sizeof *plan->slots);
-  assign_slots(plan, lives, count);
+  plan->buffers = calloc(count ? count : 1, sizeof *plan->buffers);
+  if (!plan->buffers) return gf__fail_host_memory(count * sizeof *plan->buffers);
+  assign_buffers(plan, lives, count);
   for (size_t t = 0; t < tensors; t++) /* owners have theirs */
-    if (p->grad[t].floats) *p->grad[t].slot = p->grad[t].owner->grad_slot;
+    if (p->grad[t].floats) *p->grad[t].buffer = p->grad[t].owner->grad_buffer;
   return GF_OK;
 }
 
@@ -187,40 +192,40 @@ gf_status gf__plan_make(gf__plan *plan, gf__graph *graph, bool input_gradient) {
   for (size_t t = 0; t < tensors; t++) {
     gf__tensor *tensor = tensor_at(graph, (int)t);
     tensor->index = (int)t;
-    tensor->data_slot = tensor->grad_slot = -1;
+    tensor->data_buffer = tensor->grad_buffer = -1;
   }
   planner p = {.graph = graph,
                .data = calloc(tensors, sizeof *p.data),
                .grad = calloc(tensors, sizeof *p.grad),
                .is_wanted = calloc(tensors, sizeof *p.is_wanted),
-               .shares = calloc(tensors, sizeof *p.shares)};
+               .contributions = calloc(tensors, sizeof *p.contributions)};
   life **lives = calloc(2 * tensors, sizeof *lives);
-  gf_status status = p.data && p.grad && p.is_wanted && p.shares && lives
-                         ? make(&p, plan, input_gradient, lives)
+  gf_status status = p.data && p.grad && p.is_wanted && p.contributions && lives
+                         ? plan_graph(&p, plan, input_gradient, lives)
                          : gf__fail_host_memory(tensors * sizeof *p.data);
   free(p.data);
   free(p.grad);
   free(p.is_wanted);
-  free(p.shares);
+  free(p.contributions);
   free(lives);
   return status;
 }
 
 size_t gf__plan_floats(const gf__plan *plan) {
   size_t floats = 0;
-  for (int s = 0; s < plan->count; s++) floats += plan->slots[s].floats;
+  for (int b = 0; b < plan->count; b++) floats += plan->buffers[b].floats;
   return floats;
 }
 
 gf_status gf__plan_allocate(gf__plan *plan, gf__graph *graph, gf_device *device, int batch) {
-  for (int s = 0; s < plan->count; s++)
-    GF_TRY(gf__buffer_new(&plan->slots[s].buffer, device,
-                          plan->slots[s].floats * (size_t)batch * sizeof(float),
+  for (int b = 0; b < plan->count; b++)
+    GF_TRY(gf__buffer_new(&plan->buffers[b].memory, device,
+                          plan->buffers[b].floats * (size_t)batch * sizeof(float),
                           "activations and their gradients"));
   for (int t = 0; t <= graph->count; t++) {
     gf__tensor *tensor = tensor_at(graph, t);
-    if (tensor->data_slot >= 0) tensor->data = plan->slots[tensor->data_slot].buffer;
-    if (tensor->grad_slot >= 0) tensor->grad = plan->slots[tensor->grad_slot].buffer;
+    if (tensor->data_buffer >= 0) tensor->data = plan->buffers[tensor->data_buffer].memory;
+    if (tensor->grad_buffer >= 0) tensor->grad = plan->buffers[tensor->grad_buffer].memory;
   }
   for (int i = 0; i < graph->count; i++)
     for (int k = 0; k < graph->nodes[i]->in_count; k++) {
@@ -231,13 +236,13 @@ gf_status gf__plan_allocate(gf__plan *plan, gf__graph *graph, gf_device *device,
       if (input_gradient->accumulates) input_gradient->epilogue.residual = t->grad;
       if (!input_gradient->masks) continue;
       input_gradient->epilogue.mask = t->data;
-      input_gradient->epilogue.activation = gf__graph_producer(graph, t)->activation;
+      input_gradient->epilogue.activation = t->producer->activation;
     }
   return GF_OK;
 }
 
 void gf__plan_free(gf__plan *plan) {
-  for (int s = 0; s < plan->count; s++) gf__buffer_free(&plan->slots[s].buffer);
-  free(plan->slots);
+  for (int b = 0; b < plan->count; b++) gf__buffer_free(&plan->buffers[b].memory);
+  free(plan->buffers);
   *plan = (gf__plan){0};
 }

@@ -12,8 +12,8 @@ static const char *const shortcuts[] = {"none", "option_a", "option_b", NULL};
 
 /* ---- names ---- */
 
-/* How the parts of a family are called: in a block behind its prefix, and convolutions, norms and
- * activations with a number behind. */
+/* The names of the nodes of a family: in a block they follow its prefix, and convolutions, norms
+ * and activations are followed by a number. */
 typedef struct naming {
   const char *conv, *norm, *act;
   int first; /* of the numbers */
@@ -61,12 +61,12 @@ typedef struct block {
   int bottleneck; /* filters of the inner convolutions of a bottleneck, 0: a basic block */
 } block;
 
-static gf__node_name name_of(const block *b, const char *part) {
-  return gf__node_name_of("%s%s", b->prefix.text, part);
+static gf__node_name name_of(const block *b, const char *node) {
+  return gf__node_name_of("%s%s", b->prefix.text, node);
 }
 
-static gf__node_name numbered(const block *b, const char *part, int i) {
-  return gf__node_name_of("%s%s%d", b->prefix.text, part, b->names->first + i);
+static gf__node_name numbered(const block *b, const char *node, int i) {
+  return gf__node_name_of("%s%s%d", b->prefix.text, node, b->names->first + i);
 }
 
 static gf__node_name conv_of(const block *b, int i) { return numbered(b, b->names->conv, i); }
@@ -116,7 +116,7 @@ static gf__node_name write_post(const block *b, gf__node_name x) {
   }
   write_conv_norm(b, last - 1, inner, (gf__family_conv){filters, 3, b->stride, false});
   inner = write_relu(b, last - 1);
-  /* Before the last convolution, so that the sum can be fused behind it. */
+  /* Before the last convolution, so that the sum can be fused into it. */
   gf__node_name shortcut = write_shortcut(b, x, x, true);
   inner = write_conv_norm(b, last, inner,
                           (gf__family_conv){b->filters, b->bottleneck ? 1 : 3, 1, false});
@@ -162,14 +162,16 @@ typedef struct resnet_cifar {
 static const char *const blocks[] = {"post", "pre_activation", NULL};
 
 static const gf__key cifar_keys[] = {
-    {"depth", GF__KEY_INT, offsetof(resnet_cifar, depth), "20", 8, 1100, NULL,
-     "layers with weights: 6 n + 2 for n blocks in each of three stages"},
-    {"filters", GF__KEY_INT, offsetof(resnet_cifar, filters), "16", 1, 4096, NULL,
-     "of the first stage; the next ones have twice and four times as many"},
-    {"shortcut", GF__KEY_CHOICE, offsetof(resnet_cifar, shortcut), "option_a", 0, 0, shortcuts,
-     SHORTCUT_HELP},
-    {"block", GF__KEY_CHOICE, offsetof(resnet_cifar, block), "post", 0, 0, blocks,
-     "post: norm and ReLU after a convolution; pre_activation: before it (He et al., 2016)"},
+    GF__KEY(resnet_cifar, depth, INT, .initial = "20", .minimum = 8, .maximum = 1100,
+            .help = "layers with weights: 6 n + 2 for n blocks in each of three stages"),
+    GF__KEY(resnet_cifar, filters, INT, .initial = "16", .minimum = 1, .maximum = 4096,
+            .help = "of the first stage; the next ones have twice and four times as many"),
+    GF__KEY(resnet_cifar, shortcut, CHOICE, .initial = "option_a", .choices = shortcuts,
+            .help = SHORTCUT_HELP),
+    GF__KEY(
+        resnet_cifar, block, CHOICE, .initial = "post", .choices = blocks,
+        .help =
+            "post: norm and ReLU after a convolution; pre_activation: before it (He et al., 2016)"),
     GF__FAMILY_DROPOUT(resnet_cifar, "0"),
 };
 
@@ -230,10 +232,10 @@ static const struct {
 } imagenets[] = {{{2, 2, 2, 2}, 1}, {{3, 4, 6, 3}, 1}, {{3, 4, 6, 3}, 4}};
 
 static const gf__key imagenet_keys[] = {
-    {"depth", GF__KEY_CHOICE, offsetof(resnet_imagenet, depth), "18", 0, 0, depths,
-     "layers with weights; 50 is made of bottlenecks"},
-    {"shortcut", GF__KEY_CHOICE, offsetof(resnet_imagenet, shortcut), "option_b", 0, 0, shortcuts,
-     SHORTCUT_HELP},
+    GF__KEY(resnet_imagenet, depth, CHOICE, .initial = "18", .choices = depths,
+            .help = "layers with weights; 50 is made of bottlenecks"),
+    GF__KEY(resnet_imagenet, shortcut, CHOICE, .initial = "option_b", .choices = shortcuts,
+            .help = SHORTCUT_HELP),
     GF__FAMILY_DROPOUT(resnet_imagenet, "0"),
 };
 

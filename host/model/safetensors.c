@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numbers.h"
 
 static size_t element_size(const gf__named_tensor *t) {
   return t->integers ? sizeof *t->integers : sizeof *t->values;
 }
 
-static json_t *describe(const gf__named_tensor *t, size_t offset) {
+static json_t *tensor_entry(const gf__named_tensor *t, size_t offset) {
   json_t *shape = json_array();
   for (int d = 0; d < t->dim_count; d++) json_array_append_new(shape, json_integer(t->dims[d]));
   return json_pack("{s:s, s:o, s:[I, I]}", "dtype", t->integers ? "I64" : "F32", "shape", shape,
@@ -19,76 +20,108 @@ static json_t *describe(const gf__named_tensor *t, size_t offset) {
                    (json_int_t)(offset + t->count * element_size(t)));
 }
 
-static void add_u64(gf__text *out, uint64_t value) {
-  unsigned char bytes[8];
-  for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(value >> (8 * i));
-  gf__text_add_bytes(out, bytes, sizeof bytes);
+/* ---- the tensors' bytes ---- */
+
+enum { PIECE = 1 << 16 }; /* bytes that are in memory at once */
+
+static void write_little_endian(unsigned char *out, uint64_t value, size_t size) {
+  for (size_t i = 0; i < size; i++) out[i] = (unsigned char)(value >> (8 * i));
 }
 
-static void add_float(gf__text *out, float value) {
+static uint64_t element_bits(const gf__named_tensor *t, size_t index) {
   uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  unsigned char bytes[4];
-  for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)(bits >> (8 * i));
-  gf__text_add_bytes(out, bytes, sizeof bytes);
+  if (t->integers) return (uint64_t)t->integers[index];
+  memcpy(&bits, &t->values[index], sizeof bits);
+  return bits;
 }
 
-static void add_values(gf__text *out, const gf__named_tensor *t) {
-  for (size_t k = 0; k < t->count; k++)
-    if (t->integers)
-      add_u64(out, (uint64_t)t->integers[k]);
-    else
-      add_float(out, t->values[k]);
+/* Passes the tensors' bytes to visit in pieces, in the order of the file. */
+static gf_status for_each_piece(const gf__named_tensor *tensors, size_t count,
+                                gf_status (*visit)(void *user, const void *bytes, size_t size),
+                                void *user) {
+  unsigned char piece[PIECE];
+  for (size_t i = 0; i < count; i++) {
+    const gf__named_tensor *t = &tensors[i];
+    size_t each = element_size(t), most = sizeof piece / each, size;
+    for (size_t done = 0; done < t->count; done += size) {
+      size = GF__MIN(t->count - done, most);
+      for (size_t k = 0; k < size; k++)
+        write_little_endian(piece + k * each, element_bits(t, done + k), each);
+      GF_TRY(visit(user, piece, size * each));
+    }
+  }
+  return GF_OK;
 }
+
+static gf_status hash_piece(void *user, const void *bytes, size_t size) {
+  SHA256Update(user, bytes, size);
+  return GF_OK;
+}
+
+static gf_status put_piece(void *user, const void *bytes, size_t size) {
+  return gf__file_put(user, bytes, size);
+}
+
+/* ---- the header ---- */
 
 /* Over the text that the file carries and the bytes of its tensors. */
-static void checksum(const char *metadata, const void *data, size_t size,
-                     char out[SHA256_DIGEST_STRING_LENGTH]) {
+static gf_status checksum(const char *metadata, const gf__named_tensor *tensors, size_t count,
+                          char out[SHA256_DIGEST_STRING_LENGTH]) {
   SHA2_CTX context;
   SHA256Init(&context);
   SHA256Update(&context, (const uint8_t *)metadata, strlen(metadata));
-  SHA256Update(&context, data, size);
+  GF_TRY(for_each_piece(tensors, count, hash_piece, &context));
   SHA256End(&context, out);
+  return GF_OK;
 }
 
-static json_t *describe_all(const gf__named_tensor *tensors, size_t count, const char *metadata,
-                            const gf__text *data) {
+/* The header's text, which the caller frees. */
+static gf_status write_header(const gf__named_tensor *tensors, size_t count, const char *metadata,
+                              char **out) {
+  char digest[SHA256_DIGEST_STRING_LENGTH];
+  if (metadata) GF_TRY(checksum(metadata, tensors, count, digest));
   json_t *header = json_object(), *notes = json_pack("{s:s}", "format", "pt");
   if (metadata) {
-    char digest[SHA256_DIGEST_STRING_LENGTH];
-    checksum(metadata, data->data, data->size, digest);
     json_object_set_new(notes, "gradflow", json_string(metadata));
     json_object_set_new(notes, "sha256", json_string(digest));
   }
   json_object_set_new(header, "__metadata__", notes);
   size_t offset = 0;
   for (size_t i = 0; i < count; i++) {
-    json_object_set_new(header, tensors[i].name, describe(&tensors[i], offset));
+    json_object_set_new(header, tensors[i].name, tensor_entry(&tensors[i], offset));
     offset += tensors[i].count * element_size(&tensors[i]);
   }
-  return header;
+  *out = header ? json_dumps(header, JSON_COMPACT) : NULL;
+  json_decref(header);
+  return *out ? GF_OK : gf__fail(GF_ERROR_MEMORY, "out of host memory for the names of tensors");
+}
+
+/* ---- the file ---- */
+
+typedef struct content {
+  const gf__named_tensor *tensors;
+  size_t count;
+  const char *header;
+} content;
+
+static gf_status put_content(gf__file_sink *sink, void *user) {
+  const content *c = user;
+  static const char padding[7] = "       ";
+  size_t length = strlen(c->header), padded = gf__align(length, 8);
+  unsigned char bytes[8];
+  write_little_endian(bytes, padded, sizeof bytes);
+  GF_TRY(gf__file_put(sink, bytes, sizeof bytes));
+  GF_TRY(gf__file_put(sink, c->header, length));
+  GF_TRY(gf__file_put(sink, padding, padded - length));
+  return for_each_piece(c->tensors, c->count, put_piece, sink);
 }
 
 gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count,
                                 const char *metadata) {
-  gf__text data = {0}, file = {0};
-  for (size_t i = 0; i < count; i++) add_values(&data, &tensors[i]);
-  gf_status status = gf__text_status(&data);
-  json_t *header = status == GF_OK ? describe_all(tensors, count, metadata, &data) : NULL;
-  char *json = header ? json_dumps(header, JSON_COMPACT) : NULL;
-  json_decref(header);
-  if (status == GF_OK && !json) status = gf__fail_host_memory(data.size);
-  if (status == GF_OK) {
-    size_t length = strlen(json), padded = (length + 7) / 8 * 8;
-    add_u64(&file, padded);
-    gf__text_add(&file, "%s%*s", json, (int)(padded - length), "");
-    gf__text_add_bytes(&file, data.data, data.size);
-    status = gf__text_status(&file);
-  }
-  if (status == GF_OK) status = gf__file_write(path, file.data, file.size);
-  free(json);
-  gf__text_free(&data);
-  gf__text_free(&file);
+  char *header;
+  GF_TRY(write_header(tensors, count, metadata, &header));
+  gf_status status = gf__file_stream(path, put_content, &(content){tensors, count, header});
+  free(header);
   return status;
 }
 

@@ -15,14 +15,15 @@ typedef struct gf__named_tensor {
   const int64_t *integers; /* I64, written instead of values; NULL: F32. The caller's */
 } gf__named_tensor;
 
-/* metadata, if not NULL, is a text that the file carries with a checksum over it and the tensors
- * (in "__metadata__": "gradflow" and "sha256"). */
+/* Writes the tensors to a file, with little memory beside theirs. metadata, if not NULL, is a text
+ * that the file carries with a checksum over it and the tensors (in "__metadata__": "gradflow" and
+ * "sha256"). */
 gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count,
                                 const char *metadata) GF_MUST_USE;
 /* Fills the values of the tensors, which have names, dims and room, from a file. Every tensor that
  * is missing, extra or misshapen is named in the one message, up to 20 and then their number; then
  * no values are changed. Counts of batches (NORM.num_batches_tracked) beside a NORM.running_mean
- * are passed over. Memory is taken for the header alone. */
+ * are ignored. Only the header is held in memory. */
 gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors,
                                size_t count) GF_MUST_USE;
 /* The first dimension of the tensor of that name, as the header has it; 0 where there is none. */

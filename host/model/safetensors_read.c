@@ -1,4 +1,5 @@
-/* Of a file no more is held in memory than its header and the tensors that are wanted. */
+/* Reading holds no more of a file in memory than its header and the tensors that are wanted. */
+#include "base/numbers.h"
 #include "model/safetensors.h"
 
 #include <errno.h>
@@ -29,8 +30,8 @@ static void close_source(source *s) {
   if (s->file) fclose(s->file);
 }
 
-/* Bytes of the file; it is at its beginning then. */
-static gf_status measure(source *s, uint64_t *size) {
+/* The number of bytes of the file, which is then read from its beginning. */
+static gf_status file_size(source *s, uint64_t *size) {
   long end = fseek(s->file, 0, SEEK_END) == 0 ? ftell(s->file) : -1;
   if (end < 0 || fseek(s->file, 0, SEEK_SET) != 0)
     return gf__fail(GF_ERROR_FILE, "cannot read %s: %s", s->path, strerror(errno));
@@ -54,9 +55,9 @@ static gf_status open_source(source *s, const char *path) {
     return gf__fail(GF_ERROR_FILE, "cannot read %s: it is a folder", path);
   s->file = fopen(path, "rb");
   if (!s->file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
-  GF_TRY(measure(s, &size));
+  GF_TRY(file_size(s, &size));
   if (size >= sizeof bytes) GF_TRY(read_bytes(s, 0, bytes, sizeof bytes));
-  for (int i = 0; i < 8; i++) length |= (uint64_t)bytes[i] << (8 * i);
+  length = gf__read_le64(bytes);
   json_error_t error = {.text = "its header is cut off"};
   static const char not_an_object[] = "its header is not a JSON object";
   if (size >= sizeof bytes && length <= size - sizeof bytes && length <= LONGEST_HEADER) {
@@ -78,7 +79,7 @@ static gf_status open_source(source *s, const char *path) {
 
 /* ---- what does not fit ---- */
 
-/* Of a foreign file every tensor may be wrong. */
+/* Every tensor of a foreign file may be wrong. */
 enum { MOST_REASONS = 20 };
 
 typedef struct reasons {
@@ -86,8 +87,8 @@ typedef struct reasons {
   int count;
 } reasons;
 
-/* Whether one more reason is to be told in full. */
-static bool tells(reasons *r) { return r->count++ < MOST_REASONS; }
+/* Counts one more reason, and says whether it is to be named. */
+static bool count_reason(reasons *r) { return r->count++ < MOST_REASONS; }
 
 static void add_shape(gf__text *out, const json_t *shape) {
   gf__text_add(out, "[");
@@ -127,7 +128,7 @@ static void add_misshapen(reasons *r, const json_t *entry, const gf__named_tenso
   const json_t *shape = json_object_get(entry, "shape");
   const char *type = known_type(entry);
   gf__text *out = &r->text;
-  if (!tells(r)) return;
+  if (!count_reason(r)) return;
   gf__text_add(out, "\n  misshapen: %s, ", t->name);
   if (type && !strcmp(type, "F32") && shape_agrees(shape, t)) {
     gf__text_add(out, "whose bytes are not the %zu of its shape", t->count * sizeof(float));
@@ -141,7 +142,7 @@ static void add_misshapen(reasons *r, const json_t *entry, const gf__named_tenso
   add_shape(out, shape);
 }
 
-/* Whether the entry is of such a tensor; *end becomes where its bytes end in the data. */
+/* Whether the entry describes such a tensor; sets *end to where its bytes end in the data. */
 static bool entry_agrees(const json_t *entry, const gf__named_tensor *t, json_int_t *end) {
   const char *type = known_type(entry);
   const json_t *offsets = json_object_get(entry, "data_offsets");
@@ -163,7 +164,7 @@ static bool is_batch_count(const char *name, const gf__named_tensor *tensors, si
   return false;
 }
 
-/* Holds the header against the tensors, whose places in the data ends becomes. */
+/* Compares the header with the tensors, and sets ends to where each one's bytes end in the data. */
 static gf_status check_tensors(const source *s, const gf__named_tensor *tensors, size_t count,
                                uint64_t *ends) {
   reasons wrong = {0};
@@ -172,11 +173,11 @@ static gf_status check_tensors(const source *s, const gf__named_tensor *tensors,
     const json_t *entry = json_object_get(s->header, t->name);
     json_int_t end;
     if (!entry) {
-      if (tells(&wrong)) gf__text_add(&wrong.text, "\n  missing: %s", t->name);
+      if (count_reason(&wrong)) gf__text_add(&wrong.text, "\n  missing: %s", t->name);
     } else if (!entry_agrees(entry, t, &end)) {
       add_misshapen(&wrong, entry, t);
     } else if ((uint64_t)end > s->size) {
-      if (tells(&wrong))
+      if (count_reason(&wrong))
         gf__text_add(&wrong.text, "\n  cut off: %s ends at byte %lld of %llu bytes of data",
                      t->name, (long long)end, (unsigned long long)s->size);
     } else {
@@ -188,7 +189,7 @@ static gf_status check_tensors(const source *s, const gf__named_tensor *tensors,
   const char *name;
   json_t *entry;
   json_object_foreach(s->header, name, entry) {
-    if (!is_batch_count(name, tensors, count) && tells(&wrong))
+    if (!is_batch_count(name, tensors, count) && count_reason(&wrong))
       gf__text_add(&wrong.text, "\n  extra: %s", name);
   }
   if (wrong.count > MOST_REASONS)
@@ -202,17 +203,16 @@ static gf_status check_tensors(const source *s, const gf__named_tensor *tensors,
 
 /* ---- values ---- */
 
-enum { PART = 1 << 16 }; /* bytes that are read at once */
+enum { PIECE = 1 << 16 }; /* bytes that are read at once */
 
 static gf_status read_values(const source *s, uint64_t end, const gf__named_tensor *t) {
-  unsigned char part[PART];
+  unsigned char piece[PIECE];
   uint64_t at = s->begin + end - t->count * sizeof(float);
   for (size_t done = 0; done < t->count;) {
-    size_t count = t->count - done < PART / 4 ? t->count - done : PART / 4;
-    GF_TRY(read_bytes(s, at + done * sizeof(float), part, count * sizeof(float)));
+    size_t count = GF__MIN(t->count - done, (size_t)PIECE / 4);
+    GF_TRY(read_bytes(s, at + done * sizeof(float), piece, count * sizeof(float)));
     for (size_t i = 0; i < count; i++) {
-      uint32_t bits = 0;
-      for (size_t b = 0; b < 4; b++) bits |= (uint32_t)part[4 * i + b] << (8 * b);
+      uint32_t bits = gf__read_le32(piece + 4 * i);
       memcpy(&t->values[done + i], &bits, sizeof bits);
     }
     done += count;
@@ -247,16 +247,16 @@ gf_status gf__safetensors_rows(const char *path, const char *name, long long *ou
   return status;
 }
 
-/* Of the text and all bytes behind the header. */
+/* The SHA-256 of the text and of all bytes after the header. */
 static gf_status digest(const source *s, const char *text, char out[SHA256_DIGEST_STRING_LENGTH]) {
-  unsigned char part[PART];
+  unsigned char piece[PIECE];
   SHA2_CTX context;
   SHA256Init(&context);
   SHA256Update(&context, (const uint8_t *)text, strlen(text));
   for (uint64_t done = 0; done < s->size;) {
-    size_t size = s->size - done < PART ? (size_t)(s->size - done) : PART;
-    GF_TRY(read_bytes(s, s->begin + done, part, size));
-    SHA256Update(&context, part, size);
+    size_t size = s->size - done < PIECE ? (size_t)(s->size - done) : PIECE;
+    GF_TRY(read_bytes(s, s->begin + done, piece, size));
+    SHA256Update(&context, piece, size);
     done += size;
   }
   SHA256End(&context, out);
@@ -275,11 +275,8 @@ static gf_status check_metadata(const source *s, char **out) {
   if (strcmp(found, expected) != 0)
     return gf__fail(GF_ERROR_DATA, "%s is damaged: its SHA-256 is %s and not %s", s->path, found,
                     expected);
-  size_t size = strlen(text) + 1;
-  *out = malloc(size);
-  if (!*out) return gf__fail_host_memory(size);
-  memcpy(*out, text, size);
-  return GF_OK;
+  *out = gf__text_copy(text);
+  return *out ? GF_OK : gf__fail_host_memory(strlen(text) + 1);
 }
 
 gf_status gf__safetensors_metadata(const char *path, char **out) {

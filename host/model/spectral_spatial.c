@@ -1,7 +1,7 @@
 /* The spectral-spatial residual network: Zhong et al., "Spectral-spatial residual network for
  * hyperspectral image classification: a 3-D deep learning framework", 2018. Its volumes have the
- * bands as depth; every convolution has a bias, and a norm and a ReLU behind it, the second one of
- * a residual block after the sum. */
+ * bands as depth; every convolution has a bias, and is followed by a norm and a ReLU, the second
+ * one of a residual block after the sum. */
 #include "model/families.h"
 
 typedef struct spectral_spatial {
@@ -10,14 +10,14 @@ typedef struct spectral_spatial {
 } spectral_spatial;
 
 static const gf__key keys[] = {
-    {"filters", GF__KEY_INT, offsetof(spectral_spatial, filters), "24", 1, 1024, NULL,
-     "filters of every convolution but the bridge"},
-    {"bridge_filters", GF__KEY_INT, offsetof(spectral_spatial, bridge_filters), "128", 1, 4096,
-     NULL, "of the convolution over all bands between spectral and spatial blocks"},
-    {"spectral_blocks", GF__KEY_INT, offsetof(spectral_spatial, spectral_blocks), "2", 0, 100, NULL,
-     "residual blocks of two convolutions over 7 bands"},
-    {"spatial_blocks", GF__KEY_INT, offsetof(spectral_spatial, spatial_blocks), "2", 0, 100, NULL,
-     "residual blocks of two convolutions over 3x3 pixels"},
+    GF__KEY(spectral_spatial, filters, INT, .initial = "24", .minimum = 1, .maximum = 1024,
+            .help = "filters of every convolution but the bridge"),
+    GF__KEY(spectral_spatial, bridge_filters, INT, .initial = "128", .minimum = 1, .maximum = 4096,
+            .help = "of the convolution over all bands between spectral and spatial blocks"),
+    GF__KEY(spectral_spatial, spectral_blocks, INT, .initial = "2", .maximum = 100,
+            .help = "residual blocks of two convolutions over 7 bands"),
+    GF__KEY(spectral_spatial, spatial_blocks, INT, .initial = "2", .maximum = 100,
+            .help = "residual blocks of two convolutions over 3x3 pixels"),
     GF__FAMILY_DROPOUT(spectral_spatial, "0.5"),
 };
 
@@ -54,7 +54,7 @@ static gf__node_name write_block(gf__text *out, const char *prefix, const char *
   return write_relu(out, prefix, "_1");
 }
 
-static void write(gf__text *out, const void *options, int classes) {
+static void spectral_spatial_write(gf__text *out, const void *options, int classes) {
   const spectral_spatial *o = options;
   gf__text_add(out, "- {name: volume, type: to_volume}\n");
   write_conv(out, "spectral_", "", entry_, o->filters);
@@ -76,5 +76,5 @@ const gf__family gf__family_spectral_spatial = {
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .options_size = sizeof(spectral_spatial),
-    .write = write,
+    .write = spectral_spatial_write,
 };

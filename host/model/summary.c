@@ -6,7 +6,7 @@
 #include "model/graph.h"
 #include "model/network_config.h"
 
-static gf_layer_summary row_of(const gf_node *node) {
+gf_layer_summary gf__node_summary(const gf_node *node) {
   gf_layer_summary row = {.type = node->layer->name,
                           .output = {node->out.h, node->out.w, node->out.c},
                           .depth = node->out.d,
@@ -21,7 +21,7 @@ static gf_layer_summary row_of(const gf_node *node) {
 static gf_status list_layers(const gf__graph *graph, gf_layer_summary **out) {
   *out = calloc((size_t)graph->count, sizeof **out);
   if (!*out) return gf__fail_host_memory((size_t)graph->count * sizeof **out);
-  for (int i = 0; i < graph->count; i++) (*out)[i] = row_of(graph->nodes[i]);
+  for (int i = 0; i < graph->count; i++) (*out)[i] = gf__node_summary(graph->nodes[i]);
   return GF_OK;
 }
 

@@ -17,22 +17,22 @@ static const char *const norms[] = {"none", "entry", "every", NULL};
 static const char *const positions[] = {"before", "after", NULL};
 
 static const gf__key keys[] = {
-    {"stages", GF__KEY_INT, offsetof(vgg_stages, stages), "3", 1, 8, NULL,
-     "number of stages; each halves the image"},
-    {"blocks_per_stage", GF__KEY_INT, offsetof(vgg_stages, blocks_per_stage), "5", 0, 200, NULL,
-     "processing blocks of two convolutions before each reduction"},
-    {"filters", GF__KEY_INT, offsetof(vgg_stages, filters), "32", 1, 4096, NULL,
-     "filters of every convolution"},
-    {"shortcut", GF__KEY_CHOICE, offsetof(vgg_stages, shortcut), "none", 0, 0, shortcuts,
-     "identity: residual blocks (He et al., 2015)"},
-    {"norm", GF__KEY_CHOICE, offsetof(vgg_stages, norm), "entry", 0, 0, norms,
-     "batch norm after no, the first, or every convolution"},
-    {"norm_position", GF__KEY_CHOICE, offsetof(vgg_stages, norm_position), "before", 0, 0,
-     positions, "of a batch norm: before or after the activation"},
-    {"activation", GF__KEY_CHOICE, offsetof(vgg_stages, activation), "leaky_relu", 0, 0,
-     gf__family_activations, "after every convolution"},
-    {"slope", GF__KEY_FLOAT, offsetof(vgg_stages, slope), "0.01", 0, 1, NULL,
-     "of leaky_relu for negative values"},
+    GF__KEY(vgg_stages, stages, INT, .initial = "3", .minimum = 1, .maximum = 8,
+            .help = "number of stages; each halves the image"),
+    GF__KEY(vgg_stages, blocks_per_stage, INT, .initial = "5", .maximum = 200,
+            .help = "processing blocks of two convolutions before each reduction"),
+    GF__KEY(vgg_stages, filters, INT, .initial = "32", .minimum = 1, .maximum = 4096,
+            .help = "filters of every convolution"),
+    GF__KEY(vgg_stages, shortcut, CHOICE, .initial = "none", .choices = shortcuts,
+            .help = "identity: residual blocks (He et al., 2015)"),
+    GF__KEY(vgg_stages, norm, CHOICE, .initial = "entry", .choices = norms,
+            .help = "batch norm after no, the first, or every convolution"),
+    GF__KEY(vgg_stages, norm_position, CHOICE, .initial = "before", .choices = positions,
+            .help = "of a batch norm: before or after the activation"),
+    GF__KEY(vgg_stages, activation, CHOICE, .initial = "leaky_relu",
+            .choices = gf__family_activations, .help = "after every convolution"),
+    GF__KEY(vgg_stages, slope, FLOAT, .initial = "0.01", .maximum = 1,
+            .help = "of leaky_relu for negative values"),
     GF__FAMILY_DROPOUT(vgg_stages, "0"),
 };
 
@@ -41,12 +41,12 @@ typedef struct writer {
   const vgg_stages *options;
 } writer;
 
-/* The parts of a block, or of the entry: PREFIXconvSUFFIX, PREFIXnormSUFFIX, PREFIXactSUFFIX. */
-static gf__node_name name_of(const char *prefix, const char *part, const char *suffix) {
-  return gf__node_name_of("%s%s%s", prefix, part, suffix);
+/* The nodes of a block, or of the entry: PREFIXconvSUFFIX, PREFIXnormSUFFIX, PREFIXactSUFFIX. */
+static gf__node_name name_of(const char *prefix, const char *node, const char *suffix) {
+  return gf__node_name_of("%s%s%s", prefix, node, suffix);
 }
 
-/* A convolution, and its norm if that stands before the activation; returns the last of them. */
+/* A convolution, and its norm if that comes before the activation; returns the last of them. */
 static gf__node_name add_conv(const writer *w, const char *prefix, const char *suffix,
                               const gf__node_name *input, bool bias, bool norm) {
   gf__node_name conv = name_of(prefix, "conv", suffix), after = name_of(prefix, "norm", suffix);
@@ -56,7 +56,7 @@ static gf__node_name add_conv(const writer *w, const char *prefix, const char *s
   return after;
 }
 
-/* The activation, and the norm if that stands after it; returns the last of them. */
+/* The activation, and the norm if that comes after it; returns the last of them. */
 static gf__node_name add_activation(const writer *w, const char *prefix, const char *suffix,
                                     bool norm) {
   gf__node_name act = name_of(prefix, "act", suffix), after = name_of(prefix, "norm", suffix);
@@ -92,7 +92,7 @@ static gf__node_name add_block(const writer *w, const char *prefix, gf__node_nam
   return add_activation(w, prefix, "_1", norm);
 }
 
-static void write(gf__text *out, const void *options, int classes) {
+static void vgg_stages_write(gf__text *out, const void *options, int classes) {
   const vgg_stages *o = options;
   writer w = {out, o};
   bool norm = o->norm != NORM_NONE;
@@ -112,5 +112,5 @@ const gf__family gf__family_vgg_stages = {
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .options_size = sizeof(vgg_stages),
-    .write = write,
+    .write = vgg_stages_write,
 };

@@ -2,19 +2,20 @@
 
 #include <stdio.h>
 
-/* By gf__activation_of_input_kind, as the kernels know them. */
+/* The names by which the kernels know the rows of gf__activation_of_input_kind. */
 static const char *const names[] = {"ELU", "GELU", "SILU"};
 
-static gf_status get_kernel(gf_device *device, int channels, gf__activation_of_input smooth,
-                            const char *name, gf__kernel **out) {
+static gf_status get_activation_of_input_kernel(gf_device *device, int channels,
+                                                gf__activation_of_input smooth, const char *name,
+                                                gf__kernel **out) {
   char options[80];
   snprintf(options, sizeof options, "-DVEC=%d -DCHANNELS=%d -D%s",
            gf__vector_width(device, channels), channels, names[smooth.kind]);
   return gf__kernel_get(out, device, "activation_of_input.cl", name, options);
 }
 
-static gf__grid values_grid(const gf_device *device, size_t rows, int channels, int operands,
-                            int *count) {
+static gf__grid activation_of_input_grid(const gf_device *device, size_t rows, int channels,
+                                         int operands, int *count) {
   size_t values = rows * (size_t)channels / (size_t)gf__vector_width(device, channels);
   *count = (int)values;
   gf__grid grid = gf__grid_flat(device, values);
@@ -27,8 +28,9 @@ gf_status gf__activation_of_input_forward(gf_device *device, size_t rows, int ch
                                           gf_buffer *y) {
   gf__kernel *kernel;
   int count;
-  GF_TRY(get_kernel(device, channels, smooth, "activation_of_input_forward", &kernel));
-  gf__grid grid = values_grid(device, rows, channels, 2, &count);
+  GF_TRY(get_activation_of_input_kernel(device, channels, smooth, "activation_of_input_forward",
+                                        &kernel));
+  gf__grid grid = activation_of_input_grid(device, rows, channels, 2, &count);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(y), GF_INT(count), GF_FLOAT(smooth.alpha));
 }
 
@@ -38,8 +40,9 @@ gf_status gf__activation_of_input_backward(gf_device *device, size_t rows, int c
                                            const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count, operands = 3 + !!epilogue->residual + !!epilogue->mask;
-  GF_TRY(get_kernel(device, channels, smooth, "activation_of_input_backward", &kernel));
-  gf__grid grid = values_grid(device, rows, channels, operands, &count);
+  GF_TRY(get_activation_of_input_kernel(device, channels, smooth, "activation_of_input_backward",
+                                        &kernel));
+  gf__grid grid = activation_of_input_grid(device, rows, channels, operands, &count);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(dy), GF_BUFFER(x), GF_BUFFER(dx), GF_INT(count),
                    GF_FLOAT(smooth.alpha), GF_EPILOGUE(epilogue));
 }

@@ -5,7 +5,7 @@
 
 #include "ops/reduce.h"
 
-/* By kind. That of leaky_relu depends on its slope: see below. */
+/* The outputs that are alive, by kind; those of leaky_relu also depend on its slope. */
 static const gf__interval alive_outputs[] = {
     [GF__ACTIVATION_NONE] = {-INFINITY, INFINITY},
     [GF__ACTIVATION_LEAKY_RELU] = {0, INFINITY},
@@ -16,13 +16,13 @@ static const gf__interval alive_outputs[] = {
 };
 
 gf__interval gf__activation_alive(gf__activation activation) {
-  bool is_steep = activation.slope > (float)GF__ALIVE; /* below 0, too */
+  bool is_steep = activation.slope > (float)GF__ALIVE; /* below 0 as well */
   return alive_outputs[is_steep ? GF__ACTIVATION_NONE : activation.kind];
 }
 
 size_t gf__activation_statistics_workspace(const gf_device *device, int channels) {
-  enum { VALUES = 3 }; /* of a part and channel */
-  return (size_t)gf__reduce_parts(device) * VALUES * (size_t)channels * sizeof(float);
+  enum { VALUES = 3 }; /* per range of the rows and channel */
+  return (size_t)gf__reduce_partials(device) * VALUES * (size_t)channels * sizeof(float);
 }
 
 gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf_buffer *x,
@@ -30,32 +30,32 @@ gf_status gf__activation_statistics(gf_device *device, int rows, int channels, c
                                     int first_channel) {
   gf__kernel *partial, *join;
   char options[32];
-  int width = gf__vector_width(device, channels), parts = gf__reduce_parts(device);
+  int width = gf__vector_width(device, channels), partials = gf__reduce_partials(device);
   snprintf(options, sizeof options, "-DVEC=%d", width);
   GF_TRY(
       gf__kernel_get(&partial, device, "activation_statistics.cl", "activation_moments", options));
   GF_TRY(gf__kernel_get(&join, device, "activation_statistics.cl", "join_activation_moments",
                         options));
-  gf__grid grid = gf__grid_single((size_t)(channels / width), (size_t)parts, 1);
+  gf__grid grid = gf__grid_single((size_t)(channels / width), (size_t)partials, 1);
   grid.bytes = 4.0 * rows * channels;
   GF_TRY(GF_LAUNCH(partial, grid, GF_BUFFER(x), GF_BUFFER(workspace), GF_INT(rows),
-                   GF_INT(channels), GF_INT(parts), GF_FLOAT(alive.low), GF_FLOAT(alive.high)));
+                   GF_INT(channels), GF_INT(partials), GF_FLOAT(alive.low), GF_FLOAT(alive.high)));
   gf__grid each_channel = {.global = {(size_t)channels, 1, 1}};
   return GF_LAUNCH(join, each_channel, GF_BUFFER(x), GF_BUFFER(workspace), GF_BUFFER(out),
-                   GF_INT(rows), GF_INT(channels), GF_INT(parts), GF_INT(first_channel));
+                   GF_INT(rows), GF_INT(channels), GF_INT(partials), GF_INT(first_channel));
 }
 
 gf__activation_moments gf__activation_join(const gf__activation_moments *moments, size_t stride,
-                                           const int *images, int places) {
+                                           const int *images, int ranks) {
   double total = 0, mean = 0, variance = 0, alive = 0;
-  for (int p = 0; p < places; p++) total += images[p];
-  for (int p = 0; p < places; p++) {
+  for (int p = 0; p < ranks; p++) total += images[p];
+  for (int p = 0; p < ranks; p++) {
     const gf__activation_moments *m = &moments[(size_t)p * stride];
     if (images[p] == 0) continue;
     mean += images[p] / total * ((double)m->shift + (double)m->mean);
     alive += (double)m->alive;
   }
-  for (int p = 0; p < places; p++) {
+  for (int p = 0; p < ranks; p++) {
     const gf__activation_moments *m = &moments[(size_t)p * stride];
     double d = (double)m->shift + (double)m->mean - mean;
     if (images[p]) variance += images[p] / total * ((double)m->variance + d * d);
@@ -65,7 +65,7 @@ gf__activation_moments gf__activation_join(const gf__activation_moments *moments
                                   (float)alive};
 }
 
-/* All channels have as many values, so the layer's variance is the mean of theirs and the
+/* All channels have equally many values, so the layer's variance is the mean of theirs plus the
  * variance of their means. */
 gf__activation_summary gf__activation_summarize(const gf__activation_moments *moments,
                                                 int channels) {

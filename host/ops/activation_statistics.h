@@ -20,10 +20,10 @@ typedef struct gf__activation_moments {
   float alive;    /* values inside the interval; 0: the channel is dead */
 } gf__activation_moments;
 
-/* A layer's, joined from those of its channels. */
+/* The statistics of a layer, joined from those of its channels. */
 typedef struct gf__activation_summary {
   double mean, deviation; /* of the population; not finite where a value is not */
-  double dead;            /* share of channels */
+  double dead;            /* fraction of the channels */
 } gf__activation_summary;
 
 /* The outputs of the activation between which its derivative is above GF__ALIVE. */
@@ -34,10 +34,10 @@ size_t gf__activation_statistics_workspace(const gf_device *device, int channels
 gf_status gf__activation_statistics(gf_device *device, int rows, int channels, const gf_buffer *x,
                                     gf__interval alive, gf_buffer *workspace, gf_buffer *out,
                                     int first_channel) GF_MUST_USE;
-/* A channel's over the images of several places: those of place p, which has images[p], are
- * moments[p * stride]. */
+/* The moments of a channel over the images of several ranks: rank r has images[r] of them, and its
+ * moments are moments[r * stride]. */
 gf__activation_moments gf__activation_join(const gf__activation_moments *moments, size_t stride,
-                                           const int *images, int places);
+                                           const int *images, int ranks);
 gf__activation_summary gf__activation_summarize(const gf__activation_moments *moments,
                                                 int channels);
 

@@ -12,6 +12,6 @@ gf_status gf__auxiliary_loss_backward(gf_device *device, gf__auxiliary_kind kind
            kind == GF__AUXILIARY_SQUARED_HINGE ? " -DSQUARED_HINGE" : "");
   GF_TRY(gf__kernel_get(&kernel, device, "auxiliary_loss.cl", "auxiliary_loss_backward", options));
   return GF_LAUNCH(kernel, gf__grid_flat(device, (size_t)n), GF_BUFFER(logits),
-                   GF_BUFFER(target.labels), GF_FLOAT((float)target.share), GF_FLOAT((float)weight),
+                   GF_BUFFER(target.labels), GF_FLOAT((float)target.mix), GF_FLOAT((float)weight),
                    GF_BUFFER(dlogits), GF_INT(n), GF_EPILOGUE(epilogue));
 }

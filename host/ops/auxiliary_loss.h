@@ -10,8 +10,8 @@ typedef enum gf__auxiliary_kind {
 } gf__auxiliary_kind;
 
 typedef struct gf__auxiliary_target {
-  const gf_buffer *labels; /* n ints, or (2, n) of share < 1: the second ones have the rest */
-  double share;
+  const gf_buffer *labels; /* n ints, or, with mix < 1, (2, n): first and second labels */
+  double mix;              /* of the first labels in the target; the second ones have the rest */
 } gf__auxiliary_target;
 
 /* dlogits (n, classes) = epilogue(weight * the gradient of the mean loss). */

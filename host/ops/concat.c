@@ -2,38 +2,39 @@
 
 #include <stdio.h>
 
-/* The kernel for vectors that no part's border cuts, and their number. */
-static gf_status get_kernel(gf_device *device, size_t rows, gf__concat_part part, const char *name,
-                            gf__kernel **out, int *count) {
+/* The kernel for vectors that the ends of the range do not cut, and the number of vectors. */
+static gf_status get_concat_kernel(gf_device *device, size_t rows, gf__concat_range range,
+                                   const char *name, gf__kernel **out, int *count) {
   char options[16];
-  int width = gf__vector_width(device, part.channels);
-  while (part.first % width || part.width % width) width /= 2;
-  *count = (int)(rows * (size_t)(part.channels / width));
+  int width = gf__vector_width(device, range.channels);
+  while (range.first % width || range.width % width) width /= 2;
+  *count = (int)(rows * (size_t)(range.channels / width));
   snprintf(options, sizeof options, "-DVEC=%d", width);
   return gf__kernel_get(out, device, "concat.cl", name, options);
 }
 
-static gf__grid values_grid(const gf_device *device, size_t rows, gf__concat_part part, int count) {
+static gf__grid concat_grid(const gf_device *device, size_t rows, gf__concat_range range,
+                            int count) {
   gf__grid grid = gf__grid_flat(device, (size_t)count);
-  grid.bytes = 8.0 * (double)rows * part.channels;
+  grid.bytes = 8.0 * (double)rows * range.channels;
   return grid;
 }
 
-gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const gf_buffer *x,
+gf_status gf__concat(gf_device *device, size_t rows, gf__concat_range range, const gf_buffer *x,
                      gf_buffer *y) {
   gf__kernel *kernel;
   int count;
-  GF_TRY(get_kernel(device, rows, part, "concat", &kernel, &count));
-  return GF_LAUNCH(kernel, values_grid(device, rows, part, count), GF_BUFFER(x), GF_BUFFER(y),
-                   GF_INT(part.channels), GF_INT(part.width), GF_INT(part.first), GF_INT(count));
+  GF_TRY(get_concat_kernel(device, rows, range, "concat", &kernel, &count));
+  return GF_LAUNCH(kernel, concat_grid(device, rows, range, count), GF_BUFFER(x), GF_BUFFER(y),
+                   GF_INT(range.channels), GF_INT(range.width), GF_INT(range.first), GF_INT(count));
 }
 
-gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_part part,
+gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_range range,
                               const gf_buffer *dy, gf_buffer *dx, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
   int count;
-  GF_TRY(get_kernel(device, rows, part, "concat_backward", &kernel, &count));
-  return GF_LAUNCH(kernel, values_grid(device, rows, part, count), GF_BUFFER(dy), GF_BUFFER(dx),
-                   GF_INT(part.channels), GF_INT(part.width), GF_INT(part.first), GF_INT(count),
+  GF_TRY(get_concat_kernel(device, rows, range, "concat_backward", &kernel, &count));
+  return GF_LAUNCH(kernel, concat_grid(device, rows, range, count), GF_BUFFER(dy), GF_BUFFER(dx),
+                   GF_INT(range.channels), GF_INT(range.width), GF_INT(range.first), GF_INT(count),
                    GF_EPILOGUE(epilogue));
 }

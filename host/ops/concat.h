@@ -3,16 +3,16 @@
 
 #include "ops/epilogue.h"
 
-/* The place of a tensor (rows, channels) in a wider one (rows, width). */
-typedef struct gf__concat_part {
-  int channels, width, first; /* first: its first channel there */
-} gf__concat_part;
+/* The channels of a wider tensor (rows, width) that one (rows, channels) fills. */
+typedef struct gf__concat_range {
+  int channels, width, first; /* first: the first of these channels */
+} gf__concat_range;
 
-/* That part of y (rows, width) = x (rows, channels). */
-gf_status gf__concat(gf_device *device, size_t rows, gf__concat_part part, const gf_buffer *x,
+/* That range of y (rows, width) = x (rows, channels). */
+gf_status gf__concat(gf_device *device, size_t rows, gf__concat_range range, const gf_buffer *x,
                      gf_buffer *y) GF_MUST_USE;
-/* dx (rows, channels) = epilogue(that part of dy (rows, width)). */
-gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_part part,
+/* dx (rows, channels) = epilogue(that range of dy (rows, width)). */
+gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_range range,
                               const gf_buffer *dy, gf_buffer *dx,
                               const gf__epilogue *epilogue) GF_MUST_USE;
 

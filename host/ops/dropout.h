@@ -5,9 +5,9 @@
 
 #include "ops/epilogue.h"
 
-/* y = epilogue(x where it is kept, scaled by 1 / (1 - p)) for count values, which in the batch
- * stand behind first others. Forward and backward are the same call: key, step, node and
- * place draw the same values. */
+/* y = epilogue(x where it is kept, scaled by 1 / (1 - p)) for count values, of which the batch has
+ * first others before them. Forward and backward are the same call: key, step, node and position
+ * draw the same values. */
 gf_status gf__dropout(gf_device *device, int count, float p, const uint32_t key[2], int step,
                       int node, size_t first, const gf_buffer *x, gf_buffer *y,
                       const gf__epilogue *epilogue) GF_MUST_USE;

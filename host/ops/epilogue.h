@@ -32,7 +32,7 @@ typedef struct gf__epilogue {
   GF_BUFFER((e)->bias), GF_BUFFER((e)->residual), GF_BUFFER((e)->mask), \
       GF_INT((e)->activation.kind), GF_FLOAT((e)->activation.slope)
 
-/* The widest vector that the device likes and that divides count. */
+/* The widest vector that the device prefers and that divides count. */
 int gf__vector_width(const gf_device *device, int count);
 
 #endif

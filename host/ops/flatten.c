@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-static gf_status get_kernel(gf_device *device, int h, int w, int c, const char *name,
-                            gf__kernel **out) {
+static gf_status get_flatten_kernel(gf_device *device, int h, int w, int c, const char *name,
+                                    gf__kernel **out) {
   char options[64];
   snprintf(options, sizeof options, "-DH=%d -DW=%d -DC=%d", h, w, c);
   return gf__kernel_get(out, device, "flatten.cl", name, options);
@@ -12,7 +12,7 @@ static gf_status get_kernel(gf_device *device, int h, int w, int c, const char *
 gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf_buffer *x,
                       gf_buffer *y) {
   gf__kernel *kernel;
-  GF_TRY(get_kernel(device, h, w, c, "flatten", &kernel));
+  GF_TRY(get_flatten_kernel(device, h, w, c, "flatten", &kernel));
   int count = n * h * w * c;
   return GF_LAUNCH(kernel, gf__grid_flat(device, (size_t)count), GF_BUFFER(x), GF_BUFFER(y),
                    GF_INT(count));
@@ -21,7 +21,7 @@ gf_status gf__flatten(gf_device *device, int n, int h, int w, int c, const gf_bu
 gf_status gf__flatten_backward(gf_device *device, int n, int h, int w, int c, const gf_buffer *dy,
                                gf_buffer *dx, const gf__epilogue *epilogue) {
   gf__kernel *kernel;
-  GF_TRY(get_kernel(device, h, w, c, "flatten_backward", &kernel));
+  GF_TRY(get_flatten_kernel(device, h, w, c, "flatten_backward", &kernel));
   int count = n * h * w * c;
   return GF_LAUNCH(kernel, gf__grid_flat(device, (size_t)count), GF_BUFFER(dy), GF_BUFFER(dx),
                    GF_INT(count), GF_EPILOGUE(epilogue));

@@ -8,37 +8,34 @@ static gf__grid elements_grid(gf_device *device, int count, int operands) {
   return grid;
 }
 
-gf_status gf__adam_step(gf_device *device, const gf__optimizer_step *s, int t, double beta1,
-                        double beta2, double eps, bool decoupled) {
+gf_status gf__adam_step(gf_device *device, const gf__optimizer_step *s, const gf__adam *a) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "adam", ""));
-  double coupled = decoupled ? 0 : s->weight_decay;
-  double shrink = decoupled ? s->learning_rate * s->weight_decay : 0;
-  return GF_LAUNCH(kernel, elements_grid(device, s->count, 7), GF_BUFFER(s->w),
-                   GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_BUFFER(s->second),
-                   GF_INT(s->count), GF_FLOAT(s->learning_rate), GF_FLOAT(coupled),
-                   GF_FLOAT(shrink), GF_BUFFER(s->clip_scale), GF_FLOAT(s->clip_value),
-                   GF_FLOAT(1 - beta1), GF_FLOAT(1 - beta2), GF_FLOAT(eps),
-                   GF_FLOAT(1 / (1 - pow(beta1, t))), GF_FLOAT(1 / sqrt(1 - pow(beta2, t))));
+  double coupled = a->decoupled ? 0 : s->weight_decay;
+  double shrink = a->decoupled ? s->learning_rate * s->weight_decay : 0;
+  return GF_LAUNCH(
+      kernel, elements_grid(device, s->count, 7), GF_BUFFER(s->w), GF_BUFFER(s->gradient),
+      GF_BUFFER(s->first), GF_BUFFER(s->second), GF_INT(s->count), GF_FLOAT(s->learning_rate),
+      GF_FLOAT(coupled), GF_FLOAT(shrink), GF_BUFFER(s->clip_scale), GF_FLOAT(s->clip_value),
+      GF_FLOAT(1 - a->beta1), GF_FLOAT(1 - a->beta2), GF_FLOAT(a->eps),
+      GF_FLOAT(1 / (1 - pow(a->beta1, s->t))), GF_FLOAT(1 / sqrt(1 - pow(a->beta2, s->t))));
 }
 
-gf_status gf__sgd_step(gf_device *device, const gf__optimizer_step *s, double momentum,
-                       bool nesterov) {
+gf_status gf__sgd_step(gf_device *device, const gf__optimizer_step *s, const gf__sgd *o) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "sgd", ""));
   return GF_LAUNCH(kernel, elements_grid(device, s->count, 5), GF_BUFFER(s->w),
                    GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_INT(s->count),
                    GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay), GF_BUFFER(s->clip_scale),
-                   GF_FLOAT(s->clip_value), GF_FLOAT(momentum), GF_INT(nesterov));
+                   GF_FLOAT(s->clip_value), GF_FLOAT(o->momentum), GF_INT(o->nesterov));
 }
 
-gf_status gf__rmsprop_step(gf_device *device, const gf__optimizer_step *s, double alpha, double eps,
-                           double momentum) {
+gf_status gf__rmsprop_step(gf_device *device, const gf__optimizer_step *s, const gf__rmsprop *o) {
   gf__kernel *kernel;
   GF_TRY(gf__kernel_get(&kernel, device, "optimizer.cl", "rmsprop", ""));
   return GF_LAUNCH(kernel, elements_grid(device, s->count, 7), GF_BUFFER(s->w),
                    GF_BUFFER(s->gradient), GF_BUFFER(s->first), GF_BUFFER(s->second),
                    GF_INT(s->count), GF_FLOAT(s->learning_rate), GF_FLOAT(s->weight_decay),
-                   GF_BUFFER(s->clip_scale), GF_FLOAT(s->clip_value), GF_FLOAT(1 - alpha),
-                   GF_FLOAT(eps), GF_FLOAT(momentum));
+                   GF_BUFFER(s->clip_scale), GF_FLOAT(s->clip_value), GF_FLOAT(1 - o->alpha),
+                   GF_FLOAT(o->eps), GF_FLOAT(o->momentum));
 }

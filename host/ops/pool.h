@@ -1,30 +1,41 @@
-/* Average and maximum pooling of NHWC tensors. */
+/* Average and maximum pooling of tensors (n, depth, height, width, channels). */
 #ifndef GF_OPS_POOL_H
 #define GF_OPS_POOL_H
 
 #include "ops/epilogue.h"
+#include "ops/window.h"
 
-typedef struct gf__pool_shape {
-  int h, w, c;
-  int kernel[2], stride[2], padding[2]; /* vertical, horizontal; padding <= kernel / 2 */
-  int out_h, out_w;                     /* by gf__pool_infer */
-} gf__pool_shape;
+/* The first two move over images, which are volumes of depth 1. */
+typedef enum gf__pool_kind {
+  GF__POOL_AVG,
+  GF__POOL_MAX,
+  GF__POOL_AVG_3D,
+  GF__POOL_MAX_3D
+} gf__pool_kind;
 
-/* GF_ERROR_SHAPE when the window does not fit the padded image. */
-gf_status gf__pool_infer(gf__pool_shape *shape) GF_MUST_USE;
+typedef struct gf__pool {
+  gf__pool_kind kind;
+  gf__window window; /* padding <= kernel / 2, dilation 1 */
+  int c;             /* channels */
+} gf__pool;
 
-/* y (n, out_h, out_w, c) from x (n, h, w, c). */
-gf_status gf__avg_pool(gf_device *device, const gf__pool_shape *shape, int n, const gf_buffer *x,
-                       gf_buffer *y) GF_MUST_USE;
-gf_status gf__avg_pool_backward(gf_device *device, const gf__pool_shape *shape, int n,
-                                const gf_buffer *dy, gf_buffer *dx,
-                                const gf__epilogue *epilogue) GF_MUST_USE;
+/* What a pool over n images or volumes reads and writes. */
+typedef struct gf__pool_operands {
+  int n;
+  const gf_buffer *in;   /* x (n, window.size, c); in backward dy (n, window.out, c) */
+  gf_buffer *out;        /* y, or dx: written */
+  gf_buffer *winner;     /* maximum: one int per output value, kept from forward to backward */
+  gf__epilogue epilogue; /* backward */
+} gf__pool_operands;
 
-/* winner: one int an output value, kept from forward to backward. */
-gf_status gf__max_pool(gf_device *device, const gf__pool_shape *shape, int n, const gf_buffer *x,
-                       gf_buffer *y, gf_buffer *winner) GF_MUST_USE;
-gf_status gf__max_pool_backward(gf_device *device, const gf__pool_shape *shape, int n,
-                                const gf_buffer *dy, const gf_buffer *winner, gf_buffer *dx,
-                                const gf__epilogue *epilogue) GF_MUST_USE;
+/* Fills pool->window.out. GF_ERROR_SHAPE when the window does not fit the padded input, or when a
+ * window could lie in the padding alone. */
+gf_status gf__pool_infer(gf__pool *pool) GF_MUST_USE;
+/* y; of an average, padding counts as zeros. */
+gf_status gf__pool_forward(gf_device *device, const gf__pool *pool,
+                           const gf__pool_operands *operands) GF_MUST_USE;
+/* dx = epilogue of the gradient. */
+gf_status gf__pool_backward(gf_device *device, const gf__pool *pool,
+                            const gf__pool_operands *operands) GF_MUST_USE;
 
 #endif

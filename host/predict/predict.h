@@ -1,5 +1,5 @@
-/* What predictions are made of: image files as the network takes them, the names of its classes,
- * and the gradient with respect to its input. */
+/* What predictions are made of: a run's network with the names of its classes, and the gradient
+ * with respect to its input. */
 #ifndef GF_PREDICT_PREDICT_H
 #define GF_PREDICT_PREDICT_H
 
@@ -7,45 +7,17 @@
 
 #include "data/dataset.h"
 #include "model/model.h"
+#include "run/network.h"
 #include "run/run_folder.h"
-
-/* predict_input.c: how a data set would have treated an image file. Needs none of its files. */
-typedef struct gf__predict_input {
-  gf__data_settings settings;
-  gf_dataset_info info; /* classes 0: the data set alone does not tell */
-  gf__transform transform;
-  int side; /* of the square that is read; the rest of the image is a black border */
-  uint8_t *rgb;
-} gf__predict_input;
-
-gf_status gf__predict_input_open(gf__predict_input *out, const gf_config *config) GF_MUST_USE;
-void gf__predict_input_free(gf__predict_input *input);
-/* pixels and floats are (height, width, channels); floats are normalised. */
-gf_status gf__predict_input_read(const gf__predict_input *input, const char *path, uint8_t *pixels,
-                                 float *floats) GF_MUST_USE;
-/* By its name: .jpg, .jpeg or .png in any case, and no dot in front. */
-bool gf__predict_is_image(const char *name);
-
-/* predict_classes.c */
-typedef struct gf__class_names {
-  int count;
-  const char **v; /* (count), or NULL where they are not known */
-  gf__text text;  /* that v points into */
-} gf__class_names;
-
-/* From the file, or else from the data set's files where they are there; without either the count
- * is that of the classes. GF_ERROR_DATA where their number is not input->info.classes. Free *out,
- * also after a failure. */
-gf_status gf__class_names_read(gf__class_names *out, const gf__predict_input *input,
-                               const char *file) GF_MUST_USE;
-void gf__class_names_free(gf__class_names *names);
 
 /* predictor.c */
 struct gf_predictor {
   gf_config *config;
   char weights[GF__RUN_PATH_SIZE];
-  gf__predict_input input;
+  gf_dataset *data; /* that the run was trained on, without its images */
+  gf__network network; /* of the run; names may point into it */
   gf__class_names names;
+  int classes;
   gf_model *model, *saliency; /* saliency is NULL where no maps are wanted */
   int batch;
   size_t size;            /* values of an image */

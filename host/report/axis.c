@@ -9,7 +9,8 @@
 static const double LARGEST = 1e300, SMALLEST = 1e-290;
 /* Far beyond it, half of one is lost. */
 static const double LARGEST_WHOLE = 1e12;
-/* A smaller part of its size is noise of single precision: such a range counts as one value. */
+/* A range that is a smaller fraction of its values is noise of single precision, and counts as one
+ * value. */
 static const double LEAST_RANGE = 1e-7;
 
 /* "10⁻⁸" */

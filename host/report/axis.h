@@ -19,7 +19,7 @@ typedef struct gf__axis {
 } gf__axis;
 
 /* An axis for values from min to max (finite, min <= max; a range too small to number is
- * widened), with about most ticks at the most. */
+ * widened), with not many more than most ticks. */
 
 /* Reaches from tick to tick. */
 gf__axis gf__axis_linear(double min, double max, int most);

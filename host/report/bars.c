@@ -51,7 +51,8 @@ static double x_place(const panel *p, double value) {
   return p->plot.left + at * (p->plot.right - p->plot.left);
 }
 
-static void put(panel *p, double x, double y, gf__text_style style, double room, const char *text) {
+static void bars_put_text(panel *p, double x, double y, gf__text_style style, double room,
+                          const char *text) {
   char fitted[LONGEST_TEXT];
   gf__text_fit(p->canvas, style.size, room, text, fitted, sizeof fitted);
   gf__canvas_text(p->canvas, (gf__point){x, y}, style, fitted);
@@ -78,12 +79,14 @@ static double draw_head(panel *p) {
   double y = MARGIN, room = WIDTH - 2 * MARGIN;
   if (p->bars->title) {
     y += TITLE;
-    put(p, MARGIN, y, (gf__text_style){.size = TITLE, .color = ink}, room, p->bars->title);
+    bars_put_text(p, MARGIN, y, (gf__text_style){.size = TITLE, .color = ink}, room,
+                  p->bars->title);
     y += BETWEEN;
   }
   if (p->bars->note) {
     y += SMALL;
-    put(p, MARGIN, y, (gf__text_style){.size = SMALL, .color = muted}, room, p->bars->note);
+    bars_put_text(p, MARGIN, y, (gf__text_style){.size = SMALL, .color = muted}, room,
+                  p->bars->note);
     y += BETWEEN;
   }
   return draw_legend(p, y) + BETWEEN;
@@ -105,12 +108,13 @@ static void draw_axis(panel *p) {
     double exponent = p->axis.low + tick->at * (p->axis.high - p->axis.low);
     bool is_plain = p->axis.log && fabs(exponent) < MOST_PLAIN;
     if (is_plain) snprintf(label, sizeof label, "%.4g", pow(10, exponent));
-    put(p, x, b.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY, is_plain ? label : tick->label);
+    bars_put_text(p, x, b.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY,
+                  is_plain ? label : tick->label);
   }
   style.size = LABEL;
   if (p->bars->x_label)
-    put(p, (b.left + b.right) / 2, b.bottom + 3 * BETWEEN + SMALL + 0.6 * LABEL, style,
-        b.right - b.left, p->bars->x_label);
+    bars_put_text(p, (b.left + b.right) / 2, b.bottom + 3 * BETWEEN + SMALL + 0.6 * LABEL, style,
+                  b.right - b.left, p->bars->x_label);
 }
 
 static void draw_reference(panel *p) {
@@ -118,9 +122,9 @@ static void draw_reference(panel *p) {
   double x = floor(x_place(p, p->bars->reference)) + 0.5;
   gf__point ends[] = {{x, p->plot.top}, {x, p->plot.bottom}};
   gf__canvas_line(p->canvas, ends, 2, (gf__pen){muted, 1.5, 6, 6}, p->plot);
-  put(p, x, p->plot.top - 4,
-      (gf__text_style){.size = SMALL, .color = muted, .align = GF__ALIGN_MIDDLE}, INFINITY,
-      p->bars->reference_name);
+  bars_put_text(p, x, p->plot.top - 4,
+                (gf__text_style){.size = SMALL, .color = muted, .align = GF__ALIGN_MIDDLE},
+                INFINITY, p->bars->reference_name);
 }
 
 static void draw_bar(panel *p, int row, int s) {
@@ -146,14 +150,15 @@ static void draw_bar(panel *p, int row, int s) {
   double length = gf__canvas_text_length(p->canvas, style.size, text);
   gf__canvas_fill(p->canvas, (gf__box){x - 2, top + 1, x + length + 2, top + p->bar_height - 1},
                   paper);
-  put(p, x, base, style, INFINITY, text);
+  bars_put_text(p, x, base, style, INFINITY, text);
 }
 
 static void draw_rows(panel *p) {
   gf__text_style style = {.size = SMALL, .color = ink, .align = GF__ALIGN_END};
   for (int r = 0; r < p->bars->rows; r++) {
-    put(p, p->plot.left - BETWEEN, p->plot.top + (r + 0.5) * p->group_height + 0.36 * SMALL, style,
-        LONGEST_NAME, p->bars->row_names[r]);
+    bars_put_text(p, p->plot.left - BETWEEN,
+                  p->plot.top + (r + 0.5) * p->group_height + 0.36 * SMALL, style, LONGEST_NAME,
+                  p->bars->row_names[r]);
     for (int s = 0; s < p->bars->series_count; s++) draw_bar(p, r, s);
   }
   gf__box b = p->plot;
@@ -169,7 +174,7 @@ static double name_width(const panel *p) {
   return fmin(longest, LONGEST_NAME);
 }
 
-static void draw(panel *p) {
+static void bars_draw(panel *p) {
   p->plot.top = draw_head(p) + (p->bars->reference_name ? SMALL : 0);
   p->plot.left = ceil(MARGIN + name_width(p) + BETWEEN);
   p->plot.right = WIDTH - MARGIN - VALUE_WIDTH;
@@ -197,7 +202,7 @@ gf_status gf__bars_write(const char *path, const gf__bars *bars) {
   GF_TRY(head_height(&p, &head));
   double height = head + SMALL + bars->rows * p.group_height + below;
   GF_TRY(gf__canvas_new(&p.canvas, WIDTH, (int)ceil(height)));
-  draw(&p);
+  bars_draw(&p);
   gf_status status = gf__canvas_write(p.canvas, path);
   gf__canvas_free(&p.canvas);
   return status;

@@ -20,7 +20,7 @@ struct gf__canvas {
   stbtt_fontinfo font;
   uint8_t *rgb; /* (height, width, 3) */
   /* (height, width): how much of a pixel the shape being drawn covers, 0 between
-   * shapes. The parts of a line meet here, so that their joints do not add up. */
+   * shapes. The segments of a line meet here, so that their joints do not add up. */
   uint8_t *coverage;
 };
 
@@ -116,7 +116,7 @@ static void cover_segment(gf__canvas *canvas, gf__point a, gf__point b, double r
   double bottom = fmin(fmax(a.y, b.y) + reach, clip.bottom);
   pixels rows = pixels_in(canvas, (gf__box){0, top, 1, bottom});
   for (int row = rows.top; row < rows.bottom; row++) {
-    /* Only the part of the segment near this row can reach it. */
+    /* Only what is near this row of the segment can reach it. */
     double y = row + 0.5, from = 0, to = 1;
     if (fabs(dy) > 1e-9) {
       double t0 = (y - reach - a.y) / dy, t1 = (y + reach - a.y) / dy;
@@ -124,9 +124,9 @@ static void cover_segment(gf__canvas *canvas, gf__point a, gf__point b, double r
       to = GF__CLAMP(fmax(t0, t1), 0, 1);
     }
     double x0 = a.x + from * dx, x1 = a.x + to * dx;
-    gf__box part = {fmax(fmin(x0, x1) - reach, clip.left), y - 0.5,
+    gf__box near = {fmax(fmin(x0, x1) - reach, clip.left), y - 0.5,
                     fmin(fmax(x0, x1) + reach, clip.right), y + 0.5};
-    pixels in = pixels_in(canvas, part);
+    pixels in = pixels_in(canvas, near);
     for (int column = in.left; column < in.right; column++) {
       double px = column + 0.5 - a.x, py = y - a.y;
       double t = square > 0 ? GF__CLAMP((px * dx + py * dy) / square, 0, 1) : 0;
@@ -149,7 +149,7 @@ static void paint_coverage(gf__canvas *canvas, gf__box box, gf__color color) {
   }
 }
 
-/* Cuts a..b to the box (Liang and Barsky, 1984): the share of the segment that
+/* Cuts a..b to the box (Liang and Barsky, 1984): the fraction of the segment that
  * is inside is *from..*to. */
 static bool cut(gf__point a, gf__point b, gf__box box, double *from, double *to) {
   double dx = b.x - a.x, dy = b.y - a.y;
@@ -171,7 +171,7 @@ static gf__point along(gf__point a, gf__point b, double t) {
 /* Of a segment: more than the longest side of a picture has pixels. */
 enum { MOST_DASHES = 1 << 16 };
 
-/* Covers the dashes of a..b, whose part from..to is visible; walked is the length of the line
+/* Covers the dashes of a..b, which is visible from..to; walked is the length of the line
  * before a. */
 static void cover_dashes(gf__canvas *canvas, gf__point a, gf__point b, double from, double to,
                          double walked, gf__pen pen, gf__box clip) {
@@ -231,7 +231,7 @@ double gf__canvas_text_length(const gf__canvas *canvas, double size, const char 
 /* origin is where the glyph begins on the base line. */
 static void draw_glyph(gf__canvas *canvas, gf__point origin, gf__text_style style, float scale,
                        int glyph) {
-  /* Along the base line glyphs stand at fractions of a pixel, across it on whole ones. */
+  /* Along the base line glyphs are at fractions of a pixel, across it on whole ones. */
   double start = style.turned ? -origin.y : origin.x, line = style.turned ? origin.x : origin.y;
   double whole = floor(start);
   int width, height, left, top, base = (int)floor(line + 0.5);

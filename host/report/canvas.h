@@ -42,7 +42,7 @@ typedef struct gf__text_style {
 gf_status gf__canvas_new(gf__canvas **out, int width, int height) GF_MUST_USE;
 void gf__canvas_free(gf__canvas **canvas); /* clears; NULL is fine */
 
-/* The pixel must be on the canvas. */
+/* For tests: the colour of a pixel, which must be on the canvas. */
 gf__color gf__canvas_pixel(const gf__canvas *canvas, int x, int y);
 
 /* Fills the pixels whose centre is in the box. */

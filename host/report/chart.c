@@ -73,7 +73,8 @@ static gf__axis x_axis(const gf_chart *chart, range x, double width) {
 
 /* ---- words ---- */
 
-static void put(panel *p, double x, double y, gf__text_style style, double room, const char *text) {
+static void chart_put_text(panel *p, double x, double y, gf__text_style style, double room,
+                           const char *text) {
   char fitted[LONGEST_TEXT];
   gf__text_fit(p->canvas, style.size, room, text, fitted, sizeof fitted);
   gf__canvas_text(p->canvas, (gf__point){x, y}, style, fitted);
@@ -85,12 +86,14 @@ static double draw_head(panel *p) {
   double left = p->cell.left + MARGIN, right = p->cell.right - MARGIN, y = p->cell.top + MARGIN;
   if (chart->title) {
     y += TITLE;
-    put(p, left, y, (gf__text_style){.size = TITLE, .color = ink}, right - left, chart->title);
+    chart_put_text(p, left, y, (gf__text_style){.size = TITLE, .color = ink}, right - left,
+                   chart->title);
     y += BETWEEN;
   }
   if (chart->note) {
     y += SMALL;
-    put(p, left, y, (gf__text_style){.size = SMALL, .color = muted}, right - left, chart->note);
+    chart_put_text(p, left, y, (gf__text_style){.size = SMALL, .color = muted}, right - left,
+                   chart->note);
     y += BETWEEN;
   }
   y = gf__legend_draw(p->canvas, chart->series, chart->count, (gf__box){left, y, right, 0}, SMALL,
@@ -98,7 +101,7 @@ static double draw_head(panel *p) {
   return y + BETWEEN;
 }
 
-/* Pixels that the labels of the x axis take below the plot. */
+/* Pixels that the labels of the x axis need below the plot. */
 static double x_label_height(const panel *p) {
   double longest = 0, most = (p->cell.bottom - p->cell.top) * 0.4;
   if (!p->chart->x_names) return SMALL;
@@ -150,12 +153,12 @@ static void draw_y_axis(panel *p) {
     const gf__tick *tick = &p->y.ticks[i];
     double y = y_place(p, tick->at);
     draw_row(p, y, *tick->label ? grid : faint);
-    put(p, p->plot.left - BETWEEN, y + 0.36 * SMALL, style, INFINITY, tick->label);
+    chart_put_text(p, p->plot.left - BETWEEN, y + 0.36 * SMALL, style, INFINITY, tick->label);
   }
   if (!p->chart->y_label) return;
   style = (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE, .turned = true};
-  put(p, p->cell.left + MARGIN + 0.8 * LABEL, (p->plot.top + p->plot.bottom) / 2, style,
-      p->cell.bottom - p->cell.top, p->chart->y_label);
+  chart_put_text(p, p->cell.left + MARGIN + 0.8 * LABEL, (p->plot.top + p->plot.bottom) / 2, style,
+                 p->cell.bottom - p->cell.top, p->chart->y_label);
 }
 
 static void draw_x_numbers(panel *p) {
@@ -163,7 +166,8 @@ static void draw_x_numbers(panel *p) {
   for (int i = 0; i < p->x.count; i++) {
     double x = x_place(p, p->x.ticks[i].at);
     draw_column(p, x, grid);
-    put(p, x, p->plot.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY, p->x.ticks[i].label);
+    chart_put_text(p, x, p->plot.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY,
+                   p->x.ticks[i].label);
   }
 }
 
@@ -173,11 +177,12 @@ static void draw_x_names(panel *p) {
   double each = (p->plot.right - p->plot.left) / (last + 1), room = x_label_height(p);
   int stride = (int)GF__MAX(ceil(1.1 * SMALL / each), 1.0);
   for (int i = 0; i <= last; i++) {
-    /* The last name always stands, and none so close before it that they touch. */
+    /* The last name is always shown, and none so close before it that they would touch. */
     if (i != last && (i % stride || last - i < stride)) continue;
     double x = x_place(p, gf__axis_place(&p->x, i));
     draw_column(p, x, faint);
-    put(p, x + 0.36 * SMALL, p->plot.bottom + BETWEEN, style, room, p->chart->x_names[i]);
+    chart_put_text(p, x + 0.36 * SMALL, p->plot.bottom + BETWEEN, style, room,
+                   p->chart->x_names[i]);
   }
 }
 
@@ -186,9 +191,9 @@ static void draw_frame(panel *p) {
   gf__canvas_fill(p->canvas, (gf__box){b.left - 1, b.top, b.left + 1, b.bottom + 1}, muted);
   gf__canvas_fill(p->canvas, (gf__box){b.left - 1, b.bottom - 1, b.right, b.bottom + 1}, muted);
   if (!p->chart->x_label) return;
-  put(p, (b.left + b.right) / 2, p->cell.bottom - MARGIN - 0.2 * LABEL,
-      (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE}, b.right - b.left,
-      p->chart->x_label);
+  chart_put_text(p, (b.left + b.right) / 2, p->cell.bottom - MARGIN - 0.2 * LABEL,
+                 (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE},
+                 b.right - b.left, p->chart->x_label);
 }
 
 static void draw_reference(panel *p) {
@@ -202,8 +207,8 @@ static void draw_reference(panel *p) {
   double base = y - SMALL - BETWEEN > p->plot.top ? y - BETWEEN : y + SMALL + BETWEEN / 2.0;
   gf__canvas_fill(p->canvas,
                   (gf__box){left - 3, base - SMALL, left + length + 3, base + 0.25 * SMALL}, paper);
-  put(p, left, base, (gf__text_style){.size = SMALL, .color = muted}, p->plot.right - left,
-      p->chart->reference_name);
+  chart_put_text(p, left, base, (gf__text_style){.size = SMALL, .color = muted},
+                 p->plot.right - left, p->chart->reference_name);
 }
 
 /* ---- lines ---- */
@@ -252,9 +257,9 @@ static gf_status draw_chart(gf__canvas *canvas, const gf_chart *chart, gf__box c
   draw_frame(&p);
   for (int i = 0; i < chart->count; i++) GF_TRY(draw_series(&p, &chart->series[i]));
   if (x.min > x.max)
-    put(&p, (p.plot.left + p.plot.right) / 2, (p.plot.top + p.plot.bottom) / 2,
-        (gf__text_style){.size = LABEL, .color = muted, .align = GF__ALIGN_MIDDLE},
-        p.plot.right - p.plot.left, "no values to draw");
+    chart_put_text(&p, (p.plot.left + p.plot.right) / 2, (p.plot.top + p.plot.bottom) / 2,
+                   (gf__text_style){.size = LABEL, .color = muted, .align = GF__ALIGN_MIDDLE},
+                   p.plot.right - p.plot.left, "no values to draw");
   return GF_OK;
 }
 

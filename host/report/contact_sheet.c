@@ -50,8 +50,8 @@ void gf__contact_sheet_free(gf__contact_sheet **sheet) {
 
 int gf__contact_sheet_count(const gf__contact_sheet *sheet) { return sheet->count; }
 
-/* Copies size bytes to *at, which moves behind them. */
-static void *put(char **at, const void *from, size_t size) {
+/* Copies size bytes to *at, which moves past them. */
+static void *sheet_copy(char **at, const void *from, size_t size) {
   void *copy = memcpy(*at, from, size);
   *at += size;
   return copy;
@@ -59,7 +59,7 @@ static void *put(char **at, const void *from, size_t size) {
 
 static const char *put_text(char **at, const char *text) {
   size_t length = strlen(text), most = LONGEST_TEXT - 1;
-  char *copy = put(at, text, GF__MIN(length, most));
+  char *copy = sheet_copy(at, text, GF__MIN(length, most));
   *(*at)++ = 0;
   return copy;
 }
@@ -75,11 +75,11 @@ gf_status gf__contact_sheet_add(gf__contact_sheet *sheet, const gf__sheet_cell *
   if (!at) return gf__fail_host_memory(size);
   cell *to = &sheet->cells[sheet->count++];
   *to = (cell){.shown = *from, .store = at};
-  if (map) to->shown.map = put(&at, from->map, map);
-  to->shown.pixels = put(&at, from->pixels, bytes);
+  if (map) to->shown.map = sheet_copy(&at, from->map, map);
+  to->shown.pixels = sheet_copy(&at, from->pixels, bytes);
   to->shown.name = put_text(&at, from->name);
   for (int i = 0; i < from->bar_count; i++)
-    to->bars[i] = (gf__sheet_bar){put_text(&at, from->bars[i].label), from->bars[i].share};
+    to->bars[i] = (gf__sheet_bar){put_text(&at, from->bars[i].label), from->bars[i].fraction};
   to->shown.bars = to->bars;
   return GF_OK;
 }
@@ -167,7 +167,7 @@ static row measure_row(const layout *l, int index) {
 
 static double row_height(const row *r) { return r->names + r->images + BETWEEN; }
 
-static void measure(layout *l) {
+static void sheet_lay_out(layout *l) {
   const gf__contact_sheet *sheet = l->sheet;
   l->pictures = 1;
   for (int i = 0; i < sheet->count; i++) {
@@ -226,9 +226,9 @@ static void draw_bars(const layout *l, double left, double y, const gf__sheet_ce
   double bar = left + l->label_width + GAP, text = bar + BAR + PERCENT;
   for (int i = 0; i < c->bar_count; i++) {
     char percent[16];
-    double share = fmin(fmax(c->bars[i].share, 0), 1), base = y + TEXT;
-    snprintf(percent, sizeof percent, "%.1f%%", 100 * share);
-    gf__box box = {bar, base - BAR_HEIGHT, bar + fmax(1, BAR * share), base};
+    double fraction = fmin(fmax(c->bars[i].fraction, 0), 1), base = y + TEXT;
+    snprintf(percent, sizeof percent, "%.1f%%", 100 * fraction);
+    gf__box box = {bar, base - BAR_HEIGHT, bar + fmax(1, BAR * fraction), base};
     gf__canvas_fill(l->canvas, box, i == 0 ? first_bar : other_bar);
     gf__canvas_text(l->canvas, (gf__point){text, base},
                     (gf__text_style){TEXT, muted, GF__ALIGN_END, false}, percent);
@@ -270,7 +270,7 @@ gf_status gf__contact_sheet_write(gf__contact_sheet *sheet, const char *title, c
                                   const char *path) {
   layout l = {.sheet = sheet};
   GF_TRY(gf__canvas_new(&l.canvas, 1, 1)); /* lengths of texts need one */
-  measure(&l);
+  sheet_lay_out(&l);
   double head = draw_head(&l, title, note, false), height = head;
   int rows = (sheet->count + l.columns - 1) / l.columns;
   row measured[GF__SHEET_MOST_CELLS];

@@ -11,11 +11,11 @@ enum { GF__SHEET_MOST_CELLS = 60, GF__SHEET_MOST_BARS = 10 };
 
 typedef struct gf__sheet_bar {
   const char *label; /* at most 256 bytes count */
-  double share;      /* in [0, 1] */
+  double fraction;   /* in [0, 1] */
 } gf__sheet_bar;
 
 typedef struct gf__sheet_cell {
-  const char *name;            /* stands over the image; at most 256 bytes count */
+  const char *name;            /* shown over the image; at most 256 bytes count */
   int height, width, channels; /* 1 or 3 */
   const uint8_t *pixels;       /* (height, width, channels) */
   const float *map;            /* (height, width), at least 0, drawn beside the image; or NULL */
@@ -31,7 +31,7 @@ void gf__contact_sheet_free(gf__contact_sheet **sheet); /* clears; NULL is fine 
 gf_status gf__contact_sheet_add(gf__contact_sheet *sheet, const gf__sheet_cell *from) GF_MUST_USE;
 int gf__contact_sheet_count(const gf__contact_sheet *sheet);
 /* Writes the cells, row by row, as a PNG that appears whole or not at all, and forgets them.
- * Labels and names that are long go on below. note, or NULL, stands under the title. */
+ * Labels and names that are long go on below. note, or NULL, is shown under the title. */
 gf_status gf__contact_sheet_write(gf__contact_sheet *sheet, const char *title, const char *note,
                                   const char *path) GF_MUST_USE;
 

@@ -15,8 +15,8 @@ enum { BAR = 26, BAR_LEAST = 160, SWATCH = 20, LONGEST_NAME = 320, LONGEST_TEXT 
 static const gf__color ink = {0x22, 0x22, 0x22}, muted = {0x55, 0x55, 0x55},
                        zero = {0xd5, 0x5e, 0x00}, empty = {0xff, 0xff, 0xff};
 
-/* From little to much: light to dark all the way, so that it reads on grey paper, too, and far
- * from the colour of zero for every eye. */
+/* From little to much: light to dark all the way, so that it can be read on grey paper as well, and
+ * far from the colour of zero for every eye. */
 static const gf__color scale[] = {
     {0xff, 0xf7, 0xc2}, {0xa9, 0xdc, 0xb8}, {0x45, 0xb0, 0xb8},
     {0x23, 0x6f, 0xa8}, {0x1c, 0x2f, 0x70}, {0x14, 0x0a, 0x2e},
@@ -36,11 +36,11 @@ typedef struct panel {
 static gf__color color_at(double at) {
   double place = fmax(0, fmin(1, at)) * SCALE_LAST;
   int i = place < SCALE_LAST ? (int)place : SCALE_LAST - 1;
-  double part = place - i;
+  double fraction = place - i;
   gf__color a = scale[i], b = scale[i + 1];
-  return (gf__color){(uint8_t)(a.r + part * (b.r - a.r) + 0.5),
-                     (uint8_t)(a.g + part * (b.g - a.g) + 0.5),
-                     (uint8_t)(a.b + part * (b.b - a.b) + 0.5)};
+  return (gf__color){(uint8_t)(a.r + fraction * (b.r - a.r) + 0.5),
+                     (uint8_t)(a.g + fraction * (b.g - a.g) + 0.5),
+                     (uint8_t)(a.b + fraction * (b.b - a.b) + 0.5)};
 }
 
 static gf__color value_color(const panel *p, double value) {
@@ -50,7 +50,7 @@ static gf__color value_color(const panel *p, double value) {
 }
 
 /* The axis of the values, and whether some have no place on it. */
-static void measure(panel *p, int ticks) {
+static void heat_map_lay_out(panel *p, int ticks) {
   const gf__heat_map *map = p->map;
   double min = INFINITY, max = -INFINITY;
   size_t count = (size_t)map->rows * (size_t)map->column_count;
@@ -68,7 +68,8 @@ static void measure(panel *p, int ticks) {
   p->axis = map->log ? gf__axis_log(min, max, ticks) : gf__axis_linear(min, max, ticks);
 }
 
-static void put(panel *p, double x, double y, gf__text_style style, double room, const char *text) {
+static void heat_map_put_text(panel *p, double x, double y, gf__text_style style, double room,
+                              const char *text) {
   char fitted[LONGEST_TEXT];
   gf__text_fit(p->canvas, style.size, room, text, fitted, sizeof fitted);
   gf__canvas_text(p->canvas, (gf__point){x, y}, style, fitted);
@@ -79,12 +80,14 @@ static double draw_head(panel *p) {
   double y = MARGIN, room = WIDTH - 2 * MARGIN;
   if (p->map->title) {
     y += TITLE;
-    put(p, MARGIN, y, (gf__text_style){.size = TITLE, .color = ink}, room, p->map->title);
+    heat_map_put_text(p, MARGIN, y, (gf__text_style){.size = TITLE, .color = ink}, room,
+                      p->map->title);
     y += BETWEEN;
   }
   if (p->map->note) {
     y += SMALL;
-    put(p, MARGIN, y, (gf__text_style){.size = SMALL, .color = muted}, room, p->map->note);
+    heat_map_put_text(p, MARGIN, y, (gf__text_style){.size = SMALL, .color = muted}, room,
+                      p->map->note);
     y += BETWEEN;
   }
   return y + BETWEEN;
@@ -115,8 +118,9 @@ static void draw_names(panel *p) {
   gf__text_style style = {.size = SMALL, .color = ink, .align = GF__ALIGN_END};
   int stride = stride_of(1.1 * SMALL, p->row_height);
   for (int r = 0; r < p->map->rows; r += stride)
-    put(p, p->plot.left - BETWEEN, p->plot.top + (r + 0.5) * p->row_height + 0.36 * SMALL, style,
-        LONGEST_NAME, p->map->row_names[r]);
+    heat_map_put_text(p, p->plot.left - BETWEEN,
+                      p->plot.top + (r + 0.5) * p->row_height + 0.36 * SMALL, style, LONGEST_NAME,
+                      p->map->row_names[r]);
 }
 
 /* Whether column c of 0..last gets its number: the last always, before it the ends of strides, and
@@ -141,13 +145,14 @@ static void draw_columns(panel *p) {
   for (int c = 0; c <= last; c++) {
     if (!is_numbered(c, last, needed)) continue;
     snprintf(text, sizeof text, "%g", p->map->columns[c]);
-    put(p, column_edge(p, c) + p->column_width / 2, p->plot.bottom + BETWEEN + 0.8 * SMALL, style,
-        INFINITY, text);
+    heat_map_put_text(p, column_edge(p, c) + p->column_width / 2,
+                      p->plot.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY, text);
   }
   if (!p->map->x_label) return;
-  put(p, (p->plot.left + p->plot.right) / 2, p->plot.bottom + 3 * BETWEEN + SMALL + 0.6 * LABEL,
-      (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE}, INFINITY,
-      p->map->x_label);
+  heat_map_put_text(p, (p->plot.left + p->plot.right) / 2,
+                    p->plot.bottom + 3 * BETWEEN + SMALL + 0.6 * LABEL,
+                    (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE},
+                    INFINITY, p->map->x_label);
 }
 
 static void draw_frame(panel *p, gf__box b) {
@@ -163,8 +168,8 @@ static void draw_swatch(panel *p, double top, gf__color color, const char *text)
   gf__box box = {p->bar.left, top, p->bar.left + BAR, top + SWATCH};
   gf__canvas_fill(p->canvas, box, color);
   draw_frame(p, box);
-  put(p, box.right + BETWEEN, top + SWATCH / 2.0 + 0.36 * SMALL,
-      (gf__text_style){.size = SMALL, .color = ink}, INFINITY, text);
+  heat_map_put_text(p, box.right + BETWEEN, top + SWATCH / 2.0 + 0.36 * SMALL,
+                    (gf__text_style){.size = SMALL, .color = ink}, INFINITY, text);
 }
 
 static void draw_scale(panel *p) {
@@ -180,8 +185,8 @@ static void draw_scale(panel *p) {
     double y = p->bar.bottom - tick->at * height;
     gf__canvas_fill(p->canvas, (gf__box){p->bar.right, floor(y), p->bar.right + 6, floor(y) + 1},
                     muted);
-    put(p, p->bar.right + BETWEEN, y + 0.36 * SMALL, (gf__text_style){.size = SMALL, .color = ink},
-        INFINITY, tick->label);
+    heat_map_put_text(p, p->bar.right + BETWEEN, y + 0.36 * SMALL,
+                      (gf__text_style){.size = SMALL, .color = ink}, INFINITY, tick->label);
     longest = fmax(longest, gf__canvas_text_length(p->canvas, SMALL, tick->label));
   }
   double below = p->bar.bottom + 1.5 * SMALL;
@@ -189,17 +194,18 @@ static void draw_scale(panel *p) {
   if (p->has_zero) below += 1.5 * SWATCH;
   if (p->has_empty) draw_swatch(p, below, empty, "none");
   if (!p->map->value_label) return;
-  put(p, p->bar.right + 2 * BETWEEN + longest + LABEL, (p->bar.top + p->bar.bottom) / 2,
+  heat_map_put_text(
+      p, p->bar.right + 2 * BETWEEN + longest + LABEL, (p->bar.top + p->bar.bottom) / 2,
       (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE, .turned = true},
       height, p->map->value_label);
 }
 
 /* ---- the picture ---- */
 
-/* Room at the right: the bar, its numbers ("−1.00×10⁻¹⁰⁰" at the most) and its label. */
+/* Room at the right: the bar, its numbers (at longest "−1.00×10⁻¹⁰⁰") and its label. */
 enum { SCALE_WIDTH = BETWEEN + BAR + 130 };
 
-static void draw(panel *p, double top, double height) {
+static void heat_map_draw(panel *p, double top, double height) {
   double longest = 0, swatches = 1.5 * SWATCH * (p->has_zero + p->has_empty);
   for (int r = 0; r < p->map->rows; r++)
     longest = fmax(longest, gf__canvas_text_length(p->canvas, SMALL, p->map->row_names[r]));
@@ -210,7 +216,7 @@ static void draw(panel *p, double top, double height) {
   double end = fmin(height, ROWS_USUAL) - (swatches > 0 ? swatches + SMALL : 0);
   p->bar.left = p->plot.right + 2 * BETWEEN;
   p->bar = (gf__box){p->bar.left, top, p->bar.left + BAR, top + fmax(end, BAR_LEAST)};
-  measure(p, (int)((p->bar.bottom - top) / 45));
+  heat_map_lay_out(p, (int)((p->bar.bottom - top) / 45));
   draw_cells(p);
   draw_frame(p, p->plot);
   draw_names(p);
@@ -228,14 +234,14 @@ gf_status gf__heat_map_write(const char *path, const gf__heat_map *map) {
     return gf__fail(GF_ERROR_ARGUMENT, "%s: the heat map '%s' has %d rows and %d columns", path,
                     map->title ? map->title : "without a title", map->rows, map->column_count);
   panel p = {.map = map};
-  measure(&p, 2);
+  heat_map_lay_out(&p, 2);
   double head =
       MARGIN + BETWEEN + (map->title ? TITLE + BETWEEN : 0) + (map->note ? SMALL + BETWEEN : 0);
   double scale_height = BAR_LEAST + 2 * SMALL + 1.5 * SWATCH * (p.has_zero + p.has_empty);
   double height = plot_height(map), below = 2 * BETWEEN + SMALL + LABEL + 2 * MARGIN;
   double body = fmax(height + below, scale_height + MARGIN);
   GF_TRY(gf__canvas_new(&p.canvas, WIDTH, (int)ceil(head + body)));
-  draw(&p, draw_head(&p), height);
+  heat_map_draw(&p, draw_head(&p), height);
   gf_status status = gf__canvas_write(p.canvas, path);
   gf__canvas_free(&p.canvas);
   return status;

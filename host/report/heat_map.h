@@ -1,4 +1,4 @@
-/* A picture of a matrix: a row a layer, a column an epoch, colours for values. */
+/* A picture of a matrix: one row per layer, one column per epoch, colours for values. */
 #ifndef GF_REPORT_HEAT_MAP_H
 #define GF_REPORT_HEAT_MAP_H
 
@@ -10,7 +10,7 @@ typedef struct gf__heat_map {
   const char *title, *x_label, *value_label;
   const char *note;             /* a line under the title, or NULL */
   const char *const *row_names; /* (rows), drawn from the top down */
-  const double *columns;        /* (column_count) what stands below them: epochs */
+  const double *columns;        /* (column_count) the numbers below them: epochs */
   const double *values;         /* (rows, column_count); a non-finite one is an empty cell */
   int rows, column_count;
   bool log; /* colours by the logarithm; values of 0 have a colour of their own */

@@ -18,13 +18,13 @@ void gf__html_paragraph(gf__text *out, const char *text);
 gf_status gf__html_table(gf__text *out, const char *caption, const gf__table *table) GF_MUST_USE;
 /* What gf_charts_write draws, to zoom and hover; its width and height are those of the page. A
  * series without a name is switched with the named one before it, and its values are not shown.
- * Charts that follow each other stand side by side on a wide screen. */
+ * Charts that follow each other are side by side on a wide screen. */
 void gf__html_chart(gf__text *out, const gf_chart *chart);
 /* What gf__heat_map_write draws, to hover. */
 void gf__html_heat_map(gf__text *out, const gf__heat_map *map);
-/* The PNG at path, as a part of the page. */
+/* Appends the PNG at path, whose bytes go into the page. */
 gf_status gf__html_picture(gf__text *out, const char *title, const char *path) GF_MUST_USE;
-/* What stands between is folded away under the summary until it is opened. */
+/* What is between the two calls is folded away under the summary until it is opened. */
 void gf__html_fold_begin(gf__text *out, const char *summary);
 void gf__html_fold_end(gf__text *out);
 /* Ends the page and puts the list of contents into it. */

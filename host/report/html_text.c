@@ -6,7 +6,7 @@
 #include "base/keys.h"
 #include "report/utf8.h"
 
-/* What stands for a character; NULL ends a table. */
+/* What replaces a character; NULL ends a table. */
 typedef struct escape {
   uint32_t code;
   const char *text;
@@ -18,7 +18,7 @@ static const escape html_escapes[] = {
     {0, NULL},
 };
 
-/* Without < and > no tag can end the script; JavaScript takes U+2028 and U+2029 for line ends. */
+/* Without < and > no tag can end the script; JavaScript reads U+2028 and U+2029 as line ends. */
 static const escape json_escapes[] = {
     {'"', "\\\""},       {'\\', "\\\\"},
     {'<', "\\u003c"},    {'>', "\\u003e"},

@@ -8,7 +8,7 @@
  * characters other than line ends and tabs, become U+FFFD. */
 void gf__html_add(gf__text *out, const char *text);
 
-/* Appends a JSON string that may stand in a script; null for NULL. */
+/* Appends a JSON string that is safe in a script; null for NULL. */
 void gf__html_add_json_text(gf__text *out, const char *text);
 
 /* Appends a JSON number that reads as the same double; null for a non-finite one. */

@@ -1,4 +1,4 @@
-/* How a series looks, and the list that says which is which. */
+/* The style of a series, and the list that says which is which. */
 #ifndef GF_REPORT_LEGEND_H
 #define GF_REPORT_LEGEND_H
 

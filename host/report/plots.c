@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/os.h"
 
-static gf_status add(const gf__gallery *g, const char *name, const gf_chart *charts, int count,
-                     int columns, const gf__heat_map *map) {
+static gf_status add_to_gallery(const gf__gallery *g, const char *name, const gf_chart *charts,
+                                int count, int columns, const gf__heat_map *map) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, g->folder, name));
   GF_TRY(map ? gf__heat_map_write(path, map) : gf_charts_write(path, charts, count, columns));
@@ -18,12 +18,12 @@ static gf_status add(const gf__gallery *g, const char *name, const gf_chart *cha
 
 gf_status gf__gallery_add(const gf__gallery *gallery, const char *name, const gf_chart *charts,
                           int count, int columns) {
-  return add(gallery, name, charts, count, columns, NULL);
+  return add_to_gallery(gallery, name, charts, count, columns, NULL);
 }
 
 gf_status gf__gallery_add_heat_map(const gf__gallery *gallery, const char *name,
                                    const gf__heat_map *map) {
-  return add(gallery, name, NULL, 0, 0, map);
+  return add_to_gallery(gallery, name, NULL, 0, 0, map);
 }
 
 /* ---- loss and accuracy against epoch ---- */

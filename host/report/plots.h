@@ -44,8 +44,9 @@ gf_chart gf__layer_chart(gf__layer_lines *lines, const gf__matrix *matrix, int h
 /* Gives charts on log axes the same head and the same range, so that levels compare. */
 void gf__level_charts(gf_chart *charts, int count);
 
-/* The last epoch of each of count matrices against relative depth, a line a run, named and coloured
- * like it; an empty matrix has no line. Free with gf__depth_lines_free, after a failure too. */
+/* The last epoch of each of count matrices against relative depth, one line per run, named and
+ * coloured like it; an empty matrix has no line. Free with gf__depth_lines_free, after a failure
+ * too. */
 typedef struct gf__depth_lines {
   gf_series *series; /* (count) */
   double *depths;

@@ -7,13 +7,10 @@
 
 enum { MOST_NAMED = 6, PANEL_WIDTH = 1000 };
 
-/* Added by Adam to the root of the mean squared gradient: below it steps shrink. */
-static const double ADAM_EPS = 1e-8;
 /* What a step usually moves the weights by, for their size (Hinton, 2010). */
 static const double USUAL_RATIO = 1e-3;
 
-static const char gradient_label[] = "mean |gradient|", x_label[] = "weights, input to output",
-                  eps_name[] = "Adam's eps, 1e-8";
+static const char gradient_label[] = "mean |gradient|", x_label[] = "weights, input to output";
 const char gf__depth_label[] = "relative depth, input 0 to output 1";
 const char gf__zero_note[] = "zero where the line is missing";
 
@@ -59,8 +56,8 @@ static gf_chart flow_chart(const gf__run *run, gf__layer_lines *lines, int hue, 
   chart.title = run->name;
   chart.x_label = x_label;
   chart.y_label = gradient_label;
-  chart.reference = ADAM_EPS;
-  chart.reference_name = log ? eps_name : NULL;
+  chart.reference = run->vanishing.level;
+  chart.reference_name = log ? run->vanishing.label : NULL;
   return chart;
 }
 
@@ -176,8 +173,8 @@ static gf_status compare_last(const gf__gallery *gallery, const gf__run *runs, i
                     .series = lines.series,
                     .count = count,
                     .log_y = true,
-                    .reference = ADAM_EPS,
-                    .reference_name = eps_name};
+                    .reference = runs[0].vanishing.level,
+                    .reference_name = gf__runs_threshold(runs, count)};
   if (status == GF_OK && lines.any)
     status = gf__gallery_add(gallery, "gradient_flow_last.png", &chart, 1, 1);
   gf__depth_lines_free(&lines);

@@ -157,7 +157,7 @@ static void free_known(known_layers *known) {
   *known = (known_layers){0};
 }
 
-/* Leaves out layers without an activation. After a failure known is to be freed, too. */
+/* Leaves out layers without an activation. The caller frees known, also after a failure. */
 static gf_status keep_known(gf__matrix *m, known_layers *known) {
   size_t all = (size_t)m->layer_count, epochs = (size_t)m->epoch_count, kept = 0;
   *known = (known_layers){0};
@@ -184,7 +184,7 @@ static const struct {
   bool log;
 } statistics[STATISTICS] = {{"mean", "mean", false},
                             {"deviation", "standard deviation", true},
-                            {"dead channels", "share of dead channels", false}};
+                            {"dead channels", "fraction of dead channels", false}};
 
 static const double *statistic(const gf__run *run, int which) {
   const gf__run_activations *a = &run->activations;

@@ -31,7 +31,7 @@ static bool is_drawn(const gf__roof_point *p) {
 }
 
 /* The ridges of all roofs with room beside them, all points, and the roofs' tops. */
-static void measure(panel *p, double width, double height) {
+static void roofline_lay_out(panel *p, double width, double height) {
   double left = INFINITY, right = 0, low = INFINITY, high = 0;
   for (int i = 0; i < p->count; i++) {
     const gf__roof *roof = &p->roofs[i];
@@ -58,7 +58,8 @@ static gf__point place(const panel *p, double x, double y) {
                      b.bottom - gf__axis_place(&p->y, y) * (b.bottom - b.top)};
 }
 
-static void put(panel *p, double x, double y, gf__text_style style, double room, const char *text) {
+static void roofline_put_text(panel *p, double x, double y, gf__text_style style, double room,
+                              const char *text) {
   char fitted[LONGEST_TEXT];
   gf__text_fit(p->canvas, style.size, room, text, fitted, sizeof fitted);
   gf__canvas_text(p->canvas, (gf__point){x, y}, style, fitted);
@@ -68,9 +69,9 @@ static double draw_head(panel *p, const char *title, const char *note) {
   static const double some = 1;
   gf_series series[MOST_ROOFS];
   double room = WIDTH - 2 * MARGIN, y = MARGIN + TITLE;
-  put(p, MARGIN, y, (gf__text_style){.size = TITLE, .color = ink}, room, title);
+  roofline_put_text(p, MARGIN, y, (gf__text_style){.size = TITLE, .color = ink}, room, title);
   y += BETWEEN + SMALL;
-  put(p, MARGIN, y, (gf__text_style){.size = SMALL, .color = muted}, room, note);
+  roofline_put_text(p, MARGIN, y, (gf__text_style){.size = SMALL, .color = muted}, room, note);
   y += BETWEEN;
   for (int i = 0; i < p->count; i++)
     series[i] = (gf_series){
@@ -87,22 +88,22 @@ static void draw_axes(panel *p) {
     const gf__tick *tick = &p->x.ticks[i];
     double x = floor(b.left + tick->at * (b.right - b.left));
     gf__canvas_fill(p->canvas, (gf__box){x, b.top, x + 1, b.bottom}, *tick->label ? grid : faint);
-    put(p, x, b.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY, tick->label);
+    roofline_put_text(p, x, b.bottom + BETWEEN + 0.8 * SMALL, style, INFINITY, tick->label);
   }
   style.align = GF__ALIGN_END;
   for (int i = 0; i < p->y.count; i++) {
     const gf__tick *tick = &p->y.ticks[i];
     double y = floor(b.bottom - tick->at * (b.bottom - b.top));
     gf__canvas_fill(p->canvas, (gf__box){b.left, y, b.right, y + 1}, *tick->label ? grid : faint);
-    put(p, b.left - BETWEEN, y + 0.36 * SMALL, style, INFINITY, tick->label);
+    roofline_put_text(p, b.left - BETWEEN, y + 0.36 * SMALL, style, INFINITY, tick->label);
   }
   gf__canvas_fill(p->canvas, (gf__box){b.left - 1, b.top, b.left + 1, b.bottom + 1}, muted);
   gf__canvas_fill(p->canvas, (gf__box){b.left - 1, b.bottom - 1, b.right, b.bottom + 1}, muted);
   style = (gf__text_style){.size = LABEL, .color = ink, .align = GF__ALIGN_MIDDLE};
-  put(p, (b.left + b.right) / 2, HEIGHT - MARGIN, style, INFINITY,
-      "arithmetic intensity, flops a byte");
+  roofline_put_text(p, (b.left + b.right) / 2, HEIGHT - MARGIN, style, INFINITY,
+                    "arithmetic intensity, flops a byte");
   style.turned = true;
-  put(p, MARGIN + 0.8 * LABEL, (b.top + b.bottom) / 2, style, INFINITY, "GFLOP/s");
+  roofline_put_text(p, MARGIN + 0.8 * LABEL, (b.top + b.bottom) / 2, style, INFINITY, "GFLOP/s");
 }
 
 static void draw_roof(panel *p, const gf__roof *roof) {
@@ -131,7 +132,7 @@ gf_status gf__roofline_write(const char *path, const char *title, const char *no
   GF_TRY(gf__canvas_new(&p.canvas, WIDTH, HEIGHT));
   p.plot = (gf__box){MARGIN + LABEL + NUMBERS + BETWEEN, draw_head(&p, title, note),
                      WIDTH - 2 * MARGIN, HEIGHT - MARGIN - LABEL - SMALL - 3 * BETWEEN};
-  measure(&p, p.plot.right - p.plot.left, p.plot.bottom - p.plot.top);
+  roofline_lay_out(&p, p.plot.right - p.plot.left, p.plot.bottom - p.plot.top);
   draw_axes(&p);
   for (int i = 0; i < count; i++) draw_roof(&p, &roofs[i]);
   gf_status status = gf__canvas_write(p.canvas, path);

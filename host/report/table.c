@@ -57,7 +57,7 @@ static int add_shortened(gf__text *out, const char *text, int width) {
     uint32_t code = gf__utf8_next(&text);
     int columns = gf__utf8_columns(code);
     if (!code || used + columns > room) break;
-    /* What a terminal could take for a command does not reach it. */
+    /* What a terminal could obey does not reach it. */
     if (code == GF__REPLACEMENT)
       gf__text_add(out, "\xef\xbf\xbd");
     else

@@ -25,7 +25,7 @@ typedef struct gf__table {
   const gf__table_column *columns;
   int column_count;
   size_t cell_count;
-  gf__text cells; /* the texts one behind another, each with its NUL */
+  gf__text cells; /* the texts one after another, each with its NUL */
 } gf__table;
 
 /* Appends the next cell, row by row. A failed allocation is reported by gf__table_text. */

@@ -9,7 +9,7 @@ typedef struct dialect {
   const char *row_begin, *between, *row_end;
 } dialect;
 
-static gf_status check(const gf__table *table) {
+static gf_status check_table(const gf__table *table) {
   GF_TRY(gf__text_status(&table->cells));
   if (table->column_count >= 1 && table->cell_count % (size_t)table->column_count == 0)
     return GF_OK;
@@ -49,7 +49,7 @@ static void add_csv(gf__text *out, const char *text) {
 
 gf_status gf__table_csv(const gf__table *table, gf__text *out) {
   static const dialect csv = {add_csv, "", ",", "\r\n"};
-  GF_TRY(check(table));
+  GF_TRY(check_table(table));
   add_header(table, &csv, out);
   add_rows(table, &csv, out);
   return gf__text_status(out);
@@ -70,7 +70,7 @@ void gf__markdown_add(gf__text *out, const char *text) {
 
 gf_status gf__table_markdown(const gf__table *table, gf__text *out) {
   static const dialect markdown = {gf__markdown_add, "| ", " | ", " |\n"};
-  GF_TRY(check(table));
+  GF_TRY(check_table(table));
   add_header(table, &markdown, out);
   for (int i = 0; i < table->column_count; i++)
     gf__text_add(out, "|%s", table->columns[i].right ? "---:" : "---");
@@ -81,7 +81,7 @@ gf_status gf__table_markdown(const gf__table *table, gf__text *out) {
 
 /* ---- LaTeX ---- */
 
-/* What LaTeX takes for something else. A "[" or "*" would belong to the "\\" before it. */
+/* What means something else to LaTeX. A "[" or "*" would belong to the "\\" before it. */
 static const struct {
   const char *text, *latex;
 } specials[] = {{"\\", "\\textbackslash{}"},
@@ -118,7 +118,7 @@ void gf__latex_add(gf__text *out, const char *text) {
 
 gf_status gf__table_latex(const gf__table *table, gf__text *out) {
   static const dialect latex = {gf__latex_add, "", " & ", " \\\\\n"};
-  GF_TRY(check(table));
+  GF_TRY(check_table(table));
   gf__text_add(out, "\\begin{tabular}{");
   for (int i = 0; i < table->column_count; i++)
     gf__text_add(out, "%c", table->columns[i].right ? 'r' : 'l');

@@ -21,7 +21,7 @@ uint32_t gf__utf8_next(const char **text) {
   uint32_t code = length > 1 ? bytes[0] & (0x7fu >> length) : bytes[0];
   for (int i = 1; i < length; i++) {
     if ((bytes[i] & 0xc0) != 0x80)
-      length = 0; /* a NUL ends the search here, too */
+      length = 0; /* a NUL ends the search here as well */
     else
       code = code << 6 | (bytes[i] & 0x3f);
   }

@@ -6,7 +6,7 @@
 
 enum { GF__REPLACEMENT = 0xfffd };
 
-/* The code point at *text, which moves behind it; 0 at the end, where *text
+/* The code point at *text, which moves past it; 0 at the end, where *text
  * stays. A byte that is not UTF-8 or is a control character is GF__REPLACEMENT. */
 uint32_t gf__utf8_next(const char **text);
 

@@ -10,15 +10,16 @@ static const char *text_of(const gf__value *value) {
   return value->text;
 }
 
-static void compare(const char *path, const gf__value *now, const gf__value *before, gf__text *out);
+static void compare_values(const char *path, const gf__value *now, const gf__value *before,
+                           gf__text *out);
 
 /* How a run is computed, where its images lie, and what is recorded besides: not what it computes.
  */
-static const char *const free_keys_[] = {"model.tune", "data.path", "logging"};
+static const char *const free_keys[] = {"model.tune", "data.path", "logging"};
 
 static bool is_free(const char *path) {
-  for (size_t i = 0; i < sizeof free_keys_ / sizeof *free_keys_; i++)
-    if (!strcmp(path, free_keys_[i])) return true;
+  for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+    if (!strcmp(path, free_keys[i])) return true;
   return false;
 }
 
@@ -26,7 +27,7 @@ static void compare_item(const char *path, const char *key, const gf__value *now
                          const gf__value *before, gf__text *out) {
   char below[512];
   snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", key);
-  if (!is_free(below)) compare(below, now, before, out);
+  if (!is_free(below)) compare_values(below, now, before, out);
 }
 
 static void compare_items(const char *path, const gf__value *now, const gf__value *before,
@@ -49,8 +50,8 @@ static void compare_sequence(const char *path, const gf__value *now, const gf__v
   }
 }
 
-static void compare(const char *path, const gf__value *now, const gf__value *before,
-                    gf__text *out) {
+static void compare_values(const char *path, const gf__value *now, const gf__value *before,
+                           gf__text *out) {
   if (now && before && now->kind == GF__MAPPING && before->kind == GF__MAPPING)
     compare_items(path, now, before, out);
   else if (now && before && now->kind == GF__SEQUENCE && before->kind == GF__SEQUENCE)
@@ -60,5 +61,5 @@ static void compare(const char *path, const gf__value *now, const gf__value *bef
 }
 
 void gf__config_diff(const gf__value *now, const gf__value *before, gf__text *out) {
-  compare("", now, before, out);
+  compare_values("", now, before, out);
 }

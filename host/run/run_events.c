@@ -10,8 +10,8 @@
 #include "run/tensorboard.h"
 
 /* A constant name, so that a run that is resumed finds it; TensorBoard looks for "tfevents". */
-static const char folder_name_[] = "tensorboard",
-                  file_name_[] = "tensorboard/events.out.tfevents.0.gradflow";
+static const char folder_name[] = "tensorboard",
+                  file_name[] = "tensorboard/events.out.tfevents.0.gradflow";
 
 static double now(void) {
   struct timespec time;
@@ -22,14 +22,14 @@ static double now(void) {
 gf_status gf__run_events_open(gf__run_folder *folder, const gf__record_mark *mark) {
   char file[GF__PATH_SIZE], parent[GF__PATH_SIZE];
   gf__record_log *log = &folder->logs[GF__LOG_EVENTS];
-  GF_TRY(gf__run_path(file, folder->path, file_name_));
-  GF_TRY(gf__run_path(parent, folder->path, folder_name_));
+  GF_TRY(gf__run_path(file, folder->path, file_name));
+  GF_TRY(gf__run_path(parent, folder->path, folder_name));
   GF_TRY(gf__make_folder(parent));
   /* TensorBoard would read them. */
   GF_TRY(gf__run_folder_remove_torn(parent));
   if (mark->size && gf__path_exists(file))
-    return gf__record_log_resume(log, folder->path, file_name_, mark);
-  GF_TRY(gf__record_log_begin(log, folder->path, file_name_, ""));
+    return gf__record_log_resume(log, folder->path, file_name, mark);
+  GF_TRY(gf__record_log_begin(log, folder->path, file_name, ""));
   gf__events_begin(&log->pending, now());
   return GF_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -50,7 +51,7 @@ gf_status gf__run_folder_check(const char *path, int overwrite) {
 
 static const struct {
   const char *name, *header;
-} logs_[] = {
+} log_files[] = {
     [GF__LOG_METRICS] = {"metrics.csv",
                          "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
                          "validation_accuracy\n"},
@@ -66,7 +67,7 @@ static gf_status write_config(const char *folder, const gf__text *config) {
   return gf__file_write(path, config->data, config->size);
 }
 
-static gf_status take_lock(gf__run_folder *folder) {
+static gf_status lock_folder(gf__run_folder *folder) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder->path, ".lock"));
   return gf__file_lock_take(&folder->lock, path);
@@ -75,7 +76,7 @@ static gf_status take_lock(gf__run_folder *folder) {
 /* The folder that is replaced must not be one that another process writes into. */
 static gf_status remove_old(const char *path) {
   gf__run_folder old = {.path = path};
-  GF_TRY(take_lock(&old));
+  GF_TRY(lock_folder(&old));
   gf_status status = gf__remove_folder(path);
   gf__file_lock_release(&old.lock);
   return status;
@@ -100,13 +101,13 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overw
   GF_TRY(gf__run_folder_check(path, overwrite));
   if (gf__path_exists(path) && !is_bare(path)) GF_TRY(remove_old(path));
   GF_TRY(gf__make_folder(path));
-  GF_TRY(take_lock(out));
+  GF_TRY(lock_folder(out));
   GF_TRY(write_config(path, config));
   GF_TRY(gf__run_path(environment, path, "environment.json"));
   if (device) GF_TRY(gf__environment_write(environment, device));
   GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOG_EVENTS; i++)
-    GF_TRY(gf__record_log_begin(&out->logs[i], path, logs_[i].name, logs_[i].header));
+    GF_TRY(gf__record_log_begin(&out->logs[i], path, log_files[i].name, log_files[i].header));
   return GF_OK;
 }
 
@@ -115,10 +116,10 @@ gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
                                 const gf__text *config, const gf_device_info *device) {
   char file[GF__PATH_SIZE];
   *out = (gf__run_folder){.path = path};
-  GF_TRY(take_lock(out));
+  GF_TRY(lock_folder(out));
   GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOG_EVENTS; i++)
-    GF_TRY(gf__record_log_resume(&out->logs[i], path, logs_[i].name, &marks[i]));
+    GF_TRY(gf__record_log_resume(&out->logs[i], path, log_files[i].name, &marks[i]));
   GF_TRY(gf__run_path(file, path, "environment.json"));
   GF_TRY(gf__environment_resume(file, epoch, device));
   GF_TRY(gf__run_path(file, path, "result.json"));
@@ -144,8 +145,12 @@ void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
   gf__text *rows = &folder->logs[GF__LOG_GRADIENTS].pending;
   for (int i = 0; i < count; i++) {
     const gf_gradient_stats *g = &gradients[i];
-    gf__text_add(rows, "%d,%ld,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch, step, g->layer,
-                 g->parameter, g->mean_abs, g->l2, g->max_abs, g->zeros, g->update_ratio);
+    gf__text_add(rows, "%d,%ld,", epoch, step);
+    gf__csv_add_text(rows, g->layer);
+    gf__text_add(rows, ",");
+    gf__csv_add_text(rows, g->parameter);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.6g\n", g->mean_abs, g->l2, g->max_abs, g->zeros,
+                 g->update_ratio);
   }
 }
 
@@ -154,12 +159,13 @@ void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step
   gf__text *rows = &folder->logs[GF__LOG_ACTIVATIONS].pending;
   for (int i = 0; i < count; i++) {
     const gf_activation_stats *a = &activations[i];
-    gf__text_add(rows, "%d,%ld,%s,%.6g,%.6g,%.6g\n", epoch, step, a->layer, a->mean, a->deviation,
-                 a->dead);
+    gf__text_add(rows, "%d,%ld,", epoch, step);
+    gf__csv_add_text(rows, a->layer);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g\n", a->mean, a->deviation, a->dead);
   }
 }
 
-/* metrics.csv comes last: an epoch that stands there has its other rows, too. */
+/* metrics.csv is written last, so an epoch that is in it has all its other rows. */
 gf_status gf__run_folder_flush(gf__run_folder *folder) {
   for (int i = GF__LOGS - 1; i >= 0; i--) GF_TRY(gf__record_log_flush(&folder->logs[i]));
   return GF_OK;
@@ -167,13 +173,13 @@ gf_status gf__run_folder_flush(gf__run_folder *folder) {
 
 /* ---- the end ---- */
 
-static const char *const endings_[] = {
+static const char *const endings[] = {
     [GF_RUN_FINISHED] = "finished", [GF_RUN_DIVERGED] = "diverged"};
 
 gf_status gf__run_folder_end(const char *folder, gf_run_status how, const char *message) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, folder, "result.json"));
-  json_t *json = json_pack("{s:s, s:s*}", "status", endings_[how], "message", message);
+  json_t *json = json_pack("{s:s, s:s*}", "status", endings[how], "message", message);
   return gf__json_write(path, json);
 }
 
@@ -186,7 +192,7 @@ gf_run_status gf__run_folder_result(const char *folder, char **message) {
   const char *how = json_string_value(json_object_get(json, "status"));
   const char *text = json_string_value(json_object_get(json, "message"));
   for (gf_run_status s = GF_RUN_FINISHED; how && s <= GF_RUN_DIVERGED; s++)
-    if (!strcmp(how, endings_[s])) found = s;
+    if (!strcmp(how, endings[s])) found = s;
   gf__text copy = {0};
   if (text) gf__text_add(&copy, "%s", text);
   *message = copy.data;

@@ -59,6 +59,10 @@ gf_run_status gf__run_folder_result(const char *folder, char **message);
 enum { GF__RUN_PATH_SIZE = GF__PATH_SIZE };
 gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *name) GF_MUST_USE;
 
+/* run_config.c: config.yaml of the run, in which keys that older programs called otherwise have
+ * their names of today. The caller frees *out. */
+gf_status gf__run_config_load(gf_config **out, const char *folder) GF_MUST_USE;
+
 /* The weights of a run: the best ones, or the last where there are no best. GF_ERROR_FILE where
  * there are neither. */
 gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) GF_MUST_USE;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "run/network.h"
 
 /* The columns of a CSV of layers; its numbers come behind these. */
 enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 4 };
@@ -225,14 +226,42 @@ static gf_status load_activations(gf__run *run) {
   return status;
 }
 
+/* Without a network.json, as older programs left a run, the config says what the optimizer is. */
+static gf_status load_thresholds(gf__run *run) {
+  char path[GF__PATH_SIZE];
+  gf_config *config;
+  gf__network network;
+  run->vanishing = gf__vanishing_of(NULL, NAN);
+  GF_TRY(gf__path_join(path, sizeof path, run->folder, "network.json"));
+  if (gf__path_exists(path)) {
+    gf_status status = gf__network_read(&network, run->folder);
+    if (status == GF_OK) run->vanishing = gf__vanishing_of(network.optimizer, network.eps);
+    gf__network_free(&network);
+    return status;
+  }
+  GF_TRY(gf__path_join(path, sizeof path, run->folder, "config.yaml"));
+  if (!gf__path_exists(path)) return GF_OK;
+  GF_TRY(gf_config_load(&config, path));
+  run->vanishing = gf__vanishing_of_config(config);
+  gf_config_free(&config);
+  return GF_OK;
+}
+
 gf_status gf__run_load(gf__run *out, const char *folder) {
   *out = (gf__run){.folder = folder};
   gf_status status = base_name(folder, &out->name);
   if (status == GF_OK) status = load_metrics(out);
   if (status == GF_OK) status = load_gradients(out);
   if (status == GF_OK) status = load_activations(out);
+  if (status == GF_OK) status = load_thresholds(out);
   if (status != GF_OK) gf__run_free(out);
   return status;
+}
+
+const char *gf__runs_threshold(const gf__run *runs, int count) {
+  for (int i = 1; i < count; i++)
+    if (!gf__vanishing_is_same(&runs[i].vanishing, &runs[0].vanishing)) return NULL;
+  return count ? runs[0].vanishing.label : NULL;
 }
 
 void gf__run_free(gf__run *run) {

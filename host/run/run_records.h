@@ -1,8 +1,9 @@
-/* What a run folder's CSVs say, as columns to plot. */
+/* What a run folder's CSVs say, as columns to plot, and the threshold that goes with them. */
 #ifndef GF_RUN_RUN_RECORDS_H
 #define GF_RUN_RUN_RECORDS_H
 
 #include "base/csv.h"
+#include "run/thresholds.h"
 
 /* The columns of metrics.csv; accuracies are read as fractions and kept in percent. */
 typedef enum gf__metric {
@@ -39,11 +40,14 @@ typedef struct gf__run {
    * share of elements that are 0, and how far the step moved the weights for their size. */
   double *mean_gradients, *l2_norms, *zeros, *update_ratios;
   gf__run_activations activations;
+  gf__vanishing vanishing; /* by the run's optimizer */
 } gf__run;
 
 /* Free the result with gf__run_free. GF_ERROR_FILE without metrics.csv, GF_ERROR_DATA for a
  * CSV that is damaged; gradients.csv and activations.csv may be missing. */
 gf_status gf__run_load(gf__run *out, const char *folder) GF_MUST_USE;
+/* The label of the threshold that all of the runs have, or NULL where they have several. */
+const char *gf__runs_threshold(const gf__run *runs, int count);
 void gf__run_free(gf__run *run); /* clears; an empty one is fine */
 
 #endif

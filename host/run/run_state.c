@@ -65,7 +65,7 @@ static gf_status read_epochs(const char *config_path, int *out) {
   return GF_OK;
 }
 
-gf_status gf_run_look(const char *folder, gf_run_state *out) {
+gf_status gf_run_read_state(const char *folder, gf_run_state *out) {
   char path[GF__PATH_SIZE], *message;
   *out = (gf_run_state){.status = GF_RUN_ABSENT};
   GF_TRY(gf__run_path(path, folder, "config.yaml"));

@@ -9,9 +9,6 @@
 
 enum { MOST_LINES = 12, MOST_NAMED = 6, PANEL_WIDTH = 1000, MOST_COLUMNS = 3 };
 
-/* Added by Adam to the root of the mean squared gradient: below it steps shrink. */
-static const double ADAM_EPS = 1e-8;
-
 /* ---- loss and accuracy against epoch ---- */
 
 static gf_series curve(const gf__figure *f, size_t run, gf__metric metric) {
@@ -93,8 +90,8 @@ static void add_flow(gf__figure *f, size_t run, bool log) {
                                      .x_name_count = r->layer_count,
                                      .note = log && zero ? "zero where the line is missing" : NULL,
                                      .width = f->run_count > 1 ? PANEL_WIDTH : 0,
-                                     .reference = ADAM_EPS,
-                                     .reference_name = log ? "Adam's eps, 1e-8" : NULL};
+                                     .reference = r->vanishing.level,
+                                     .reference_name = log ? r->vanishing.label : NULL};
 }
 
 /* The range of all charts on a logarithmic axis, so that levels compare. */
@@ -150,16 +147,16 @@ static gf_status draw_compared_flow(gf__figure *f, const gf__study_figure *figur
     zero |= has_zero(&f->series[i]);
   }
   if (next == f->depths) return GF_OK;
-  f->charts[f->count++] =
-      (gf_chart){.title = figure->title,
-                 .note = figure->log && zero ? "zero where the line is missing" : NULL,
-                 .x_label = "relative depth, input 0 to output 1",
-                 .y_label = "mean |gradient| of the last epoch",
-                 .series = f->series,
-                 .count = (int)f->run_count,
-                 .log_y = figure->log,
-                 .reference = ADAM_EPS,
-                 .reference_name = figure->log ? "Adam's eps, 1e-8" : NULL};
+  f->charts[f->count++] = (gf_chart){
+      .title = figure->title,
+      .note = figure->log && zero ? "zero where the line is missing" : NULL,
+      .x_label = "relative depth, input 0 to output 1",
+      .y_label = "mean |gradient| of the last epoch",
+      .series = f->series,
+      .count = (int)f->run_count,
+      .log_y = figure->log,
+      .reference = f->runs[0].vanishing.level,
+      .reference_name = figure->log ? gf__runs_threshold(f->runs, (int)f->run_count) : NULL};
   f->columns = 1;
   return GF_OK;
 }

@@ -10,7 +10,7 @@
 #include "base/os.h"
 #include "run/run_records.h"
 
-/* A network that guesses is right this often, times 1 / classes, at the most. */
+/* A network that guesses is right at most this often, times 1 / classes. */
 static const double CHANCE = 1.5;
 
 static void take_epochs(gf__outcome *out) {
@@ -27,7 +27,8 @@ static void take_epochs(gf__outcome *out) {
 
 /* ---- gradients.csv ---- */
 
-/* Those of auxiliaries stand behind the logits', and are nearer to the input all the same. */
+/* The layers of auxiliary classifiers come after the logits, although they are nearer to the
+ * input. */
 static bool is_auxiliary(const char *layer) {
   static const char prefix[] = "auxiliary_";
   return strncmp(layer, prefix, sizeof prefix - 1) == 0;
@@ -95,7 +96,7 @@ gf__outcome gf__outcome_none(void) {
 
 gf_status gf__outcome_load(gf__outcome *out, const char *folder) {
   *out = gf__outcome_none();
-  GF_TRY(gf_run_look(folder, &out->state));
+  GF_TRY(gf_run_read_state(folder, &out->state));
   take_epochs(out);
   if (out->state.status != GF_RUN_FINISHED) return GF_OK;
   GF_TRY(load_gradients(out, folder));

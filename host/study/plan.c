@@ -27,7 +27,7 @@ static gf_status add_item(const gf_study *study, const gf__setting *setting, uin
   GF_TRY(gf__study_run_folder(folder, study, setting, seed));
   out->folder = gf__text_copy(folder);
   if (!out->folder) return gf__fail_host_memory(strlen(folder) + 1);
-  GF_TRY(gf_run_look(folder, &out->state));
+  GF_TRY(gf_run_read_state(folder, &out->state));
   GF_TRY(gf__train_config_read(&run, setting->config));
   out->state.epochs = run.epochs;
   return GF_OK;
@@ -134,7 +134,7 @@ static void close_probe(probe *p) {
   free(p->labels);
 }
 
-/* Seconds of a step on zeros, behind one that compiles. */
+/* Seconds of a step on zeros, after one that compiles. */
 static gf_status time_steps(const probe *p, int batch, double *seconds) {
   enum { STEPS = 3 };
   gf_loss loss;
@@ -148,8 +148,8 @@ static gf_status time_steps(const probe *p, int batch, double *seconds) {
 }
 
 /* Seconds of an epoch; a validation image costs about a third of a training one. */
-static gf_status measure(const gf_study *study, const gf_study_item *item, gf_device *device,
-                         double *out) {
+static gf_status time_item(const gf_study *study, const gf_study_item *item, gf_device *device,
+                           double *out) {
   probe p = {0};
   int batch;
   double step;
@@ -203,7 +203,7 @@ static gf_status estimate(const gf_study *study, const char *selector, gf_study_
     if (left > 0 && isnan(seconds[setting]) && !tried[setting]) {
       tried[setting] = true;
       if (!device) status = gf_device_open(&device, selector);
-      if (status == GF_OK && measure(study, &items[i], device, &seconds[setting]) != GF_OK)
+      if (status == GF_OK && time_item(study, &items[i], device, &seconds[setting]) != GF_OK)
         add_unknown(&untimed, items[i].setting);
     }
     items[i].seconds_left = left > 0 ? left * seconds[setting] : 0;

@@ -1,4 +1,4 @@
-/* Which runs a shard has, and how long they take. */
+/* Which runs a shard has, and how long they last. */
 #ifndef GF_STUDY_PLAN_H
 #define GF_STUDY_PLAN_H
 

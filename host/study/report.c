@@ -42,7 +42,7 @@ static void add_wrapped(gf__text *out, const char *words) {
   gf__text_add(out, "\n");
 }
 
-/* Hands out the lines of notes, each cut from those behind it. */
+/* Returns the lines of notes one by one, each cut from those after it. */
 static char *next_line(char **notes) {
   char *line = *notes, *end = line ? strchr(line, '\n') : NULL;
   if (!end) return NULL;
@@ -161,7 +161,7 @@ static void add_drawn(gf__text *out, const gf__report *r, const gf__study_figure
 }
 
 /* *drawn: there was something to draw. */
-static gf_status draw(gf__report *r, const gf__study_figure *spec, bool *drawn) {
+static gf_status draw_study_figure(gf__report *r, const gf__study_figure *spec, bool *drawn) {
   char path[GF__PATH_SIZE], name[256];
   gf__figure figure;
   GF_TRY(gf__figure_open(&figure, r->study, spec));
@@ -182,7 +182,7 @@ static gf_status report_figure(gf__report *r, const gf__study_figure *spec) {
   gf__text title = {0}, runs = {0};
   bool drawn = false;
   gf__html_heading(&r->html, spec->title);
-  gf_status status = draw(r, spec, &drawn);
+  gf_status status = draw_study_figure(r, spec, &drawn);
   gf__text_add(&title, "%s (%s%s)", spec->title, drawn ? spec->name : "no run has begun",
                drawn ? ".png" : "");
   add_drawn(&runs, r, spec);

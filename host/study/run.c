@@ -9,14 +9,14 @@
 #include "study/plan.h"
 #include "study/spread.h"
 
-/* What the jobs share, under the lock. */
+/* The state of all jobs, under the lock. */
 typedef struct queue {
   const gf_study *study;
   const gf_study_options *options;
   gf__lock *lock;
   gf_study_item *items;
   double *epoch_seconds; /* of each setting; NaN unknown */
-  int *order;            /* in which the items are taken */
+  int *order;            /* of the items, in which they are run */
   int count, next;
   int done;        /* of all ranks, as far as this one knows */
   gf__tally tally; /* of this one */
@@ -34,7 +34,7 @@ typedef struct job {
 
 /* ---- times ---- */
 
-/* Of a setting that has no epochs yet, what an epoch of the others takes. */
+/* The seconds of an epoch of the other settings, for a setting that has no epochs yet. */
 static double usual_epoch(const queue *q) {
   double sum = 0;
   int known = 0;
@@ -61,7 +61,7 @@ static double seconds_left(const job *j, const gf_progress *progress) {
   return fmax(own, (own + others) / jobs);
 }
 
-/* ---- what a run tells ---- */
+/* ---- events of a run ---- */
 
 static void on_progress(void *user, const gf_progress *progress) {
   job *j = user;
@@ -69,12 +69,12 @@ static void on_progress(void *user, const gf_progress *progress) {
   const gf_study_events *events = &q->options->events;
   if (!events->progress) return;
   gf__lock_take(q->lock);
-  gf_study_progress told = {.done = q->done,
-                            .runs = q->count,
-                            .run = j->name,
-                            .training = progress,
-                            .seconds_left = seconds_left(j, progress)};
-  events->progress(events->user, &told);
+  gf_study_progress event = {.done = q->done,
+                             .runs = q->count,
+                             .run = j->name,
+                             .training = progress,
+                             .seconds_left = seconds_left(j, progress)};
+  events->progress(events->user, &event);
   gf__lock_release(q->lock);
 }
 
@@ -122,7 +122,7 @@ static void count_done(queue *q) {
   q->done = (int)before + 1;
 }
 
-/* Counts the run and tells of it; the lock is held. */
+/* Counts the run and reports it; the lock is held. */
 static void end_run(job *j, gf_status status, const gf__outcome *outcome) {
   queue *q = j->queue;
   const gf_study_events *events = &q->options->events;

@@ -18,34 +18,21 @@ typedef struct item {
 } item;
 
 static const gf__key item_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(item, name), NULL, 0, 0, NULL, "of the folder of its runs"},
-    {"label", GF__KEY_TEXT, offsetof(item, label), "", 0, 0, NULL,
-     "in tables and figures; empty: the name"},
-    {"base", GF__KEY_TEXT, offsetof(item, base), NULL, 0, 0, NULL,
-     "the config that it is made from, relative to this file"},
-    {"set", GF__KEY_ANY, offsetof(item, set), "", 0, 0, NULL,
-     "dotted keys of the config and values"},
+    GF__KEY(item, name, TEXT, .help = "of the folder of its runs"),
+    GF__KEY(item, label, TEXT, .initial = "", .help = "in tables and figures; empty: the name"),
+    GF__KEY(item, base, TEXT, .help = "the config that it is made from, relative to this file"),
+    GF__KEY(item, set, SECTION, .initial = "", .help = "dotted keys of the config and values"),
 };
 enum { ITEM_KEYS = sizeof item_keys / sizeof *item_keys };
 
-static const gf__key settings_key = {
-    "published",
-    GF__KEY_ANY,
-    offsetof(item, published),
-    "",
-    0,
-    0,
-    NULL,
-    "columns of tables and [mean, deviation], accuracies in %, to compare with"};
-static const gf__key grid_key = {
-    "grid",
-    GF__KEY_ANY,
-    offsetof(item, grid),
-    NULL,
-    0,
-    0,
-    NULL,
-    "dotted keys and lists of values: a setting NAME_VALUE_VALUE of each combination"};
+static const gf__key settings_key =
+    GF__KEY(item, published, SECTION, .initial = "",
+            .help = "columns of tables and [mean, deviation], accuracies in %, to compare with");
+static const gf__key grid_key =
+    GF__KEY(item, grid, SECTION,
+            .help =
+                "dotted keys and lists of values: a setting NAME_VALUE_VALUE of each "
+                "combination");
 
 void gf__settings_help(gf__help *help) {
   gf__help_title(help, "an item of settings:");
@@ -85,15 +72,14 @@ static gf_status apply(gf_config *config, const override *o) {
   return status == GF_OK ? GF_OK : fail_override(o, status);
 }
 
-static gf_status check(const gf_config *config) {
+static gf_status check_setting(const gf_config *config) {
   gf__train_config run;
   gf__data_settings data;
   gf__network_config network;
   gf__optimizer_config optimizer;
   GF_TRY(gf__train_config_read(&run, config));
-  const gf__value *section = gf__value_get(gf__config_root(config), "data");
-  GF_TRY(gf__keys_read(section, "data", gf__data_keys, gf__data_key_count, &data));
-  gf__keys_free(gf__data_keys, gf__data_key_count, &data);
+  GF_TRY(gf__data_settings_read(&data, config));
+  gf__data_settings_free(&data);
   GF_TRY(gf__network_config_read(&network, config));
   gf__network_config_free(&network);
   GF_TRY(gf__optimizer_config_read(&optimizer, config));
@@ -106,7 +92,7 @@ static gf_status change(gf_config *config, const override *overrides, int count)
   gf_status status = GF_OK;
   for (int i = 0; i < count && status == GF_OK; i++) status = apply(config, &overrides[i]);
   if (status != GF_OK) return status;
-  status = check(config);
+  status = check_setting(config);
   for (int i = count - 1; i >= 0 && status != GF_OK; i--)
     if (strncmp(gf_error_message(), "--set ", strlen("--set ")) == 0)
       status = fail_override(&overrides[i], status);
@@ -121,7 +107,7 @@ static gf_status check_set(const gf__value *set) {
   return gf__value_fail(set, "set must be a mapping of dotted keys to values");
 }
 
-/* The entries of a mapping behind those that there are. */
+/* Appends the entries of a mapping to those that there are. */
 static int add_set(override *overrides, int count, const gf__value *set) {
   for (size_t i = 0; set && i < set->count; i++)
     overrides[count++] = (override){set->items[i]->key, set->items[i]};
@@ -237,7 +223,7 @@ static gf_status read_published(const gf__value *section, gf__published *out) {
   return GF_OK;
 }
 
-/* A setting of the item with overrides behind those of the file. */
+/* Makes a setting of the item, with overrides after those of the file. */
 static gf_status fill_setting(gf__study_file *file, const gf__value *place, const item *it,
                               const override *overrides, int count, gf__setting *out) {
   char path[GF__PATH_SIZE];
@@ -255,7 +241,7 @@ static gf_status fill_setting(gf__study_file *file, const gf__value *place, cons
   return GF_OK;
 }
 
-/* Takes over name and label. */
+/* Adds a setting, which owns name and label from then on. */
 static gf_status add_setting(gf__study_file *file, const gf__value *place, const item *it,
                              const override *overrides, int count, gf__text *name,
                              gf__text *label) {

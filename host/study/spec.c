@@ -14,35 +14,29 @@ typedef struct sections {
 } sections;
 
 static const gf__key section_keys[] = {
-    {"study", GF__KEY_ANY, offsetof(sections, study), NULL, 0, 0, NULL, "what it is"},
-    {"seeds", GF__KEY_ANY, offsetof(sections, seeds), "", 0, 0, gf__list_form,
-     "every setting is run with each as train.seed; default [0]"},
-    {"set", GF__KEY_ANY, offsetof(sections, set), "", 0, 0, NULL,
-     "dotted keys of the config and values, for all settings, those of include too"},
-    {"settings", GF__KEY_ANY, offsetof(sections, settings), "", 0, 0, gf__list_form,
-     "what is trained, see below"},
-    {"vary", GF__KEY_ANY, offsetof(sections, vary), "", 0, 0, gf__list_form,
-     "grids, each of which becomes settings"},
-    {"tables", GF__KEY_ANY, offsetof(sections, tables), "", 0, 0, gf__list_form, "of results"},
-    {"figures", GF__KEY_ANY, offsetof(sections, figures), "", 0, 0, gf__list_form,
-     "of losses, accuracies and gradients"},
-    {"include", GF__KEY_ANY, offsetof(sections, include), "", 0, 0, gf__list_form,
-     "studies, relative to this file, whose settings, tables and figures are added"},
+    GF__KEY(sections, study, SECTION, .help = "what it is"),
+    GF__KEY(sections, seeds, LIST, .initial = "",
+            .help = "every setting is run with each as train.seed; default [0]"),
+    GF__KEY(sections, set, SECTION, .initial = "",
+            .help = "dotted keys of the config and values, for all settings, those of include too"),
+    GF__KEY(sections, settings, LIST, .initial = "", .help = "what is trained, see below"),
+    GF__KEY(sections, vary, LIST, .initial = "", .help = "grids, each of which becomes settings"),
+    GF__KEY(sections, tables, LIST, .initial = "", .help = "of results"),
+    GF__KEY(sections, figures, LIST, .initial = "", .help = "of losses, accuracies and gradients"),
+    GF__KEY(sections, include, LIST, .initial = "",
+            .help = "studies, relative to this file, whose settings, tables and figures are added"),
 };
 enum { SECTIONS = sizeof section_keys / sizeof *section_keys };
 
 static const gf__key study_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(gf_study, name), NULL, 0, 0, NULL,
-     "of the report: OUT/reports/NAME"},
-    {"title", GF__KEY_TEXT, offsetof(gf_study, title), "", 0, 0, NULL,
-     "of the report; empty: the name"},
-    {"note", GF__KEY_TEXT, offsetof(gf_study, note), "", 0, 0, NULL, "under that title"},
-    {"out", GF__KEY_TEXT, offsetof(gf_study, out), "", 0, 0, NULL,
-     "folder of the runs; empty: runs/NAME"},
+    GF__KEY(gf_study, name, TEXT, .help = "of the report: OUT/reports/NAME"),
+    GF__KEY(gf_study, title, TEXT, .initial = "", .help = "of the report; empty: the name"),
+    GF__KEY(gf_study, note, TEXT, .initial = "", .help = "under that title"),
+    GF__KEY(gf_study, out, TEXT, .initial = "", .help = "folder of the runs; empty: runs/NAME"),
 };
 enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
-/* ---- what the readers share ---- */
+/* ---- helpers of the readers ---- */
 
 gf_status gf__name_check(const gf__value *value, const char *what, const char *name) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -92,7 +86,7 @@ static gf_status read_study(gf_study *study, const gf__value *section, const cha
 }
 
 static gf_status read_seeds(gf__study_file *file, const gf__value *list) {
-  static const gf__key key = {"seeds", GF__KEY_SEED, 0, NULL, 0, 0, NULL, ""};
+  static const gf__key key = {.name = "seeds", .type = GF__KEY_SEED};
   GF_TRY(gf__list_check(list, "seeds"));
   int count = list ? (int)list->count : 1;
   if (count == 0) return gf__value_fail(list, "seeds is an empty list; leave it out for [0]");
@@ -111,7 +105,7 @@ static gf_status read_seeds(gf__study_file *file, const gf__value *list) {
 
 /* ---- include ---- */
 
-static gf_status load(gf_study **out, const char *path, const char *folder, int depth);
+static gf_status load_study(gf_study **out, const char *path, const char *folder, int depth);
 
 static void remap(int *indices, int count, const int *map) {
   for (int i = 0; i < count; i++) indices[i] = map[indices[i]];
@@ -145,7 +139,7 @@ gf_status gf__path_beside(char out[GF__PATH_SIZE], const char *file, const char 
   return GF_OK;
 }
 
-static gf_status include(gf__study_file *file, const gf__value *item, int depth) {
+static gf_status include_study(gf__study_file *file, const gf__value *item, int depth) {
   char path[GF__PATH_SIZE];
   if (item->kind != GF__SCALAR || !*item->text)
     return gf__value_fail(item, "an item of include must be the path of a study");
@@ -154,7 +148,7 @@ static gf_status include(gf__study_file *file, const gf__value *item, int depth)
   GF_TRY(gf__path_beside(path, file->path, item->text));
   if (!gf__path_exists(path)) return gf__value_fail(item, "there is no file %s to include", path);
   gf_study *other = NULL;
-  GF_TRY(load(&other, path, NULL, depth + 1));
+  GF_TRY(load_study(&other, path, NULL, depth + 1));
   gf_status status = gf__settings_apply(other, file->set);
   int *map = malloc(((size_t)other->setting_count + 1) * sizeof *map);
   if (status == GF_OK && !map)
@@ -176,7 +170,7 @@ static gf_status read_file(gf__study_file *file, const gf__value *root, const ch
   file->set = all.set;
   GF_TRY(gf__list_check(all.include, "include"));
   for (size_t i = 0; all.include && i < all.include->count; i++)
-    GF_TRY(include(file, all.include->items[i], depth));
+    GF_TRY(include_study(file, all.include->items[i], depth));
   GF_TRY(gf__settings_read(file, all.settings));
   GF_TRY(gf__grids_read(file, all.vary));
   if (file->study->setting_count == 0)
@@ -185,7 +179,7 @@ static gf_status read_file(gf__study_file *file, const gf__value *root, const ch
   return gf__figures_read(file, all.figures);
 }
 
-static gf_status load(gf_study **out, const char *path, const char *folder, int depth) {
+static gf_status load_study(gf_study **out, const char *path, const char *folder, int depth) {
   *out = NULL;
   gf_config *yaml = NULL;
   GF_TRY(gf_config_load(&yaml, path));
@@ -201,7 +195,7 @@ static gf_status load(gf_study **out, const char *path, const char *folder, int 
 }
 
 gf_status gf_study_load(gf_study **out, const char *path, const char *folder) {
-  return load(out, path, folder, 0);
+  return load_study(out, path, folder, 0);
 }
 
 void gf_study_free(gf_study **study) {

@@ -25,7 +25,7 @@ typedef enum gf__column {
 typedef struct gf__column_info {
   const char *name;   /* in the study's file: "train_accuracy" */
   const char *header; /* in tables: "train %" */
-  int digits;         /* behind the point */
+  int digits;         /* after the point */
   bool is_accuracy;
   bool is_gradient; /* shown as 1.2e-05 */
 } gf__column_info;

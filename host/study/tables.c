@@ -53,7 +53,7 @@ static void add_column(gf__sheet *sheet, bool right, const char *format, ...) {
   sheet->columns[i] = (gf__table_column){sheet->headers[i], right};
 }
 
-static void begin(gf__sheet *sheet) {
+static void begin_sheet(gf__sheet *sheet) {
   *sheet = (gf__sheet){0};
   sheet->table.columns = sheet->columns;
 }
@@ -133,7 +133,7 @@ static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes o
 
 gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
                                 const gf__study_table *spec, int first, int count) {
-  begin(out);
+  begin_sheet(out);
   add_column(out, false, "setting");
   add_column(out, true, "n");
   for (int i = first; i < first + count; i++) {
@@ -179,17 +179,17 @@ static gf_status add_numbers(gf__table *table, const gf_study *study, gf__outcom
 
 gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
                                   const gf__study_table *spec) {
-  static const char *const parts[] = {"", "_deviation", "_published", "_published_deviation",
-                                      "_difference"};
-  begin(out);
+  static const char *const suffixes[] = {"", "_deviation", "_published", "_published_deviation",
+                                         "_difference"};
+  begin_sheet(out);
   add_column(out, false, "setting");
   add_column(out, false, "label");
   add_column(out, true, "n");
   for (int i = 0; i < spec->column_count; i++) {
     const gf__column_info *column = &gf__columns[spec->columns[i]];
-    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+    for (size_t k = 0; k < sizeof suffixes / sizeof *suffixes; k++)
       add_column(out, true, "%s%s%s", column->name, column->is_accuracy ? "_percent" : "",
-                 parts[k]);
+                 suffixes[k]);
   }
   gf_status status = GF_OK;
   for (int row = 0; row < spec->row_count && status == GF_OK; row++)

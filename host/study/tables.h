@@ -8,7 +8,7 @@
 /* Of the file for programs, which has the most: setting, label, n, and five of each column. */
 enum { GF__STUDY_TABLE_COLUMNS = 3 + 5 * GF__COLUMN_COUNT };
 
-/* Cells with the columns that they stand in. Free the table. */
+/* Cells, and the columns that they are in. Free the table. */
 typedef struct gf__sheet {
   gf__table table;
   gf__table_column columns[GF__STUDY_TABLE_COLUMNS];
@@ -18,16 +18,16 @@ typedef struct gf__sheet {
 /* Every outcome: outcomes[setting][seed]. */
 typedef const gf__outcome *const *gf__outcomes;
 
-/* For people: a row a setting, "mean ± deviation" of count of the table's columns, with the
- * published value and the difference behind those that have one. */
+/* For people: one row per setting, "mean ± deviation" of count of the table's columns, with the
+ * published value and the difference after those that have one. */
 gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
                                 const gf__study_table *spec, int first, int count) GF_MUST_USE;
-/* Columns of a terminal that it takes. */
+/* The number of columns of a terminal that it needs. */
 int gf__sheet_width(const gf__sheet *sheet);
 /* For programs: every number in a column of its own, accuracies in percent; empty without one. */
 gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
                                   const gf__study_table *spec) GF_MUST_USE;
-/* Appends what stands below the table, a paragraph a line: what is shown, and which runs are
+/* Appends what is below the table, one paragraph per line: what is shown, and which runs are
  * missing, diverged or at chance. */
 void gf__study_table_notes(gf__text *out, const gf_study *study, gf__outcomes outcomes,
                            const gf__study_table *spec);

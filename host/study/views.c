@@ -33,31 +33,26 @@ typedef struct view {
 } view;
 
 static const gf__key view_keys[] = {
-    {"name", GF__KEY_TEXT, offsetof(view, name), NULL, 0, 0, NULL, "of its files"},
-    {"title", GF__KEY_TEXT, offsetof(view, title), "", 0, 0, NULL, "empty: the name"},
-    {"note", GF__KEY_TEXT, offsetof(view, note), "", 0, 0, NULL,
-     "below it: what it can and cannot show"},
+    GF__KEY(view, name, TEXT, .help = "of its files"),
+    GF__KEY(view, title, TEXT, .initial = "", .help = "empty: the name"),
+    GF__KEY(view, note, TEXT, .initial = "", .help = "below it: what it can and cannot show"),
 };
 enum { VIEW_KEYS = sizeof view_keys / sizeof *view_keys };
 
 static const gf__key table_keys[] = {
-    {"rows", GF__KEY_ANY, offsetof(view, rows), "", 0, 0, gf__list_form,
-     "names of settings; default all"},
-    {"columns", GF__KEY_ANY, offsetof(view, columns), "", 0, 0, gf__list_form,
-     "train_, validation_ and test_ with accuracy or loss, first_gradient and "
-     "last_gradient; default the accuracies"},
+    GF__KEY(view, rows, LIST, .initial = "", .help = "names of settings; default all"),
+    GF__KEY(view, columns, LIST, .initial = "",
+            .help = "train_, validation_ and test_ with accuracy or loss, first_gradient and "
+                    "last_gradient; default the accuracies"),
 };
 enum { TABLE_KEYS = sizeof table_keys / sizeof *table_keys };
 
-static const char *const seed_form[] = {"whole number", NULL};
-
 static const gf__key figure_keys[] = {
-    {"kind", GF__KEY_CHOICE, offsetof(view, kind), NULL, 0, 0, gf__figure_words, "what is drawn"},
-    {"settings", GF__KEY_ANY, offsetof(view, settings), "", 0, 0, gf__list_form,
-     "names of settings; default all"},
-    {"seed", GF__KEY_ANY, offsetof(view, seed), "", 0, 0, seed_form,
-     "the seed whose runs are drawn; default the first of each setting"},
-    {"log", GF__KEY_BOOL, offsetof(view, log), "false", 0, 0, NULL, "a logarithmic y axis"},
+    GF__KEY(view, kind, CHOICE, .choices = gf__figure_words, .help = "what is drawn"),
+    GF__KEY(view, settings, LIST, .initial = "", .help = "names of settings; default all"),
+    GF__KEY(view, seed, SCALAR, .initial = "",
+            .help = "the seed whose runs are drawn; default the first of each setting"),
+    GF__KEY(view, log, BOOL, .initial = "false", .help = "a logarithmic y axis"),
 };
 enum { FIGURE_KEYS = sizeof figure_keys / sizeof *figure_keys };
 
@@ -65,7 +60,7 @@ void gf__views_help(gf__help *help) {
   gf__help_title(help, "an item of tables:");
   gf__help_keys(help, view_keys, VIEW_KEYS);
   gf__help_keys(help, table_keys, TABLE_KEYS);
-  gf__help_title(help, "an item of figures: name, title and note likewise, and");
+  gf__help_title(help, "an item of figures: name, title and note as well, and");
   gf__help_keys(help, figure_keys, FIGURE_KEYS);
 }
 
@@ -153,7 +148,7 @@ gf_status gf__table_add_to(gf_study *study, gf__study_table *table) {
 }
 
 static gf_status read_columns(const gf__value *list, gf__study_table *out) {
-  static const gf__key key = {"columns", GF__KEY_CHOICE, 0, NULL, 0, 0, column_words, ""};
+  static const gf__key key = {.name = "columns", .type = GF__KEY_CHOICE, .choices = column_words};
   GF_TRY(gf__list_check(list, "columns"));
   if (list && list->count == 0)
     return gf__value_fail(list, "columns is an empty list; leave it out for the accuracies");
@@ -209,7 +204,7 @@ gf_status gf__figure_add_to(gf_study *study, gf__study_figure *figure) {
 
 static gf_status read_figure_seeds(const gf_study *study, const gf__value *value,
                                    gf__study_figure *figure) {
-  static const gf__key key = {"seed", GF__KEY_SEED, 0, NULL, 0, 0, NULL, ""};
+  static const gf__key key = {.name = "seed", .type = GF__KEY_SEED};
   uint64_t seed = 0;
   figure->seeds = malloc((size_t)figure->setting_count * sizeof *figure->seeds);
   if (!figure->seeds)

@@ -115,8 +115,8 @@ static gf_status report_progress(gf__training *t, gf__results *results, const ch
                      .epochs = t->config.epochs,
                      .batch = batch,
                      .batches = batches,
-                     .loss = sums->steps ? sums->batch_losses / sums->steps : NAN,
-                     .accuracy = sums->steps ? sums->batch_accuracies / sums->steps : NAN,
+                     .loss = sums->images ? sums->losses / (double)sums->images : NAN,
+                     .accuracy = sums->images ? sums->correct / (double)sums->images : NAN,
                      .images_per_second = (double)sums->images / (now - results->started),
                      .seconds_left = done > 0 ? (now - t->started) * (1 - progress) / done : NAN};
   if (events->progress) events->progress(events->user, &row);
@@ -138,14 +138,24 @@ static void record_step(void *training, int later, double loss, double accuracy)
   if (events->step) events->step(events->user, &step);
 }
 
-/* Statistics of this step that belong into the records, or that someone watches. */
-static bool is_recorded(const gf__training *t, int batches) {
-  int every = t->config.gradients_every;
-  return t->position.batch + 1 == batches || (every && (t->position.steps + 1) % every == 0);
+/* The number of batches in an epoch that have all their images. The smaller batch after them is
+ * trained, but statistics are not taken on it: a single image, which the network may know already,
+ * has a gradient near 0 and leaves most channels without an activation. */
+static int whole_batches(const gf__training *t) {
+  int count = gf_dataset_describe(t->train).count / t->config.batch_size;
+  return count > 0 ? count : 1;
 }
 
+/* Whether the statistics of the next step belong into the records. */
+static bool is_recorded(const gf__training *t) {
+  int batch = t->position.batch + 1, whole = whole_batches(t), every = t->config.gradients_every;
+  return batch == whole || (batch < whole && every && (t->position.steps + 1) % every == 0);
+}
+
+/* Whether somebody wants to see the statistics of the next step. */
 static bool is_watched(const gf__training *t) {
-  return t->options.events.gradients && gf__seconds() - t->watched >= watch_seconds;
+  return t->options.events.gradients && t->position.batch < whole_batches(t) &&
+         gf__seconds() - t->watched >= watch_seconds;
 }
 
 static gf_status record_statistics(gf__training *t, bool recorded) {
@@ -168,11 +178,11 @@ static gf_status record_statistics(gf__training *t, bool recorded) {
   return GF_OK;
 }
 
-static gf_status train_batch(gf__training *t, int batches) {
+static gf_status train_batch(gf__training *t) {
   gf_batch batch;
   GF_TRY(gf_loader_next(t->train_loader, &batch));
   int row = gf__results_row(&t->trained, batch.whole);
-  bool recorded = is_recorded(t, batches), watched = is_watched(t);
+  bool recorded = is_recorded(t), watched = is_watched(t);
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
                         : watched ? GF__MEASURE_GRADIENTS
                                   : GF__MEASURE_NOTHING;
@@ -197,7 +207,7 @@ static gf_status train_batches(gf__training *t) {
   GF_TRY(gf_loader_start(t->train_loader, t->position.epoch - 1, t->position.batch));
   while (t->position.batch < batches) {
     if (run_stops(t)) return fail_interrupted(t);
-    GF_TRY(train_batch(t, batches));
+    GF_TRY(train_batch(t));
     GF_TRY(
         report_progress(t, results, "train", t->position.batch, batches, gf__training_progress(t)));
     if (is_checkpoint_due(t, batches)) {
@@ -248,8 +258,8 @@ static gf_epoch epoch_row(const gf__training *t, double train_seconds,
   gf_epoch row = {.epoch = t->position.epoch,
                   .epochs = t->config.epochs,
                   .learning_rate = t->rate,
-                  .train_loss = trained->batch_losses / trained->steps,
-                  .train_accuracy = trained->batch_accuracies / trained->steps,
+                  .train_loss = trained->losses / (double)trained->images,
+                  .train_accuracy = trained->correct / (double)trained->images,
                   .validation_loss = NAN,
                   .validation_accuracy = NAN,
                   .seconds = gf__seconds() - t->epoch_started,

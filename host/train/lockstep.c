@@ -193,7 +193,7 @@ static gf_status compare_parameters(gf__lockstep *l, gf_divergence_phase phase, 
 static gf_status lockstep_forward(gf__lockstep *l, const gf_batch *batch) {
   for (int i = 0; i < 2; i++) {
     GF_TRY(gf__model_upload_mixed(l->models[i], batch->images, batch->labels, batch->count,
-                                  (double)batch->share));
+                                  (double)batch->mix));
     gf__model_begin_forward(l->models[i], true, 0);
   }
   for (int n = 0; n < l->models[0]->graph.count && !l->result->diverged; n++) {

@@ -1,26 +1,19 @@
 #include "train/optimizers.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-typedef struct adam_options {
-  double beta1, beta2, eps;
-} adam_options;
-
 static const gf__key adam_keys[] = {
-    {"beta1", GF__KEY_FLOAT, offsetof(adam_options, beta1), "0.9", 0, 0.999999, NULL,
-     "decay of the gradient's running mean"},
-    {"beta2", GF__KEY_FLOAT, offsetof(adam_options, beta2), "0.999", 0, 0.999999, NULL,
-     "decay of the squared gradient's running mean"},
-    {"eps", GF__KEY_FLOAT, offsetof(adam_options, eps), "1e-8", 0, 1, NULL,
-     "added to the root: gradients far below it no longer move the weights"},
+    GF__KEY(gf__adam, beta1, FLOAT, .initial = "0.9", .maximum = 0.999999,
+            .help = "decay of the gradient's running mean"),
+    GF__KEY(gf__adam, beta2, FLOAT, .initial = "0.999", .maximum = 0.999999,
+            .help = "decay of the squared gradient's running mean"),
+    GF__KEY(gf__adam, eps, FLOAT, .initial = "1e-8", .maximum = 1,
+            .help = "added to the root: gradients far below it no longer move the weights"),
 };
 
-static gf_status adam_step(gf_device *device, const gf__optimizer_step *step, int t,
-                           const void *options) {
-  const adam_options *o = options;
-  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps, false);
+static gf_status adam_step(gf_device *device, const gf__optimizer_step *step, const void *options) {
+  return gf__adam_step(device, step, options);
 }
 
 static const gf__optimizer adam = {
@@ -28,15 +21,16 @@ static const gf__optimizer adam = {
     .help = "Kingma and Ba, 2015",
     .keys = adam_keys,
     .key_count = sizeof adam_keys / sizeof *adam_keys,
-    .options_size = sizeof(adam_options),
+    .options_size = sizeof(gf__adam),
     .states = 2,
     .step = adam_step,
 };
 
-static gf_status adamw_step(gf_device *device, const gf__optimizer_step *step, int t,
+static gf_status adamw_step(gf_device *device, const gf__optimizer_step *step,
                             const void *options) {
-  const adam_options *o = options;
-  return gf__adam_step(device, step, t, o->beta1, o->beta2, o->eps, true);
+  gf__adam decoupled = *(const gf__adam *)options;
+  decoupled.decoupled = true;
+  return gf__adam_step(device, step, &decoupled);
 }
 
 static const gf__optimizer adamw = {
@@ -44,28 +38,20 @@ static const gf__optimizer adamw = {
     .help = "decoupled decay: Loshchilov and Hutter, 2019",
     .keys = adam_keys,
     .key_count = sizeof adam_keys / sizeof *adam_keys,
-    .options_size = sizeof(adam_options),
+    .options_size = sizeof(gf__adam),
     .states = 2,
     .step = adamw_step,
 };
 
-typedef struct sgd_options {
-  double momentum;
-  bool nesterov;
-} sgd_options;
-
 static const gf__key sgd_keys[] = {
-    {"momentum", GF__KEY_FLOAT, offsetof(sgd_options, momentum), "0.9", 0, 0.999999, NULL,
-     "decay of the velocity"},
-    {"nesterov", GF__KEY_BOOL, offsetof(sgd_options, nesterov), "false", 0, 0, NULL,
-     "step along the gradient and the decayed velocity (Sutskever et al., 2013)"},
+    GF__KEY(gf__sgd, momentum, FLOAT, .initial = "0.9", .maximum = 0.999999,
+            .help = "decay of the velocity"),
+    GF__KEY(gf__sgd, nesterov, BOOL, .initial = "false",
+            .help = "step along the gradient and the decayed velocity (Sutskever et al., 2013)"),
 };
 
-static gf_status sgd_step(gf_device *device, const gf__optimizer_step *step, int t,
-                          const void *options) {
-  (void)t;
-  const sgd_options *o = options;
-  return gf__sgd_step(device, step, o->momentum, o->nesterov);
+static gf_status sgd_step(gf_device *device, const gf__optimizer_step *step, const void *options) {
+  return gf__sgd_step(device, step, options);
 }
 
 static const gf__optimizer sgd = {
@@ -73,29 +59,23 @@ static const gf__optimizer sgd = {
     .help = "stochastic gradient descent with momentum",
     .keys = sgd_keys,
     .key_count = sizeof sgd_keys / sizeof *sgd_keys,
-    .options_size = sizeof(sgd_options),
+    .options_size = sizeof(gf__sgd),
     .states = 1,
     .step = sgd_step,
 };
 
-typedef struct rmsprop_options {
-  double alpha, eps, momentum;
-} rmsprop_options;
-
 static const gf__key rmsprop_keys[] = {
-    {"alpha", GF__KEY_FLOAT, offsetof(rmsprop_options, alpha), "0.99", 0, 0.999999, NULL,
-     "decay of the squared gradient's running mean"},
-    {"eps", GF__KEY_FLOAT, offsetof(rmsprop_options, eps), "1e-8", 0, 1, NULL,
-     "added to the root: gradients far below it no longer move the weights"},
-    {"momentum", GF__KEY_FLOAT, offsetof(rmsprop_options, momentum), "0", 0, 0.999999, NULL,
-     "decay of the velocity"},
+    GF__KEY(gf__rmsprop, alpha, FLOAT, .initial = "0.99", .maximum = 0.999999,
+            .help = "decay of the squared gradient's running mean"),
+    GF__KEY(gf__rmsprop, eps, FLOAT, .initial = "1e-8", .maximum = 1,
+            .help = "added to the root: gradients far below it no longer move the weights"),
+    GF__KEY(gf__rmsprop, momentum, FLOAT, .initial = "0", .maximum = 0.999999,
+            .help = "decay of the velocity"),
 };
 
-static gf_status rmsprop_step(gf_device *device, const gf__optimizer_step *step, int t,
+static gf_status rmsprop_step(gf_device *device, const gf__optimizer_step *step,
                               const void *options) {
-  (void)t;
-  const rmsprop_options *o = options;
-  return gf__rmsprop_step(device, step, o->alpha, o->eps, o->momentum);
+  return gf__rmsprop_step(device, step, options);
 }
 
 static const gf__optimizer rmsprop = {
@@ -103,65 +83,54 @@ static const gf__optimizer rmsprop = {
     .help = "Tieleman and Hinton, 2012",
     .keys = rmsprop_keys,
     .key_count = sizeof rmsprop_keys / sizeof *rmsprop_keys,
-    .options_size = sizeof(rmsprop_options),
+    .options_size = sizeof(gf__rmsprop),
     .states = 2,
     .step = rmsprop_step,
 };
 
 const gf__optimizer *const gf__optimizers[] = {&adam, &sgd, &adamw, &rmsprop, NULL};
-static const char *const names[] = {"adam", "sgd", "adamw", "rmsprop", NULL};
 
 static const gf__key keys[] = {
-    {"name", GF__KEY_CHOICE, offsetof(gf__optimizer_config, name), "adam", 0, 0, names,
-     "how a gradient moves the weights"},
-    {"learning_rate", GF__KEY_FLOAT, offsetof(gf__optimizer_config, learning_rate), "1e-3", 0, 1e3,
-     NULL, "of the first epoch"},
-    {"weight_decay", GF__KEY_FLOAT, offsetof(gf__optimizer_config, weight_decay), "0", 0, 1e3, NULL,
-     "times the weights, added to the gradient (coupled L2); adamw: times the rate, taken off"},
-    {"clip_norm", GF__KEY_FLOAT, offsetof(gf__optimizer_config, clip_norm), "0", 0, INFINITY, NULL,
-     "most L2 norm of all gradients together (Pascanu et al., 2013); 0: any"},
-    {"clip_value", GF__KEY_FLOAT, offsetof(gf__optimizer_config, clip_value), "0", 0, INFINITY,
-     NULL, "most size of each gradient, after clip_norm; 0: any"},
+    {.name = "name",
+     .type = GF__KEY_ROW,
+     .offset = offsetof(gf__optimizer_config, kind),
+     .initial = "adam",
+     .choices = gf__optimizers,
+     .help = "how a gradient moves the weights"},
+    GF__KEY(gf__optimizer_config, learning_rate, FLOAT, .initial = "1e-3", .maximum = 1e3,
+            .help = "of the first epoch"),
+    GF__KEY(gf__optimizer_config, weight_decay, FLOAT, .initial = "0", .maximum = 1e3,
+            .help = "times the weights, added to the gradient (coupled L2); adamw: times the rate, "
+                    "taken off"),
+    GF__KEY(gf__optimizer_config, clip_norm, FLOAT, .initial = "0", .maximum = INFINITY,
+            .help = "most L2 norm of all gradients together (Pascanu et al., 2013); 0: any"),
+    GF__KEY(gf__optimizer_config, clip_value, FLOAT, .initial = "0", .maximum = INFINITY,
+            .help = "most size of each gradient, after clip_norm; 0: any"),
 };
-enum { KEYS = sizeof keys / sizeof *keys };
 
-static const gf__optimizer *find(const gf__value *section) {
-  const gf__value *name = gf__value_get(section, "name");
-  for (int i = 0; name && name->kind == GF__SCALAR && gf__optimizers[i]; i++)
-    if (!strcmp(gf__optimizers[i]->name, name->text)) return gf__optimizers[i];
-  return gf__optimizers[0];
-}
+static const gf__section optimizer_section = {
+    .name = "optimizer", .keys = keys, .key_count = sizeof keys / sizeof *keys};
 
 gf_status gf__optimizer_config_read(gf__optimizer_config *out, const gf_config *config) {
-  const gf__value *section = gf__value_get(gf__config_root(config), "optimizer");
-  const gf__optimizer *optimizer = find(section);
-  *out = (gf__optimizer_config){.options = calloc(1, optimizer->options_size)};
-  if (!out->options) return gf__fail_host_memory(optimizer->options_size);
-  const gf__key_group groups[] = {{keys, KEYS, out},
-                                  {optimizer->keys, optimizer->key_count, out->options}};
-  gf_status status = gf__keys_read_groups(section, "optimizer", groups, 2);
-  if (status != GF_OK) gf__optimizer_config_free(out);
-  return status;
+  const gf__value *map = gf__value_get(gf__config_root(config), "optimizer");
+  return gf__section_read(&optimizer_section, map, out, &out->options);
+}
+
+double gf__optimizer_eps(const gf__optimizer_config *config) {
+  const gf__optimizer *optimizer = gf__optimizers[config->kind];
+  for (size_t i = 0; i < optimizer->key_count; i++)
+    if (!strcmp(optimizer->keys[i].name, "eps"))
+      return *(const double *)((const char *)config->options + optimizer->keys[i].offset);
+  return (double)NAN;
 }
 
 void gf__optimizer_config_free(gf__optimizer_config *optimizer) {
-  free(optimizer->options);
-  optimizer->options = NULL;
+  gf__section_free(&optimizer_section, optimizer, &optimizer->options);
 }
 
 void gf__optimizer_config_write(gf__text *out, const gf__optimizer_config *config) {
-  const gf__optimizer *optimizer = gf__optimizers[config->name];
   gf__text_add(out, "optimizer:\n");
-  gf__keys_write(out, 2, keys, KEYS, config);
-  gf__keys_write(out, 2, optimizer->keys, optimizer->key_count, config->options);
+  gf__section_write(out, 2, &optimizer_section, config, config->options);
 }
 
-void gf__optimizer_config_help(gf__help *help) {
-  gf__help_title(help, "optimizer:");
-  gf__help_keys(help, keys, KEYS);
-  for (int i = 0; gf__optimizers[i]; i++) {
-    gf__help_title(help, "optimizer, with name %s (%s):", gf__optimizers[i]->name,
-                   gf__optimizers[i]->help);
-    gf__help_keys(help, gf__optimizers[i]->keys, gf__optimizers[i]->key_count);
-  }
-}
+void gf__optimizer_config_help(gf__help *help) { gf__section_help(help, &optimizer_section); }

@@ -10,7 +10,6 @@
 #include "train/train_config.h"
 #include "train/trainer.h"
 
-enum { IMAGENET_CLASSES = 1000 };
 /* Of forward and backward together: the data's and the weights' gradients are a product each. */
 static const double backward_fraction = 2.0 / 3;
 
@@ -31,11 +30,9 @@ static gf_status open_subject(subject *s, gf_device *device, gf_communicator *co
   gf_dataset_info info;
   int launches;
   *s = (subject){NULL, NULL};
-  GF_TRY(gf__data_expect(&info, config));
-  if (info.height == 0) GF_TRY(gf_dataset_shape(&info, config));
+  GF_TRY(gf_dataset_shape(&info, config));
   gf_image_shape image = {info.height, info.width, info.channels};
-  gf_status status = gf_model_open(&s->model, device, config, image,
-                                   info.classes ? info.classes : IMAGENET_CLASSES, batch, seed);
+  gf_status status = gf_model_open(&s->model, device, config, image, info.classes, batch, seed);
   if (status == GF_OK) status = gf__trainer_open_with(&s->trainer, s->model, config, &options);
   if (status == GF_OK) status = gf__trainer_prepare(s->trainer, seed, &launches);
   if (status != GF_OK) close_subject(s);

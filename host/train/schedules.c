@@ -2,62 +2,91 @@
 
 #include <math.h>
 
-static const char *const names[] = {"cosine", "constant", "step", NULL};
+#define SCHEDULE_KEY(member, ...) GF__KEY(gf__schedule_config, member, __VA_ARGS__)
 
-static const gf__key keys[] = {
-    {"name", GF__KEY_CHOICE, offsetof(gf__schedule_config, name), "cosine", 0, 0, names,
-     "how the learning rate changes from epoch to epoch"},
-    {"final", GF__KEY_FLOAT, offsetof(gf__schedule_config, final), "2e-5", 0, 1e3, NULL,
-     "cosine: the rate that it falls to (Loshchilov and Hutter, 2017)"},
-    {"every", GF__KEY_INT, offsetof(gf__schedule_config, every), "30", 1, 100000, NULL,
-     "step: epochs from one drop to the next"},
-    {"factor", GF__KEY_FLOAT, offsetof(gf__schedule_config, factor), "0.1", 0, 1, NULL,
-     "step: what each drop multiplies the rate by"},
-    {"warmup_epochs", GF__KEY_INT, offsetof(gf__schedule_config, warmup_epochs), "0", 0, 100000,
-     NULL, "first epochs, in which the rate rises to its full size (Goyal et al., 2017)"},
-    {"warmup_start", GF__KEY_FLOAT, offsetof(gf__schedule_config, warmup_start), "0.1", 0, 1, NULL,
-     "share of the rate in the first of them"},
+static const gf__key cosine_keys[] = {
+    SCHEDULE_KEY(final, FLOAT, .initial = "2e-5", .maximum = 1e3,
+                 .help = "the rate that it falls to (Loshchilov and Hutter, 2017)"),
 };
-enum { KEYS = sizeof keys / sizeof *keys };
 
-gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) {
-  return gf__keys_read(gf__value_get(gf__config_root(config), "schedule"), "schedule", keys, KEYS,
-                       out);
-}
-
-void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule) {
-  gf__text_add(out, "schedule:\n");
-  gf__keys_write(out, 2, keys, KEYS, schedule);
-}
-
-void gf__schedule_config_help(gf__help *help) {
-  gf__help_title(help, "schedule:");
-  gf__help_keys(help, keys, KEYS);
-}
-
-static double cosine(const gf__schedule_config *s, double base, int epoch, int epochs) {
+static double cosine_rate(const gf__schedule_config *s, double base, int epoch, int epochs) {
   const double pi = 3.14159265358979323846;
   int since = epoch - s->warmup_epochs, span = epochs - s->warmup_epochs;
   return s->final + (base - s->final) * (1 + cos(pi * since / span)) / 2;
 }
 
-static double constant(const gf__schedule_config *s, double base, int epoch, int epochs) {
+static const gf__schedule cosine = {.name = "cosine",
+                                    .help = "half a wave from the full rate to the final one",
+                                    .keys = cosine_keys,
+                                    .key_count = sizeof cosine_keys / sizeof *cosine_keys,
+                                    .rate = cosine_rate};
+
+static double constant_rate(const gf__schedule_config *s, double base, int epoch, int epochs) {
   (void)s, (void)epoch, (void)epochs;
   return base;
 }
 
-static double step(const gf__schedule_config *s, double base, int epoch, int epochs) {
+static const gf__schedule constant = {
+    .name = "constant", .help = "the same rate throughout", .rate = constant_rate};
+
+static const gf__key step_keys[] = {
+    SCHEDULE_KEY(every, INT, .initial = "30", .minimum = 1, .maximum = 100000,
+                 .help = "epochs from one drop to the next"),
+    SCHEDULE_KEY(factor, FLOAT, .initial = "0.1", .maximum = 1,
+                 .help = "what each drop multiplies the rate by"),
+};
+
+static double step_rate(const gf__schedule_config *s, double base, int epoch, int epochs) {
   (void)epochs;
   int steps = epoch / s->every;
   return base * pow(s->factor, steps);
 }
 
+static const gf__schedule step = {.name = "step",
+                                  .help = "drops at equal distances",
+                                  .keys = step_keys,
+                                  .key_count = sizeof step_keys / sizeof *step_keys,
+                                  .rate = step_rate};
+
+const gf__schedule *const gf__schedules[] = {&cosine, &constant, &step, NULL};
+
+static const gf__key keys[] = {
+    {.name = "name",
+     .type = GF__KEY_ROW,
+     .offset = offsetof(gf__schedule_config, kind),
+     .initial = "cosine",
+     .choices = gf__schedules,
+     .help = "how the learning rate changes from epoch to epoch"},
+    SCHEDULE_KEY(warmup_epochs, INT, .initial = "0", .maximum = 100000,
+                 .help = "first epochs, in which the rate rises to its full size "
+                         "(Goyal et al., 2017)"),
+    SCHEDULE_KEY(warmup_start, FLOAT, .initial = "0.1", .maximum = 1,
+                 .help = "fraction of the rate in the first of them"),
+};
+
+/* Run folders have the keys of all schedules, and comparing a resumed run's config with the one
+ * before needs them to stay. */
+static const gf__section schedule_section = {.name = "schedule",
+                                             .keys = keys,
+                                             .key_count = sizeof keys / sizeof *keys,
+                                             .has_all_keys = true};
+
+gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) {
+  const gf__value *map = gf__value_get(gf__config_root(config), "schedule");
+  return gf__section_read(&schedule_section, map, out, NULL);
+}
+
+void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule) {
+  gf__text_add(out, "schedule:\n");
+  gf__section_write(out, 2, &schedule_section, schedule, NULL);
+}
+
+void gf__schedule_config_help(gf__help *help) { gf__section_help(help, &schedule_section); }
+
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs) {
-  static double (*const rates[])(const gf__schedule_config *, double, int, int) = {cosine, constant,
-                                                                                   step};
   if (epoch < schedule->warmup_epochs) {
     double start = schedule->warmup_start;
     return base * (start + (1 - start) * epoch / schedule->warmup_epochs);
   }
-  return rates[schedule->name](schedule, base, epoch, epochs);
+  return gf__schedules[schedule->kind]->rate(schedule, base, epoch, epochs);
 }

@@ -2,16 +2,25 @@
 #ifndef GF_TRAIN_SCHEDULES_H
 #define GF_TRAIN_SCHEDULES_H
 
-#include "base/help.h"
+#include "base/section.h"
 
 typedef struct gf__schedule_config {
-  int name;      /* index in the table of schedules */
+  int kind;      /* index in gf__schedules */
   double final;  /* cosine: the rate that the last epoch approaches */
   int every;     /* step: epochs from one drop to the next */
   double factor; /* step: of each drop */
   int warmup_epochs;
-  double warmup_start; /* share of the rate */
+  double warmup_start; /* fraction of the rate */
 } gf__schedule_config;
+
+typedef struct gf__schedule {
+  GF__ROW; /* the keys' fields are those of gf__schedule_config */
+  /* The rate of an epoch after the warm-up. */
+  double (*rate)(const gf__schedule_config *schedule, double base, int epoch, int epochs);
+} gf__schedule;
+
+/* The table, ended by NULL. */
+extern const gf__schedule *const gf__schedules[];
 
 gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) GF_MUST_USE;
 void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule);
@@ -20,7 +29,7 @@ void gf__schedule_config_help(gf__help *help);
 /* The rate of an epoch, counted from 0, of a run of epochs with the rate base.
  * The first w = warmup_epochs (Goyal et al., 2017) rise to it in equal steps:
  * base (start + (1 - start) epoch / w). A cosine spans the epochs after them;
- * the drops of step stand at the same epochs as without them. */
+ * the drops of step are at the same epochs as without them. */
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs);
 
 #endif

@@ -27,9 +27,7 @@ static gf_status load_weights(test_run *t, const char *folder) {
 }
 
 static gf_status open_test(test_run *t, gf_device *device, const char *folder) {
-  char path[GF__PATH_SIZE];
-  GF_TRY(gf__run_path(path, folder, "config.yaml"));
-  GF_TRY(gf_config_load(&t->config, path));
+  GF_TRY(gf__run_config_load(&t->config, folder));
   GF_TRY(gf__train_config_read(&t->run, t->config));
   GF_TRY(gf_dataset_open(&t->dataset, t->config, GF_SPLIT_TEST));
   gf_dataset_info info = gf_dataset_describe(t->dataset);

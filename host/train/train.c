@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "model/network_config.h"
 #include "run/config_diff.h"
+#include "run/network.h"
 #include "train/training.h"
 
 static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_dataset *dataset,
@@ -189,7 +190,7 @@ static gf_status check_end(const gf__training *t, bool *has_ended) {
  * than that epoch to lose; one whose checkpoints were removed has more. */
 static gf_status check_is_empty(const gf__training *t) {
   gf_run_state state;
-  GF_TRY(gf_run_look(t->options.out, &state));
+  GF_TRY(gf_run_read_state(t->options.out, &state));
   if (state.epochs_done <= 1) return GF_OK;
   return gf__fail(GF_ERROR_DATA,
                   "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "
@@ -230,10 +231,27 @@ static gf_status resume_folder(gf__training *t, const gf__text *config) {
                                gf_device_describe(t->device));
 }
 
-static gf_status open_folder(gf__training *t, const gf__text *config, bool resumes) {
+/* Activations that are measured are those of a batch's last micro-batch, which is the whole batch
+ * unless the device has no memory for it. */
+static gf__record_images record_images(const gf__training *t) {
+  int batch = gf__training_batch(t), micro = t->model->batch;
+  if (t->communicator) return (gf__record_images){batch, 0};
+  return (gf__record_images){batch, batch - (batch - 1) / micro * micro};
+}
+
+/* network.json, which readers of the run need from its first record on. */
+static gf_status write_network(const gf__training *t, const gf_config *config) {
+  gf_dataset_info data = gf_dataset_describe(t->train);
+  return gf__network_write(t->options.out, config, &data, record_images(t));
+}
+
+/* resolved: the config with all defaults. */
+static gf_status open_folder(gf__training *t, const gf_config *config, const gf__text *resolved,
+                             bool resumes) {
   char path[GF__PATH_SIZE];
   if (!t->writes) return GF_OK;
-  GF_TRY(resumes ? resume_folder(t, config) : create_folder(t, config, t->options.overwrite));
+  GF_TRY(resumes ? resume_folder(t, resolved) : create_folder(t, resolved, t->options.overwrite));
+  GF_TRY(write_network(t, config));
   if (t->config.tensorboard)
     GF_TRY(gf__run_events_open(&t->folder, &t->position.marks[GF__LOG_EVENTS]));
   GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
@@ -291,7 +309,7 @@ static gf_status open_run(gf__training *t, const gf_config *config, const gf__te
                           bool resumes) {
   GF_TRY(open_networks(t, config, resumes));
   GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
-  GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, resolved, resumes)));
+  GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resolved, resumes)));
   GF_TRY(gf__ranks_write(t));
   return gf__ranks_join(t);
 }

@@ -12,7 +12,7 @@ enum { GF__STOP_AT_NONFINITE, GF__SKIP_NONFINITE };
 typedef struct gf__train_config {
   int epochs, batch_size;
   uint64_t seed;
-  int gradients_every;      /* steps; 0: the last batch of an epoch only */
+  int gradients_every;      /* steps; 0: the last whole batch of an epoch only */
   int on_nonfinite;         /* a loss or gradient */
   const gf__value *weights; /* of the config: a path; or NULL */
   gf__schedule_config schedule;

@@ -40,7 +40,7 @@ static gf_status trainer_allocate(gf_trainer *trainer, const gf__trainer_options
   size_t sums_bytes = (size_t)tensors * sizeof(gf__statistics_sums);
   if (options->adds_micro_batches)
     GF_TRY(gf__buffer_new(&trainer->sum, device, flat, "the gradients of micro-batches"));
-  for (int i = 0; i < gf__optimizers[trainer->optimizer.name]->states; i++) {
+  for (int i = 0; i < gf__optimizers[trainer->optimizer.kind]->states; i++) {
     GF_TRY(gf__buffer_new(&trainer->state[i], device, flat, "the optimizer's state"));
     GF_TRY(gf__buffer_zero(trainer->state[i]));
   }
@@ -71,7 +71,7 @@ static gf_status trainer_allocate(gf_trainer *trainer, const gf__trainer_options
 
 size_t gf__trainer_memory(const gf_trainer *trainer) {
   const gf_model *model = trainer->model;
-  int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.name]->states;
+  int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.kind]->states;
   size_t clip = trainer->optimizer.clip_norm > 0 ? gf__clip_workspace() + sizeof(float) : 0;
   size_t flat = (size_t)(states + 1 + (trainer->sum != NULL));
   return clip + flat * model->flat_floats * sizeof(float) +
@@ -176,7 +176,8 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, doubl
     GF_TRY(gf__clip_scale(model->device, (int)model->flat_floats, gradient,
                           trainer->optimizer.clip_norm, trainer->clip_partial,
                           trainer->clip_scale));
-  gf__optimizer_step step = {.count = (int)model->flat_floats,
+  gf__optimizer_step step = {.t = trainer->steps,
+                             .count = (int)model->flat_floats,
                              .w = model->weights,
                              .gradient = gradient,
                              .first = trainer->state[0],
@@ -185,7 +186,7 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, doubl
                              .weight_decay = trainer->optimizer.weight_decay,
                              .clip_scale = trainer->clip_scale,
                              .clip_value = trainer->optimizer.clip_value};
-  return gf__optimizers[trainer->optimizer.name]->step(model->device, &step, trainer->steps,
+  return gf__optimizers[trainer->optimizer.kind]->step(model->device, &step,
                                                        trainer->optimizer.options);
 }
 
@@ -213,12 +214,12 @@ gf_status gf__trainer_queue_update(gf_trainer *trainer, double learning_rate) {
 static gf_status upload_micro_batch(gf_model *model, const gf_batch *batch, int first, int count) {
   const float *images = batch->images + (size_t)first * gf__tensor_size(&model->graph.input);
   const int *labels = batch->labels + first;
-  bool is_mixed = batch->share < 1, is_whole = count == batch->count;
+  bool is_mixed = batch->mix < 1, is_whole = count == batch->count;
   model->pass.first_image = batch->first + first;
   model->pass.n = 0;
   if (count == 0 && batch->whole > 0) return GF_OK; /* other ranks have some */
   if (!is_mixed || is_whole)
-    return gf__model_upload_mixed(model, images, labels, count, (double)batch->share);
+    return gf__model_upload_mixed(model, images, labels, count, (double)batch->mix);
   /* The second labels follow the first ones of the shard, not those of the micro-batch. */
   size_t bytes = 2 * (size_t)count * sizeof(int);
   int *both = malloc(bytes);
@@ -227,7 +228,7 @@ static gf_status upload_micro_batch(gf_model *model, const gf_batch *batch, int 
     both[i] = labels[i];
     both[count + i] = labels[batch->count + i];
   }
-  gf_status status = gf__model_upload_mixed(model, images, both, count, (double)batch->share);
+  gf_status status = gf__model_upload_mixed(model, images, both, count, (double)batch->mix);
   free(both);
   return status;
 }
@@ -282,7 +283,7 @@ gf_status gf__trainer_zeros(const gf_trainer *trainer, gf_batch *out) {
   size_t pixels = (size_t)model->batch * gf__tensor_size(&model->graph.input);
   float *images = calloc(pixels, sizeof *images);
   int *labels = calloc(2 * (size_t)model->batch, sizeof *labels);
-  *out = (gf_batch){.images = images, .labels = labels, .count = model->batch, .share = 1};
+  *out = (gf_batch){.images = images, .labels = labels, .count = model->batch, .mix = 1};
   if (images && labels) return GF_OK;
   free(images);
   free(labels);
@@ -377,7 +378,7 @@ gf_status gf_trainer_step(gf_trainer *trainer, const float *images, const int *l
                           double learning_rate, gf_loss *loss, gf_gradient_stats *gradients) {
   float sums[2];
   if (!labels) return gf__fail(GF_ERROR_ARGUMENT, "a training step needs labels");
-  gf_batch batch = {.images = images, .labels = labels, .count = count, .share = 1};
+  gf_batch batch = {.images = images, .labels = labels, .count = count, .mix = 1};
   GF_TRY(gf__trainer_queue_step(trainer, &batch, learning_rate, 0,
                                 gradients ? GF__MEASURE_GRADIENTS : GF__MEASURE_NOTHING));
   GF_TRY(gf__model_read_results(trainer->model, 0, 1, sums));

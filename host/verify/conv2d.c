@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv/conv.h"
 #include "verify/problems.h"
 #include "verify/subjects.h"
 
@@ -26,7 +26,7 @@ static double transform_factor(const char *name) {
  * itself, as in the shares of a gradient. */
 typedef struct fusion {
   const char *name;
-  gf__conv2d_pass pass;
+  gf__conv_direction pass;
   bool bias, residual, mask;
   gf__activation activation;
 } fusion;
@@ -36,29 +36,28 @@ typedef struct fusion {
   { GF__ACTIVATION_LEAKY_RELU, 0.25f }
 
 static const fusion fusions[] = {
-    {"", GF__CONV2D_FORWARD, .bias = false},
-    {" with bias, leaky_relu", GF__CONV2D_FORWARD, .bias = true, .activation = LEAKY},
-    {" with residual, leaky_relu", GF__CONV2D_FORWARD, .residual = true, .activation = LEAKY},
-    {" with bias, residual", GF__CONV2D_FORWARD, .bias = true, .residual = true},
-    {"", GF__CONV2D_BACKWARD_DATA, .residual = false},
-    {" with residual in place", GF__CONV2D_BACKWARD_DATA, .residual = true},
-    {" with mask", GF__CONV2D_BACKWARD_DATA, .mask = true, .activation = LEAKY},
-    {" with residual in place, mask", GF__CONV2D_BACKWARD_DATA, .residual = true, .mask = true,
+    {"", GF__CONV_FORWARD, .bias = false},
+    {" with bias, leaky_relu", GF__CONV_FORWARD, .bias = true, .activation = LEAKY},
+    {" with residual, leaky_relu", GF__CONV_FORWARD, .residual = true, .activation = LEAKY},
+    {" with bias, residual", GF__CONV_FORWARD, .bias = true, .residual = true},
+    {"", GF__CONV_BACKWARD_DATA, .residual = false},
+    {" with residual in place", GF__CONV_BACKWARD_DATA, .residual = true},
+    {" with mask", GF__CONV_BACKWARD_DATA, .mask = true, .activation = LEAKY},
+    {" with residual in place, mask", GF__CONV_BACKWARD_DATA, .residual = true, .mask = true,
      .activation = LEAKY},
-    {"", GF__CONV2D_BACKWARD_WEIGHT, .bias = false},
-    {" with bias", GF__CONV2D_BACKWARD_WEIGHT, .bias = true},
+    {"", GF__CONV_BACKWARD_WEIGHT, .bias = false},
+    {" with bias", GF__CONV_BACKWARD_WEIGHT, .bias = true},
 };
 
-static const char *const pass_names[] = {"forward", "backward_data", "backward_weight"};
 static const char *const result_names[] = {"y", "dx", "dweight"};
 
 /* One case of one pass with its numbers, here and on the device. */
 typedef struct work {
   gf__check *check;
   const gf__problem *p;
-  const gf__conv2d_algorithm *algorithm;
-  gf__conv2d_pass pass;
-  gf__conv2d_shape shape;
+  const gf__conv_algorithm *algorithm;
+  gf__conv_direction pass;
+  gf__conv_shape shape;
   bool integers;
   size_t count;                                 /* of the result */
   const double *expected, *magnitude;           /* of the result, as the device has it */
@@ -69,15 +68,14 @@ typedef struct work {
   size_t workspace_count;
 } work;
 
-static gf_status infer(const ref_conv2d *v, gf__conv2d_shape *out) {
-  *out = (gf__conv2d_shape){.h = v->h, .w = v->w, .c = v->c, .filters = v->filters};
-  for (int d = 0; d < 2; d++) {
-    out->kernel[d] = v->kernel[d];
-    out->stride[d] = v->stride[d];
-    out->padding[d] = v->padding[d];
-    out->dilation[d] = v->dilation[d];
-  }
-  return gf__conv2d_infer(out);
+static gf_status infer(const ref_conv2d *v, gf__conv_shape *out) {
+  gf__window *w = &out->window;
+  *out = (gf__conv_shape){gf__window_of((int[]){1, v->h, v->w}), v->c, v->filters};
+  memcpy(w->kernel + 1, v->kernel, sizeof v->kernel);
+  memcpy(w->stride + 1, v->stride, sizeof v->stride);
+  memcpy(w->padding + 1, v->padding, sizeof v->padding);
+  memcpy(w->dilation + 1, v->dilation, sizeof v->dilation);
+  return gf__window_infer(w);
 }
 
 static float *numbers(const work *b, size_t count, uint32_t stream) {
@@ -101,10 +99,9 @@ static const double *reference(const work *b, const double *x, const double *wei
                                const double *dy, double *dbias) {
   const ref_conv2d *conv = &b->p->conv;
   double *out = gf__new_doubles(b->check->arena, b->count), *placed;
-  if (b->pass == GF__CONV2D_FORWARD) ref_conv2d_forward(conv, x, weight, NULL, out);
-  if (b->pass == GF__CONV2D_BACKWARD_DATA)
-    ref_conv2d_backward(conv, x, weight, dy, out, NULL, NULL);
-  if (b->pass != GF__CONV2D_BACKWARD_WEIGHT) return out;
+  if (b->pass == GF__CONV_FORWARD) ref_conv2d_forward(conv, x, weight, NULL, out);
+  if (b->pass == GF__CONV_BACKWARD_DATA) ref_conv2d_backward(conv, x, weight, dy, out, NULL, NULL);
+  if (b->pass != GF__CONV_BACKWARD_WEIGHT) return out;
   ref_conv2d_backward(conv, x, weight, dy, NULL, out, dbias);
   placed = gf__new_doubles(b->check->arena, b->count);
   for (size_t i = 0; i < b->count; i++) placed[device_place(conv, i)] = out[i];
@@ -114,11 +111,12 @@ static const double *reference(const work *b, const double *x, const double *wei
 static gf_status open_outputs(work *b) {
   gf__check *check = b->check;
   b->workspace_count =
-      b->algorithm->workspace(check->device, &b->shape, b->pass, b->p->n) / sizeof(float);
+      b->algorithm->workspace(b->algorithm, check->device, &b->shape, b->pass, b->p->n) /
+      sizeof(float);
   GF_TRY(gf__guarded_new(check, result_names[b->pass], b->count, &b->out));
   if (b->workspace_count > 0)
     GF_TRY(gf__guarded_new(check, "the workspace", b->workspace_count, &b->workspace));
-  if (b->pass != GF__CONV2D_BACKWARD_WEIGHT) return GF_OK;
+  if (b->pass != GF__CONV_BACKWARD_WEIGHT) return GF_OK;
   return gf__guarded_new(check, "dbias", (size_t)b->shape.filters, &b->bias_out);
 }
 
@@ -127,8 +125,8 @@ static gf_status open_work(work *b) {
   gf__check *check = b->check;
   gf__arena *arena = check->arena;
   const size_t counts[] = {p->y_count, p->x_count, p->parameter_size[0]};
-  size_t weights = counts[GF__CONV2D_BACKWARD_WEIGHT], filters = (size_t)p->conv.filters;
-  size_t channels = b->pass == GF__CONV2D_FORWARD ? filters : (size_t)p->conv.c;
+  size_t weights = counts[GF__CONV_BACKWARD_WEIGHT], filters = (size_t)p->conv.filters;
+  size_t channels = b->pass == GF__CONV_FORWARD ? filters : (size_t)p->conv.c;
   b->count = counts[b->pass];
   float *x = numbers(b, p->x_count, 0), *w = numbers(b, weights, 1);
   float *dy = numbers(b, p->y_count, 2), *placed = gf__new_floats(arena, weights);
@@ -162,22 +160,22 @@ typedef struct answer {
 
 static gf_status run(const work *b, const fusion *f, answer *out) {
   gf__arena *arena = b->check->arena;
-  bool is_weight = b->pass == GF__CONV2D_BACKWARD_WEIGHT;
+  bool is_weight = b->pass == GF__CONV_BACKWARD_WEIGHT;
   size_t filters = (size_t)b->shape.filters;
-  gf__conv2d convolution = {.shape = b->shape};
+  gf__conv convolution = {.shape = b->shape};
   convolution.algorithm[b->pass] = b->algorithm;
-  gf__conv2d_run r = {
+  gf__conv_operands r = {
       .n = b->p->n, .x = b->x, .w = b->w, .dy = b->dy, .out = b->out, .workspace = b->workspace};
   GF_TRY(gf__poison(arena, b->out, b->count));
   if (b->workspace) GF_TRY(gf__poison(arena, b->workspace, b->workspace_count));
   if (b->bias_out) GF_TRY(gf__poison(arena, b->bias_out, filters));
   if (is_weight && f->bias) r.bias_out = b->bias_out;
   if (!is_weight && f->bias) r.epilogue.bias = b->bias_buffer;
-  if (f->residual) r.epilogue.residual = b->pass == GF__CONV2D_FORWARD ? b->residual_buffer : r.out;
+  if (f->residual) r.epilogue.residual = b->pass == GF__CONV_FORWARD ? b->residual_buffer : r.out;
   if (r.epilogue.residual == r.out) GF_TRY(gf__write(r.out, b->residual, b->count));
   if (f->mask) r.epilogue.mask = b->mask_buffer;
   r.epilogue.activation = f->activation;
-  GF_TRY(gf__conv2d_run_pass(&convolution, b->check->device, b->pass, &r));
+  GF_TRY(gf__conv_run(&convolution, b->check->device, b->pass, &r));
   *out = (answer){0};
   GF_TRY(gf__read(arena, b->out, b->count, &out->out));
   return r.bias_out ? gf__read(arena, r.bias_out, filters, &out->bias) : GF_OK;
@@ -188,7 +186,7 @@ static gf_status run(const work *b, const fusion *f, answer *out) {
 static double leaky(double x, double slope) { return x > 0 ? x : slope * x; }
 
 static double fuse(const work *b, const fusion *f, size_t i, double value) {
-  size_t channels = (size_t)(f->pass == GF__CONV2D_FORWARD ? b->shape.filters : b->shape.c);
+  size_t channels = (size_t)(f->pass == GF__CONV_FORWARD ? b->shape.filters : b->shape.c);
   if (f->bias) value += (double)b->bias[i % channels];
   if (f->residual) value += (double)b->residual[i];
   if (f->activation.kind == GF__ACTIVATION_NONE) return value;
@@ -222,7 +220,7 @@ static gf_status compare(const work *b, const fusion *f) {
   double *expected = gf__new_doubles(check->arena, b->count);
   for (size_t i = 0; i < b->count; i++)
     expected[i] =
-        b->pass == GF__CONV2D_BACKWARD_WEIGHT ? b->expected[i] : fuse(b, f, i, b->expected[i]);
+        b->pass == GF__CONV_BACKWARD_WEIGHT ? b->expected[i] : fuse(b, f, i, b->expected[i]);
   gf__tolerance allowed = tolerance_of(b, f);
   answer got, again;
   GF_TRY(run(b, f, &got));
@@ -237,12 +235,12 @@ static gf_status compare(const work *b, const fusion *f) {
 }
 
 static bool takes_conv2d(const gf__subject *subject, gf__check *check, gf__cases *list) {
-  const gf__conv2d_algorithm *algorithm = subject->what;
+  const gf__conv_algorithm *algorithm = subject->what;
   gf__problem p;
-  gf__conv2d_shape shape;
+  gf__conv_shape shape;
   gf__problem_read(&p, check->arena, gf__problem_type_find("conv2d"), list);
   return infer(&p.conv, &shape) == GF_OK &&
-         algorithm->accepts(check->device, &shape, (gf__conv2d_pass)subject->pass);
+         algorithm->accepts(algorithm, check->device, &shape, (gf__conv_direction)subject->pass);
 }
 
 static gf_status run_conv2d(const gf__subject *subject, gf__check *check, gf__cases *list) {
@@ -252,7 +250,7 @@ static gf_status run_conv2d(const gf__subject *subject, gf__check *check, gf__ca
     work b = {.check = check,
               .p = &p,
               .algorithm = subject->what,
-              .pass = (gf__conv2d_pass)subject->pass,
+              .pass = (gf__conv_direction)subject->pass,
               .integers = integers};
     GF_TRY(infer(&p.conv, &b.shape));
     GF_TRY(open_work(&b));
@@ -264,9 +262,9 @@ static gf_status run_conv2d(const gf__subject *subject, gf__check *check, gf__ca
 }
 
 void gf__conv2d_subjects(gf__subject_add *add, void *user) {
-  for (int i = 0; gf__conv2d_algorithms[i]; i++)
-    for (int pass = 0; pass < GF__CONV2D_PASSES; pass++) {
-      const gf__conv2d_algorithm *algorithm = gf__conv2d_algorithms[i];
+  for (int i = 0; gf__conv_algorithms[i]; i++)
+    for (int pass = 0; pass < GF__CONV_DIRECTIONS; pass++) {
+      const gf__conv_algorithm *algorithm = gf__conv_algorithms[i];
       gf__subject subject = {.operation = "conv2d",
                              .list = "conv2d",
                              .needs = algorithm->needs,
@@ -275,7 +273,7 @@ void gf__conv2d_subjects(gf__subject_add *add, void *user) {
                              .takes = takes_conv2d,
                              .run = run_conv2d};
       snprintf(subject.algorithm, sizeof subject.algorithm, "%s/%s", algorithm->name,
-               pass_names[pass]);
+               gf__conv_direction_names[pass]);
       add(user, &subject);
     }
 }

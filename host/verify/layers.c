@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/model.h"
+#include "ops/conv/conv.h"
 #include "verify/problems.h"
 #include "verify/subjects.h"
 
@@ -32,9 +33,10 @@ typedef struct network {
 
 static void write_network(gf__text *text, const gf__problem *p, network net) {
   const char *source = *net.first ? "source" : "input";
-  /* The algorithm that rounds least; conv2d.c has them all. */
-  gf__text_add(text, "model:\n  algorithm: im2col\n  fuse: %s\n  auxiliary_weight: %g\n",
-               net.fuse ? "on" : "off", GF__PROBLEM_AUXILIARY_WEIGHT);
+  /* im2col rounds least; conv2d.c has all algorithms of images. */
+  gf__text_add(text, "model:\n  algorithm: %s\n  fuse: %s\n  auxiliary_weight: %g\n",
+               p->algorithm ? p->algorithm : "im2col", net.fuse ? "on" : "off",
+               GF__PROBLEM_AUXILIARY_WEIGHT);
   gf__text_add(text, "  graph:\n%s", net.first);
   if (*p->before) {
     gf__text_add(text, "    - ");
@@ -113,7 +115,7 @@ static gf_status poison(gf__check *check, gf_buffer *buffer) {
 
 static gf_status poison_model(gf__check *check) {
   gf_model *model = check->model;
-  for (int s = 0; s < model->plan.count; s++) GF_TRY(poison(check, model->plan.slots[s].buffer));
+  for (int s = 0; s < model->plan.count; s++) GF_TRY(poison(check, model->plan.buffers[s].memory));
   for (int i = 0; i < model->graph.count; i++) GF_TRY(poison(check, model->graph.nodes[i]->saved));
   GF_TRY(poison(check, model->workspace));
   return poison(check, model->gradients);
@@ -342,21 +344,60 @@ static gf_status check_behind(gf__check *check, const gf__problem *p, const char
   return GF_OK;
 }
 
-static gf_status run_layer(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status check_layer(gf__check *check, const gf__problem *p, const gf__cases *list) {
   enum { ACTIVATIONS = 4 };
   static const char *const activations[ACTIVATIONS] = {"leaky_relu", "relu", "tanh", "sigmoid"};
-  const gf__problem_type *type = subject->what;
-  gf__problem p;
-  gf__problem_read(&p, check->arena, type, list);
-  GF_TRY(check_training(check, &p));
-  GF_TRY(check_inference(check, &p));
-  if (p.type->ends_graph) return GF_OK;
-  GF_TRY(check_branches(check, &p));
+  GF_TRY(check_training(check, p));
+  GF_TRY(check_inference(check, p));
+  if (p->type->ends_graph) return GF_OK;
+  GF_TRY(check_branches(check, p));
   /* What is masked does not depend on the shape: each of the first cases takes one activation,
    * and the first cases of all layers, which are the quick form, take all of them. */
   if (list->count > ACTIVATIONS) return GF_OK;
-  ptrdiff_t place = type - gf__problem_types + list->count;
-  return check_behind(check, &p, activations[place % ACTIVATIONS]);
+  ptrdiff_t place = p->type - gf__problem_types + list->count;
+  return check_behind(check, p, activations[place % ACTIVATIONS]);
+}
+
+static gf_status run_layer(const gf__subject *subject, gf__check *check, gf__cases *list) {
+  gf__problem p;
+  gf__problem_read(&p, check->arena, subject->what, list);
+  return check_layer(check, &p, list);
+}
+
+/* ---- algorithms of volumes ---- */
+
+static bool accepts_conv3d(const gf__subject *subject, gf__check *check, gf__cases *list) {
+  const gf__conv_algorithm *algorithm = subject->what;
+  gf__problem p;
+  gf__problem_read(&p, check->arena, gf__problem_type_find("conv3d"), list);
+  gf__conv_shape shape = {gf__window_of(p.conv3d.size), p.conv3d.c, p.conv3d.filters};
+  memcpy(shape.window.kernel, p.conv3d.kernel, sizeof p.conv3d.kernel);
+  memcpy(shape.window.stride, p.conv3d.stride, sizeof p.conv3d.stride);
+  memcpy(shape.window.padding, p.conv3d.padding, sizeof p.conv3d.padding);
+  return gf__window_infer(&shape.window) == GF_OK && !gf__window_is_flat(&shape.window) &&
+         algorithm->accepts(algorithm, check->device, &shape, GF__CONV_FORWARD);
+}
+
+static gf_status run_conv3d(const gf__subject *subject, gf__check *check, gf__cases *list) {
+  const gf__conv_algorithm *algorithm = subject->what;
+  gf__problem p;
+  gf__problem_read(&p, check->arena, gf__problem_type_find("conv3d"), list);
+  p.algorithm = algorithm->name;
+  return check_layer(check, &p, list);
+}
+
+/* Those that accept volumes; conv2d.c has the images. */
+static void add_conv3d_subjects(gf__subject_add *add, void *user) {
+  static const gf__conv_algorithm *const of_volumes[] = {&gf__conv_im2col, &gf__conv_direct3d};
+  for (size_t i = 0; i < sizeof of_volumes / sizeof *of_volumes; i++) {
+    gf__subject subject = {.operation = "conv3d",
+                           .list = "conv3d",
+                           .what = of_volumes[i],
+                           .takes = accepts_conv3d,
+                           .run = run_conv3d};
+    snprintf(subject.algorithm, sizeof subject.algorithm, "%s", of_volumes[i]->name);
+    add(user, &subject);
+  }
 }
 
 void gf__layer_subjects(gf__subject_add *add, void *user) {
@@ -365,5 +406,6 @@ void gf__layer_subjects(gf__subject_add *add, void *user) {
     snprintf(subject.operation, sizeof subject.operation, "%s", type->layer);
     snprintf(subject.list, sizeof subject.list, "%s", type->layer);
     add(user, &subject);
+    if (type->read == gf__problem_read_conv3d) add_conv3d_subjects(add, user);
   }
 }

@@ -147,7 +147,8 @@ static gf_status run_steps(const gf__optimizer *optimizer, reference_step *refer
   GF_TRY(open_run(r, check, optimizer->states));
   for (int t = 1; t <= STEPS; t++) {
     double rate = t <= STEPS / 2 ? 1e-2 : 1e-3;
-    const gf__optimizer_step step = {.count = COUNT,
+    const gf__optimizer_step step = {.t = t,
+                                     .count = COUNT,
                                      .w = r->w,
                                      .gradient = r->gradient,
                                      .first = r->state[0],
@@ -158,7 +159,7 @@ static gf_status run_steps(const gf__optimizer *optimizer, reference_step *refer
                                      .clip_value = r->o->clip_value};
     fill_gradient(gradient, t);
     GF_TRY(gf__write(r->gradient, gradient, COUNT));
-    GF_TRY(optimizer->step(check->device, &step, t, config->options));
+    GF_TRY(optimizer->step(check->device, &step, config->options));
     clip(r->o, gradient, clipped);
     reference(r->o, t, rate, clipped, r->values[0], r->values + 1);
     for (int k = 0; k <= STATES; k++)

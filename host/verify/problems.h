@@ -67,6 +67,7 @@ struct gf__problem {
   ref_conv2d conv;
   ref_pool pool;
   ref_conv3d conv3d;
+  const char *algorithm; /* of model.algorithm; NULL: the one that rounds least */
   ref_pool3d pool3d;
   double slope, eps, momentum, p;
   int channels, stride;

@@ -8,6 +8,8 @@
 
 #include <gradflow/device.h>
 
+#include "base/text.h"
+
 enum { GF__VERIFY_NAME = 80 };
 
 /* What one algorithm of an operation came to. */
@@ -48,6 +50,8 @@ typedef struct gf__verify_options {
  * which lists what there is. The caller frees *out with gf__verify_free, after a failure, too. */
 gf_status gf__verify(gf_device *device, const gf__verify_options *options,
                      gf__verify_result *out) GF_MUST_USE;
+/* Appends what only may be, separated by spaces: "conv2d conv2d/im2col/forward …". */
+void gf__verify_names(gf__text *out);
 void gf__verify_free(gf__verify_result *result);
 
 #endif

@@ -53,8 +53,8 @@ typedef struct gf_diagnosis {
   /* (epoch_count, layer_count) each: mean |g|, its L2 norm, the share of its elements that are 0,
    * and how far the step moved the weights for their size. */
   const double *mean_abs, *l2, *zeros, *update_ratio;
-  /* (layer_count) of the last epoch: the share of dead channels in the activation behind the layer,
-   * found by its name (conv_1 and act_1); NaN where there is none. */
+  /* (layer_count) of the last epoch: the fraction of dead channels in the activation that the
+   * layer's output goes through, by network.json; NaN where there is none. */
   const double *dead;
 
   /* The same for what layers store in a forward pass; counts are 0 without activations.csv. */
@@ -66,8 +66,8 @@ typedef struct gf_diagnosis {
   void *owner;
 } gf_diagnosis;
 
-/* Reads metrics.csv, gradients.csv, activations.csv where there is one, config.yaml and the header
- * of last.safetensors of a run folder. All belongs to *out, which the caller frees. GF_ERROR_FILE
+/* Reads metrics.csv, gradients.csv, activations.csv where there is one, config.yaml and
+ * network.json of a run folder. All belongs to *out, which the caller frees. GF_ERROR_FILE
  * for a folder that is no run's, GF_ERROR_DATA for a CSV that is damaged and for a run without a
  * finished epoch. */
 GF_API gf_status gf_diagnosis_open(gf_diagnosis **out, const char *run_folder) GF_MUST_USE;

@@ -56,7 +56,7 @@ typedef struct gf_step_event {
 typedef struct gf_epoch {
   int epoch, epochs; /* from 1 */
   double learning_rate;
-  double train_loss, train_accuracy;           /* means over the batches as they were trained */
+  double train_loss, train_accuracy;           /* means over the images as they were trained */
   double validation_loss, validation_accuracy; /* NaN without a validation split */
   double seconds, images_per_second;
 } gf_epoch;
@@ -103,6 +103,11 @@ typedef struct gf_train_options {
 GF_API gf_status gf_train(gf_device *device, const gf_config *config,
                           const gf_train_options *options) GF_MUST_USE;
 
+/* The network of a config as the file network.json of a run has it, which docs/records.md
+ * describes: layers, shapes, parameters, classes, optimizer. Needs no device, and what
+ * gf_dataset_shape needs of the data. The caller frees *out with free. */
+GF_API gf_status gf_network_json(const gf_config *config, char **out) GF_MUST_USE;
+
 typedef enum gf_run_status {
   GF_RUN_ABSENT,  /* no run folder */
   GF_RUN_STARTED, /* and not at its end */
@@ -117,7 +122,7 @@ typedef struct gf_run_state {
   double seconds;          /* spent on the epochs done */
   gf_epoch last, best;     /* by validation accuracy; of epoch 0 where there is none yet */
 } gf_run_state;
-GF_API gf_status gf_run_look(const char *run_folder, gf_run_state *out) GF_MUST_USE;
+GF_API gf_status gf_run_read_state(const char *run_folder, gf_run_state *out) GF_MUST_USE;
 
 /* What a run would take on the device, by the plan and as it was allocated for
  * a moment; nothing is trained and no file is written. */
@@ -150,5 +155,8 @@ GF_API gf_status gf_config_help(char **out) GF_MUST_USE;
 /* The same as Markdown, with the data sets and the layers that a graph is made of: a part of
  * docs/configuration.md. */
 GF_API gf_status gf_config_reference(char **out) GF_MUST_USE;
+/* What --set may be completed to, a line each: "train.epochs=" for a key, and
+ * "model.tune=fast" for each choice of a key that has choices. The caller frees *out with free. */
+GF_API gf_status gf_config_settings(char **out) GF_MUST_USE;
 
 #endif

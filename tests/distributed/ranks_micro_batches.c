@@ -70,11 +70,11 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   for (int step = 0; step < STEPS; step++) {
     for (int i = 0; i < whole * FLOATS; i++) images[i] = next_float(&random);
     for (int i = 0; i < whole; i++) labels[i] = (i + step) % CLASSES;
-    gf_batch all = {.images = images, .labels = labels, .count = whole, .share = 1, .whole = whole};
+    gf_batch all = {.images = images, .labels = labels, .count = whole, .mix = 1, .whole = whole};
     gf_batch mine = {.images = images + (size_t)rank_ * EACH * FLOATS,
                      .labels = labels + rank_ * EACH,
                      .count = EACH,
-                     .share = 1,
+                     .mix = 1,
                      .first = rank_ * EACH,
                      .whole = whole};
     float sums[2];
@@ -90,7 +90,7 @@ static void test_parts_of_parts_are_a_whole(void **state) {
   }
   compare(&ours, &one);
   /* One rank that wants to stop is enough. */
-  gf_batch mine = {.images = images, .labels = labels, .count = EACH, .share = 1, .whole = whole};
+  gf_batch mine = {.images = images, .labels = labels, .count = EACH, .mix = 1, .whole = whole};
   bool is_wanted = rank_ == ranks_ - 1;
   assert_int_equal(gf__allreduce_stops(allreduce, is_wanted), ranks_ == 1);
   assert_ok(gf__trainer_queue_step(ours.trainer, &mine, 0, 0, GF__MEASURE_NOTHING));

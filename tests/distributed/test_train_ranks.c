@@ -293,8 +293,10 @@ static void test_what_is_wrong_is_said_once(void **state) {
       "commas between them, one a rank");
   assert_said_once(run(2, "net.yaml", "wrong", "--set train.epoch=3"),
                    "unknown key 'epoch' in train; did you mean 'epochs'?");
-  assert_said_once(run(2, "net.yaml", "wrong", "--rank-timeout 0"),
-                   "gradflow: --rank-timeout 0: must be a number of seconds, 1 to 86400");
+  assert_said_once(
+      run(2, "net.yaml", "wrong", "--rank-timeout 0"),
+      "gradflow: --rank-timeout must be a number from 1 to 86400, not '0'; for example "
+      "--rank-timeout 60");
   assert_false(gf__path_exists(in_folder("wrong")));
 }
 

@@ -8,9 +8,10 @@ enum { PATCH = 5 };
 static const gf_config *config(void) {
   static const char format[] =
       "data: {name: hyperspectral, path: \"%s\", cube: scene.mat, ground_truth: truth.mat, "
-      "patch: %d, train_share: 0.5, validation_share: 0.1, validation: -1, split_seed: 0, "
+      "patch: %d, train_fraction: 0.5, validation_fraction: 0.1, bands: 0, classes: 0, validation: "
+      "-1, split_seed: 0, "
       "train_limit: 0, test_limit: 0, pad_to: 0, crop_padding: 0, flip: false, cutout: 0, "
-      "jitter: 0, mixup: 0, mean: [], std: [], resize: 40, image_size: 32, bad_file: stop}\n";
+      "jitter: 0, mixup: 0, mean: [], std: []}\n";
   char yaml[1024];
   snprintf(yaml, sizeof yaml, format, fuzz_folder(), PATCH);
   return fuzz_parse(yaml);
@@ -22,7 +23,7 @@ static void read_patches(const gf_dataset *dataset) {
   float *patch = malloc(floats * sizeof *patch);
   if (!patch) fuzz_fail("no memory");
   for (int i = 0; i < info.count; i++) {
-    gf__cube_patch(dataset->cube, (uint32_t)i, patch);
+    dataset->format->render(dataset, (uint32_t)i, &(gf__augmentation){0}, patch);
     for (size_t k = 0; k < floats; k++)
       if (!(patch[k] - patch[k] == 0)) fuzz_fail("a number that is not finite");
   }

@@ -31,7 +31,7 @@ static void write_folder(const uint8_t *data, size_t size) {
 
 static void look(void) {
   gf_run_state state;
-  if (gf_run_look(fuzz_folder(), &state) == GF_OK && state.epochs_done < 0)
+  if (gf_run_read_state(fuzz_folder(), &state) == GF_OK && state.epochs_done < 0)
     fuzz_fail("fewer epochs than none");
 }
 

@@ -3,22 +3,20 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #include "device/internal.h"
 #include "fuzz.h"
-#include "ops/conv2d/tuning.h"
+#include "ops/conv/tuning.h"
 #include "run/run_folder.h"
 
 /* Describes itself; nothing is computed on it. */
 static gf_device device_ = {.info = {.name = "fuzz", .driver = "1", .type = GF_DEVICE_CPU}};
 
-static const gf__conv2d_shape shape_ = {.h = 4,
-                                        .w = 6,
-                                        .c = 3,
-                                        .filters = 5,
-                                        .kernel = {3, 3},
-                                        .stride = {1, 1},
-                                        .padding = {1, 1},
-                                        .dilation = {1, 1},
-                                        .out_h = 4,
-                                        .out_w = 6};
+static const gf__conv_shape shape_ = {.window = {.size = {1, 4, 6},
+                                                 .kernel = {1, 3, 3},
+                                                 .stride = {1, 1, 1},
+                                                 .padding = {0, 1, 1},
+                                                 .dilation = {1, 1, 1},
+                                                 .out = {1, 4, 6}},
+                                      .c = 3,
+                                      .filters = 5};
 
 static void check_choices(const gf__tuning *tuning) {
   char *made;
@@ -45,16 +43,16 @@ static void open_file(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   gf__tuning *tuning;
-  gf__conv2d convolution = {.shape = shape_};
+  gf__conv convolution = {.shape = shape_};
   open_file(data, size);
   char *choices = gf__algorithms_read(fuzz_file("algorithms.json", data, size), &device_.info);
   char *text = choices ? choices : fuzz_text(data, size);
   if (gf__tuning_open(&tuning, &device_, GF__TUNE_OFF, NULL) != GF_OK) fuzz_fail("no tuning");
   gf__tuning_prefer(tuning, text);
-  if (gf__tuning_choose(tuning, &convolution, 2) != GF_OK) fuzz_fail("no choice");
-  for (gf__conv2d_pass pass = 0; pass < GF__CONV2D_PASSES; pass++)
+  if (gf__conv_tune(&convolution, tuning, 2) != GF_OK) fuzz_fail("no choice");
+  for (gf__conv_direction pass = 0; pass < GF__CONV_DIRECTIONS; pass++)
     if (!convolution.algorithm[pass] ||
-        !convolution.algorithm[pass]->accepts(&device_, &shape_, pass))
+        !convolution.algorithm[pass]->accepts(convolution.algorithm[pass], &device_, &shape_, pass))
       fuzz_fail("an algorithm that does not take the shape");
   check_choices(tuning);
   gf__tuning_close(&tuning);

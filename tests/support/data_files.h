@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
-#include "data/dataset.h"
+#include "data/byte_images.h"
 #include "support/folder.h"
 
 enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE };

@@ -5,7 +5,7 @@
 
 #include "convert/onnx/layers.h"
 #include "convert/stored.h"
-#include "predict/predict.h"
+#include "data/dataset.h"
 
 /* ---- the graph ---- */
 
@@ -80,34 +80,37 @@ static gf_status note_names(gf__onnx *onnx, const gf__class_names *names) {
   return GF_OK;
 }
 
-static gf_status note_images(gf__onnx *onnx, gf__predict_input *input) {
+static void note_sizes(gf__onnx *onnx, const char *key, const int *sizes, int count) {
+  gf__floats numbers = {.count = count};
+  for (int i = 0; i < count; i++) numbers.v[i] = sizes[i];
+  note_numbers(onnx, key, &numbers);
+}
+
+/* What an image file goes through before the network: all in the order in which it is done. */
+static gf_status note_images(gf__onnx *onnx, const gf_dataset *data, int classes) {
+  const gf__data_source source = {data->format, &data->settings, data->format->train};
+  gf__data_input input = data->format->input_of(data);
   gf__class_names names;
-  gf__onnx_note(onnx, "input",
-                input->info.channels == 1
-                    ? "grey images, channels first: (pixel / 255 - mean) / std"
-                    : "RGB images, channels first: (pixel / 255 - mean) / std");
-  note_numbers(onnx, "mean", &input->settings.mean);
-  note_numbers(onnx, "std", &input->settings.std);
-  gf_status status = gf__class_names_read(&names, input, NULL);
+  note_sizes(onnx, "resize", input.cover, 2);
+  note_sizes(onnx, "crop", input.crop, 2);
+  note_sizes(onnx, "border", input.border, 4);
+  note_numbers(onnx, "mean", &data->settings.mean);
+  note_numbers(onnx, "std", &data->settings.std);
+  gf_status status = gf__class_names_find(&names, &source, "the network", classes);
   if (status == GF_OK && names.v) status = note_names(onnx, &names);
   gf__class_names_free(&names);
   return status;
 }
 
 static gf_status add_notes(gf__onnx *onnx, const gf__stored *stored, const gf_config *config) {
-  const gf_dataset_info *info = &stored->info;
-  gf__predict_input input;
-  gf__onnx_note(onnx, "data", info->name);
-  if (stored->is_cube) {
-    gf__onnx_note(onnx, "input",
-                  "squares of a cube, bands first: each band less its mean over the scene and "
-                  "divided by its standard deviation; zeros outside the scene");
-    return GF_OK;
-  }
-  GF_TRY(gf__predict_input_open(&input, config));
-  input.info.classes = info->classes;
-  gf_status status = note_images(onnx, &input);
-  gf__predict_input_free(&input);
+  const gf__data_format *format = gf__data_format_find(stored->info.name);
+  gf_dataset *data;
+  gf__onnx_note(onnx, "data", format->name);
+  gf__onnx_note(onnx, "input", format->input);
+  if (!format->read_file) return GF_OK; /* what the words say cannot be done to an image file */
+  GF_TRY(gf__dataset_open_empty(&data, config));
+  gf_status status = note_images(onnx, data, stored->info.classes);
+  gf_dataset_free(&data);
   return status;
 }
 
@@ -132,7 +135,7 @@ gf_status gf_export_onnx(const char *run_folder, const char *path, const gf_expo
   gf_config *config;
   if (!options) options = &none;
   gf_status status = gf__export_begin(run_folder, path, options, &config, &result);
-  if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights);
+  if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights, run_folder);
   if (status == GF_OK) status = write(&stored, config, options->softmax, path);
   if (status == GF_OK && out) gf__stored_describe(&stored, result.weights, out);
   gf__stored_free(&stored);

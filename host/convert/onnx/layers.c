@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/conv2d/conv2d.h"
-#include "ops/conv3d.h"
+#include "ops/conv/conv.h"
 #include "ops/pool.h"
-#include "ops/pool3d.h"
 
 /* A layer on its way. */
 typedef struct emission {
@@ -118,24 +116,25 @@ static void add_ints(emission *e, const char *name, const int *values, int count
   gf__onnx_ints(e->onnx, name, wide, twice ? 2 * count : count);
 }
 
-static void add_window(emission *e, int axes, const int *kernel, const int *stride,
-                       const int *padding) {
-  add_ints(e, "kernel_shape", kernel, axes, false);
-  add_ints(e, "strides", stride, axes, false);
-  add_ints(e, "pads", padding, axes, true);
+/* The last axes of the window, which are those of ONNX. */
+static void add_window(emission *e, int axes, const gf__window *w) {
+  int first = 3 - axes;
+  add_ints(e, "kernel_shape", w->kernel + first, axes, false);
+  add_ints(e, "strides", w->stride + first, axes, false);
+  add_ints(e, "pads", w->padding + first, axes, true);
 }
 
 static void emit_conv2d(emission *e, const row *r) {
-  const gf__conv2d_shape *s = &((const gf__conv2d *)e->node->state)->shape;
+  const gf__window *w = &((const gf__conv *)e->node->state)->shape.window;
   emit_weighted(e, r);
-  add_window(e, 2, s->kernel, s->stride, s->padding);
-  add_ints(e, "dilations", s->dilation, 2, false);
+  add_window(e, 2, w);
+  add_ints(e, "dilations", w->dilation + 1, 2, false);
 }
 
 static void emit_conv3d(emission *e, const row *r) {
-  const gf__conv3d_shape *s = e->node->state;
+  const gf__conv *conv = e->node->state;
   emit_weighted(e, r);
-  add_window(e, 3, s->kernel, s->stride, s->padding);
+  add_window(e, 3, &conv->shape.window);
 }
 
 /* Padding counts as zeros. */
@@ -144,16 +143,16 @@ static void count_padding(emission *e, const row *r) {
 }
 
 static void emit_pool(emission *e, const row *r) {
-  const gf__pool_shape *s = e->node->state;
+  const gf__pool *pool = e->node->state;
   emit_op(e, r);
-  add_window(e, 2, s->kernel, s->stride, s->padding);
+  add_window(e, 2, &pool->window);
   count_padding(e, r);
 }
 
 static void emit_pool3d(emission *e, const row *r) {
-  const gf__pool3d_shape *s = e->node->state;
+  const gf__pool *pool = e->node->state;
   emit_op(e, r);
-  add_window(e, 3, s->kernel, s->stride, s->padding);
+  add_window(e, 3, &pool->window);
   count_padding(e, r);
 }
 
@@ -215,7 +214,7 @@ static void emit_gelu(emission *e, const row *r) {
 }
 
 /* Losses have no row: they end what only training needs. */
-static const row rows_[] = {
+static const row rows[] = {
     {&gf__layer_conv2d, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_conv2d, "Conv", NULL, NULL},
     {&gf__layer_linear, GF__ONNX_VECTOR, GF__ONNX_VECTOR, emit_linear, "Gemm", NULL, NULL},
     {&gf__layer_batch_norm, ANY, ANY, emit_weighted, "BatchNormalization", "eps", "epsilon"},
@@ -249,7 +248,7 @@ static int wanted_form(const row *r, int first) {
 
 gf_status gf__onnx_layer(gf__onnx *onnx, const gf_node *node, const gf__onnx_value *in,
                          gf__onnx_value *out) {
-  const row *r = rows_, *end = rows_ + sizeof rows_ / sizeof *rows_;
+  const row *r = rows, *end = rows + sizeof rows / sizeof *rows;
   while (r < end && r->layer != node->layer) r++;
   if (r == end)
     return gf__fail(GF_ERROR_CONFIG, "%s '%s' cannot be exported: the layer has no form in ONNX",
