@@ -99,7 +99,7 @@ static void a_mute_device_is_passed_over(void **state) {
                "of your GPU, or pocl (Debian's pocl-opencl-icd) to run on the CPU",
                gf_device_open(&device, NULL));
   assert_non_null(
-      strstr(messages_, "OpenCL device 0:0 is passed over: it does not tell its name\n"));
+      strstr(messages_, "OpenCL device 0:0 is passed over: it does not report its name\n"));
   messages_[0] = 0;
   icd->set("fail=clGetDeviceIDs:1:CL_OUT_OF_HOST_MEMORY");
   assert_ok(gf_device_open(&device, NULL));
@@ -433,7 +433,7 @@ static void small_allocations_split_the_batch(void **state) {
   assert_ok(train_by("direct", "split"));
   assert_string_equal(messages_,
                       "the device has no memory for a batch of 50: its gradient is added up over "
-                      "parts of 16 images; batch norm sees a part at a time\n");
+                      "micro-batches of 16 images; batch norm sees one of them at a time\n");
   compare_run_csv("split", "whole", "metrics.csv", 1e-5);
   compare_run_csv("split", "whole", "gradients.csv", 2e-3);
 }

@@ -1,5 +1,5 @@
-/* Batches that the device has no memory for go through in parts; steps that are not finite are
- * skipped where that is wanted. */
+/* Batches that the device has no memory for go through in micro-batches; steps that are not finite
+ * are skipped where that is wanted. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include "device/device.h"
@@ -41,15 +41,15 @@ static size_t planned(const char *more) {
   return dry.planned;
 }
 
-static void parts_of_a_batch_are_the_batch(void **state) {
+static void micro_batches_of_a_batch_are_the_batch(void **state) {
   (void)state;
   static const char *const settings[] = {"", "optimizer: {name: sgd, clip_norm: 0.01}\n",
                                          "optimizer: {name: rmsprop}\n"};
   size_t memory = info()->memory;
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-    char whole[32], parts[32];
+    char whole[32], micro[32];
     snprintf(whole, sizeof whole, "whole-%zu", i);
-    snprintf(parts, sizeof parts, "parts-%zu", i);
+    snprintf(micro, sizeof micro, "micro-%zu", i);
     gf_config *config = config_of(network_, settings[i]), *again = config_of(network_, settings[i]);
     if (i == 0) {
       assert_ok(gf_config_set(config, "data.mixup=0.4"));
@@ -59,7 +59,7 @@ static void parts_of_a_batch_are_the_batch(void **state) {
     assert_string_equal(warnings_, "");
     size_t all = planned(settings[i]);
     info()->memory = all / 3;
-    gf_status status = train_noting(again, parts);
+    gf_status status = train_noting(again, micro);
     size_t less = status == GF_OK ? planned(settings[i]) : 0;
     info()->memory = memory;
     assert_int_equal(status, GF_OK);
@@ -67,9 +67,9 @@ static void parts_of_a_batch_are_the_batch(void **state) {
     assert_string_equal(warnings_,
                         "the device has no memory for a batch of 50: its gradient is added up "
                         "over micro-batches of 16 images; batch norm sees one of them at a time\n");
-    compare_run_csv(parts, whole, "metrics.csv", 1e-5);
-    compare_run_csv(parts, whole, "gradients.csv", 2e-3);
-    assert_false(is_same(parts, whole, "last.safetensors"));
+    compare_run_csv(micro, whole, "metrics.csv", 1e-5);
+    compare_run_csv(micro, whole, "gradients.csv", 2e-3);
+    assert_false(is_same(micro, whole, "last.safetensors"));
   }
 }
 
@@ -177,7 +177,7 @@ static void skipping_changes_no_finite_run(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parts_of_a_batch_are_the_batch),
+      cmocka_unit_test(micro_batches_of_a_batch_are_the_batch),
       cmocka_unit_test(missing_host_memory_shrinks_no_batch),
       cmocka_unit_test(a_network_that_never_fits_is_an_error),
       cmocka_unit_test(steps_that_are_not_finite_are_skipped),

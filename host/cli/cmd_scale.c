@@ -223,7 +223,7 @@ static gf_status print_points(const scale *s, const gf_scale_point *p, int count
 /* How far it goes, and what ends it. */
 static void print_verdict(const gf_scale_point *p, int count) {
   static const char *const reasons[GF_SCALE_BOUNDS] = {
-      [GF_SCALE_COMPUTE] = "uneven parts: the rank with the most images is waited for",
+      [GF_SCALE_COMPUTE] = "uneven shards: the rank with the most images is waited for",
       [GF_SCALE_FIXED] = "what a step takes on a device however few images it has",
       [GF_SCALE_TRANSFER] = "the update and the gradients' way between device and host",
       [GF_SCALE_LATENCY] = "the latency of messages; a faster network, not a wider one, would help",

@@ -1,6 +1,6 @@
 /* The all-reduce of a training step: every rank's gradient becomes the mean over the whole batch.
  * It is sent in buckets while backward still computes. With one rank there is nothing to reduce,
- * and each of these calls is no more than its part of the computation. */
+ * and each of these calls only computes. */
 #ifndef GF_DISTRIBUTED_ALLREDUCE_H
 #define GF_DISTRIBUTED_ALLREDUCE_H
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 const char *gf_scale_bound_name(gf_scale_bound bound) {
-  static const char *const names[GF_SCALE_BOUNDS] = {"compute", "small parts", "transfers",
+  static const char *const names[GF_SCALE_BOUNDS] = {"compute", "small shards", "transfers",
                                                      "latency", "bandwidth"};
   return (unsigned)bound < GF_SCALE_BOUNDS ? names[bound] : "unknown";
 }

@@ -99,18 +99,18 @@ static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_con
 
 gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_config *config) {
   gf__train_config run;
-  double whole, part;
+  double whole, fewer;
   *out = (gf_scale_costs){.backward = backward_fraction};
   GF_TRY(gf__train_config_read(&run, config));
   int batch = out->batch = run.batch_size, less = (batch + 3) / 4;
   gf_status status = measure_at(out, device, config, batch, run.seed, &whole, true);
-  if (status == GF_OK) status = measure_at(out, device, config, less, run.seed, &part, false);
+  if (status == GF_OK) status = measure_at(out, device, config, less, run.seed, &fewer, false);
   if (status != GF_OK) {
     gf_scale_costs_free(out);
     return status;
   }
   /* A line through both, if it neither falls nor begins below 0. */
-  double mean = whole / batch, slope = batch > less ? (whole - part) / (batch - less) : mean;
+  double mean = whole / batch, slope = batch > less ? (whole - fewer) / (batch - less) : mean;
   bool is_plain = slope >= mean;
   out->image = is_plain ? mean : fmax(slope, 0);
   out->fixed = is_plain ? 0 : whole - batch * out->image;

@@ -19,7 +19,7 @@ struct gf_trainer {
   gf__statistics_sums *read;
   gf_buffer *sum;           /* of micro-batches' gradients; NULL: a batch is a single one */
   gf__allreduce *allreduce; /* with the other ranks */
-  gf__allreduce *alone;     /* of this rank, for what the others take no part in */
+  gf__allreduce *alone;     /* of this rank, for what it does without the others */
   bool skips_nonfinite;
   long skipped;
 };

@@ -24,7 +24,7 @@ gf_status gf__trainer_open_with(gf_trainer **out, gf_model *model, const gf_conf
 size_t gf__trainer_memory(const gf_trainer *trainer);
 /* Compiles every kernel that a run needs, by a step and an inference on zeros, and then initialises
  * parameters and state for seed: what cannot run on this device is found before anything is
- * written. launches: of a step. The other ranks take no part. */
+ * written. launches: of a step. The other ranks are not waited for. */
 gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed,
                               int *launches) GF_MUST_USE;
 /* Statistics that a step takes. */

@@ -29,7 +29,7 @@ typedef struct gf__training {
   double rate;         /* of learning, in this epoch */
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
-  double started;       /* this process's part of the run */
+  double started;       /* when this process took up the run */
   double epoch_started; /* or would have been without a stop */
   double reported;      /* progress, last */
   double watched;       /* gradients, last */
@@ -72,7 +72,7 @@ gf_status gf__ranks_align(gf__training *t) GF_MUST_USE;
 gf_status gf__ranks_sum_validation(gf__training *t, gf__loss_sums *sums) GF_MUST_USE;
 /* The most images of a batch that this rank takes. */
 int gf__ranks_largest_shard(const gf__training *t, int batch);
-/* Writes ranks.json: who took part, with which fraction of a batch. */
+/* Writes ranks.json: the ranks, and which fraction of a batch each takes. */
 gf_status gf__ranks_write(const gf__training *t) GF_MUST_USE;
 
 #endif

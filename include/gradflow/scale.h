@@ -18,7 +18,7 @@
 /* Gradients that travel together. */
 typedef struct gf_scale_bucket {
   double bytes;
-  double ready; /* share of the backward pass after which they are there */
+  double ready; /* fraction of the backward pass after which they are there */
 } gf_scale_bucket;
 
 typedef struct gf_scale_network {
@@ -30,7 +30,7 @@ typedef struct gf_scale_network {
 /* Of a rank. Seconds. */
 typedef struct gf_scale_costs {
   double fixed, image;     /* of forward and backward: of a step, and of each image in it */
-  double backward;         /* share of that which is backward */
+  double backward;         /* fraction of that which is backward */
   double update, transfer; /* of the optimizer; of all gradients from the device and back */
   gf_scale_bucket *buckets;
   int bucket_count;
@@ -76,7 +76,7 @@ GF_API gf_status gf_scale_measure_step(double *seconds, gf_device *device,
 /* Ranks with so many images each. */
 GF_API gf_scale_point gf_scale_each(const gf_scale_costs *costs, const gf_scale_network *network,
                                     int ranks, double images);
-/* Ranks that share a batch of so many images. */
+/* Ranks that have a batch of so many images in all. */
 GF_API gf_scale_point gf_scale_whole(const gf_scale_costs *costs, const gf_scale_network *network,
                                      int ranks, double images);
 

@@ -110,7 +110,8 @@ static void test_means_leave_out_ranks_without_weight(void **state) {
   gf__mean_free(&mean);
 }
 
-/* Several under way at a time, waited for in another order than begun, with other work between. */
+/* Several under way at a time, waited for in another order than started, with other work between.
+ */
 static void test_means_travel_together(void **state) {
   (void)state;
   enum { MEANS = 9, COUNT = 50021 };

@@ -124,7 +124,7 @@ static void test_runs_of_as_many_ranks_are_equal(void **state) {
 
 /* Three quarters for the first; by measured speeds, of which only that they differ little from
  * equal ones is known here. */
-static void test_parts_need_not_be_equal(void **state) {
+static void test_shards_need_not_be_equal(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   train_ok(0, "net.yaml", "one", "--overwrite");
@@ -342,7 +342,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ranks_train_as_one_device),
       cmocka_unit_test(test_runs_of_as_many_ranks_are_equal),
-      cmocka_unit_test(test_parts_need_not_be_equal),
+      cmocka_unit_test(test_shards_need_not_be_equal),
       cmocka_unit_test(test_ranks_may_have_no_image_of_a_small_batch),
       cmocka_unit_test(test_synchronous_batch_norm_is_over_the_whole_batch),
       cmocka_unit_test(test_local_batch_norm_is_over_each_part),
