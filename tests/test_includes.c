@@ -54,10 +54,10 @@ static const direction directions[] = {
     {"host/study/", {DIAGNOSIS, "study/", "gradflow/study.h"}},
     {"host/bench/", {TRAIN, "bench/", "gradflow/bench.h"}},
     {"host/verify/reference/", {"reference.h", "ref_"}},
-    {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h"}},
+    {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h", "gradflow/bench.h"}},
     {"host/cli/",
-     {"cli/", "base/", "report/table.h", "run/thresholds.h", "verify/verify.h", "gradflow.h",
-      "gradflow/"}},
+     {"cli/", "base/", "report/table.h", "run/thresholds.h", "verify/verify.h",
+      "verify/layer_cases.h", "gradflow.h", "gradflow/"}},
     {"include/", {"gradflow/"}},
 };
 

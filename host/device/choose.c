@@ -135,7 +135,7 @@ void gf__candidates_free(gf__candidates *candidates) {
 gf_status gf__device_find(const char *selector, int nth, gf_device_info *out) {
   gf__candidates all;
   GF_TRY(gf__candidates_find(&all, selector));
-  int of_kind = 0;
+  int of_kind = 1; /* there is at least one candidate */
   while (of_kind < all.count && all.rows[of_kind].info.type == all.rows[0].info.type) of_kind++;
   *out = all.rows[nth % of_kind].info;
   gf__candidates_free(&all);

@@ -170,7 +170,8 @@ static const float *make_map(prediction_job *job, int image) {
     job->map[i] = 0;
     for (size_t c = 0; c < channels; c++)
       /* The device has written all. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
-      job->map[i] = fmaxf(job->map[i], fabsf(gradient[i * channels + c]) / data->settings.std.v[c]);
+      job->map[i] =
+          fmaxf(job->map[i], fabsf(gradient[i * channels + c]) / (float)data->settings.std.v[c]);
   }
   return job->map;
 }
@@ -223,8 +224,8 @@ static gf_status run_network(prediction_job *job) {
 
 static gf_status end_batch(prediction_job *job) {
   gf_status status = job->image_count > 0 ? run_network(job) : GF_OK;
-  /* forget_files frees them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   for (int i = 0; i < job->file_count && status == GF_OK; i++)
+    /* forget_files frees them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     status = report_file(job, &job->files[i]);
   forget_files(job);
   return status;
