@@ -25,27 +25,27 @@ typedef struct direction {
 
 #define BASE "base/", "gradflow/status.h", "gradflow/config.h"
 #define DEVICE BASE, "device/", "gradflow/device.h"
-#define CLUSTER "cluster/", "gradflow/cluster.h"
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/", "gradflow/layer.h"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define RUN                                                                           \
-  MODEL, CLUSTER, "data/", "gradflow/data.h", "run/", "report/", "gradflow/report.h", \
-      "gradflow/train.h"
-#define TRAIN RUN, "train/", "gradflow/divergence.h", "gradflow/scale.h"
+#define DISTRIBUTED MODEL, "distributed/", "gradflow/communicator.h", "gradflow/scale.h"
+#define RUN                                                                        \
+  MODEL, "gradflow/communicator.h", "data/", "gradflow/data.h", "run/", "report/", \
+      "gradflow/report.h", "gradflow/train.h"
+#define TRAIN RUN, "distributed/", "train/", "gradflow/divergence.h", "gradflow/scale.h"
 #define DIAGNOSIS TRAIN, "diagnosis/", "gradflow/diagnosis.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},
     {"host/device/", {DEVICE, "version.h"}}, /* by the build */
-    {"host/cluster/", {DEVICE, CLUSTER}},
+    {"host/distributed/", {DISTRIBUTED, "data/dataset.h"}},
     {"host/ops/", {OPS}},
     {"host/layers/", {LAYERS}},
     {"host/model/", {MODEL}},
     {"host/data/", {BASE, "data/", "gradflow/data.h"}},
     {"host/fetch/", {BASE, "fetch/", "gradflow/fetch.h"}},
     {"host/report/", {BASE, "run/run_records.h", "report/", "gradflow/report.h"}},
-    {"host/run/", {RUN, "train/trainer.h", "train/results.h", "train/optimizers.h"}},
+    {"host/run/", {RUN, "train/optimizers.h"}},
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},
     {"host/predict/", {TRAIN, "predict/", "gradflow/predict.h"}},
@@ -81,7 +81,7 @@ static const library libraries[] = {
     {"zlib.h", {"host/data/"}},
     {"Random123/", {"host/base/random.c"}},
     {"popt.h", {"host/cli/"}},
-    {"mpi.h", {"host/cluster/mpi.c", "host/cluster/beats.c", "host/cluster/tickets.c"}},
+    {"mpi.h", {"host/distributed/mpi.c", "host/distributed/beats.c", "host/distributed/tickets.c"}},
     {"", {"host/base/os.c"}},
 };
 

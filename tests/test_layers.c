@@ -120,7 +120,8 @@ static void test_flags(void **unused) {
   assert_int_equal(layers_with(GF__LAYER_IS_SUM), 1);
   assert_true(gf__layer_has(&gf__layer_conv2d, GF__LAYER_FOLDS_NORM));
   assert_int_equal(layers_with(GF__LAYER_FOLDS_NORM), 1);
-  assert_true(gf__layer_has(&gf__layer_batch_norm, GF__LAYER_IS_NORM | GF__LAYER_JOINS_RANKS));
+  assert_true(
+      gf__layer_has(&gf__layer_batch_norm, GF__LAYER_IS_NORM | GF__LAYER_JOINS_WHOLE_BATCH));
   assert_int_equal(layers_with(GF__LAYER_IS_NORM), 1);
   assert_true(gf__layer_has(&gf__layer_conv3d, GF__LAYER_IS_CONVOLUTION));
   assert_int_equal(layers_with(GF__LAYER_IS_CONVOLUTION), 2);

@@ -5,11 +5,11 @@
 
 #include "device/internal.h"
 
-static bool contains_ignoring_case(const char *text, const char *part) {
-  size_t length = strlen(part);
+static bool contains_ignoring_case(const char *text, const char *wanted) {
+  size_t length = strlen(wanted);
   for (; *text; text++) {
     size_t i = 0;
-    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
+    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)wanted[i])) i++;
     if (i == length) return true;
   }
   return length == 0;

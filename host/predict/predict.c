@@ -240,7 +240,7 @@ static char *copy_text(const char *text) {
 
 /* Puts a file into the batch, with its image or the failure that is status and the last message. */
 static gf_status add_file(prediction_job *job, const char *path, gf_status status) {
-  if (status == GF_ERROR_MEMORY) return status;
+  if (status == GF_ERROR_MEMORY || status == GF_ERROR_DEVICE_MEMORY) return status;
   file *f = &job->files[job->file_count];
   *f = (file){.status = status, .image = job->image_count};
   if (status != GF_OK) f->message = copy_text(gf_error_message());

@@ -125,7 +125,7 @@ static gf_status run_case(verification *r, const gf__subject *subject, gf__verif
   if (status == GF_OK) status = gf__guarded_close(&check);
   gf__check_close(&check);
   GF_TRY(gf__arena_status(&r->arena));
-  if (status == GF_ERROR_MEMORY) return skip_case(row);
+  if (status == GF_ERROR_DEVICE_MEMORY || status == GF_ERROR_MEMORY) return skip_case(row);
   if (status != GF_OK) gf__check_fault(&check, "%s", gf_error_message());
   row->cases++;
   row->failed += check.fault[0] != 0;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/cluster.h"
+#include "distributed/communicator.h"
 #include "support/test.h"
 
-static gf_cluster *cluster_;
+static gf_communicator *communicator_;
 static int rank_, ranks_;
 
 #define assert_ok(call)                                                \
@@ -24,12 +24,12 @@ static float value_of(int r, size_t i) {
 
 static void test_a_rank_knows_its_place(void **state) {
   (void)state;
-  gf_rank self = gf_cluster_describe(cluster_);
+  gf_rank self = gf_communicator_describe(communicator_);
   assert_in_range(self.rank, 0, self.ranks - 1);
   assert_int_equal(self.local_rank, self.rank);
   assert_int_equal(self.local_ranks, self.ranks);
   assert_true(strlen(self.host) > 0);
-  gf_rank alone = gf_cluster_describe(NULL);
+  gf_rank alone = gf_communicator_describe(NULL);
   assert_int_equal(alone.ranks, 1);
   assert_int_equal(alone.rank, 0);
 }
@@ -37,7 +37,7 @@ static void test_a_rank_knows_its_place(void **state) {
 static void test_gathers_in_the_order_of_ranks(void **state) {
   (void)state;
   int mine[3] = {rank_, 10 * rank_, -rank_}, *all = calloc((size_t)ranks_, sizeof mine);
-  assert_ok(gf__cluster_gather(cluster_, mine, sizeof mine, all));
+  assert_ok(gf__communicator_gather(communicator_, mine, sizeof mine, all));
   for (int r = 0; r < ranks_; r++) {
     assert_int_equal(all[3 * r], r);
     assert_int_equal(all[3 * r + 1], 10 * r);
@@ -45,7 +45,7 @@ static void test_gathers_in_the_order_of_ranks(void **state) {
   }
   free(all);
   int alone[3];
-  assert_ok(gf__cluster_gather(NULL, mine, sizeof mine, alone));
+  assert_ok(gf__communicator_gather(NULL, mine, sizeof mine, alone));
   assert_memory_equal(alone, mine, sizeof mine);
 }
 
@@ -54,7 +54,7 @@ static void test_broadcasts_from_the_first(void **state) {
   enum { COUNT = 300000 };
   float *values = malloc(COUNT * sizeof *values);
   for (size_t i = 0; i < COUNT; i++) values[i] = value_of(rank_, i);
-  assert_ok(gf__cluster_broadcast(cluster_, values, COUNT * sizeof *values));
+  assert_ok(gf__communicator_broadcast(communicator_, values, COUNT * sizeof *values));
   for (size_t i = 0; i < COUNT; i++) assert_true(values[i] == value_of(0, i));
   free(values);
 }
@@ -62,7 +62,7 @@ static void test_broadcasts_from_the_first(void **state) {
 static void test_sums(void **state) {
   (void)state;
   double values[2] = {rank_ + 1, 0.5};
-  assert_ok(gf__cluster_sum(cluster_, values, 2));
+  assert_ok(gf__communicator_sum(communicator_, values, 2));
   assert_true(values[0] == ranks_ * (ranks_ + 1) / 2);
   assert_true(values[1] == 0.5 * ranks_);
 }
@@ -77,7 +77,7 @@ static void test_means_are_those_of_the_definition(void **state) {
   for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
     gf__mean *mean;
     float *values = malloc(counts[k] * sizeof *values);
-    assert_ok(gf__mean_new(&mean, cluster_, counts[k]));
+    assert_ok(gf__mean_new(&mean, communicator_, counts[k]));
     for (int again = 0; again < 2; again++) {
       for (size_t i = 0; i < counts[k]; i++) values[i] = value_of(rank_, i);
       assert_ok(gf__mean_start(mean, values, weights));
@@ -103,14 +103,15 @@ static void test_means_leave_out_ranks_without_weight(void **state) {
   gf__mean *mean;
   float values[7];
   for (int i = 0; i < 7; i++) values[i] = rank_ == 0 ? (float)i : NAN;
-  assert_ok(gf__mean_new(&mean, cluster_, 7));
+  assert_ok(gf__mean_new(&mean, communicator_, 7));
   assert_ok(gf__mean_start(mean, values, weights));
   assert_ok(gf__mean_wait(mean));
   for (int i = 0; i < 7; i++) assert_true(values[i] == (float)i);
   gf__mean_free(&mean);
 }
 
-/* Several under way at a time, waited for in another order than begun, with other work between. */
+/* Several under way at a time, waited for in another order than started, with other work between.
+ */
 static void test_means_travel_together(void **state) {
   (void)state;
   enum { MEANS = 9, COUNT = 50021 };
@@ -121,10 +122,10 @@ static void test_means_travel_together(void **state) {
   for (int m = 0; m < MEANS; m++) {
     values[m] = malloc(COUNT * sizeof(float));
     for (size_t i = 0; i < COUNT; i++) values[m][i] = (float)(m + rank_);
-    assert_ok(gf__mean_new(&means[m], cluster_, COUNT - (size_t)m));
+    assert_ok(gf__mean_new(&means[m], communicator_, COUNT - (size_t)m));
     assert_ok(gf__mean_start(means[m], values[m], weights));
     double one = 1;
-    if (m == 4) assert_ok(gf__cluster_sum(cluster_, &one, 1));
+    if (m == 4) assert_ok(gf__communicator_sum(communicator_, &one, 1));
   }
   for (int m = MEANS - 1; m >= 0; m--) {
     assert_ok(gf__mean_wait(means[m]));
@@ -142,37 +143,37 @@ static void test_numbers_are_handed_out_once(void **state) {
   double taken[NUMBERS] = {0}, other = 0;
   long number, last = -1;
   for (;;) {
-    assert_ok(gf__cluster_take(cluster_, GF__ROLL_RUNS, &number));
+    assert_ok(gf__communicator_next(communicator_, GF__ROLL_RUNS, &number));
     assert_true(number > last);
     last = number;
     if (number >= NUMBERS) break;
     taken[number]++;
-    assert_ok(gf__cluster_take(cluster_, GF__ROLL_DONE, &number));
+    assert_ok(gf__communicator_next(communicator_, GF__ROLL_DONE, &number));
     other += (double)number;
   }
-  assert_ok(gf__cluster_sum(cluster_, taken, NUMBERS));
-  assert_ok(gf__cluster_sum(cluster_, &other, 1));
+  assert_ok(gf__communicator_sum(communicator_, taken, NUMBERS));
+  assert_ok(gf__communicator_sum(communicator_, &other, 1));
   for (int i = 0; i < NUMBERS; i++) assert_true(taken[i] == 1);
   assert_true(other == NUMBERS * (NUMBERS - 1) / 2);
 }
 
 static void test_the_first_failure_is_that_of_all(void **state) {
   (void)state;
-  assert_ok(gf_cluster_agree(cluster_, GF_OK));
+  assert_ok(gf_communicator_agree(communicator_, GF_OK));
   int who = ranks_ - 1;
   gf_status mine = GF_OK;
   if (rank_ == who) mine = gf__fail(GF_ERROR_DATA, "labels.bin ends early");
-  assert_int_equal(gf_cluster_agree(cluster_, mine), GF_ERROR_DATA);
-  assert_true(gf_cluster_agreed(cluster_));
+  assert_int_equal(gf_communicator_agree(communicator_, mine), GF_ERROR_DATA);
+  assert_true(gf_communicator_agreed(communicator_));
   char expected[256];
   if (who == 0)
     strcpy(expected, "labels.bin ends early");
   else
     snprintf(expected, sizeof expected, "rank %d of %d on %s: labels.bin ends early", who, ranks_,
-             gf_cluster_describe(cluster_).host);
+             gf_communicator_describe(communicator_).host);
   assert_string_equal(gf_error_message(), expected);
-  assert_ok(gf_cluster_agree(cluster_, GF_OK));
-  assert_int_equal(gf_cluster_agree(NULL, GF_ERROR_FILE), GF_ERROR_FILE);
+  assert_ok(gf_communicator_agree(communicator_, GF_OK));
+  assert_int_equal(gf_communicator_agree(NULL, GF_ERROR_FILE), GF_ERROR_FILE);
 }
 
 /* Ranks that share a CPU have cores of their own, as far as there are. */
@@ -180,11 +181,11 @@ static void test_ranks_share_a_device(void **state) {
   (void)state;
   gf_device *device, *whole;
   assert_ok(gf_device_open(&whole, "cpu"));
-  assert_ok(gf_cluster_open_device(&device, cluster_, "cpu", 1));
+  assert_ok(gf_communicator_open_device(&device, communicator_, "cpu", 1));
   assert_int_equal(gf_device_describe(device)->compute_units,
                    gf_device_describe(whole)->compute_units);
   gf_device_free(&device);
-  assert_ok(gf_cluster_open_device(&device, cluster_, "cpu", 0));
+  assert_ok(gf_communicator_open_device(&device, communicator_, "cpu", 0));
   int units = gf_device_describe(whole)->compute_units, each = units / ranks_;
   assert_int_equal(gf_device_describe(device)->compute_units, each ? each : 1);
   gf_device_free(&device);
@@ -195,7 +196,7 @@ static void test_a_list_assigns_devices_by_rank(void **state) {
   (void)state;
   gf_device *device;
   char list[64] = "cpu,nothing like it";
-  gf_status status = gf_cluster_open_device(&device, cluster_, list, 0);
+  gf_status status = gf_communicator_open_device(&device, communicator_, list, 0);
   assert_int_equal(status, ranks_ > 1 ? GF_ERROR_DEVICE : GF_OK);
   if (ranks_ > 1) {
     assert_non_null(strstr(gf_error_message(), "rank 1 of "));
@@ -205,12 +206,12 @@ static void test_a_list_assigns_devices_by_rank(void **state) {
 }
 
 int main(void) {
-  if (gf_cluster_open(&cluster_, 10) != GF_OK) {
+  if (gf_communicator_open(&communicator_, 10) != GF_OK) {
     fprintf(stderr, "%s\n", gf_error_message());
     return 1;
   }
-  rank_ = gf__cluster_rank(cluster_);
-  ranks_ = gf__cluster_ranks(cluster_);
+  rank_ = gf__communicator_rank(communicator_);
+  ranks_ = gf__communicator_ranks(communicator_);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_rank_knows_its_place),
       cmocka_unit_test(test_gathers_in_the_order_of_ranks),
@@ -226,7 +227,7 @@ int main(void) {
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   /* Others may wait for what this rank did not do. */
-  if (failed) gf_cluster_abort(cluster_, 1);
-  gf_cluster_close(&cluster_);
+  if (failed) gf_communicator_abort(communicator_, 1);
+  gf_communicator_close(&communicator_);
   return failed;
 }

@@ -3,8 +3,8 @@
  *
  * MPI wants the collective calls of a communicator in the same order on all ranks. Jobs are the
  * same on all of them, so their first steps go over one communicator in the order of jobs, and the
- * second steps of means over another one, likewise. MPI only moves bytes here: what it would sum,
- * it would sum in an order of its own. */
+ * second steps of means over another one, in order as well. MPI only moves bytes here: what it
+ * would sum, it would sum in an order of its own. */
 #include <mpi.h>
 
 #include <limits.h>
@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "cluster/beats.h"
-#include "cluster/tickets.h"
-#include "cluster/wire.h"
+#include "distributed/beats.h"
+#include "distributed/tickets.h"
+#include "distributed/wire.h"
 
 enum { LATE_FACTOR = 10 }; /* for a rank that lives and does not arrive */
 /* Seconds between two looks at what is on its way: short beside a message over a network while the
@@ -28,7 +28,7 @@ static const double pause_idle = 20e-3; /* short beside the beats */
 typedef struct task {
   gf__job *job;
   long number; /* of the job, from 1 */
-  double begun;
+  double started;
   enum { WAITS, FIRST, JOINED, SECOND, DONE } phase;
   MPI_Request request;
   struct task *next;
@@ -67,7 +67,8 @@ bool gf__wire_is_launched(void) {
 
 /* ---- failures ---- */
 
-__attribute__((format(printf, 2, 3))) static void fail(gf__wire *wire, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void wire_fail(gf__wire *wire, const char *format,
+                                                            ...) {
   va_list args;
   va_start(args, format);
   gf__lock_take(wire->lock);
@@ -78,19 +79,19 @@ __attribute__((format(printf, 2, 3))) static void fail(gf__wire *wire, const cha
   va_end(args);
 }
 
-static bool check(gf__wire *wire, int error, const char *what) {
+static bool wire_check(gf__wire *wire, int error, const char *what) {
   char text[MPI_MAX_ERROR_STRING];
   int length;
   if (error == MPI_SUCCESS) return true;
   MPI_Error_string(error, text, &length);
-  fail(wire, "MPI cannot %s: %.*s. The job ends; go on from the last checkpoint with --resume",
-       what, length, text);
+  wire_fail(wire, "MPI cannot %s: %.*s. The job ends; go on from the last checkpoint with --resume",
+            what, length, text);
   return false;
 }
 
 /* ---- tasks ---- */
 
-static int start(gf__wire *wire, task *t) {
+static int start_task(gf__wire *wire, task *t) {
   gf__job *j = t->job;
   switch (j->kind) {
     case GF__JOB_GATHER:
@@ -99,26 +100,27 @@ static int start(gf__wire *wire, task *t) {
     case GF__JOB_BROADCAST:
       return MPI_Ibcast(j->data, j->bytes, MPI_BYTE, 0, wire->first, &t->request);
     default:
-      return MPI_Ialltoallv(j->data, j->sizes, j->offsets, MPI_FLOAT, j->parts, j->part_sizes,
-                            j->part_offsets, MPI_FLOAT, wire->first, &t->request);
+      return MPI_Ialltoallv(j->data, j->sizes, j->offsets, MPI_FLOAT, j->pieces, j->piece_sizes,
+                            j->piece_offsets, MPI_FLOAT, wire->first, &t->request);
   }
 }
 
-static int start_second(gf__wire *wire, task *t) {
+static int start_second_phase(gf__wire *wire, task *t) {
   const gf__job *j = t->job;
-  return MPI_Iallgatherv(j->part, j->sizes[wire->place.rank], MPI_FLOAT, j->data, j->sizes,
+  return MPI_Iallgatherv(j->joined, j->sizes[wire->place.rank], MPI_FLOAT, j->data, j->sizes,
                          j->offsets, MPI_FLOAT, wire->second, &t->request);
 }
 
-/* As far as the task comes now; may_second: those before it have begun their second step. */
-static bool advance(gf__wire *wire, task *t, bool may_second) {
+/* As far as the task comes now; may_second: those before it have started their second step. */
+static bool advance_task(gf__wire *wire, task *t, bool may_second) {
   int arrived = 0;
   if (t->phase == WAITS) {
-    if (!check(wire, start(wire, t), "start a transfer")) return false;
+    if (!wire_check(wire, start_task(wire, t), "start a transfer")) return false;
     t->phase = FIRST;
   }
   if (t->phase == FIRST || t->phase == SECOND) {
-    if (!check(wire, MPI_Test(&t->request, &arrived, MPI_STATUS_IGNORE), "transfer")) return false;
+    if (!wire_check(wire, MPI_Test(&t->request, &arrived, MPI_STATUS_IGNORE), "transfer"))
+      return false;
     if (!arrived) return false;
   }
   if (t->phase == FIRST && t->job->kind == GF__JOB_MEAN) {
@@ -127,7 +129,7 @@ static bool advance(gf__wire *wire, task *t, bool may_second) {
     arrived = 0;
   }
   if (t->phase == JOINED && may_second) {
-    if (!check(wire, start_second(wire, t), "start a transfer")) return false;
+    if (!wire_check(wire, start_second_phase(wire, t), "start a transfer")) return false;
     t->phase = SECOND;
   }
   if (arrived) t->phase = DONE;
@@ -153,14 +155,14 @@ static void remove_done(gf__wire *wire) {
 static void advance_all(gf__wire *wire) {
   bool may_second = true, any = false;
   for (task *t = wire->tasks; t && !wire->has_failed; t = t->next) {
-    any |= advance(wire, t, may_second);
+    any |= advance_task(wire, t, may_second);
     if (t->job->kind == GF__JOB_MEAN && t->phase < SECOND) may_second = false;
   }
   if (any) remove_done(wire);
 }
 
 /* Takes what the caller has added; the lock is held. */
-static void take_added(gf__wire *wire) {
+static void accept_added(gf__wire *wire) {
   task *oldest_first = NULL, **end = &wire->tasks;
   while (wire->added) {
     task *t = wire->added;
@@ -174,29 +176,30 @@ static void take_added(gf__wire *wire) {
 
 /* ---- those who are gone ---- */
 
-static void look_for_silent(gf__wire *wire) {
+static void check_silent_ranks(gf__wire *wire) {
   char name[GF__BEATS_NAME];
   int rank = gf__beats_silent(wire->beats);
   if (rank < 0) return;
   gf__beats_name(wire->beats, rank, name);
-  fail(wire,
-       "%s has not been heard of for %g seconds: it was killed or stopped, or its machine or the "
-       "network is down. The job ends; go on from the last checkpoint with --resume",
-       name, wire->timeout);
+  wire_fail(
+      wire,
+      "%s has not been heard of for %g seconds: it was killed or stopped, or its machine or the "
+      "network is down. The job ends; go on from the last checkpoint with --resume",
+      name, wire->timeout);
 }
 
-static void look_for_late(gf__wire *wire) {
+static void check_late_ranks(gf__wire *wire) {
   char name[GF__BEATS_NAME];
   const task *t = wire->tasks;
   double limit = LATE_FACTOR * wire->timeout;
-  if (!t || gf__seconds() - t->begun < limit) return;
+  if (!t || gf__seconds() - t->started < limit) return;
   int rank = gf__beats_behind(wire->beats, t->number);
   if (rank < 0) return;
   gf__beats_name(wire->beats, rank, name);
-  fail(wire,
-       "%s lives, but has not come to where the others have waited for it for %g seconds; its "
-       "device may hang. The job ends; go on from the last checkpoint with --resume",
-       name, limit);
+  wire_fail(wire,
+            "%s lives, but has not come to where the others have waited for it for %g seconds; its "
+            "device may hang. The job ends; go on from the last checkpoint with --resume",
+            name, limit);
 }
 
 /* ---- the thread ---- */
@@ -212,11 +215,11 @@ static bool open_mpi(gf__wire *wire) {
   MPI_Comm_size(MPI_COMM_WORLD, &p->ranks);
   MPI_Get_processor_name(host, &host_length);
   snprintf(p->host, sizeof p->host, "%.*s", host_length, host);
-  if (!check(wire, MPI_Comm_dup(MPI_COMM_WORLD, &wire->first), "make a communicator") ||
-      !check(wire, MPI_Comm_dup(MPI_COMM_WORLD, &wire->second), "make a communicator") ||
-      !check(wire,
-             MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local),
-             "find the ranks of a machine"))
+  if (!wire_check(wire, MPI_Comm_dup(MPI_COMM_WORLD, &wire->first), "make a communicator") ||
+      !wire_check(wire, MPI_Comm_dup(MPI_COMM_WORLD, &wire->second), "make a communicator") ||
+      !wire_check(
+          wire, MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local),
+          "find the ranks of a machine"))
     return false;
   MPI_Comm_rank(local, &p->local_rank);
   MPI_Comm_size(local, &p->local_ranks);
@@ -224,7 +227,7 @@ static bool open_mpi(gf__wire *wire) {
   wire->beats = gf__beats_open(p, wire->timeout);
   wire->tickets = gf__tickets_open(p);
   bool opened = wire->beats && wire->tickets;
-  if (!opened) fail(wire, "out of host memory for %d ranks", p->ranks);
+  if (!opened) wire_fail(wire, "out of host memory for %d ranks", p->ranks);
   return opened;
 }
 
@@ -237,10 +240,10 @@ static void close_mpi(gf__wire *wire) {
 }
 
 /* roll: that the caller has just asked for, or -1. */
-static void exchange_tickets(gf__wire *wire, int roll) {
+static void poll_tickets(gf__wire *wire, int roll) {
   long number;
   if (roll >= 0) gf__tickets_ask(wire->tickets, roll);
-  if (!gf__tickets_exchange(wire->tickets, &number)) return;
+  if (!gf__tickets_poll(wire->tickets, &number)) return;
   gf__lock_take(wire->lock);
   wire->number = number;
   wire->has_number = true;
@@ -248,14 +251,14 @@ static void exchange_tickets(gf__wire *wire, int roll) {
   gf__lock_release(wire->lock);
 }
 
-static void work(void *argument) {
+static void wire_work(void *argument) {
   gf__wire *wire = argument;
   bool opened = open_mpi(wire);
   gf__lock_take(wire->lock);
   wire->is_open = true;
   gf__lock_wake_all(wire->lock);
   for (;;) {
-    take_added(wire);
+    accept_added(wire);
     bool is_idle = !wire->tasks || wire->has_failed, is_closing = wire->is_closing && is_idle;
     long submitted = wire->submitted;
     bool is_awaited = wire->waiting > 0;
@@ -270,10 +273,10 @@ static void work(void *argument) {
       gf__sleep(is_awaited ? pause_awaited : pause_active);
     }
     if (opened && !wire->has_failed) {
-      exchange_tickets(wire, roll);
-      gf__beats_exchange(wire->beats, submitted);
-      look_for_silent(wire);
-      look_for_late(wire);
+      poll_tickets(wire, roll);
+      gf__beats_poll(wire->beats, submitted);
+      check_silent_ranks(wire);
+      check_late_ranks(wire);
     }
     gf__lock_take(wire->lock);
   }
@@ -287,7 +290,7 @@ static void work(void *argument) {
 
 /* ---- the caller ---- */
 
-static void leave(gf__wire *wire, bool aborts, int code) {
+static void wire_leave(gf__wire *wire, bool aborts, int code) {
   gf__lock_take(wire->lock);
   wire->is_closing = true;
   wire->is_aborting = aborts;
@@ -296,7 +299,7 @@ static void leave(gf__wire *wire, bool aborts, int code) {
   gf__lock_release(wire->lock);
 }
 
-static gf_status status_of(const gf__wire *wire) {
+static gf_status wire_status(const gf__wire *wire) {
   return wire->has_failed ? gf__fail(GF_ERROR_RANK, "%s", wire->failure) : GF_OK;
 }
 
@@ -319,16 +322,16 @@ gf_status gf__wire_open(gf__wire **out, double timeout, gf__place *place) {
   wire->timeout = timeout;
   wire->roll = -1;
   gf_status status = gf__lock_new(&wire->lock);
-  if (status == GF_OK) status = gf__thread_start(&wire->thread, work, wire);
+  if (status == GF_OK) status = gf__thread_start(&wire->thread, wire_work, wire);
   if (status == GF_OK) {
     gf__lock_take(wire->lock);
     while (!wire->is_open) gf__lock_wait(wire->lock);
-    status = status_of(wire);
+    status = wire_status(wire);
     gf__lock_release(wire->lock);
   }
   *place = wire->place;
   if (status != GF_OK) {
-    if (wire->lock) leave(wire, false, 0);
+    if (wire->lock) wire_leave(wire, false, 0);
     free_wire(&wire);
   }
   *out = wire;
@@ -342,12 +345,12 @@ void gf__wire_close(gf__wire **wire) {
   if (status == GF_OK) status = gf__wire_wait(*wire, &all_are_here);
   (void)status; /* whoever is not there any more is no error of this rank */
   free(all);
-  leave(*wire, false, 0);
+  wire_leave(*wire, false, 0);
   free_wire(wire);
 }
 
 void gf__wire_abort(gf__wire *wire, int code) {
-  leave(wire, true, code);
+  wire_leave(wire, true, code);
   gf__thread_join(&wire->thread);
 }
 
@@ -356,7 +359,8 @@ gf_status gf__wire_start(gf__wire *wire, gf__job *job) {
   if (!t) return gf__fail_host_memory(sizeof *t);
   gf__lock_take(wire->lock);
   job->is_done = false;
-  *t = (task){.job = job, .number = ++wire->submitted, .begun = gf__seconds(), .next = wire->added};
+  *t = (task){
+      .job = job, .number = ++wire->submitted, .started = gf__seconds(), .next = wire->added};
   wire->added = t;
   gf__lock_wake_all(wire->lock);
   gf__lock_release(wire->lock);
@@ -368,19 +372,19 @@ gf_status gf__wire_wait(gf__wire *wire, gf__job *job) {
   wire->waiting++;
   while (!job->is_done && !wire->has_failed) gf__lock_wait(wire->lock);
   wire->waiting--;
-  gf_status status = job->is_done ? GF_OK : status_of(wire);
+  gf_status status = job->is_done ? GF_OK : wire_status(wire);
   gf__lock_release(wire->lock);
   return status;
 }
 
-gf_status gf__wire_take(gf__wire *wire, int roll, long *out) {
+gf_status gf__wire_next(gf__wire *wire, int roll, long *out) {
   gf__lock_take(wire->lock);
   wire->has_number = false;
   wire->roll = roll;
   gf__lock_wake_all(wire->lock);
   while (!wire->has_number && !wire->has_failed) gf__lock_wait(wire->lock);
   *out = wire->number;
-  gf_status status = wire->has_number ? GF_OK : status_of(wire);
+  gf_status status = wire->has_number ? GF_OK : wire_status(wire);
   gf__lock_release(wire->lock);
   return status;
 }

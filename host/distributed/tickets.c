@@ -1,4 +1,4 @@
-#include "cluster/tickets.h"
+#include "distributed/tickets.h"
 
 #include <mpi.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@ struct gf__tickets {
   int asked; /* a roll, or -1 */
   long answer;
   MPI_Request asking, answered;
-  /* Of rank 0: */
+  /* Rank 0 alone uses these. */
   long next[GF__TICKET_ROLLS];
   int question; /* that is being received */
   MPI_Request questions;
@@ -19,7 +19,7 @@ struct gf__tickets {
   MPI_Request *answering;
 };
 
-static void listen(gf__tickets *t) {
+static void tickets_listen(gf__tickets *t) {
   MPI_Irecv(&t->question, 1, MPI_INT, MPI_ANY_SOURCE, QUESTION, t->comm, &t->questions);
 }
 
@@ -44,7 +44,7 @@ gf__tickets *gf__tickets_open(const gf__place *place) {
     return NULL;
   }
   for (int r = 0; r < t->ranks; r++) t->answering[r] = MPI_REQUEST_NULL;
-  if (t->rank == 0) listen(t);
+  if (t->rank == 0) tickets_listen(t);
   return t;
 }
 
@@ -67,7 +67,7 @@ void gf__tickets_ask(gf__tickets *t, int roll) {
   MPI_Isend(&t->asked, 1, MPI_INT, 0, QUESTION, t->comm, &t->asking);
 }
 
-static void serve(gf__tickets *t) {
+static void tickets_serve(gf__tickets *t) {
   for (;;) {
     MPI_Status from;
     int arrived = 0;
@@ -77,13 +77,13 @@ static void serve(gf__tickets *t) {
     MPI_Wait(&t->answering[r], MPI_STATUS_IGNORE); /* whoever asks again has the last answer */
     t->answers[r] = t->next[t->question]++;
     MPI_Isend(&t->answers[r], 1, MPI_LONG, r, ANSWER, t->comm, &t->answering[r]);
-    listen(t);
+    tickets_listen(t);
   }
 }
 
-bool gf__tickets_exchange(gf__tickets *t, long *number) {
+bool gf__tickets_poll(gf__tickets *t, long *number) {
   int arrived = 0;
-  if (t->rank == 0) serve(t);
+  if (t->rank == 0) tickets_serve(t);
   if (t->asked < 0) return false;
   if (t->rank == 0) {
     *number = t->next[t->asked]++;

@@ -1,5 +1,5 @@
-/* Batches that the device has no memory for go through in parts; steps that are not finite are
- * skipped where that is wanted. */
+/* Batches that the device has no memory for go through in micro-batches; steps that are not finite
+ * are skipped where that is wanted. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 #include "device/device.h"
@@ -41,15 +41,15 @@ static size_t planned(const char *more) {
   return dry.planned;
 }
 
-static void parts_of_a_batch_are_the_batch(void **state) {
+static void micro_batches_of_a_batch_are_the_batch(void **state) {
   (void)state;
   static const char *const settings[] = {"", "optimizer: {name: sgd, clip_norm: 0.01}\n",
                                          "optimizer: {name: rmsprop}\n"};
   size_t memory = info()->memory;
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-    char whole[32], parts[32];
+    char whole[32], micro[32];
     snprintf(whole, sizeof whole, "whole-%zu", i);
-    snprintf(parts, sizeof parts, "parts-%zu", i);
+    snprintf(micro, sizeof micro, "micro-%zu", i);
     gf_config *config = config_of(network_, settings[i]), *again = config_of(network_, settings[i]);
     if (i == 0) {
       assert_ok(gf_config_set(config, "data.mixup=0.4"));
@@ -59,18 +59,61 @@ static void parts_of_a_batch_are_the_batch(void **state) {
     assert_string_equal(warnings_, "");
     size_t all = planned(settings[i]);
     info()->memory = all / 3;
-    gf_status status = train_noting(again, parts);
+    gf_status status = train_noting(again, micro);
     size_t less = status == GF_OK ? planned(settings[i]) : 0;
     info()->memory = memory;
     assert_int_equal(status, GF_OK);
     assert_true(less <= all / 3);
     assert_string_equal(warnings_,
                         "the device has no memory for a batch of 50: its gradient is added up "
-                        "over parts of 16 images; batch norm sees a part at a time\n");
-    compare_run_csv(parts, whole, "metrics.csv", 1e-5);
-    compare_run_csv(parts, whole, "gradients.csv", 2e-3);
-    assert_false(is_same(parts, whole, "last.safetensors"));
+                        "over micro-batches of 16 images; batch norm sees one of them at a time\n");
+    compare_run_csv(micro, whole, "metrics.csv", 1e-5);
+    compare_run_csv(micro, whole, "gradients.csv", 2e-3);
+    assert_false(is_same(micro, whole, "last.safetensors"));
   }
+}
+
+/* ---- host memory ---- */
+
+/* The build lets the library's allocations come here. */
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t size);
+
+static long until_failure_; /* allocations; 0: none fails */
+
+static bool allocation_fails(void) { return until_failure_ > 0 && --until_failure_ == 0; }
+
+void *__wrap_malloc(size_t bytes) { return allocation_fails() ? NULL : __real_malloc(bytes); }
+
+void *__wrap_calloc(size_t count, size_t size) {
+  return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+/* One allocation of the host fails at a time, from the first on until none is left to fail. A
+ * smaller batch would not help, and would be another computation without anyone having asked. */
+static void missing_host_memory_shrinks_no_batch(void **state) {
+  (void)state;
+  long failed = 0, most = 5000;
+  size_t before = gf__device_allocated(fixture_device);
+  gf_dry_run dry;
+  gf_config *config = config_of(network_, "");
+  assert_ok(gf_train_dry_run(fixture_device, config, &dry));
+  for (long at = 1; at <= most; at++) {
+    until_failure_ = at;
+    gf_status status = gf_train_dry_run(fixture_device, config, &dry);
+    bool is_past_the_last = until_failure_ > 0;
+    until_failure_ = 0;
+    if (status == GF_OK) assert_int_equal(dry.micro_batch, BATCH);
+    if (status != GF_OK && status != GF_ERROR_MEMORY)
+      fail_msg("allocation %ld: %s: %s", at, gf_status_name(status), gf_error_message());
+    assert_int_equal(gf__device_allocated(fixture_device), before);
+    failed += status == GF_ERROR_MEMORY;
+    if (is_past_the_last) break;
+  }
+  gf_config_free(&config);
+  assert_true(failed > 50 && failed < most);
 }
 
 static void a_network_that_never_fits_is_an_error(void **state) {
@@ -79,7 +122,7 @@ static void a_network_that_never_fits_is_an_error(void **state) {
   info()->memory = 10000;
   gf_status status = train_noting(config_of(network_, ""), "never");
   info()->memory = memory;
-  assert_int_equal(status, GF_ERROR_MEMORY);
+  assert_int_equal(status, GF_ERROR_DEVICE_MEMORY);
   assert_non_null(strstr(gf_error_message(), "a batch of 4 images needs "));
   assert_false(gf__path_exists(in_folder("never")));
 }
@@ -134,10 +177,11 @@ static void skipping_changes_no_finite_run(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parts_of_a_batch_are_the_batch),
+      cmocka_unit_test(micro_batches_of_a_batch_are_the_batch),
+      cmocka_unit_test(missing_host_memory_shrinks_no_batch),
       cmocka_unit_test(a_network_that_never_fits_is_an_error),
       cmocka_unit_test(steps_that_are_not_finite_are_skipped),
       cmocka_unit_test(skipping_changes_no_finite_run),
   };
-  return cmocka_run_group_tests_name("parts", tests, open_all, fixture_close);
+  return cmocka_run_group_tests_name("micro_batches", tests, open_all, fixture_close);
 }

@@ -124,7 +124,7 @@ static void test_runs_of_as_many_ranks_are_equal(void **state) {
 
 /* Three quarters for the first; by measured speeds, of which only that they differ little from
  * equal ones is known here. */
-static void test_parts_need_not_be_equal(void **state) {
+static void test_shards_need_not_be_equal(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   train_ok(0, "net.yaml", "one", "--overwrite");
@@ -138,7 +138,9 @@ static void test_parts_need_not_be_equal(void **state) {
   train_ok(2, "net.yaml", "measured", "--balance auto");
   compare_logs("measured", "one");
   ranks = read_text("measured", "ranks.json", &size);
-  double first = strtod(strstr(ranks, "\"share\": ") + 9, NULL);
+  const char *share = strstr(ranks, "\"share\": ");
+  assert_non_null(share);
+  double first = strtod(share + 9, NULL);
   assert_true(first > 0.05 && first < 0.95);
   free(ranks);
 }
@@ -200,8 +202,8 @@ static void train_halves(const char *yaml, double losses[50]) {
   assert_ok(gf_loader_open(&loader, data, &options));
   gf_image_shape image = {32, 32, 3};
   assert_ok(gf_model_open(&model, fixture_device, config, image, CLASSES, 30, 7));
-  assert_ok(gf_trainer_open(&trainer, model, config));
-  assert_ok(gf__trainer_split_batches(trainer));
+  gf__trainer_options micro_batches = {.adds_micro_batches = true};
+  assert_ok(gf__trainer_open_with(&trainer, model, config, &micro_batches));
   for (int step = 0; step < 50; step++) {
     gf_batch batch;
     float sums[2];
@@ -291,9 +293,10 @@ static void test_what_is_wrong_is_said_once(void **state) {
       "commas between them, one a rank");
   assert_said_once(run(2, "net.yaml", "wrong", "--set train.epoch=3"),
                    "unknown key 'epoch' in train; did you mean 'epochs'?");
-  assert_said_once(run(2, "net.yaml", "wrong", "--rank-timeout 0"),
-                   "gradflow: --rank-timeout must be a number from 1 to 86400, not '0'; for example "
-                   "--rank-timeout 60");
+  assert_said_once(
+      run(2, "net.yaml", "wrong", "--rank-timeout 0"),
+      "gradflow: --rank-timeout must be a number from 1 to 86400, not '0'; for example "
+      "--rank-timeout 60");
   assert_false(gf__path_exists(in_folder("wrong")));
 }
 
@@ -339,7 +342,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ranks_train_as_one_device),
       cmocka_unit_test(test_runs_of_as_many_ranks_are_equal),
-      cmocka_unit_test(test_parts_need_not_be_equal),
+      cmocka_unit_test(test_shards_need_not_be_equal),
       cmocka_unit_test(test_ranks_may_have_no_image_of_a_small_batch),
       cmocka_unit_test(test_synchronous_batch_norm_is_over_the_whole_batch),
       cmocka_unit_test(test_local_batch_norm_is_over_each_part),

@@ -1,4 +1,4 @@
-#include "cluster/beats.h"
+#include "distributed/beats.h"
 
 #include <mpi.h>
 
@@ -12,7 +12,7 @@ typedef struct beat {
   int is_last;
 } beat;
 
-/* Of a rank that this one listens to: rank 0 to all, the others to rank 0. */
+/* A rank that this one listens to: rank 0 listens to all, the others to rank 0. */
 typedef struct peer {
   double heard; /* seconds on the clock */
   beat out;     /* on its way while sent is a request */
@@ -34,14 +34,14 @@ struct gf__beats {
   beat in;
   MPI_Request received;
   double timeout, interval; /* seconds */
-  double sent, looked;      /* last, seconds on the clock */
+  double sent, polled;      /* last, seconds on the clock */
 };
 
 static bool listens_to(const gf__beats *b, int rank) {
   return rank != b->rank && (b->rank == 0 || rank == 0);
 }
 
-static void listen(gf__beats *b) {
+static void beats_listen(gf__beats *b) {
   MPI_Irecv(&b->in, (int)sizeof b->in, MPI_BYTE, MPI_ANY_SOURCE, 0, b->comm, &b->received);
 }
 
@@ -69,66 +69,66 @@ gf__beats *gf__beats_open(const gf__place *place, double timeout) {
   snprintf(mine.host, sizeof mine.host, "%s", place->host);
   MPI_Allgather(&mine, (int)sizeof mine, MPI_BYTE, b->identities, (int)sizeof mine, MPI_BYTE,
                 b->comm);
-  b->looked = gf__seconds();
+  b->polled = gf__seconds();
   for (int r = 0; r < b->ranks; r++) {
-    b->peers[r].heard = b->looked;
+    b->peers[r].heard = b->polled;
     b->peers[r].sent = MPI_REQUEST_NULL;
   }
   b->received = MPI_REQUEST_NULL;
-  if (b->ranks > 1) listen(b);
+  if (b->ranks > 1) beats_listen(b);
   return b;
 }
 
-static void send(gf__beats *b, long jobs, int is_last) {
+static void beats_send(gf__beats *b, long jobs, int is_last) {
   for (int r = 0; r < b->ranks; r++) {
     peer *p = &b->peers[r];
     int free_again = 0;
     if (!listens_to(b, r)) continue;
     if (is_last) MPI_Wait(&p->sent, MPI_STATUS_IGNORE);
     MPI_Test(&p->sent, &free_again, MPI_STATUS_IGNORE);
-    if (!free_again) continue; /* who does not take them need not have more */
+    if (!free_again) continue; /* a rank that does not receive them needs no more */
     p->out = (beat){jobs, is_last};
     MPI_Isend(&p->out, (int)sizeof p->out, MPI_BYTE, r, 0, b->comm, &p->sent);
   }
 }
 
 /* Ranks that this one listens to and that have not left. */
-static int present(const gf__beats *b) {
+static int beats_present(const gf__beats *b) {
   int count = 0;
   for (int r = 0; r < b->ranks; r++) count += listens_to(b, r) && !b->peers[r].has_left;
   return count;
 }
 
-static void receive(gf__beats *b, double now) {
-  for (int arrived = 1; arrived && present(b);) {
+static void beats_receive(gf__beats *b, double now) {
+  for (int arrived = 1; arrived && beats_present(b);) {
     MPI_Status from;
     if (MPI_Test(&b->received, &arrived, &from) != MPI_SUCCESS || !arrived) return;
     peer *p = &b->peers[from.MPI_SOURCE];
     p->heard = now;
     p->jobs = b->in.jobs;
     p->has_left = b->in.is_last;
-    if (present(b)) listen(b);
+    if (beats_present(b)) beats_listen(b);
   }
 }
 
-void gf__beats_exchange(gf__beats *b, long jobs) {
+void gf__beats_poll(gf__beats *b, long jobs) {
   double now = gf__seconds();
-  receive(b, now);
+  beats_receive(b, now);
   /* Whoever was stopped itself has heard nobody meanwhile. */
-  if (now - b->looked > 5 * b->interval)
+  if (now - b->polled > 5 * b->interval)
     for (int r = 0; r < b->ranks; r++) b->peers[r].heard = now;
-  b->looked = now;
+  b->polled = now;
   if (now - b->sent < b->interval) return;
   b->sent = now;
-  send(b, jobs, 0);
+  beats_send(b, jobs, 0);
 }
 
-/* Nothing of them may be under way when MPI ends. */
+/* No message may be under way when MPI ends. */
 void gf__beats_close(gf__beats **beats) {
   gf__beats *b = *beats;
-  send(b, 0, 1);
-  while (present(b)) {
-    receive(b, 0);
+  beats_send(b, 0, 1);
+  while (beats_present(b)) {
+    beats_receive(b, 0);
     gf__sleep(1e-3);
   }
   for (int r = 0; r < b->ranks; r++) MPI_Wait(&b->peers[r].sent, MPI_STATUS_IGNORE);
@@ -140,7 +140,7 @@ int gf__beats_silent(const gf__beats *b) {
   /* What rank 0 finds out, the others need not find out as well. */
   double limit = b->rank > 1 ? 1.5 * b->timeout : b->timeout;
   for (int r = 0; r < b->ranks; r++)
-    if (listens_to(b, r) && !b->peers[r].has_left && b->looked - b->peers[r].heard > limit)
+    if (listens_to(b, r) && !b->peers[r].has_left && b->polled - b->peers[r].heard > limit)
       return r;
   return -1;
 }

@@ -2,7 +2,7 @@
  * instead of training the same run beside the others. */
 #include <stdlib.h>
 
-#include "cluster/wire.h"
+#include "distributed/wire.h"
 
 static bool is_several(const char *name) {
   const char *size = getenv(name);
@@ -33,7 +33,7 @@ gf_status gf__wire_start(gf__wire *wire, gf__job *job) {
   return gf__fail(GF_ERROR_RANK, "this is a build without MPI");
 }
 
-gf_status gf__wire_take(gf__wire *wire, int roll, long *out) {
+gf_status gf__wire_next(gf__wire *wire, int roll, long *out) {
   (void)roll, (void)out;
   return gf__wire_start(wire, NULL);
 }

@@ -1,8 +1,8 @@
 /* Numbers that rank 0 hands out over MPI: each of them once, to whichever rank asks next. */
-#ifndef GF_CLUSTER_TICKETS_H
-#define GF_CLUSTER_TICKETS_H
+#ifndef GF_DISTRIBUTED_TICKETS_H
+#define GF_DISTRIBUTED_TICKETS_H
 
-#include "cluster/wire.h"
+#include "distributed/wire.h"
 
 typedef struct gf__tickets gf__tickets;
 
@@ -12,7 +12,7 @@ gf__tickets *gf__tickets_open(const gf__place *place);
 void gf__tickets_close(gf__tickets **tickets);
 /* Asks for the next number of a roll; one question at a time. */
 void gf__tickets_ask(gf__tickets *tickets, int roll);
-/* Sends and takes what is due; whether the answer is there, which is then in *number. */
-bool gf__tickets_exchange(gf__tickets *tickets, long *number);
+/* Sends and receives what is due; whether the answer is there, which is then in *number. */
+bool gf__tickets_poll(gf__tickets *tickets, long *number);
 
 #endif

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cluster/cluster.h"
 #include "device/device.h"
+#include "distributed/communicator.h"
 
 /* A device of a machine; where a rank is on none, platform is -1. */
 typedef struct claim {
@@ -22,46 +22,46 @@ static void add_item(gf__text *out, const char *list, int number) {
 }
 
 /* Which of the ranks that claim the same device this one is, and how many there are. */
-static void find_part(const claim *all, int rank, int ranks, int *part, int *parts) {
-  *part = *parts = 0;
+static void find_place(const claim *all, int rank, int ranks, int *place, int *count) {
+  *place = *count = 0;
   for (int r = 0; r < ranks; r++) {
     bool same = !strcmp(all[r].host, all[rank].host) && all[r].platform == all[rank].platform &&
                 all[r].index == all[rank].index;
-    *part += same && r < rank;
-    *parts += same;
+    *place += same && r < rank;
+    *count += same;
   }
 }
 
-static gf_status open_claimed(gf_device **out, gf_cluster *cluster, const gf_device_info *info,
-                              bool whole) {
-  gf_rank self = gf_cluster_describe(cluster);
+static gf_status open_claimed(gf_device **out, gf_communicator *communicator,
+                              const gf_device_info *info, bool whole) {
+  gf_rank self = gf_communicator_describe(communicator);
   claim mine = {.platform = info->platform, .index = info->index};
   claim *all = calloc((size_t)self.ranks, sizeof *all);
-  int part, parts;
+  int place, count;
   char selector[32];
   if (!all) return gf__fail_host_memory((size_t)self.ranks * sizeof *all);
   snprintf(mine.host, sizeof mine.host, "%s", self.host);
-  gf_status status = gf__cluster_gather(cluster, &mine, sizeof mine, all);
+  gf_status status = gf__communicator_gather(communicator, &mine, sizeof mine, all);
   if (status == GF_OK) {
-    find_part(all, self.rank, self.ranks, &part, &parts);
+    find_place(all, self.rank, self.ranks, &place, &count);
     snprintf(selector, sizeof selector, "%d:%d", info->platform, info->index);
-    status = gf__sub_device_open(out, selector, part, whole ? 1 : parts);
+    status = gf__sub_device_open(out, selector, place, whole ? 1 : count);
   }
   free(all);
   return status;
 }
 
-gf_status gf_cluster_open_device(gf_device **out, gf_cluster *cluster, const char *selector,
-                                 int whole) {
-  gf_rank self = gf_cluster_describe(cluster);
+gf_status gf_communicator_open_device(gf_device **out, gf_communicator *communicator,
+                                      const char *selector, int whole) {
+  gf_rank self = gf_communicator_describe(communicator);
   gf_device_info info = {0};
   gf__text item = {0};
   *out = NULL;
-  if (!cluster && !(selector && strchr(selector, ','))) return gf_device_open(out, selector);
+  if (!communicator && !(selector && strchr(selector, ','))) return gf_device_open(out, selector);
   if (selector) add_item(&item, selector, self.rank);
   gf_status status = gf__text_status(&item);
   if (status == GF_OK) status = gf__device_find(item.data, self.local_rank, &info);
   gf__text_free(&item);
-  GF_TRY(gf_cluster_agree(cluster, status));
-  return gf_cluster_agree(cluster, open_claimed(out, cluster, &info, whole));
+  GF_TRY(gf_communicator_agree(communicator, status));
+  return gf_communicator_agree(communicator, open_claimed(out, communicator, &info, whole));
 }

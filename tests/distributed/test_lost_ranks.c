@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cluster/cluster.h"
+#include "distributed/communicator.h"
 #include "support/runs.h"
 #include "support/test.h"
 
@@ -251,14 +251,14 @@ static void test_a_late_rank_is_named(void **state) {
 
 /* What rank 1 of the last test is: it stays away. */
 static int be_late(void) {
-  gf_cluster *cluster;
+  gf_communicator *communicator;
   double one = 1;
-  if (gf_cluster_open(&cluster, 1) != GF_OK) return 1;
-  if (gf__cluster_rank(cluster) == 1) {
+  if (gf_communicator_open(&communicator, 1) != GF_OK) return 1;
+  if (gf__communicator_rank(communicator) == 1) {
     for (int i = 0; i < 60; i++) gf__sleep(0.9);
-  } else if (gf__cluster_sum(cluster, &one, 1) == GF_ERROR_RANK) {
+  } else if (gf__communicator_sum(communicator, &one, 1) == GF_ERROR_RANK) {
     fprintf(stderr, "%s\n", gf_error_message());
-    gf_cluster_abort(cluster, 3);
+    gf_communicator_abort(communicator, 3);
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-/* Steps of several ranks whose devices have no memory for their parts at once: the weights are
+/* Steps of several ranks whose devices have no memory for their shards at once: the weights are
  * those of one device that computes whole batches. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
@@ -11,7 +11,7 @@
 
 enum { EACH = 14, PIECE = 5, STEPS = 4, SIDE = 8, FLOATS = SIDE * SIDE * 3, CLASSES = 7 };
 
-static gf_cluster *cluster_;
+static gf_communicator *communicator_;
 static int rank_, ranks_;
 
 static const char net_[] =
@@ -29,11 +29,12 @@ typedef struct subject {
   gf_trainer *trainer;
 } subject;
 
-static subject open_subject(const gf_config *config, int batch) {
+static subject open_subject(const gf_config *config, int batch,
+                            const gf__trainer_options *options) {
   subject s;
   gf_image_shape image = {SIDE, SIDE, 3};
   assert_ok(gf_model_open(&s.model, fixture_device, config, image, CLASSES, batch, 3));
-  assert_ok(gf_trainer_open(&s.trainer, s.model, config));
+  assert_ok(gf__trainer_open_with(&s.trainer, s.model, config, options));
   return s;
 }
 
@@ -56,19 +57,16 @@ static void compare(subject *a, subject *b) {
   }
 }
 
-static void test_parts_of_parts_are_a_whole(void **state) {
+static void test_micro_batches_of_shards_are_a_whole(void **state) {
   (void)state;
   int whole = EACH * ranks_, labels[EACH * 8];
   float *images = malloc((size_t)whole * FLOATS * sizeof *images);
-  double edges[9];
   uint32_t random = 9;
   gf_config *config = parse_config(net_);
-  subject one = open_subject(config, whole), ours = open_subject(config, PIECE);
-  gf__allreduce *exchange;
-  for (int r = 0; r <= ranks_; r++) edges[r] = (double)r / ranks_;
-  assert_ok(gf__allreduce_new(&exchange, cluster_, ours.model, edges));
-  assert_ok(gf__trainer_split_batches(ours.trainer));
-  gf__trainer_share(ours.trainer, exchange);
+  gf__trainer_options options = {.adds_micro_batches = true, .communicator = communicator_};
+  subject one = open_subject(config, whole, &(gf__trainer_options){0});
+  subject ours = open_subject(config, PIECE, &options);
+  gf__allreduce *allreduce = gf__trainer_allreduce(ours.trainer);
   for (int step = 0; step < STEPS; step++) {
     for (int i = 0; i < whole * FLOATS; i++) images[i] = next_float(&random);
     for (int i = 0; i < whole; i++) labels[i] = (i + step) % CLASSES;
@@ -83,35 +81,36 @@ static void test_parts_of_parts_are_a_whole(void **state) {
     assert_ok(gf__trainer_queue_step(one.trainer, &all, 0.1, 0, GF__MEASURE_NOTHING));
     assert_ok(gf__model_read_results(one.model, 0, 1, sums));
     assert_ok(gf__trainer_queue_step(ours.trainer, &mine, 0.1, 0, GF__MEASURE_NOTHING));
-    gf__global_step of_all = gf__trainer_step_of_all(ours.trainer);
-    if (!(fabs(of_all.losses - (double)sums[0]) <= 1e-5 * (double)sums[0]))
-      fail_msg("step %d: losses %g, %g", step, of_all.losses, (double)sums[0]);
-    assert_true(of_all.correct == (double)sums[1]);
-    assert_false(of_all.stops);
+    double of_all[2];
+    assert_ok(gf__allreduce_read_results(allreduce, 0, 1, of_all));
+    if (!(fabs(of_all[0] - (double)sums[0]) <= 1e-5 * (double)sums[0]))
+      fail_msg("step %d: losses %g, %g", step, of_all[0], (double)sums[0]);
+    assert_true(of_all[1] == (double)sums[1]);
+    assert_false(gf__allreduce_stops(allreduce, false));
   }
   compare(&ours, &one);
   /* One rank that wants to stop is enough. */
   gf_batch mine = {.images = images, .labels = labels, .count = EACH, .mix = 1, .whole = whole};
-  if (rank_ == ranks_ - 1) gf__trainer_want_stop(ours.trainer);
+  bool is_wanted = rank_ == ranks_ - 1;
+  assert_int_equal(gf__allreduce_stops(allreduce, is_wanted), ranks_ == 1);
   assert_ok(gf__trainer_queue_step(ours.trainer, &mine, 0, 0, GF__MEASURE_NOTHING));
-  assert_true(gf__trainer_step_of_all(ours.trainer).stops);
+  assert_true(gf__allreduce_stops(allreduce, ranks_ == 1));
   close_subject(&ours);
-  gf__allreduce_free(&exchange);
   close_subject(&one);
   gf_config_free(&config);
   free(images);
 }
 
 int main(void) {
-  if (gf_cluster_open(&cluster_, 20) != GF_OK) {
+  if (gf_communicator_open(&communicator_, 20) != GF_OK) {
     fprintf(stderr, "%s\n", gf_error_message());
     return 1;
   }
-  rank_ = gf__cluster_rank(cluster_);
-  ranks_ = gf__cluster_ranks(cluster_);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_parts_of_parts_are_a_whole)};
+  rank_ = gf__communicator_rank(communicator_);
+  ranks_ = gf__communicator_ranks(communicator_);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_micro_batches_of_shards_are_a_whole)};
   int failed = cmocka_run_group_tests(tests, fixture_open, fixture_close);
-  if (failed) gf_cluster_abort(cluster_, 1);
-  gf_cluster_close(&cluster_);
+  if (failed) gf_communicator_abort(communicator_, 1);
+  gf_communicator_close(&communicator_);
   return failed;
 }
