@@ -222,7 +222,7 @@ static gf_status run_jobs(queue *q) {
   return status;
 }
 
-static gf_status tell_end(const queue *q) {
+static gf_status report_end(const queue *q) {
   const gf__tally *t = &q->tally;
   const char *failures = t->failures.data ? t->failures.data : "";
   if (t->stopped)
@@ -255,7 +255,7 @@ gf_status gf_study_run(const gf_study *study, const gf_study_options *options) {
   if (status == GF_OK) status = gf__spread_order(study, options, q.count, q.order);
   if (status == GF_OK) status = run_jobs(&q);
   if (status == GF_OK) status = gf__spread_join(options->communicator, &q.tally);
-  if (status == GF_OK) status = tell_end(&q);
+  if (status == GF_OK) status = report_end(&q);
   gf__lock_free(&q.lock);
   gf_study_items_free(&q.items, q.count);
   gf__text_free(&q.tally.failures);

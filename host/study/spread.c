@@ -67,12 +67,12 @@ gf_status gf__spread_order(const gf_study *study, const gf_study_options *option
 
 /* ---- the end ---- */
 
-typedef struct part {
+typedef struct rank_tally {
   int done, failed, stopped, status;
   char failures[4096];
-} part;
+} rank_tally;
 
-static gf_status join(gf__tally *tally, const part *all, int ranks) {
+static gf_status join(gf__tally *tally, const rank_tally *all, int ranks) {
   gf__text_free(&tally->failures);
   *tally = (gf__tally){.status = GF_OK};
   for (int r = 0; r < ranks; r++) {
@@ -88,8 +88,8 @@ static gf_status join(gf__tally *tally, const part *all, int ranks) {
 gf_status gf__spread_join(gf_communicator *communicator, gf__tally *tally) {
   if (!communicator) return GF_OK;
   int ranks = gf__communicator_ranks(communicator);
-  part mine = {tally->done, tally->failed, tally->stopped, (int)tally->status, ""};
-  part *all = malloc((size_t)ranks * sizeof *all);
+  rank_tally mine = {tally->done, tally->failed, tally->stopped, (int)tally->status, ""};
+  rank_tally *all = malloc((size_t)ranks * sizeof *all);
   if (!all) return gf__fail_host_memory((size_t)ranks * sizeof *all);
   if (tally->failures.data)
     snprintf(mine.failures, sizeof mine.failures, "%s", tally->failures.data);
