@@ -97,7 +97,7 @@ static gf_status write_key(gf__text *out, const gf__key *key, const gf__value *e
   gf__value named = entry ? *entry : (gf__value){0}, *item = &named;
   gf__value map = {.kind = GF__MAPPING, .items = &item, .count = 1, .place = named.place};
   alone.offset = 0;
-  /* Through map's item. cppcheck-suppress unreadVariable */
+  // cppcheck-suppress unreadVariable ; by gf__keys_read, as map's item
   named.key = (char *)key->name;
   GF_TRY(gf__keys_read(entry ? &map : NULL, "data", &alone, 1, &target));
   gf__keys_write(out, 0, &alone, 1, &target);

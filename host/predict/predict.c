@@ -168,10 +168,11 @@ static const float *make_map(prediction_job *job, int image) {
   size_t channels = (size_t)data->info.channels, area = job->predictor->size / channels;
   for (size_t i = 0; i < area; i++) {
     job->map[i] = 0;
-    for (size_t c = 0; c < channels; c++)
+    for (size_t c = 0; c < channels; c++) {
       /* The device has written all. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
-      job->map[i] =
-          fmaxf(job->map[i], fabsf(gradient[i * channels + c]) / (float)data->settings.std.v[c]);
+      float size = fabsf(gradient[i * channels + c]);
+      job->map[i] = fmaxf(job->map[i], size / (float)data->settings.std.v[c]);
+    }
   }
   return job->map;
 }

@@ -60,9 +60,11 @@ static void elu_magnitudes(const gf__problem *p, const gf__problem_values *in,
   for (size_t i = 0; i < p->y_count; i++) out->dx[i] *= fmax(1, p->slope);
 }
 
-#define ACTIVATION(NAME, READ, MAGNITUDES)      \
-  const gf__problem_type gf__problem_##NAME = { \
-      .layer = #NAME, .read = READ, .reference = activation_reference, .magnitudes = MAGNITUDES}
+#define ACTIVATION(NAME, READ, MAGNITUDES)                                        \
+  const gf__problem_type gf__problem_##NAME = {.layer = #NAME,                    \
+                                               .read = (READ),                    \
+                                               .reference = activation_reference, \
+                                               .magnitudes = (MAGNITUDES)}
 
 ACTIVATION(leaky_relu, leaky_relu_read, activation_magnitudes);
 ACTIVATION(relu, relu_read, activation_magnitudes);
