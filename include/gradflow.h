@@ -9,7 +9,7 @@
 #define GRADFLOW_H
 
 #include <gradflow/bench.h>
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 #include <gradflow/config.h>
 #include <gradflow/convert.h>
 #include <gradflow/data.h>

@@ -30,7 +30,7 @@ command -v clang >/dev/null || {
 build=build/fuzz
 cmake -S . -B $build -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g -DNDEBUG' -DGRADFLOW_FUZZ=ON -DGRADFLOW_TESTS=OFF \
-  -DGRADFLOW_PROGRAM=OFF -DGRADFLOW_BENCH=OFF >/dev/null
+  -DGRADFLOW_PROGRAM=OFF >/dev/null
 cmake --build $build --target gradflow_fuzzers
 
 # Files that readers want go where there is no disk in between.

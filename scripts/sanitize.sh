@@ -17,7 +17,7 @@ mpi=OFF
 if command -v mpicc >/dev/null && command -v mpiexec >/dev/null; then mpi=ON; fi
 # Optimised no further than finds the same faults: -O2 takes twice as long to compile. Under
 # sanitizers gcc knows less of the range of a number, so that it sees texts cut that are not.
-options=(-G Ninja -DGRADFLOW_WERROR=ON -DGRADFLOW_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
+options=(-G Ninja -DGRADFLOW_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
   -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g1 -DNDEBUG -Wno-error=format-truncation')
 cmake -S . -B $build "${options[@]}" -DGRADFLOW_SANITIZE=ON -DGRADFLOW_MPI=$mpi >/dev/null
 cmake --build $build

@@ -20,7 +20,7 @@ build=$PWD/build/valgrind
 tests=("$@")
 ((${#tests[@]})) || tests=(test_base test_config test_data test_data_hostile test_image test_loader
   test_plan test_table)
-cmake -S . -B "$build" -G Ninja -DGRADFLOW_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 cmake --build "$build" --target gradflow "${tests[@]}"
 
 check() {

@@ -71,7 +71,7 @@ static void add_device(gf__text *out, int index, const char *name, int batch,
 }
 
 static const char head[] =
-    "{\"format\": \"gradflow-bench\", \"version\": 1, \"date\": \"2026-01-31T23:59:59Z\", "
+    "{\"format\": \"gradflow-bench\", \"version\": 2, \"date\": \"2026-01-31T23:59:59Z\", "
     "\"gradflow\": \"0.1.0\", \"commit\": \"abc\", \"clblast\": \"1.5.3\", \"opencl_loader\": "
     "\"L\", \"form\": \"quick\",\n\"devices\": [";
 
@@ -102,7 +102,7 @@ static void rows_are_held_against_the_limit_that_binds(void **state) {
   (void)state;
   static const struct {
     gf_bound bound;
-    double share;
+    double fraction;
   } expected[4] = {{GF_BOUND_COMPUTE, 0.5},   /* 1e9 flops: 10 of 20 ms */
                    {GF_BOUND_MEMORY, 0.5},    /* 20 MB: 2 of 4 ms */
                    {GF_BOUND_LAUNCH, 0.4},    /* 4 launches: 4 of 10 us */
@@ -114,8 +114,8 @@ static void rows_are_held_against_the_limit_that_binds(void **state) {
   for (int i = 0; i < 4; i++) {
     const gf_bench_row *row = &bench->devices[0].rows[i];
     assert_int_equal(row->bound, expected[i].bound);
-    if (!(fabs(row->share - expected[i].share) <= 1e-12))
-      fail_msg("%s: share %g instead of %g", row->name, row->share, expected[i].share);
+    if (!(fabs(row->fraction - expected[i].fraction) <= 1e-12))
+      fail_msg("%s: fraction %g instead of %g", row->name, row->fraction, expected[i].fraction);
   }
   gf_bench_free(&bench);
   assert_null(bench);
@@ -136,7 +136,7 @@ static void a_file_holds_what_was_measured(void **state) {
                            .bytes = 3e7,
                            .launches = 2},
                           {.name = "plain7",
-                           .is_step = 1,
+                           .kind = GF_BENCH_STEP,
                            .batch = 25,
                            .samples = 5,
                            .repeats = 1,
@@ -147,7 +147,10 @@ static void a_file_holds_what_was_measured(void **state) {
                            .flops = 1e10,
                            .bytes = 2e8,
                            .upload_bytes = 3e5,
-                           .launches = 80}};
+                           .launches = 80,
+                           .rounds = {3, {0.8, 0.6, 0.7}},
+                           .host_bytes = 5e8,
+                           .device_bytes = 1e8}};
   gf_bench_device devices[2] = {{.card = {.platform = 1,
                                           .index = 2,
                                           .type = GF_DEVICE_GPU,
@@ -190,7 +193,7 @@ static void a_file_holds_what_was_measured(void **state) {
   assert_int_equal(d->row_count, 2);
   for (int i = 0; i < 2; i++) {
     gf_bench_row row = d->rows[i];
-    row.share = rows[i].share; /* follows from the others, and so does the bound */
+    row.fraction = rows[i].fraction; /* follows from the others, and so does the bound */
     row.bound = rows[i].bound;
     assert_memory_equal(&row, &rows[i], sizeof row);
   }
@@ -205,11 +208,15 @@ static const struct {
 } flaws[] = {
     {"\"gradflow-bench\"", "\"other\"",
      " is no file of gradflow bench: its format is not \"gradflow-bench\""},
-    {"\"version\": 1,", "\"version\": 2,",
-     ": its version is not 1, the one that gradflow 0.1.0 reads; measure again, or compare with "
+    {"\"version\": 2,", "\"version\": 3,",
+     ": its version is not 1 or 2, those that gradflow 0.1.0 reads; measure again, or compare with "
+     "the gradflow that wrote it"},
+    {"\"version\": 2,", "\"version\": 0,",
+     ": its version is not 1 or 2, those that gradflow 0.1.0 reads; measure again, or compare with "
      "the gradflow that wrote it"},
     {"\"form\": \"quick\"", "\"form\": \"slow\"",
-     ": form must be quick or full; make the file anew with gradflow bench -o FILE"},
+     ": form must be quick or full or layers or train; make the file anew with gradflow bench -o "
+     "FILE"},
     {"\"devices\": [", "\"devices\": [], \"old\": [",
      ": devices must be a list of 1 to 64 devices; make the file anew with gradflow bench -o FILE"},
     {"\"type\": \"gpu\"", "\"type\": 1",
@@ -248,6 +255,12 @@ static const struct {
     {"\"bytes\": 2e7", "\"bytes\": 1e-300",
      ": devices[0].rows[1].bytes must be 0 or a number from 1e-15 to 1e24; make the file anew with "
      "gradflow bench -o FILE"},
+    {"\"bytes\": 2e7", "\"round_seconds\": [0.1, 0], \"bytes\": 2e7",
+     ": devices[0].rows[1].round_seconds must be a list of at most 15 numbers from 1e-15 to 1e24; "
+     "make the file anew with gradflow bench -o FILE"},
+    {"\"bytes\": 2e7", "\"host_bytes\": -1, \"bytes\": 2e7",
+     ": devices[0].rows[1].host_bytes must be 0 or a number from 1e-15 to 1e24; make the file anew "
+     "with gradflow bench -o FILE"},
     {"\"avg_pool forward 8x8x32\"", "\"conv2d forward 8x8x32\"",
      ": devices[0].rows[1].name must be a name that no row before it has; make the file anew with "
      "gradflow bench -o FILE"},
@@ -279,6 +292,19 @@ static void a_file_that_no_benchmark_writes_is_refused(void **state) {
     assert_fails(GF_ERROR_DATA, message, gf_bench_load(&bench, in_folder("bad.json")));
     assert_null(bench);
   }
+}
+
+static void files_of_version_1_are_read(void **state) {
+  (void)state;
+  gf_bench *kept = NULL;
+  write_one("a.json", "GPU", 25, usual);
+  replace_in("a.json", "\"version\": 2,", "\"version\": 1,");
+  gf_bench *bench = load("a.json");
+  assert_int_equal(bench->devices[0].row_count, 4);
+  gf_bench_free(&bench);
+  assert_ok(gf_bench_load(&kept, SOURCE_FOLDER "/bench/reports/pocl_bench.json"));
+  assert_int_equal(kept->form, GF_BENCH_FULL);
+  gf_bench_free(&kept);
 }
 
 static void a_file_that_is_too_large_is_not_read(void **state) {
@@ -499,7 +525,7 @@ static void count_written(void *user, const char *path) {
 
 static void pictures_and_the_page_are_drawn(void **state) {
   (void)state;
-  static const char *const pictures[] = {"out/ratios.png", "out/steps.png", "out/shares.png",
+  static const char *const pictures[] = {"out/ratios.png", "out/steps.png", "out/fractions.png",
                                          "out/roofline.png"};
   int failed, written = 0;
   char a[256], b[256], out[256], *text = NULL, *page = NULL;
@@ -579,15 +605,37 @@ static const struct {
      "gradflow: --fail-below must be a number from 0.001 to 1000, not '-1'; for example "
      "--fail-below 0.9\n"},
     {"bench compare a.json --full", 2,
-     "gradflow: --device, --quick, --full and --json belong to bench without compare\n"},
+     "gradflow: --full is not for bench compare; see gradflow bench --help\n"},
+    {"bench compare a.json --json", 2,
+     "gradflow: --json is not for bench compare; see gradflow bench --help\n"},
+    {"bench compare a.json --quick", 2,
+     "gradflow: --quick is not for bench compare; see gradflow bench --help\n"},
+    {"bench compare a.json -d auto", 2,
+     "gradflow: --device is not for bench compare; see gradflow bench --help\n"},
     {"bench compare none.json", 1, "gradflow: cannot open none.json: No such file or directory\n"},
     {"bench compare large.json", 1,
      "gradflow: large.json has more than 4194304 bytes, too many for what it should be; is it the "
      "right file?\n"},
     {"bench a.json", 2,
-     "gradflow: bench a.json: must be bench alone or bench compare; see gradflow bench --help\n"},
+     "gradflow: bench a.json: must be bench alone, or bench layers, train or compare; see gradflow "
+     "bench --help\n"},
     {"bench --quick --full", 2, "gradflow: --quick and --full exclude each other\n"},
-    {"bench --fail-below 1", 2, "gradflow: --fail-below belongs to bench compare\n"},
+    {"bench --fail-below 1", 2,
+     "gradflow: --fail-below is not for bench alone; see gradflow bench --help\n"},
+    {"bench layers --rounds 2", 2,
+     "gradflow: --rounds is not for bench layers; see gradflow bench --help\n"},
+    {"bench layers conv2d/99", 2,
+     "gradflow: no case is called 'conv2d/99'; there are conv2d, linear, batch_norm, leaky_relu, "
+     "relu, tanh, sigmoid, elu, gelu, silu, avg_pool, max_pool, global_avg_pool, add, concat, "
+     "pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each with numbers "
+     "from 1, as in conv2d/3\n"},
+    {"bench layers conv2d/3 --batch 0", 2,
+     "gradflow: --batch must be a whole number from 1 to 100000, not '0'\n"},
+    {"bench train", 2, "gradflow: bench train: a config is missing; see gradflow bench --help\n"},
+    {"bench train none.yaml --rounds 16", 2,
+     "gradflow: --rounds must be a whole number from 1 to 15, not '16'\n"},
+    {"bench train x/a.yaml --quick", 2,
+     "gradflow: --quick is not for bench train; see gradflow bench --help\n"},
     {"bench -o none/x.json", 2,
      "gradflow: --out none/x.json: there is no folder none; create it first\n"},
     {"bench -o .", 2, "gradflow: --out . is a folder; name a file in it\n"},
@@ -618,6 +666,7 @@ int main(void) {
       cmocka_unit_test(rows_are_held_against_the_limit_that_binds),
       cmocka_unit_test(a_file_holds_what_was_measured),
       cmocka_unit_test(a_file_that_no_benchmark_writes_is_refused),
+      cmocka_unit_test(files_of_version_1_are_read),
       cmocka_unit_test(a_file_that_is_too_large_is_not_read),
       cmocka_unit_test(quantiles_lie_between_the_values),
       cmocka_unit_test(ratios_are_those_of_the_times),

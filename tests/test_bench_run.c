@@ -14,6 +14,7 @@
 #include "bench/step.h"
 #include "support/device.h"
 #include "support/test.h"
+#include "verify/layer_cases.h"
 
 /* ---- counting ---- */
 
@@ -23,7 +24,7 @@ static const struct {
   gf__bench_case of;
   struct {
     double flops, floats;
-  } passes[3];
+  } directions[3];
 } costs[] = {
     /* 2 x 3 x 24 pixels x 7 filters x 9 x 5 weights; x, y and the weights are moved once. */
     {{&gf__layer_conv2d, ", filters: 7, padding: 1, bias: false", {4, 6, 5}},
@@ -38,18 +39,18 @@ static const struct {
      {{0, 3 * 24 * 5 + 3 * 6 * 5}, {0, 3 * 24 * 5 + 3 * 6 * 5}}},
 };
 
-static void passes_cost_what_their_shape_says(void **state) {
+static void directions_cost_what_their_shape_says(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
     gf_model *model = NULL;
     const gf__layer *layer = costs[i].of.layer;
     assert_ok(gf__bench_case_open(&model, fixture_device, &costs[i].of, 3, "auto", "off"));
-    for (int p = 0; gf__bench_passes(layer)[p].name; p++) {
+    for (int p = 0; gf__bench_directions(layer)[p].name; p++) {
       double flops = gf__bench_flops(model, p), bytes = gf__bench_bytes(model, p);
-      if (!(flops == costs[i].passes[p].flops && bytes == 4 * costs[i].passes[p].floats))
-        fail_msg("%s %s: %g flops and %g bytes", layer->name, gf__bench_passes(layer)[p].name,
+      if (!(flops == costs[i].directions[p].flops && bytes == 4 * costs[i].directions[p].floats))
+        fail_msg("%s %s: %g flops and %g bytes", layer->name, gf__bench_directions(layer)[p].name,
                  flops, bytes);
-      assert_ok(gf__bench_passes(layer)[p].run(model->graph.nodes[0], &model->pass));
+      assert_ok(gf__bench_directions(layer)[p].queue(model->graph.nodes[0], &model->pass));
     }
     assert_ok(gf_device_finish(fixture_device));
     gf_model_free(&model);
@@ -64,7 +65,8 @@ static void a_step_costs_what_its_layers_do(void **state) {
       "model:\n  graph:\n  - {type: conv2d, filters: 4, padding: 1, bias: false}\n"
       "  - {type: global_avg_pool}\n  - {type: linear, outputs: 100, bias: false}\n"
       "optimizer: {name: adam}\n");
-  assert_ok(gf__bench_step_open(&step, fixture_device, config, 2));
+  assert_ok(
+      gf__bench_step_open(&step, fixture_device, config, (gf_image_shape){32, 32, 3}, 100, 2));
   gf_config_free(&config);
   double convolution = 2.0 * 1024 * 4 * 27, linear = 2.0 * 4 * 100;
   assert_true(gf__bench_step_flops(&step) == 2 * (2 * convolution + 3 * linear));
@@ -131,25 +133,30 @@ static void a_failure_ends_the_measurement(void **state) {
 
 /* ---- compiling ---- */
 
+/* What two kernels of one program cost an open device. */
 static gf__builds builds_of(bool fresh) {
   gf_device *device = NULL;
   gf__kernel *kernel;
   assert_ok(gf_device_open(&device, NULL));
+  gf__builds opened = *gf__device_builds(device); /* what checks the driver */
   if (fresh) gf__device_build_afresh(device);
   assert_ok(gf__kernel_get(&kernel, device, "peak.cl", "peak_copy", "-DVEC=2"));
   assert_ok(gf__kernel_get(&kernel, device, "peak.cl", "peak_fma", "-DVEC=2"));
   gf__builds builds = *gf__device_builds(device);
+  builds.compiled -= opened.compiled;
+  builds.loaded -= opened.loaded;
+  builds.compile_seconds -= opened.compile_seconds;
+  builds.load_seconds -= opened.load_seconds;
   gf_device_free(&device);
   return builds;
 }
 
-/* In a cache folder of its own. Both kernels are of one program. */
+/* In a cache folder of its own. */
 static void programs_are_counted_and_compiled_afresh(void **state) {
   (void)state;
   assert_int_equal(setenv("GRADFLOW_CACHE_DIR", in_folder("cache"), 1), 0);
   gf__builds first = builds_of(false), second = builds_of(false), fresh = builds_of(true),
              again = builds_of(true);
-  assert_int_equal(unsetenv("GRADFLOW_CACHE_DIR"), 0);
   assert_int_equal(first.compiled, 1);
   assert_int_equal(first.loaded, 0);
   assert_true(first.compile_seconds > 0 && first.load_seconds == 0);
@@ -164,6 +171,7 @@ static void programs_are_counted_and_compiled_afresh(void **state) {
   for (size_t i = 0; i < kept.count; i++) programs += strstr(kept.v[i], ".bin") != NULL;
   assert_int_equal(programs, 1);
   gf__names_free(&kept);
+  assert_int_equal(unsetenv("GRADFLOW_CACHE_DIR"), 0);
 }
 
 /* ---- all of it ---- */
@@ -197,17 +205,17 @@ static void every_operation_and_step_has_a_row(void **state) {
                                          "residual37"};
   gf_bench_options options = {.form = GF_BENCH_QUICK};
   gf_bench_device out = {.limits = {1e11, 1e10, 1e-6, 1e-5, 1e9, 1e9}};
-  gf__bench_run run = {.options = &options,
+  gf__measurement m = {.options = &options,
                        .device = fixture_device,
                        .out = &out,
                        .batch = 2,
                        .tune = "off",
                        .effort = {.least = 1, .most = 1}};
-  assert_ok(gf__bench_operations(&run));
+  assert_ok(gf__bench_operations(&m));
   assert_int_equal(out.row_count, gf__bench_count_operations());
-  assert_ok(gf__bench_steps(&run));
-  assert_int_equal(out.row_count, gf__bench_count_operations() + gf__bench_count_steps(&run));
-  assert_int_equal(run.done, out.row_count);
+  assert_ok(gf__bench_steps(&m));
+  assert_int_equal(out.row_count, gf__bench_count_operations() + gf__bench_count_steps(&m));
+  assert_int_equal(m.done, out.row_count);
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
     int k = 0;
     while (k < out.row_count && strcmp(out.rows[k].name, expected[i])) k++;
@@ -216,14 +224,130 @@ static void every_operation_and_step_has_a_row(void **state) {
   for (int i = 0; i < out.row_count; i++) {
     const gf_bench_row *row = &out.rows[i];
     bool is_convolution = !strncmp(row->name, "conv2d ", strlen("conv2d "));
-    bool is_whole =
-        row->seconds > 0 && row->share > 0 && row->bytes > 0 && row->launches >= 1 &&
-        row->first_seconds > 0 && (row->flops > 0) == (is_convolution || row->is_step) &&
-        is_convolution == (*row->algorithm != 0) && (row->upload_bytes > 0) == (row->is_step != 0);
+    bool is_whole = row->seconds > 0 && row->fraction > 0 && row->bytes > 0 && row->launches >= 1 &&
+                    row->first_seconds > 0 &&
+                    (row->flops > 0) == (is_convolution || row->kind == GF_BENCH_STEP) &&
+                    is_convolution == (*row->algorithm != 0) &&
+                    (row->upload_bytes > 0) == (row->kind == GF_BENCH_STEP);
     if (!is_whole) fail_msg("%s", row->name);
     for (int k = 0; k < i; k++) assert_string_not_equal(out.rows[k].name, row->name);
   }
   free(out.rows);
+}
+
+/* 2 images of 4 x 6 x 3, of which a convolution with 5 filters of 3 x 3 makes 4 x 6 x 5. */
+static void layers_are_measured_by_each_algorithm(void **state) {
+  (void)state;
+  const gf_bench_layer layers[] = {
+      {"a", "n=2", "conv2d", ", filters: 5, padding: 1, bias: false", {4, 6, 3}, 2},
+      {"b", NULL, "max_pool", ", kernel: 2", {4, 6, 3}, 3}};
+  gf_bench *bench = NULL;
+  assert_ok(gf_bench_layers(&bench, &(gf_bench_layer_options){.layers = layers, .count = 2},
+                            &(gf_bench_options){0}));
+  const gf_bench_device *d = &bench->devices[0];
+  assert_int_equal(bench->form, GF_BENCH_LAYERS);
+  assert_true(d->row_count >= 3 + 2); /* im2col takes every shape */
+  for (int i = 0; i < d->row_count - 2; i++) {
+    const gf_bench_row *row = &d->rows[i];
+    char name[64];
+    int length = snprintf(name, sizeof name, "a %s ", row->algorithm);
+    assert_memory_equal(row->name, name, (size_t)length);
+    assert_string_equal(row->name + strlen(row->name) - strlen("  n=2"), "  n=2");
+    assert_int_equal(row->batch, 2);
+    assert_int_equal(row->samples, 15);
+    assert_true(row->flops == 2.0 * 2 * 24 * 5 * 27 && row->fraction > 0);
+  }
+  assert_string_equal(d->rows[0].name, "a im2col forward  n=2");
+  assert_string_equal(d->rows[d->row_count - 2].name, "b forward");
+  assert_string_equal(d->rows[d->row_count - 1].name, "b backward");
+  assert_int_equal(d->rows[d->row_count - 1].batch, 3);
+  gf_bench_free(&bench);
+}
+
+static void an_algorithm_is_chosen_by_name(void **state) {
+  (void)state;
+  const gf_bench_layer layer = {"a",       NULL, "conv2d", ", filters: 5, kernel: 1, bias: false",
+                                {4, 6, 3}, 2};
+  gf_bench *bench = NULL;
+  gf_bench_layer_options what = {.layers = &layer, .count = 1, .algorithm = "im2col"};
+  assert_ok(gf_bench_layers(&bench, &what, &(gf_bench_options){0}));
+  assert_int_equal(bench->devices[0].row_count, 3);
+  gf_bench_free(&bench);
+  what.algorithm = "winograd4"; /* 3 x 3 only */
+  assert_fails(GF_ERROR_ARGUMENT, "winograd4 takes none of the shapes on this device",
+               gf_bench_layers(&bench, &what, &(gf_bench_options){0}));
+  assert_null(bench);
+}
+
+static void layers_come_from_the_case_lists(void **state) {
+  (void)state;
+  gf__layer_cases cases;
+  assert_ok(gf__layer_cases_read(&cases, (const char *const[]){"conv2d/3", "linear"}, 2, 0));
+  assert_int_equal(cases.count, 1 + 8);
+  assert_string_equal(cases.layers[0].name, "conv2d/3");
+  assert_string_equal(cases.layers[0].keys, ", filters: 32, kernel: 3, padding: 1, bias: false");
+  assert_int_equal(cases.layers[0].image.height, 32);
+  assert_int_equal(cases.layers[0].image.channels, 32);
+  assert_int_equal(cases.layers[0].batch, 2);
+  assert_string_equal(cases.layers[1].name, "linear/1");
+  assert_string_equal(cases.layers[1].note, "n=3 inputs=7 outputs=5 bias=true");
+  assert_int_equal(cases.layers[1].image.channels, 7);
+  gf__layer_cases_free(&cases);
+  assert_ok(gf__layer_cases_read(&cases, NULL, 0, 100));
+  assert_true(cases.count > 100);
+  for (int i = 0; i < cases.count; i++) assert_int_equal(cases.layers[i].batch, 100);
+  gf__layer_cases_free(&cases);
+}
+
+/* The network of a_step_costs_what_its_layers_do, on 4 images. */
+static void rounds_give_their_median(void **state) {
+  (void)state;
+  gf_bench *bench = NULL;
+  gf_config *config = parse_config(
+      "data: {name: cifar100}\nmodel:\n  graph:\n"
+      "  - {type: conv2d, filters: 4, padding: 1, bias: false}\n"
+      "  - {type: global_avg_pool}\n  - {type: linear, outputs: 100, bias: false}\n"
+      "optimizer: {name: adam}\ntrain: {batch_size: 4}\n");
+  const gf_config *configs[] = {config};
+  const char *names[] = {"net"};
+  const gf_bench_train_options what = {
+      .configs = configs, .names = names, .count = 1, .rounds = 3, .steps = 2, .statistics = 1};
+  assert_ok(gf_bench_train(&bench, &what, &(gf_bench_options){0}));
+  gf_config_free(&config);
+  const gf_bench_row *train = bench->devices[0].rows, *infer = train + 1;
+  double convolution = 2.0 * 1024 * 4 * 27, linear = 2.0 * 4 * 100;
+  assert_int_equal(bench->devices[0].row_count, 2);
+  assert_string_equal(train->name, "net");
+  assert_string_equal(infer->name, "net, inference");
+  assert_true(train->kind == GF_BENCH_STEP && infer->kind == GF_BENCH_INFERENCE);
+  assert_true(train->flops == 4 * (2 * convolution + 3 * linear));
+  assert_true(infer->flops == 4 * (convolution + linear));
+  for (int i = 0; i < 2; i++) {
+    const gf_bench_row *row = &train[i];
+    const double *s = row->rounds.seconds;
+    double least = fmin(fmin(s[0], s[1]), s[2]), most = fmax(fmax(s[0], s[1]), s[2]);
+    assert_int_equal(row->batch, 4);
+    assert_int_equal(row->rounds.count, 3);
+    assert_int_equal(row->samples, 6);
+    assert_true(fabs(row->seconds - (s[0] + s[1] + s[2] - least - most)) < 1e-12);
+    assert_true(row->low <= row->seconds && row->seconds <= row->high && row->fraction > 0);
+    assert_true(row->host_bytes > 1e6 && row->device_bytes > 4 * 3072 * 4);
+  }
+  gf_bench_free(&bench);
+}
+
+static void orders_that_cannot_be_are_refused(void **state) {
+  (void)state;
+  gf_bench *bench = NULL;
+  const gf_bench_options of_layers = {.form = GF_BENCH_LAYERS};
+  assert_fails(GF_ERROR_ARGUMENT, "gf_bench_run takes the quick or the full form, not 2",
+               gf_bench_run(&bench, &of_layers));
+  assert_fails(
+      GF_ERROR_ARGUMENT,
+      "1 networks in 16 rounds of 2 steps: must be at least one, 1 to 15 and 1 to 4096",
+      gf_bench_train(&bench, &(gf_bench_train_options){.count = 1, .rounds = 16, .steps = 2},
+                     &(gf_bench_options){0}));
+  assert_null(bench);
 }
 
 static int stop_at_once(void *user) {
@@ -284,13 +408,18 @@ static void the_command_measures_all_devices(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(passes_cost_what_their_shape_says),
+      cmocka_unit_test(directions_cost_what_their_shape_says),
       cmocka_unit_test(a_step_costs_what_its_layers_do),
       cmocka_unit_test(samples_are_as_many_as_wanted),
       cmocka_unit_test(a_failure_ends_the_measurement),
       cmocka_unit_test(programs_are_counted_and_compiled_afresh),
       cmocka_unit_test(limits_are_numbers),
       cmocka_unit_test(every_operation_and_step_has_a_row),
+      cmocka_unit_test(layers_are_measured_by_each_algorithm),
+      cmocka_unit_test(an_algorithm_is_chosen_by_name),
+      cmocka_unit_test(layers_come_from_the_case_lists),
+      cmocka_unit_test(rounds_give_their_median),
+      cmocka_unit_test(orders_that_cannot_be_are_refused),
       cmocka_unit_test(a_stop_ends_it),
       cmocka_unit_test(the_command_measures_all_devices),
   };

@@ -99,7 +99,7 @@ static void a_mute_device_is_passed_over(void **state) {
                "of your GPU, or pocl (Debian's pocl-opencl-icd) to run on the CPU",
                gf_device_open(&device, NULL));
   assert_non_null(
-      strstr(messages_, "OpenCL device 0:0 is passed over: it does not tell its name\n"));
+      strstr(messages_, "OpenCL device 0:0 is passed over: it does not report its name\n"));
   messages_[0] = 0;
   icd->set("fail=clGetDeviceIDs:1:CL_OUT_OF_HOST_MEMORY");
   assert_ok(gf_device_open(&device, NULL));
@@ -209,7 +209,8 @@ static void buffers_are_held_to_the_masks(void **state) {
            "cannot allocate 1.5 MiB for a test beside the 0.0 MiB in use (the device has %.1f "
            "MiB) on %s: CL_INVALID_BUFFER_SIZE; use a smaller batch",
            memory, name);
-  assert_fails(GF_ERROR_MEMORY, message, gf__buffer_new(&first, fixture_device, 3 << 19, "a test"));
+  assert_fails(GF_ERROR_DEVICE_MEMORY, message,
+               gf__buffer_new(&first, fixture_device, 3 << 19, "a test"));
   icd->set("memory=2097152");
   assert_ok(gf__buffer_new(&first, fixture_device, 3 << 19, "a test"));
   assert_int_equal(icd->bytes(), 3 << 19);
@@ -217,7 +218,7 @@ static void buffers_are_held_to_the_masks(void **state) {
            "cannot allocate 1.0 MiB for a test beside the 1.5 MiB in use (the device has %.1f "
            "MiB) on %s: CL_MEM_OBJECT_ALLOCATION_FAILURE; use a smaller batch",
            memory, name);
-  assert_fails(GF_ERROR_MEMORY, message,
+  assert_fails(GF_ERROR_DEVICE_MEMORY, message,
                gf__buffer_new(&second, fixture_device, 1 << 20, "a test"));
   gf__buffer_free(&first);
   assert_int_equal(icd_bytes_left(), 0);
@@ -432,7 +433,7 @@ static void small_allocations_split_the_batch(void **state) {
   assert_ok(train_by("direct", "split"));
   assert_string_equal(messages_,
                       "the device has no memory for a batch of 50: its gradient is added up over "
-                      "parts of 16 images; batch norm sees a part at a time\n");
+                      "micro-batches of 16 images; batch norm sees one of them at a time\n");
   compare_run_csv("split", "whole", "metrics.csv", 1e-5);
   compare_run_csv("split", "whole", "gradients.csv", 2e-3);
 }

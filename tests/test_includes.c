@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "base/text.h"
+#include "support/sources.h"
 #include "support/test.h"
 
 /* ---- the rules ---- */
@@ -25,27 +26,27 @@ typedef struct direction {
 
 #define BASE "base/", "gradflow/status.h", "gradflow/config.h"
 #define DEVICE BASE, "device/", "gradflow/device.h"
-#define CLUSTER "cluster/", "gradflow/cluster.h"
 #define OPS DEVICE, "ops/"
 #define LAYERS OPS, "layers/", "gradflow/layer.h"
 #define MODEL LAYERS, "model/", "gradflow/model.h"
-#define RUN                                                                           \
-  MODEL, CLUSTER, "data/", "gradflow/data.h", "run/", "report/", "gradflow/report.h", \
-      "gradflow/train.h"
-#define TRAIN RUN, "train/", "gradflow/divergence.h", "gradflow/scale.h"
+#define DISTRIBUTED MODEL, "distributed/", "gradflow/communicator.h", "gradflow/scale.h"
+#define RUN                                                                        \
+  MODEL, "gradflow/communicator.h", "data/", "gradflow/data.h", "run/", "report/", \
+      "gradflow/report.h", "gradflow/train.h"
+#define TRAIN RUN, "distributed/", "train/", "gradflow/divergence.h", "gradflow/scale.h"
 #define DIAGNOSIS TRAIN, "diagnosis/", "gradflow/diagnosis.h"
 
 static const direction directions[] = {
     {"host/base/", {BASE}},
     {"host/device/", {DEVICE, "version.h"}}, /* by the build */
-    {"host/cluster/", {DEVICE, CLUSTER}},
+    {"host/distributed/", {DISTRIBUTED, "data/dataset.h"}},
     {"host/ops/", {OPS}},
     {"host/layers/", {LAYERS}},
     {"host/model/", {MODEL}},
     {"host/data/", {BASE, "data/", "gradflow/data.h"}},
     {"host/fetch/", {BASE, "fetch/", "gradflow/fetch.h"}},
     {"host/report/", {BASE, "run/run_records.h", "report/", "gradflow/report.h"}},
-    {"host/run/", {RUN, "train/trainer.h", "train/results.h", "train/optimizers.h"}},
+    {"host/run/", {RUN, "train/optimizers.h"}},
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},
     {"host/predict/", {TRAIN, "predict/", "gradflow/predict.h"}},
@@ -54,10 +55,10 @@ static const direction directions[] = {
     {"host/study/", {DIAGNOSIS, "study/", "gradflow/study.h"}},
     {"host/bench/", {TRAIN, "bench/", "gradflow/bench.h"}},
     {"host/verify/reference/", {"reference.h", "ref_"}},
-    {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h"}},
+    {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h", "gradflow/bench.h"}},
     {"host/cli/",
-     {"cli/", "base/", "report/table.h", "run/thresholds.h", "verify/verify.h", "gradflow.h",
-      "gradflow/"}},
+     {"cli/", "base/", "report/table.h", "run/thresholds.h", "verify/verify.h",
+      "verify/layer_cases.h", "gradflow.h", "gradflow/"}},
     {"include/", {"gradflow/"}},
 };
 
@@ -81,7 +82,7 @@ static const library libraries[] = {
     {"zlib.h", {"host/data/"}},
     {"Random123/", {"host/base/random.c"}},
     {"popt.h", {"host/cli/"}},
-    {"mpi.h", {"host/cluster/mpi.c", "host/cluster/beats.c", "host/cluster/tickets.c"}},
+    {"mpi.h", {"host/distributed/mpi.c", "host/distributed/beats.c", "host/distributed/tickets.c"}},
     {"", {"host/base/os.c"}},
 };
 
@@ -143,31 +144,6 @@ static bool may_include(const char *path, const char *header, bool quoted) {
          begins_with_one(header, from->allowed, COUNT(from->allowed));
 }
 
-/* Blanks comments, and texts unless they are of an #include; lines stay. */
-static void strip(char *text) {
-  bool in_include = false;
-  for (char *p = text; *p; p++) {
-    if (*p == '\n') in_include = false;
-    if (*p == '#') in_include = begins(p + 1 + strspn(p + 1, " \t"), "include");
-    if (p[0] == '/' && p[1] == '/') {
-      while (*p && *p != '\n') *p++ = ' ';
-      p--;
-    } else if (p[0] == '/' && p[1] == '*') {
-      for (; *p && !(p[0] == '*' && p[1] == '/'); p++)
-        if (*p != '\n') *p = ' ';
-      if (*p) p[0] = p[1] = ' ';
-    } else if ((*p == '"' || *p == '\'') && !in_include) {
-      char quote = *p;
-      for (*p++ = ' '; *p && *p != quote && *p != '\n'; p++) {
-        if (*p == '\\' && p[1]) *p++ = ' ';
-        if (*p != '\n') *p = ' ';
-      }
-      if (*p == quote) *p = ' ';
-    }
-    if (!*p) return;
-  }
-}
-
 static void check_include(sight *seen, const char *path, int line, const char *rest) {
   char header[256] = "";
   rest += strspn(rest, " \t");
@@ -202,7 +178,7 @@ static void check_words(sight *seen, const char *path, int line, const char *tex
 static void check_text(sight *seen, const char *path, char *text) {
   bool is_library = begins(path, "host/") && !begins(path, "host/cli/");
   int line = 0;
-  strip(text);
+  source_strip(text);
   for (char *p = text, *next; p; p = next) {
     next = strchr(p, '\n');
     if (next) *next++ = 0;
@@ -218,38 +194,21 @@ static void check_text(sight *seen, const char *path, char *text) {
 
 /* ---- walking ---- */
 
-static sight *seen_; /* nftw has no argument for the caller */
-static size_t root_length_;
-
-static int visit(const char *path, const struct stat *info, int type, struct FTW *walk) {
-  (void)info, (void)walk;
-  const char *relative = path + root_length_ + 1;
+static void check_file(void *user, const char *path, char *text) {
+  sight *seen = user;
   size_t length = strlen(path);
-  bool is_source =
-      type == FTW_F && (!strcmp(path + length - 2, ".c") || !strcmp(path + length - 2, ".h"));
-  if (!is_source) return 0;
-  char *text = NULL;
-  size_t size = 0;
-  if (gf__file_read(path, &text, &size) != GF_OK) return -1;
-  const direction *from = direction_of(relative);
+  if (strcmp(path + length - 2, ".c") && strcmp(path + length - 2, ".h")) return;
+  const direction *from = direction_of(path);
   if (from)
-    seen_->files[from - directions]++;
+    seen->files[from - directions]++;
   else
-    gf__text_add(&seen_->breaches, "%s:1: a folder that no rule knows\n", relative);
-  check_text(seen_, relative, text);
-  free(text);
-  return 0;
+    gf__text_add(&seen->breaches, "%s:1: a folder that no rule knows\n", path);
+  check_text(seen, path, text);
 }
 
 static void look(sight *seen, const char *root) {
   static const char *const trees[] = {"host", "include"};
-  seen_ = seen;
-  root_length_ = strlen(root);
-  for (size_t i = 0; i < COUNT(trees); i++) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", root, trees[i]);
-    if (nftw(path, visit, 16, FTW_PHYS) != 0) fail_msg("cannot walk %s", path);
-  }
+  for (size_t i = 0; i < COUNT(trees); i++) sources_visit(root, trees[i], check_file, seen);
   assert_int_equal(gf__text_status(&seen->breaches), GF_OK);
 }
 

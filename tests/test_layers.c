@@ -1,10 +1,12 @@
 /* Every layer of the table over its case list, against its reference; and what dropout drops: a
- * share of it, other values in each step, as the host's numbers say. */
+ * fraction of it, other values in each step, as the host's numbers say. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "model/model.h"
 #include "support/operations.h"
 #include "support/test.h"
@@ -19,6 +21,22 @@ static void test_references(void **unused) {
   }
 }
 
+/* Fuzzers find their way into a layer's keys and shapes from a config that has it. */
+static void fuzzers_start_from_every_layer(void **unused) {
+  (void)unused;
+  char *seeds;
+  size_t size;
+  assert_ok(gf__file_read(SOURCE_FOLDER "/tests/fuzz/seeds.c", &seeds, &size));
+  for (int i = 0; gf__layers[i]; i++) {
+    char type[96];
+    snprintf(type, sizeof type, "type: %s", gf__layers[i]->name);
+    const char *at = strstr(seeds, type);
+    while (at && !strchr(",}", at[strlen(type)])) at = strstr(at + 1, type);
+    if (!at) fail_msg("no network in tests/fuzz/seeds.c has a %s", gf__layers[i]->name);
+  }
+  free(seeds);
+}
+
 /* ---- dropout ---- */
 
 enum { SIDE = 64, CHANNELS = 16, VALUES = SIDE * SIDE * CHANNELS };
@@ -30,13 +48,13 @@ static void read_dropout_mask(gf_model *model, const gf__problem *p, const float
   for (size_t i = 0; i < VALUES; i++) {
     mask[i] = y[i] != 0;
     if (!mask[i]) continue;
-    float kept = x[i] / (1 - (float)p->p);
+    float kept = x[i] / (1 - (float)p->probability);
     if (!(fabsf(y[i] - kept) <= 4e-7f * kept))
       fail_msg("%.9g was kept as %.9g and not as %.9g", (double)x[i], (double)y[i], (double)kept);
   }
 }
 
-static void check_share(const char *mask, double p) {
+static void check_fraction(const char *mask, double p) {
   long kept = 0;
   for (size_t i = 0; i < VALUES; i++) kept += mask[i];
   /* Six standard deviations of a binomial count. */
@@ -64,10 +82,10 @@ static void test_dropout(void **unused) {
   char *mask = array_new(VALUES), *again = array_new(VALUES);
   gf__fill_uniform(x, VALUES, 0, 0.5, 1.5);
   for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-    gf__problem p = {.arena = device_test_arena(), .n = 1, .p = parts[k]};
-    gf_model *model = open_dropout(p.p);
+    gf__problem p = {.arena = device_test_arena(), .n = 1, .probability = parts[k]};
+    gf_model *model = open_dropout(p.probability);
     read_dropout_mask(model, &p, x, mask);
-    check_share(mask, p.p);
+    check_fraction(mask, p.probability);
     const unsigned char *expected = gf__problem_dropout_mask(&p, VALUES);
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(mask[i], expected[i]);
     read_dropout_mask(model, &p, x, again);
@@ -76,11 +94,11 @@ static void test_dropout(void **unused) {
     read_dropout_mask(model, &p, x, again);
     expected = gf__problem_dropout_mask(&p, VALUES);
     for (size_t i = 0; i < VALUES; i++) assert_int_equal(again[i], expected[i]);
-    check_share(again, p.p);
+    check_fraction(again, p.probability);
     long differ = 0;
     for (size_t i = 0; i < VALUES; i++) differ += mask[i] != again[i];
     /* Two independent draws differ with a probability of 2 p (1 - p). */
-    assert_true(differ > VALUES * p.p * (1 - p.p));
+    assert_true(differ > VALUES * p.probability * (1 - p.probability));
     gf_model_free(&model);
   }
 }
@@ -102,7 +120,8 @@ static void test_flags(void **unused) {
   assert_int_equal(layers_with(GF__LAYER_IS_SUM), 1);
   assert_true(gf__layer_has(&gf__layer_conv2d, GF__LAYER_FOLDS_NORM));
   assert_int_equal(layers_with(GF__LAYER_FOLDS_NORM), 1);
-  assert_true(gf__layer_has(&gf__layer_batch_norm, GF__LAYER_IS_NORM | GF__LAYER_JOINS_RANKS));
+  assert_true(
+      gf__layer_has(&gf__layer_batch_norm, GF__LAYER_IS_NORM | GF__LAYER_JOINS_WHOLE_BATCH));
   assert_int_equal(layers_with(GF__LAYER_IS_NORM), 1);
   assert_true(gf__layer_has(&gf__layer_conv3d, GF__LAYER_IS_CONVOLUTION));
   assert_int_equal(layers_with(GF__LAYER_IS_CONVOLUTION), 2);
@@ -112,6 +131,7 @@ static void test_flags(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_references),
+                                     cmocka_unit_test(fuzzers_start_from_every_layer),
                                      cmocka_unit_test(test_flags), cmocka_unit_test(test_dropout)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -560,7 +560,7 @@ static void too_large_a_batch_names_one_that_fits(void **state) {
            (double)need / 0x1p20, info->name, (double)info->memory / 0x1p20,
            (double)largest_piece(info) / 0x1p20, fits);
   gf_config *config = parse_config(plain37_);
-  assert_fails(GF_ERROR_MEMORY, message,
+  assert_fails(GF_ERROR_DEVICE_MEMORY, message,
                gf_model_open(&model, fixture_device, config, cifar_, CLASSES, BATCH, 0));
   assert_null(model);
   assert_int_equal(gf__device_allocated(fixture_device), before);

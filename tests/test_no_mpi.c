@@ -8,17 +8,17 @@
 
 #include <cmocka.h>
 
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 
 static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMIX_RANK",
                                     "SLURM_NTASKS"};
 
 static void assert_opens(const char *const settings[], gf_status expected) {
-  gf_cluster *cluster = NULL;
+  gf_communicator *communicator = NULL;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
   for (; *settings; settings += 2) setenv(settings[0], settings[1], 1);
-  assert_int_equal(gf_cluster_open(&cluster, 0), expected);
-  assert_null(cluster);
+  assert_int_equal(gf_communicator_open(&communicator, 0), expected);
+  assert_null(communicator);
   if (expected == GF_OK) return;
   assert_string_equal(gf_error_message(),
                       "this gradflow was built without MPI, and was started as one of several "

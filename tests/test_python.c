@@ -133,7 +133,7 @@ static const struct {
     FIELD(gf_train_options, checkpoint_steps),
     FIELD(gf_train_options, checkpoint_minutes),
     FIELD(gf_train_options, keep_checkpoints),
-    FIELD(gf_train_options, cluster),
+    FIELD(gf_train_options, communicator),
     FIELD(gf_train_options, balance),
     FIELD(gf_train_options, events),
     SIZE(gf_predictor_info),
@@ -186,7 +186,7 @@ static void write_layout(const char *path) {
 /* Its numbers stand in gradflow/_library.py. */
 static void statuses_and_verdicts_are_as_many(void **state) {
   (void)state;
-  assert_int_equal(GF_ERROR_INTERRUPTED, 10);
+  assert_int_equal(GF_ERROR_INTERRUPTED, 11);
   assert_int_equal(GF_VERDICT_COUNT, 9);
   assert_int_equal(GF_MOST_REMEDIES, 12);
 }

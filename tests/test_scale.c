@@ -81,7 +81,7 @@ static void a_whole_batch_is_as_slow_as_its_largest_part(void **state) {
   assert_true(p.images == 3);
   assert_near(p.efficiency, 0.092 / (32 * p.step));
   assert_int_equal(p.bound, GF_SCALE_FIXED);
-  assert_string_equal(gf_scale_bound_name(p.bound), "small parts");
+  assert_string_equal(gf_scale_bound_name(p.bound), "small shards");
 }
 
 /* ---- a device ---- */

@@ -302,7 +302,7 @@ static void the_json_has_device_versions_and_failures(void **state) {
   assert_true(json_real_value(member(row, "worst_error")) > 1);
   const json_t *failure = json_array_get(member(device, "failures"), 0);
   assert_string_equal(json_string_value(member(failure, "case")), "clip/norm/1");
-  assert_string_equal(json_string_value(member(failure, "values")), "count=4097 share=0.375");
+  assert_string_equal(json_string_value(member(failure, "values")), "count=4097 fraction=0.375");
   assert_string_equal(json_string_value(member(failure, "command")),
                       "gradflow verify --device 0:0 --case clip/norm/1");
   json_decref(json);

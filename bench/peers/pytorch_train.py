@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The networks of the study in PyTorch: images a second of a training step with
-Adam and of inference, on one constant batch. Prints Google Benchmark's JSON."""
+"""The networks of the study in PyTorch: images per second of a training step with Adam
+and of inference, on one constant batch. Prints rows like those of gradflow bench train."""
 
 import argparse
 import json
@@ -62,7 +62,7 @@ NETWORKS = {
 }
 
 
-def measure(step, seconds, device):
+def measure(step, steps, device):
     def run():
         step()
         if device == "cuda":
@@ -70,8 +70,8 @@ def measure(step, seconds, device):
 
     for _ in range(3):
         run()
-    times, begun = [], time.perf_counter()
-    while len(times) < 5 or time.perf_counter() - begun < seconds:
+    times = []
+    for _ in range(steps):
         before = time.perf_counter()
         run()
         times.append(time.perf_counter() - before)
@@ -82,7 +82,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--layout", choices=["channels_last", "nchw"], default="channels_last")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -111,15 +111,14 @@ def main():
             with torch.inference_mode():
                 model(images)
 
-        for mode, step in ("training", train), ("inference", infer):
-            model.train(mode == "training")
-            times = measure(step, args.seconds, args.device)
+        for kind, step in ("step", train), ("inference", infer):
+            model.train(kind == "step")
+            times = measure(step, args.steps, args.device)
             median = statistics.median(times)
             rows.append({
-                "name": f"{mode}/{name}/batch:{args.batch}", "run_type": "iteration",
-                "iterations": len(times), "real_time": 1e3 * median, "cpu_time": 1e3 * median,
-                "fastest": 1e3 * min(times), "time_unit": "ms",
-                "items_per_second": args.batch / median,
+                "name": name if kind == "step" else f"{name}, inference", "kind": kind,
+                "batch": args.batch, "samples": len(times), "seconds": median,
+                "images_per_second": args.batch / median,
                 "host_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024})
             print(f"{rows[-1]['name']:32s} {args.batch / median:8.1f} images/s", file=sys.stderr)
     context = {"executable": "pytorch_train.py", "pytorch": torch.__version__,
@@ -127,7 +126,7 @@ def main():
                "threads": args.threads, "num_cpus": os.cpu_count(), "device": args.device}
     if args.device == "cuda":
         context["device"] = torch.cuda.get_device_name()
-    text = json.dumps({"context": context, "benchmarks": rows}, indent=1)
+    text = json.dumps({"context": context, "rows": rows}, indent=1)
     if args.out:
         with open(args.out, "w", encoding="utf-8") as file:
             file.write(text + "\n")

@@ -20,6 +20,7 @@ static const char *const status_names[] = {
     [GF_ERROR_DEVICE] = "device",
     [GF_ERROR_BUILD] = "build",
     [GF_ERROR_MEMORY] = "memory",
+    [GF_ERROR_DEVICE_MEMORY] = "device_memory",
     [GF_ERROR_NONFINITE] = "nonfinite",
     [GF_ERROR_INTERRUPTED] = "interrupted",
     [GF_ERROR_RANK] = "rank",

@@ -10,7 +10,7 @@
 gf_status gf__fail(gf_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
-/* GF_ERROR_MEMORY for host memory. */
+/* Fails with GF_ERROR_MEMORY. */
 gf_status gf__fail_host_memory(size_t bytes) __attribute__((cold));
 
 void gf__log(gf_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -10,18 +10,18 @@
 
 static gf_status add_subjects(gf__text *out, const gf__bench_set *set) {
   gf__bench_sheet sheet;
-  gf__bench_sheet_begin(&sheet, (const gf__table_column[]){{"", false},
-                                                           {"device", false},
-                                                           {"file", false},
-                                                           {"form", false},
-                                                           {"gradflow", false},
-                                                           {NULL, false}});
+  gf__bench_sheet_init(&sheet, (const gf__table_column[]){{"", false},
+                                                          {"device", false},
+                                                          {"file", false},
+                                                          {"form", false},
+                                                          {"gradflow", false},
+                                                          {NULL, false}});
   for (int i = 0; i < set->count; i++) {
     const gf__bench_subject *s = &set->subjects[i];
     gf__table_add(&sheet.table, "%c", s->letter);
     gf__table_add(&sheet.table, "%s", s->device->card.name);
     gf__table_add(&sheet.table, "%s", s->path);
-    gf__table_add(&sheet.table, "%s", s->bench->form == GF_BENCH_FULL ? "full" : "quick");
+    gf__table_add(&sheet.table, "%s", gf__bench_form_name(s->bench->form));
     gf__table_add(&sheet.table, "%s", s->bench->program);
   }
   return gf__bench_sheet_end(&sheet, out);
@@ -41,11 +41,11 @@ static gf_status add_limits(gf__text *out, const gf__bench_subject *base,
   gf__bench_sheet sheet;
   const gf_bench_limits *a = &base->device->limits, *b = &other->device->limits;
   char letters[2][2] = {{base->letter}, {other->letter}};
-  gf__bench_sheet_begin(&sheet, (const gf__table_column[]){{"limit", false},
-                                                           {letters[0], true},
-                                                           {letters[1], true},
-                                                           {"ratio", true},
-                                                           {NULL, false}});
+  gf__bench_sheet_init(&sheet, (const gf__table_column[]){{"limit", false},
+                                                          {letters[0], true},
+                                                          {letters[1], true},
+                                                          {"ratio", true},
+                                                          {NULL, false}});
   gf__table *t = &sheet.table;
   add_limit(t, "multiply-adds, GFLOP/s", 1e-9 * a->flops, 1e-9 * b->flops, false);
   add_limit(t, "copy on the device, GB/s", 1e-9 * a->bytes, 1e-9 * b->bytes, false);
@@ -61,25 +61,24 @@ static gf_status add_limits(gf__text *out, const gf__bench_subject *base,
 /* ---- rows ---- */
 
 static gf_status add_rows(gf__text *out, const gf__bench_subject *base,
-                          const gf__bench_subject *other, bool steps) {
+                          const gf__bench_subject *other, gf_bench_kind kind) {
   gf__bench_sheet sheet;
   char letters[2][8] = {{base->letter, ',', ' ', 'm', 's'}, {other->letter, ',', ' ', 'm', 's'}};
   char bounds[2][16] = {"bound of ", "bound of "};
   bounds[0][9] = base->letter;
   bounds[1][9] = other->letter;
-  gf__bench_sheet_begin(&sheet,
-                        (const gf__table_column[]){{steps ? "training step" : "operation", false},
-                                                   {letters[0], true},
-                                                   {letters[1], true},
-                                                   {"ratio", true},
-                                                   {bounds[0], false},
-                                                   {bounds[1], false},
-                                                   {NULL, false}});
+  gf__bench_sheet_init(&sheet, (const gf__table_column[]){{gf__bench_kind_name(kind), false},
+                                                          {letters[0], true},
+                                                          {letters[1], true},
+                                                          {"ratio", true},
+                                                          {bounds[0], false},
+                                                          {bounds[1], false},
+                                                          {NULL, false}});
   gf__table *t = &sheet.table;
   for (int i = 0; i < base->device->row_count; i++) {
     const gf_bench_row *a = &base->device->rows[i], *b = gf__bench_find(other->device, a);
-    if ((a->is_step != 0) != steps || !b) continue;
-    gf__table_add(t, steps ? "%s, batch %d" : "%s", a->name, a->batch);
+    if (a->kind != kind || !b) continue;
+    gf__table_add(t, kind == GF_BENCH_OPERATION ? "%s" : "%s, batch %d", a->name, a->batch);
     gf__table_add(t, "%s", gf__bench_number(1e3 * a->seconds).text);
     gf__table_add(t, "%s", gf__bench_number(1e3 * b->seconds).text);
     gf__table_add(t, "%.2f", gf__bench_ratio(other, a));
@@ -92,12 +91,12 @@ static gf_status add_rows(gf__text *out, const gf__bench_subject *base,
 }
 
 static void add_mean(gf__text *out, const gf__bench_set *set, const gf__bench_subject *s,
-                     bool steps) {
+                     gf_bench_kind kind) {
   int count;
-  double mean = gf__bench_mean_ratio(set, s, steps, &count);
+  double mean = gf__bench_mean_ratio(set, s, kind, &count);
   if (count > 0)
     gf__text_add(out, "%s%.2f of %d %s%s", out->size ? ", " : "", mean, count,
-                 steps ? "training step" : "operation", count > 1 ? "s" : "");
+                 gf__bench_kind_name(kind), count > 1 ? "s" : "");
 }
 
 static gf_status add_pair(gf__text *out, const gf__bench_set *set, const gf__bench_subject *s) {
@@ -105,10 +104,9 @@ static gf_status add_pair(gf__text *out, const gf__bench_set *set, const gf__ben
   if (s->device->row_count == 0) return GF_OK;
   gf__text means = {0};
   GF_TRY(add_limits(out, base, s));
-  GF_TRY(add_rows(out, base, s, false));
-  GF_TRY(add_rows(out, base, s, true));
-  add_mean(&means, set, s, false);
-  add_mean(&means, set, s, true);
+  for (gf_bench_kind kind = 0; kind < GF_BENCH_KIND_COUNT; kind++)
+    GF_TRY(add_rows(out, base, s, kind));
+  for (gf_bench_kind kind = 0; kind < GF_BENCH_KIND_COUNT; kind++) add_mean(&means, set, s, kind);
   gf_status status = gf__text_status(&means);
   if (status == GF_OK && means.size)
     gf__text_add(out, "\nGeometric means of %c's ratios: %s.\n", s->letter, means.data);
@@ -156,11 +154,12 @@ static int judge(gf__text *out, const gf__bench_set *set, double fail_below) {
 
 /* Of a single device, which is compared with none. */
 static gf_status add_alone(gf__text *out, const gf_bench_device *device) {
-  gf__bench_sheet sheet;
-  gf__bench_operation_rows(&sheet, device);
-  GF_TRY(gf__bench_sheet_end(&sheet, out));
-  gf__bench_step_rows(&sheet, device);
-  return gf__bench_sheet_end(&sheet, out);
+  for (gf_bench_kind kind = 0; kind < GF_BENCH_KIND_COUNT; kind++) {
+    gf__bench_sheet sheet;
+    gf__bench_rows(&sheet, device, kind);
+    GF_TRY(gf__bench_sheet_end(&sheet, out));
+  }
+  return GF_OK;
 }
 
 static gf_status add_all(gf__text *out, const gf__bench_set *set) {

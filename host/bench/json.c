@@ -9,17 +9,19 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "bench/compare.h"
 #include "bench/limits.h"
 
 #define FORMAT "gradflow-bench"
-enum { VERSION = 1 };
+/* 2: rows have a fraction, which was a share in 1. Nothing that is read has changed. */
+enum { OLDEST_VERSION = 1, VERSION = 2 };
 enum { MOST_DEVICES = 64, MOST_ROWS = 1024 };
 /* Far beyond what is measured, and far from where products overflow. */
 static const double LEAST = 1e-15, LARGEST = 1e24;
 
 /* ---- fields ---- */
 
-/* How a member stands in the file. */
+/* How the file has a member. */
 typedef enum kind {
   TEXT,     /* char[size] */
   WORD,     /* an enum, or an int that is one: one of the words */
@@ -28,6 +30,8 @@ typedef enum kind {
   SIZE,     /* size_t */
   NUMBER,   /* double: 0, or LEAST to LARGEST */
   POSITIVE, /* double: LEAST to LARGEST */
+  OPTIONAL, /* double: as NUMBER; 0 where the file has none */
+  ROUNDS,   /* gf_bench_rounds: a list of POSITIVE; none where the file has none */
 } kind;
 
 typedef struct field {
@@ -37,16 +41,19 @@ typedef struct field {
   const char *const *words; /* ended by NULL */
 } field;
 
-_Static_assert(sizeof(gf_device_type) == sizeof(int) && sizeof(gf_bench_form) == sizeof(int),
+_Static_assert(sizeof(gf_device_type) == sizeof(int) && sizeof(gf_bench_form) == sizeof(int) &&
+                   sizeof(gf_bench_kind) == sizeof(int),
                "words are kept in ints");
 
 #define MEMBER(type, member) offsetof(type, member), sizeof(((type *)0)->member), NULL
 #define END \
   { NULL, TEXT, 0, 0, NULL }
 
-static const char *const forms[] = {"quick", "full", NULL};
+static const char *const forms[] = {"quick", "full", "layers", "train", NULL};
+const char *gf__bench_form_name(gf_bench_form form) { return forms[form]; }
+
 static const char *const types[] = {"cpu", "gpu", "other", NULL};
-static const char *const kinds[] = {"operation", "step", NULL};
+static const char *const kinds[] = {"operation", "step", "inference", NULL};
 
 static const field bench_fields[] = {
     {"date", TEXT, MEMBER(gf_bench, date)},
@@ -98,7 +105,7 @@ static const field build_fields[] = {
 
 static const field row_fields[] = {
     {"name", TEXT, MEMBER(gf_bench_row, name)},
-    {"kind", WORD, offsetof(gf_bench_row, is_step), sizeof(int), kinds},
+    {"kind", WORD, offsetof(gf_bench_row, kind), sizeof(int), kinds},
     {"algorithm", TEXT, MEMBER(gf_bench_row, algorithm)},
     {"batch", COUNT, MEMBER(gf_bench_row, batch)},
     {"samples", COUNT, MEMBER(gf_bench_row, samples)},
@@ -111,10 +118,23 @@ static const field row_fields[] = {
     {"bytes", NUMBER, MEMBER(gf_bench_row, bytes)},
     {"upload_bytes", NUMBER, MEMBER(gf_bench_row, upload_bytes)},
     {"launches", NUMBER, MEMBER(gf_bench_row, launches)},
+    {"round_seconds", ROUNDS, MEMBER(gf_bench_row, rounds)},
+    {"host_bytes", OPTIONAL, MEMBER(gf_bench_row, host_bytes)},
+    {"device_bytes", OPTIONAL, MEMBER(gf_bench_row, device_bytes)},
     END,
 };
 
 /* ---- writing ---- */
+
+static json_t *rounds_json(const gf_bench_rounds *rounds) {
+  json_t *list = json_array();
+  bool failed = false;
+  for (int i = 0; i < rounds->count; i++)
+    failed |= json_array_append_new(list, json_real(rounds->seconds[i])) != 0;
+  if (!failed) return list;
+  json_decref(list);
+  return NULL;
+}
 
 static json_t *field_json(const field *f, const void *of) {
   const char *member = (const char *)of + f->offset;
@@ -131,7 +151,10 @@ static json_t *field_json(const field *f, const void *of) {
       return json_integer((json_int_t) * (const size_t *)member);
     case NUMBER:
     case POSITIVE:
+    case OPTIONAL:
       return json_real(*(const double *)member);
+    case ROUNDS:
+      return rounds_json((const gf_bench_rounds *)member);
   }
   return NULL;
 }
@@ -147,10 +170,10 @@ static json_t *fields_json(const field *fields, const void *of, bool *failed) {
 static json_t *row_json(const gf_bench_row *row, bool *failed) {
   json_t *json = fields_json(row_fields, row, failed);
   /* What follows from the others, for those who read the file without this program. */
-  json_t *derived =
-      json_pack("{s:f, s:f, s:f, s:f, s:s}", "flops_per_second", row->flops / row->seconds,
-                "bytes_per_second", row->bytes / row->seconds, "images_per_second",
-                row->batch / row->seconds, "share", row->share, "bound", gf_bound_name(row->bound));
+  json_t *derived = json_pack(
+      "{s:f, s:f, s:f, s:f, s:s}", "flops_per_second", row->flops / row->seconds,
+      "bytes_per_second", row->bytes / row->seconds, "images_per_second", row->batch / row->seconds,
+      "fraction", row->fraction, "bound", gf_bound_name(row->bound));
   *failed |= json_object_update(json, derived) != 0;
   json_decref(derived);
   return json;
@@ -199,7 +222,7 @@ gf_status gf_bench_save(const gf_bench *bench, const char *path) {
 
 /* ---- reading ---- */
 
-/* Where in the file an object stands: "devices[1].rows[20]." */
+/* Where in the file an object is: "devices[1].rows[20]." */
 typedef struct place {
   const char *path;
   char in[64];
@@ -236,6 +259,20 @@ static bool read_whole(const json_t *json, json_int_t most, json_int_t *out) {
   return json_is_integer(json) && *out >= 0 && *out <= most;
 }
 
+static bool is_in_range(double number) { return number >= LEAST && number <= LARGEST; }
+
+static bool read_rounds(const json_t *json, gf_bench_rounds *out) {
+  size_t count = json_array_size(json);
+  if (!json) return true;
+  if (!json_is_array(json) || count > GF_BENCH_MOST_ROUNDS) return false;
+  for (; (size_t)out->count < count; out->count++) {
+    const json_t *value = json_array_get(json, (size_t)out->count);
+    out->seconds[out->count] = json_number_value(value);
+    if (!json_is_number(value) || !is_in_range(out->seconds[out->count])) return false;
+  }
+  return true;
+}
+
 static gf_status read_field(const place *at, const field *f, const json_t *json, void *to) {
   char *member = (char *)to + f->offset, what[64];
   json_int_t whole;
@@ -263,12 +300,19 @@ static gf_status read_field(const place *at, const field *f, const json_t *json,
       if (!read_whole(json, INT_MAX, &whole)) break;
       *(size_t *)member = (size_t)whole;
       return GF_OK;
+    case ROUNDS:
+      return read_rounds(json, (gf_bench_rounds *)member)
+                 ? GF_OK
+                 : fail_at(at, f->key, "a list of at most 15 numbers from 1e-15 to 1e24");
+    case OPTIONAL:
+      if (!json) return GF_OK;
+      /* fallthrough */
     case NUMBER:
     case POSITIVE:
-      if (!(number >= LEAST && number <= LARGEST) && !(f->kind == NUMBER && number == 0))
-        return fail_at(
-            at, f->key,
-            f->kind == NUMBER ? "0 or a number from 1e-15 to 1e24" : "a number from 1e-15 to 1e24");
+      if (!is_in_range(number) && !(f->kind != POSITIVE && number == 0))
+        return fail_at(at, f->key,
+                       f->kind == POSITIVE ? "a number from 1e-15 to 1e24"
+                                           : "0 or a number from 1e-15 to 1e24");
       *(double *)member = number;
       return GF_OK;
   }
@@ -339,11 +383,12 @@ static gf_status read_bench(const char *path, const json_t *root, gf_bench *benc
     return gf__fail(GF_ERROR_DATA,
                     "%s is no file of gradflow bench: its format is not \"" FORMAT "\"", path);
   const json_t *version = json_object_get(root, "version");
-  if (!json_is_integer(version) || json_integer_value(version) != VERSION)
+  if (!json_is_integer(version) || json_integer_value(version) < OLDEST_VERSION ||
+      json_integer_value(version) > VERSION)
     return gf__fail(GF_ERROR_DATA,
-                    "%s: its version is not %d, the one that gradflow %s reads; measure again, or "
-                    "compare with the gradflow that wrote it",
-                    path, VERSION, gf_versions_get().program);
+                    "%s: its version is not %d or %d, those that gradflow %s reads; measure again, "
+                    "or compare with the gradflow that wrote it",
+                    path, OLDEST_VERSION, VERSION, gf_versions_get().program);
   GF_TRY(read_fields(&at, bench_fields, root, bench));
   size_t count = json_array_size(list);
   if (count < 1 || count > MOST_DEVICES)

@@ -29,7 +29,7 @@ void gf__bench_judge(gf_bench_row *row, const gf_bench_limits *limits) {
   row->bound = GF_BOUND_COMPUTE;
   for (gf_bound b = GF_BOUND_COMPUTE; b < GF_BOUND_COUNT; b++)
     if (seconds[b] > seconds[row->bound]) row->bound = b;
-  row->share = seconds[row->bound] / row->seconds;
+  row->fraction = seconds[row->bound] / row->seconds;
 }
 
 /* ---- one limit each ---- */
@@ -56,10 +56,10 @@ static gf_status best_of(gf_device *device, const launch *l, int count, double *
   double first = gf__seconds();
   *seconds = INFINITY;
   for (int i = 0; i < RUNS || gf__seconds() - first < LEAST_SECONDS; i++) {
-    double begun = gf__seconds();
+    double start = gf__seconds();
     for (int k = 0; k < count; k++) GF_TRY(gf__launch(l->kernel, l->grid, l->args, l->arg_count));
     GF_TRY(gf_device_finish(device));
-    *seconds = fmin(*seconds, (gf__seconds() - begun) / count);
+    *seconds = fmin(*seconds, (gf__seconds() - start) / count);
   }
   return GF_OK;
 }
@@ -131,12 +131,12 @@ static gf_status time_transfers(gf_device *device, gf_buffer *buffer, void *memo
   size_t size = gf__buffer_size(buffer);
   double up = INFINITY, down = INFINITY, first = gf__seconds();
   for (int i = 0; i < RUNS || gf__seconds() - first < LEAST_SECONDS; i++) {
-    double begun = gf__seconds();
+    double start = gf__seconds();
     GF_TRY(gf__buffer_write(buffer, 0, size, memory));
     GF_TRY(gf_device_finish(device));
     double between = gf__seconds();
     GF_TRY(gf__buffer_read(buffer, 0, size, memory));
-    up = fmin(up, between - begun);
+    up = fmin(up, between - start);
     down = fmin(down, gf__seconds() - between);
   }
   out->upload = (double)size / up;

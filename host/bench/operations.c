@@ -12,7 +12,8 @@
 
 #define CONVOLUTION ", filters: 32, padding: 1, bias: false"
 
-/* From the input of a network to its loss. The first convolution needs no data gradient. */
+/* In the order of a network, from its input to its loss. The first convolution needs no data
+ * gradient. */
 static const gf__bench_case cases[] = {
     {&gf__layer_conv2d, CONVOLUTION, {32, 32, 3}},
     {&gf__layer_conv2d, CONVOLUTION, {32, 32, 32}},
@@ -28,45 +29,36 @@ static const gf__bench_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-static bool is_wanted(const gf__bench_case *c, int pass) {
+static bool is_wanted(const gf__bench_case *c, int d) {
   bool is_input = gf__layer_has(c->layer, GF__LAYER_IS_CONVOLUTION) && c->image.channels == 3;
-  return !(is_input && pass == GF__CONV_BACKWARD_DATA);
+  return !(is_input && d == GF__CONV_BACKWARD_DATA);
 }
 
-typedef struct layer_work {
-  gf_model *model;
-  const gf__bench_pass *pass;
-} layer_work;
-
-static gf_status run_pass(void *user) {
-  layer_work *work = user;
-  return work->pass->run(work->model->graph.nodes[0], &work->model->pass);
-}
-
-static gf_status measure_pass(gf__bench_run *run, const gf__bench_case *c, gf_model *model, int p) {
+static gf_status measure_direction(gf__measurement *m, const gf__bench_case *c, gf_model *model,
+                                   int d) {
   gf__bench_timing timing;
   gf_bench_row row = {.batch = model->pass.n,
-                      .flops = gf__bench_flops(model, p),
-                      .bytes = gf__bench_bytes(model, p)};
-  layer_work work = {model, &gf__bench_passes(c->layer)[p]};
-  int n = snprintf(row.name, sizeof row.name, "%s %s", c->layer->name, work.pass->name);
+                      .flops = gf__bench_flops(model, d),
+                      .bytes = gf__bench_bytes(model, d)};
+  gf__bench_layer_work work = {model, &gf__bench_directions(c->layer)[d]};
+  int n = snprintf(row.name, sizeof row.name, "%s %s", c->layer->name, work.direction->name);
   if (c->image.height > 1)
     snprintf(row.name + n, sizeof row.name - (size_t)n, " %dx%dx%d", c->image.height,
              c->image.width, c->image.channels);
   if (gf__layer_has(c->layer, GF__LAYER_IS_CONVOLUTION)) {
     const gf__conv *convolution = model->graph.nodes[0]->state;
-    snprintf(row.algorithm, sizeof row.algorithm, "%s", convolution->algorithm[p]->name);
+    snprintf(row.algorithm, sizeof row.algorithm, "%s", convolution->algorithm[d]->name);
   }
-  GF_TRY(gf__bench_begin(run, row.name));
-  GF_TRY(gf__bench_time(run->device, run_pass, &work, &run->effort, &timing));
-  return gf__bench_add(run, &row, &timing);
+  GF_TRY(gf__measurement_next(m, row.name));
+  GF_TRY(gf__bench_time(m->device, gf__bench_queue_layer, &work, &m->effort, &timing));
+  return gf__measurement_add(m, &row, &timing);
 }
 
-static gf_status measure_case(gf__bench_run *run, const gf__bench_case *c) {
+static gf_status measure_case(gf__measurement *m, const gf__bench_case *c) {
   gf_model *model = NULL;
-  gf_status status = gf__bench_case_open(&model, run->device, c, run->batch, "auto", run->tune);
-  for (int p = 0; status == GF_OK && gf__bench_passes(c->layer)[p].name; p++)
-    if (is_wanted(c, p)) status = measure_pass(run, c, model, p);
+  gf_status status = gf__bench_case_open(&model, m->device, c, m->batch, "auto", m->tune);
+  for (int d = 0; status == GF_OK && gf__bench_directions(c->layer)[d].name; d++)
+    if (is_wanted(c, d)) status = measure_direction(m, c, model, d);
   gf_model_free(&model);
   return status;
 }
@@ -84,7 +76,7 @@ typedef struct flat_work {
   int t;
 } flat_work;
 
-static gf_status run_adam(void *user) {
+static gf_status queue_adam(void *user) {
   flat_work *w = user;
   gf__optimizer_step step = {.t = ++w->t,
                              .count = FLOATS,
@@ -96,7 +88,7 @@ static gf_status run_adam(void *user) {
   return gf__adam_step(w->device, &step, &(gf__adam){0.9, 0.999, 1e-8, false});
 }
 
-static gf_status run_statistics(void *user) {
+static gf_status queue_statistics(void *user) {
   flat_work *w = user;
   return gf__statistics(w->device, TENSORS, w->states[1], w->states[0], w->states[2], w->ranges,
                         w->workspace, w->sums);
@@ -106,7 +98,7 @@ static const struct {
   const char *name;
   gf__bench_work *work;
   int moved; /* floats for each parameter, read and written */
-} flat_operations[] = {{"adam step", run_adam, 7}, {"gradient statistics", run_statistics, 3}};
+} flat_operations[] = {{"adam step", queue_adam, 7}, {"gradient statistics", queue_statistics, 3}};
 enum { FLAT_OPERATIONS = sizeof flat_operations / sizeof *flat_operations };
 
 static gf_status open_flat(flat_work *w) {
@@ -135,13 +127,13 @@ static void free_flat(flat_work *w) {
   gf__buffer_free(&w->sums);
 }
 
-static gf_status measure_flat(gf__bench_run *run, flat_work *w, int i) {
+static gf_status measure_flat(gf__measurement *m, flat_work *w, int i) {
   gf__bench_timing timing;
   gf_bench_row row = {.bytes = (double)sizeof(float) * FLOATS * flat_operations[i].moved};
   snprintf(row.name, sizeof row.name, "%s", flat_operations[i].name);
-  GF_TRY(gf__bench_begin(run, row.name));
-  GF_TRY(gf__bench_time(run->device, flat_operations[i].work, w, &run->effort, &timing));
-  return gf__bench_add(run, &row, &timing);
+  GF_TRY(gf__measurement_next(m, row.name));
+  GF_TRY(gf__bench_time(m->device, flat_operations[i].work, w, &m->effort, &timing));
+  return gf__measurement_add(m, &row, &timing);
 }
 
 /* ---- all ---- */
@@ -149,15 +141,16 @@ static gf_status measure_flat(gf__bench_run *run, flat_work *w, int i) {
 int gf__bench_count_operations(void) {
   int count = FLAT_OPERATIONS;
   for (int i = 0; i < CASES; i++)
-    for (int p = 0; gf__bench_passes(cases[i].layer)[p].name; p++) count += is_wanted(&cases[i], p);
+    for (int d = 0; gf__bench_directions(cases[i].layer)[d].name; d++)
+      count += is_wanted(&cases[i], d);
   return count;
 }
 
-gf_status gf__bench_operations(gf__bench_run *run) {
-  for (int i = 0; i < CASES; i++) GF_TRY(measure_case(run, &cases[i]));
-  flat_work flat = {.device = run->device};
+gf_status gf__bench_operations(gf__measurement *m) {
+  for (int i = 0; i < CASES; i++) GF_TRY(measure_case(m, &cases[i]));
+  flat_work flat = {.device = m->device};
   gf_status status = open_flat(&flat);
-  for (int i = 0; status == GF_OK && i < FLAT_OPERATIONS; i++) status = measure_flat(run, &flat, i);
+  for (int i = 0; status == GF_OK && i < FLAT_OPERATIONS; i++) status = measure_flat(m, &flat, i);
   free_flat(&flat);
   return status;
 }

@@ -38,11 +38,11 @@ static double ratio_value(const gf__bench_set *set, const gf__bench_subject *s,
                      : NAN;
 }
 
-static double share_value(const gf__bench_set *set, const gf__bench_subject *s,
-                          const gf_bench_row *like) {
+static double fraction_value(const gf__bench_set *set, const gf__bench_subject *s,
+                             const gf_bench_row *like) {
   (void)set;
   const gf_bench_row *row = gf__bench_find(s->device, like);
-  return row ? 100 * row->share : NAN;
+  return row ? 100 * row->fraction : NAN;
 }
 
 static double speed_value(const gf__bench_set *set, const gf__bench_subject *s,
@@ -66,9 +66,9 @@ static const picture pictures[] = {
      true, true, true, 1, "as fast"},
     {"steps.png", "Training steps", "images a second", NULL, speed_value, false, true, false, false,
      0, NULL},
-    {"shares.png", "How much of the limit that binds", "%",
+    {"fractions.png", "How much of the limit that binds", "%",
      "above 100 where an algorithm does with fewer flops, or a cache answers for the memory",
-     share_value, true, true, false, false, 100, "the limit"},
+     fraction_value, true, true, false, false, 100, "the limit"},
 };
 enum { PICTURES = sizeof pictures / sizeof *pictures };
 
@@ -80,7 +80,7 @@ static const gf_bench_device *first_measured(const gf__bench_set *set) {
 }
 
 static bool is_shown(const picture *p, const gf_bench_row *row) {
-  return row->is_step ? p->steps : p->operations;
+  return row->kind == GF_BENCH_OPERATION ? p->operations : p->steps;
 }
 
 static bool is_subject(const picture *p, const gf__bench_subject *s) {
@@ -165,7 +165,7 @@ static gf_status draw_roofline(report *r, gf__roof *roofs, gf__roof_point *point
     count++;
     for (int i = 0; i < d->row_count; i++)
       *points++ = (gf__roof_point){d->rows[i].flops, d->rows[i].bytes, d->rows[i].seconds,
-                                   d->rows[i].is_step != 0};
+                                   d->rows[i].kind != GF_BENCH_OPERATION};
   }
   GF_TRY(gf__path_join(path, sizeof path, r->to->folder, "roofline.png"));
   GF_TRY(gf__roofline_write(path, title,
@@ -221,16 +221,19 @@ static gf_status add_ratios(report *r) {
 }
 
 static gf_status add_subject(report *r, const gf__bench_subject *s) {
+  static const char *const captions[GF_BENCH_KIND_COUNT] = {"Operations", "Training steps",
+                                                            "Inference"};
   gf__bench_sheet sheet;
   gf__html_heading(&r->page, s->name);
   gf__html_paragraph(&r->page, s->path);
   if (s->device->failure) gf__html_paragraph(&r->page, s->device->failure);
   gf__bench_card(&sheet, s->device);
   GF_TRY(add_sheet(r, NULL, &sheet));
-  gf__bench_operation_rows(&sheet, s->device);
-  GF_TRY(add_sheet(r, "Operations", &sheet));
-  gf__bench_step_rows(&sheet, s->device);
-  return add_sheet(r, "Training steps", &sheet);
+  for (gf_bench_kind kind = 0; kind < GF_BENCH_KIND_COUNT; kind++) {
+    gf__bench_rows(&sheet, s->device, kind);
+    GF_TRY(add_sheet(r, captions[kind], &sheet));
+  }
+  return GF_OK;
 }
 
 /* A paragraph a line. */

@@ -40,14 +40,10 @@ static int find_base(const gf__bench_set *set, const gf__bench_subject *s) {
   return same_name >= 0 ? same_name : first;
 }
 
-static bool share_a_row(const gf_bench_device *a, const gf_bench_device *b) {
+static bool have_a_row_in_common(const gf_bench_device *a, const gf_bench_device *b) {
   for (int i = 0; i < a->row_count; i++)
     if (gf__bench_find(b, &a->rows[i])) return true;
   return false;
-}
-
-static const char *form_of(const gf__bench_subject *s) {
-  return s->bench->form == GF_BENCH_FULL ? "full" : "quick";
 }
 
 static gf_status set_bases(gf__bench_set *set) {
@@ -56,11 +52,12 @@ static gf_status set_bases(gf__bench_set *set) {
     s->base = find_base(set, s);
     if (s->base < 0 || s->device->row_count == 0) continue;
     const gf__bench_subject *base = &set->subjects[s->base];
-    if (!share_a_row(base->device, s->device))
+    if (!have_a_row_in_common(base->device, s->device))
       return gf__fail(GF_ERROR_DATA,
                       "%s (%s form) and %s (%s form) have no measurement in common; measure both "
                       "in the same form",
-                      base->path, form_of(base), s->path, form_of(s));
+                      base->path, gf__bench_form_name(base->bench->form), s->path,
+                      gf__bench_form_name(s->bench->form));
   }
   return GF_OK;
 }
@@ -106,14 +103,14 @@ double gf__bench_ratio(const gf__bench_subject *subject, const gf_bench_row *of_
   return row ? of_base->seconds / row->seconds : NAN;
 }
 
-double gf__bench_mean_ratio(const gf__bench_set *set, const gf__bench_subject *subject, bool steps,
-                            int *count) {
+double gf__bench_mean_ratio(const gf__bench_set *set, const gf__bench_subject *subject,
+                            gf_bench_kind kind, int *count) {
   const gf_bench_device *base = set->subjects[subject->base].device;
   double sum = 0;
   *count = 0;
   for (int i = 0; i < base->row_count; i++) {
     double ratio = gf__bench_ratio(subject, &base->rows[i]);
-    if ((base->rows[i].is_step != 0) != steps || isnan(ratio)) continue;
+    if (base->rows[i].kind != kind || isnan(ratio)) continue;
     sum += log(ratio);
     ++*count;
   }

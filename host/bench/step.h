@@ -1,11 +1,8 @@
-/* A training step of a network on one constant batch in host memory. */
+/* A training step of a network, or inference, on one constant batch in host memory. */
 #ifndef GF_BENCH_STEP_H
 #define GF_BENCH_STEP_H
 
 #include "train/trainer.h"
-
-/* Images of CIFAR-100. */
-enum { GF__BENCH_SIDE = 32, GF__BENCH_CHANNELS = 3, GF__BENCH_CLASSES = 100 };
 
 typedef struct gf__bench_step {
   gf_model *model;
@@ -15,9 +12,9 @@ typedef struct gf__bench_step {
   int *labels;
 } gf__bench_step;
 
-/* Free it after a failure, too. */
+/* Free it also after a failure. */
 gf_status gf__bench_step_open(gf__bench_step *out, gf_device *device, const gf_config *config,
-                              int batch) GF_MUST_USE;
+                              gf_image_shape image, int classes, int batch) GF_MUST_USE;
 void gf__bench_step_free(gf__bench_step *step);
 /* A gf__bench_work: forward, backward and the optimizer of the gf__bench_step at user; waits for
  * the loss. */
@@ -28,5 +25,8 @@ gf_status gf__bench_step_run(void *user) GF_MUST_USE;
 double gf__bench_step_flops(const gf__bench_step *step);
 double gf__bench_step_bytes(const gf__bench_step *step);
 double gf__bench_step_upload(const gf__bench_step *step);
+/* The same of inference. */
+double gf__bench_inference_flops(const gf__bench_step *step);
+double gf__bench_inference_bytes(const gf__bench_step *step);
 
 #endif

@@ -12,7 +12,7 @@ gf__short_text gf__bench_number(double value) {
   return out;
 }
 
-void gf__bench_sheet_begin(gf__bench_sheet *out, const gf__table_column *columns) {
+void gf__bench_sheet_init(gf__bench_sheet *out, const gf__table_column *columns) {
   *out = (gf__bench_sheet){0};
   int count = 0;
   for (; columns[count].header; count++) out->columns[count] = columns[count];
@@ -20,8 +20,10 @@ void gf__bench_sheet_begin(gf__bench_sheet *out, const gf__table_column *columns
 }
 
 gf_status gf__bench_sheet_end(gf__bench_sheet *sheet, gf__text *out) {
-  gf__text_add(out, "\n");
-  gf_status status = gf__table_text(&sheet->table, GF__BENCH_WIDTH, out);
+  bool is_empty = sheet->table.cell_count == 0;
+  gf_status status = gf__text_status(&sheet->table.cells);
+  if (!is_empty) gf__text_add(out, "\n");
+  if (!is_empty) status = gf__table_text(&sheet->table, GF__BENCH_WIDTH, out);
   gf__table_free(&sheet->table);
   return status;
 }
@@ -59,7 +61,7 @@ static void add_text(gf__table *t, const char *name, const char *text) {
 
 void gf__bench_card(gf__bench_sheet *out, const gf_bench_device *d) {
   const gf_device_info *c = &d->card;
-  gf__bench_sheet_begin(out, (const gf__table_column[]){{"", false}, {"", false}, {NULL, false}});
+  gf__bench_sheet_init(out, (const gf__table_column[]){{"", false}, {"", false}, {NULL, false}});
   snprintf(out->headers[0], sizeof out->headers[0], "device %d:%d", c->platform, c->index);
   snprintf(out->headers[1], sizeof out->headers[1], "%s", c->name);
   out->columns[0].header = out->headers[0];
@@ -87,51 +89,75 @@ static void add_times(gf__table *t, const gf_bench_row *row) {
 }
 
 static void add_limit(gf__table *t, const gf_bench_row *row) {
-  gf__table_add(t, "%.0f%%", 100 * row->share);
+  gf__table_add(t, "%.0f%%", 100 * row->fraction);
   gf__table_add(t, "%s", gf_bound_name(row->bound));
 }
 
-void gf__bench_operation_rows(gf__bench_sheet *out, const gf_bench_device *d) {
-  gf__bench_sheet_begin(out, (const gf__table_column[]){{"operation", false},
-                                                        {"ms", true},
-                                                        {"spread", true},
-                                                        {"rate", true},
-                                                        {"share", true},
-                                                        {"bound by", false},
-                                                        {NULL, false}});
-  for (int i = 0; i < d->row_count; i++) {
-    const gf_bench_row *row = &d->rows[i];
-    if (row->is_step) continue;
-    double work = row->flops > 0 ? row->flops : row->bytes;
-    gf__table_add(&out->table, "%s", row->name);
-    add_times(&out->table, row);
-    gf__table_add(&out->table, "%s %s", gf__bench_number(1e-9 * work / row->seconds).text,
-                  row->flops > 0 ? "GFLOP/s" : "GB/s   ");
-    add_limit(&out->table, row);
-  }
+const char *gf__bench_kind_name(gf_bench_kind kind) {
+  static const char *const names[GF_BENCH_KIND_COUNT] = {"operation", "training step", "inference"};
+  return names[kind];
 }
 
-void gf__bench_step_rows(gf__bench_sheet *out, const gf_bench_device *d) {
-  gf__bench_sheet_begin(out, (const gf__table_column[]){{"training step", false},
-                                                        {"ms", true},
-                                                        {"spread", true},
-                                                        {"images/s", true},
-                                                        {"GFLOP/s", true},
-                                                        {"share", true},
-                                                        {"bound by", false},
-                                                        {NULL, false}});
-  for (int i = 0; i < d->row_count; i++) {
-    const gf_bench_row *row = &d->rows[i];
-    if (!row->is_step) continue;
-    gf__table_add(&out->table, "%s, batch %d", row->name, row->batch);
-    add_times(&out->table, row);
-    gf__table_add(&out->table, "%s", gf__bench_number(row->batch / row->seconds).text);
-    gf__table_add(&out->table, "%s", gf__bench_number(1e-9 * row->flops / row->seconds).text);
-    add_limit(&out->table, row);
-  }
+static void add_operation(gf__table *t, const gf_bench_row *row) {
+  double work = row->flops > 0 ? row->flops : row->bytes;
+  gf__table_add(t, "%s", row->name);
+  add_times(t, row);
+  gf__table_add(t, "%s %s", gf__bench_number(1e-9 * work / row->seconds).text,
+                row->flops > 0 ? "GFLOP/s" : "GB/s   ");
+  add_limit(t, row);
+}
+
+static void add_step(gf__table *t, const gf_bench_row *row) {
+  gf__table_add(t, "%s, batch %d", row->name, row->batch);
+  add_times(t, row);
+  gf__table_add(t, "%s", gf__bench_number(row->batch / row->seconds).text);
+  gf__table_add(t, "%s", gf__bench_number(1e-9 * row->flops / row->seconds).text);
+  add_limit(t, row);
+}
+
+void gf__bench_rows(gf__bench_sheet *out, const gf_bench_device *d, gf_bench_kind kind) {
+  const gf__table_column operations[] = {{gf__bench_kind_name(kind), false},
+                                         {"ms", true},
+                                         {"spread", true},
+                                         {"rate", true},
+                                         {"limit", true},
+                                         {"bound by", false},
+                                         {NULL, false}};
+  const gf__table_column steps[] = {{gf__bench_kind_name(kind), false},
+                                    {"ms", true},
+                                    {"spread", true},
+                                    {"images/s", true},
+                                    {"GFLOP/s", true},
+                                    {"limit", true},
+                                    {"bound by", false},
+                                    {NULL, false}};
+  bool is_operation = kind == GF_BENCH_OPERATION;
+  gf__bench_sheet_init(out, is_operation ? operations : steps);
+  for (int i = 0; i < d->row_count; i++)
+    if (d->rows[i].kind == kind)
+      (is_operation ? add_operation : add_step)(&out->table, &d->rows[i]);
 }
 
 /* ---- text ---- */
+
+/* What each round gave, so that the noise between rounds is seen beside a difference. */
+static gf_status add_rounds(gf__text *out, const gf_bench_device *d) {
+  gf__bench_sheet sheet;
+  gf__bench_sheet_init(
+      &sheet,
+      (const gf__table_column[]){
+          {"each round", false}, {"round", true}, {"ms", true}, {"images/s", true}, {NULL, false}});
+  for (int i = 0; i < d->row_count; i++) {
+    const gf_bench_row *row = &d->rows[i];
+    for (int r = 0; row->rounds.count > 1 && r < row->rounds.count; r++) {
+      gf__table_add(&sheet.table, "%s", row->name);
+      gf__table_add(&sheet.table, "%d", r + 1);
+      gf__table_add(&sheet.table, "%s", gf__bench_number(1e3 * row->rounds.seconds[r]).text);
+      gf__table_add(&sheet.table, "%.1f", row->batch / row->rounds.seconds[r]);
+    }
+  }
+  return gf__bench_sheet_end(&sheet, out);
+}
 
 static gf_status add_device(gf__text *out, const gf_bench_device *d) {
   gf__bench_sheet sheet;
@@ -139,26 +165,27 @@ static gf_status add_device(gf__text *out, const gf_bench_device *d) {
   GF_TRY(gf__bench_sheet_end(&sheet, out));
   if (d->failure) gf__text_add(out, "\nNot measured to the end: %s\n", d->failure);
   if (d->row_count == 0) return GF_OK;
-  gf__bench_operation_rows(&sheet, d);
-  GF_TRY(gf__bench_sheet_end(&sheet, out));
-  gf__bench_step_rows(&sheet, d);
-  if (sheet.table.cell_count > 0) return gf__bench_sheet_end(&sheet, out);
-  return GF_OK;
+  for (gf_bench_kind kind = 0; kind < GF_BENCH_KIND_COUNT; kind++) {
+    gf__bench_rows(&sheet, d, kind);
+    GF_TRY(gf__bench_sheet_end(&sheet, out));
+  }
+  return add_rounds(out, d);
 }
 
 static const char notes[] =
-    "\nms: the median; spread: between the quartiles, of the median. share: of the\n"
-    "device's limit that binds; above 100% where an algorithm does with fewer flops\n"
-    "than direct convolution, or a cache answers instead of the memory.\n";
+    "\nms: the median; spread: between the quartiles, of the median. limit: the time\n"
+    "that the limit alone allows, of the measured one; above 100% where an algorithm\n"
+    "does with fewer flops than direct convolution, or a cache answers instead of the\n"
+    "memory.\n";
 
 gf_status gf_bench_text(const gf_bench *bench, char **out) {
-  static const char *const forms[] = {"quick", "full"};
+  static const char *const titles[] = {"the quick form", "the full form", "layers", "networks"};
   gf__text text = {0};
   gf_status status = GF_OK;
   *out = NULL;
-  gf__text_add(&text, "gradflow %s, commit %s, %s\nCLBlast %s, %s; the %s form\n", bench->program,
+  gf__text_add(&text, "gradflow %s, commit %s, %s\nCLBlast %s, %s; %s\n", bench->program,
                bench->commit, bench->date, bench->clblast, bench->opencl_loader,
-               forms[bench->form]);
+               titles[bench->form]);
   for (int i = 0; status == GF_OK && i < bench->device_count; i++)
     status = add_device(&text, &bench->devices[i]);
   gf__text_add(&text, "%s", notes);

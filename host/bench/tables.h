@@ -8,7 +8,7 @@
 
 enum { GF__BENCH_COLUMNS = 7, GF__BENCH_WIDTH = 80 };
 
-/* Cells with the columns that they stand in. Free the table. */
+/* A table with its columns. Free the table. */
 typedef struct gf__bench_sheet {
   gf__table table;
   gf__table_column columns[GF__BENCH_COLUMNS];
@@ -17,12 +17,13 @@ typedef struct gf__bench_sheet {
 
 /* The device, its limits, and what was compiled. */
 void gf__bench_card(gf__bench_sheet *out, const gf_bench_device *device);
-void gf__bench_operation_rows(gf__bench_sheet *out, const gf_bench_device *device);
-void gf__bench_step_rows(gf__bench_sheet *out, const gf_bench_device *device);
+/* The device's rows of that kind. */
+void gf__bench_rows(gf__bench_sheet *out, const gf_bench_device *device, gf_bench_kind kind);
+const char *gf__bench_kind_name(gf_bench_kind kind); /* "training step" */
 
-/* Begins a sheet of the columns, which end in a row without a header. */
-void gf__bench_sheet_begin(gf__bench_sheet *out, const gf__table_column *columns);
-/* Appends the sheet as text behind an empty line, and frees its table. */
+/* An empty sheet of the columns, which end in a row without a header. */
+void gf__bench_sheet_init(gf__bench_sheet *out, const gf__table_column *columns);
+/* Appends an empty line and the sheet as text, unless it has no row, and frees its table. */
 gf_status gf__bench_sheet_end(gf__bench_sheet *sheet, gf__text *out) GF_MUST_USE;
 
 /* Three digits: "0.00123", "1.23", "123", "12345". */

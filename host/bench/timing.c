@@ -13,8 +13,12 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-double gf__bench_quantile(const double *sorted, int count, double part) {
-  double place = part * (count - 1);
+void gf__bench_sort(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, by_size);
+}
+
+double gf__bench_quantile(const double *sorted, int count, double fraction) {
+  double place = fraction * (count - 1);
   int below = (int)place;
   if (below >= count - 1) return sorted[count - 1];
   return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
@@ -22,10 +26,10 @@ double gf__bench_quantile(const double *sorted, int count, double part) {
 
 static gf_status time_sample(gf_device *device, gf__bench_work *work, void *user, int repeats,
                              double *seconds) {
-  double begun = gf__seconds();
+  double start = gf__seconds();
   for (int i = 0; i < repeats; i++) GF_TRY(work(user));
   GF_TRY(gf_device_finish(device));
-  *seconds = (gf__seconds() - begun) / repeats;
+  *seconds = (gf__seconds() - start) / repeats;
   return GF_OK;
 }
 
@@ -39,11 +43,11 @@ gf_status gf__bench_time(gf_device *device, gf__bench_work *work, void *user,
   out->launches = (double)(gf__device_launches(device) - before);
   if (once < effort->sample_seconds)
     out->repeats = (int)fmin(MOST_REPEATS, ceil(effort->sample_seconds / fmax(once, 1e-9)));
-  double begun = gf__seconds();
+  double start = gf__seconds();
   while (out->samples < effort->least ||
-         (out->samples < effort->most && gf__seconds() - begun < effort->seconds))
+         (out->samples < effort->most && gf__seconds() - start < effort->seconds))
     GF_TRY(time_sample(device, work, user, out->repeats, &times[out->samples++]));
-  qsort(times, (size_t)out->samples, sizeof *times, by_size);
+  gf__bench_sort(times, out->samples);
   out->fastest = times[0];
   out->seconds = gf__bench_quantile(times, out->samples, 0.5);
   out->low = gf__bench_quantile(times, out->samples, 0.25);

@@ -27,8 +27,10 @@ typedef gf_status gf__bench_work(void *user);
 gf_status gf__bench_time(gf_device *device, gf__bench_work *work, void *user,
                          const gf__bench_effort *effort, gf__bench_timing *out) GF_MUST_USE;
 
-/* The part 0..1 of count >= 1 sorted values, between two of them where it falls there (Hyndman and
- * Fan, 1996, type 7). */
-double gf__bench_quantile(const double *sorted, int count, double part);
+/* Into ascending order. */
+void gf__bench_sort(double *values, int count);
+/* The value below which that fraction of count >= 1 sorted values lies, between two of them where
+ * it falls there (Hyndman and Fan, 1996, type 7). */
+double gf__bench_quantile(const double *sorted, int count, double fraction);
 
 #endif

@@ -107,7 +107,7 @@ static void print_words(const char *text, int used, int indent) {
   putchar('\n');
 }
 
-static void print_part(const char *label, const char *text) {
+static void print_paragraph(const char *label, const char *text) {
   if (!*text) return;
   int indent = INDENT + LABEL;
   printf("%*s%-*s", INDENT, "", LABEL, label);
@@ -127,13 +127,13 @@ static gf_status print_finding(const char *folder, const gf_diagnosis *d, int nu
   const char *label = "remedies";
   putchar('\n');
   print_words(f->headline, 0, 0);
-  print_part("evidence", f->evidence);
-  print_part("threshold", f->threshold);
+  print_paragraph("evidence", f->evidence);
+  print_paragraph("threshold", f->threshold);
   for (int i = 0; i < f->remedy_count; i++) {
     const gf_remedy *r = &f->remedies[i];
     command_line command = {0};
     if (was_said(d, number, r)) continue;
-    print_part(label, r->text);
+    print_paragraph(label, r->text);
     label = "";
     if (!r->setting) continue;
     make_command(&command, folder, r->setting);

@@ -47,7 +47,7 @@ typedef struct measured {
 } measured;
 
 typedef struct scale {
-  gf_cluster *cluster;
+  gf_communicator *communicator;
   gf_device *device;
   gf_config *config;
   gf_scale_costs costs;
@@ -109,17 +109,17 @@ static gf_status read_scale(const gf__cli *cli, scale *s) {
 }
 
 static gf_status measure_steps(const scale_options *o, scale *s) {
-  GF_TRY(gf_cluster_open_device(&s->device, s->cluster, o->device, 0));
-  int ranks = gf_cluster_describe(s->cluster).ranks;
+  GF_TRY(gf_communicator_open_device(&s->device, s->communicator, o->device, 0));
+  int ranks = gf_communicator_describe(s->communicator).ranks;
   gf_status status = gf_scale_measure(&s->costs, s->device, s->config);
-  GF_TRY(gf_cluster_agree(s->cluster, status));
+  GF_TRY(gf_communicator_agree(s->communicator, status));
   if (ranks == 1) return GF_OK;
-  GF_TRY(gf_scale_measure_network(&s->network, s->cluster));
+  GF_TRY(gf_scale_measure_network(&s->network, s->communicator));
   s->source = is_given(o) ? "given" : "measured between these ranks";
   read_network(o, &s->network);
   s->steps[0].ranks = ranks;
   s->step_count = 1;
-  return gf_scale_measure_step(&s->steps[0].step, s->device, s->cluster, s->config);
+  return gf_scale_measure_step(&s->steps[0].step, s->device, s->communicator, s->config);
 }
 
 /* ---- what was measured, now and before ---- */
@@ -223,7 +223,7 @@ static gf_status print_points(const scale *s, const gf_scale_point *p, int count
 /* How far it goes, and what ends it. */
 static void print_verdict(const gf_scale_point *p, int count) {
   static const char *const reasons[GF_SCALE_BOUNDS] = {
-      [GF_SCALE_COMPUTE] = "uneven parts: the rank with the most images is waited for",
+      [GF_SCALE_COMPUTE] = "uneven shards: the rank with the most images is waited for",
       [GF_SCALE_FIXED] = "what a step takes on a device however few images it has",
       [GF_SCALE_TRANSFER] = "the update and the gradients' way between device and host",
       [GF_SCALE_LATENCY] = "the latency of messages; a faster network, not a wider one, would help",
@@ -365,14 +365,15 @@ static gf_status report_scale(scale *s) {
 static int run_scale(const gf__cli *cli) {
   const scale_options *o = cli->options;
   scale s = {0};
-  gf_status status = gf_cluster_open(&s.cluster, o->rank_timeout);
-  if (status == GF_OK) status = gf_cluster_agree(s.cluster, read_scale(cli, &s));
-  if (status == GF_OK && gf__cli_is_first(s.cluster) && gf__is_terminal(stderr))
+  gf_status status = gf_communicator_open(&s.communicator, o->rank_timeout);
+  if (status == GF_OK) status = gf_communicator_agree(s.communicator, read_scale(cli, &s));
+  if (status == GF_OK && gf__cli_is_first(s.communicator) && gf__is_terminal(stderr))
     fputs("measuring a step on the device...\n", stderr);
   if (status == GF_OK) status = measure_steps(o, &s);
   if (status == GF_OK)
-    status = gf_cluster_agree(s.cluster, gf__cli_is_first(s.cluster) ? report_scale(&s) : GF_OK);
-  int code = gf__cli_leave(&s.cluster, status, 0);
+    status = gf_communicator_agree(s.communicator,
+                                   gf__cli_is_first(s.communicator) ? report_scale(&s) : GF_OK);
+  int code = gf__cli_leave(&s.communicator, status, 0);
   gf_scale_costs_free(&s.costs);
   gf_device_free(&s.device);
   gf_config_free(&s.config);

@@ -201,7 +201,7 @@ static gf_status print_dry_run(const gf_study *study, const gf_study_options *ho
 }
 
 static gf_status run_all(const study_options *o, const gf_study *study, gf_study_options *how) {
-  bool draws = !o->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(how->cluster);
+  bool draws = !o->quiet && gf__cli_can_draw(stderr) && gf__cli_is_first(how->communicator);
   screen s = {.bar = {.file = stderr, .enabled = draws, .colours = gf__cli_has_colours(stderr)},
               .quiet = o->quiet};
   GF_TRY(gf__lock_new(&s.lock));
@@ -220,10 +220,10 @@ static gf_status run_all(const study_options *o, const gf_study *study, gf_study
 static int train_study(const gf__cli *cli, const gf_study *study, gf_study_options *how) {
   const study_options *o = cli->options;
   gf_status status = run_all(o, study, how), reported = GF_OK;
-  bool is_common = status == GF_OK || gf_cluster_agreed(how->cluster);
-  bool reports = gf__cli_is_first(how->cluster) && is_common;
+  bool is_common = status == GF_OK || gf_communicator_agreed(how->communicator);
+  bool reports = gf__cli_is_first(how->communicator) && is_common;
   bool stopped = status == GF_ERROR_INTERRUPTED;
-  int code = gf__cli_leave(&how->cluster, status, stopped ? gf__interrupt_exit_code() : 0);
+  int code = gf__cli_leave(&how->communicator, status, stopped ? gf__interrupt_exit_code() : 0);
   if (stopped || !reports) return code;
   if (how->shards > 1)
     printf("shard %d of %d is done; after all of them: gradflow study report %s\n", how->shard,
@@ -237,13 +237,13 @@ static int train_study(const gf__cli *cli, const gf_study *study, gf_study_optio
 static int run_runs(const gf__cli *cli, const gf_study *study) {
   const study_options *o = cli->options;
   gf_study_options how = {0};
-  gf_cluster *cluster;
-  gf_status status = gf_cluster_open(&cluster, o->rank_timeout);
-  if (status == GF_OK) status = gf_cluster_agree(cluster, read_options(o, &how));
-  how.cluster = cluster;
+  gf_communicator *communicator;
+  gf_status status = gf_communicator_open(&communicator, o->rank_timeout);
+  if (status == GF_OK) status = gf_communicator_agree(communicator, read_options(o, &how));
+  how.communicator = communicator;
   if (status == GF_OK && !o->dry_run) return train_study(cli, study, &how);
-  if (status == GF_OK && gf__cli_is_first(cluster)) status = print_dry_run(study, &how);
-  return gf__cli_leave(&cluster, status, 0);
+  if (status == GF_OK && gf__cli_is_first(communicator)) status = print_dry_run(study, &how);
+  return gf__cli_leave(&communicator, status, 0);
 }
 
 static int run_report(const gf__cli *cli, const gf_study *study) {

@@ -65,15 +65,15 @@ static int count_groups(const gf_test_result *result, int width) {
 }
 
 static gf_status print_classes(const gf_test_result *result) {
-  static const gf__table_column part[] = {
+  static const gf__table_column group[] = {
       {"class", true}, {"name", false}, {"images", true}, {"accuracy", true}};
   int width = gf__is_terminal(stdout) ? gf__terminal_width(stdout) : USUAL_WIDTH;
   int groups = count_groups(result, width), column_count = 0;
-  gf__table_column columns[MOST_GROUPS * (sizeof part / sizeof *part + 1)];
+  gf__table_column columns[MOST_GROUPS * (sizeof group / sizeof *group + 1)];
   for (int g = 0; g < groups; g++) {
     if (g > 0) columns[column_count++] = (gf__table_column){"", true};
-    for (size_t c = 0; c < sizeof part / sizeof *part; c++)
-      if (part[c].right || result->class_names) columns[column_count++] = part[c];
+    for (size_t c = 0; c < sizeof group / sizeof *group; c++)
+      if (group[c].right || result->class_names) columns[column_count++] = group[c];
   }
   size_t bytes = (size_t)result->classes * sizeof(row);
   row *rows = malloc(bytes);

@@ -181,7 +181,7 @@ static void print_start(const gf__cli *cli, const gf_device *device, const gf_co
   const gf_device_info *d = gf_device_describe(device);
   gf__text network = {0};
   char others[48] = "";
-  int ranks = gf_cluster_describe(options->cluster).ranks;
+  int ranks = gf_communicator_describe(options->communicator).ranks;
   if (ranks > 1) snprintf(others, sizeof others, " of the first of %d ranks", ranks);
   add_network(&network, config, !cli->argument_count);
   fprintf(stderr,
@@ -293,7 +293,7 @@ static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_c
                                gf_train_options *how) {
   const train_options *o = cli->options;
   bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
-  bool is_first = gf__cli_is_first(how->cluster), quiet = o->quiet || !is_first;
+  bool is_first = gf__cli_is_first(how->communicator), quiet = o->quiet || !is_first;
   screen s = {.bar = {.file = stderr, .enabled = !quiet && draws, .colours = colours},
               .watches = o->watch && !quiet,
               .watch = {.file = stderr,
@@ -333,8 +333,9 @@ static gf_status print_dry_run(gf_device *device, const gf_config *config) {
       "memory on %s:\n",
       d.training_images, d.validation_images, d.batch_size, d.epochs, d.parameters,
       gf_device_describe(device)->name);
-  if (d.part_size < d.batch_size)
-    printf("  a batch does not fit: it goes through in micro-batches of %d images\n", d.part_size);
+  if (d.micro_batch < d.batch_size)
+    printf("  a batch does not fit: it goes through in micro-batches of %d images\n",
+           d.micro_batch);
   print_bytes("parameters", d.memory.parameters, "weights, gradients, running statistics");
   print_bytes("optimizer", d.memory.optimizer, "its state, and gradient statistics");
   print_bytes("activations", d.memory.activations, "with gradients and what backward needs");
@@ -348,11 +349,11 @@ static gf_status print_dry_run(gf_device *device, const gf_config *config) {
 static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *how) {
   const train_options *o = cli->options;
   gf_device *device = NULL;
-  GF_TRY(gf_cluster_open_device(&device, how->cluster, o->device, 0));
+  GF_TRY(gf_communicator_open_device(&device, how->communicator, o->device, 0));
   gf_status status = GF_OK;
   if (!o->dry_run)
     status = train_network(cli, device, config, how);
-  else if (gf__cli_is_first(how->cluster))
+  else if (gf__cli_is_first(how->communicator))
     status = print_dry_run(device, config);
   gf_device_free(&device);
   return status;
@@ -374,16 +375,16 @@ static int run_train(const gf__cli *cli) {
   else
     gf__cli_default_out(cli->arguments[0], &out);
   how.out = out.data;
-  gf_status status = gf_cluster_open(&how.cluster, o->rank_timeout);
+  gf_status status = gf_communicator_open(&how.communicator, o->rank_timeout);
   if (status == GF_OK) {
     status = gf__text_status(&out);
     if (status == GF_OK) status = read_options(o, &how);
     if (status == GF_OK) status = load_config(&config, cli);
-    status = gf_cluster_agree(how.cluster, status);
+    status = gf_communicator_agree(how.communicator, status);
   }
   if (status == GF_OK) status = run_with(cli, config, &how);
   int by_signal = status == GF_ERROR_INTERRUPTED ? gf__interrupt_exit_code() : 0;
-  int code = gf__cli_leave(&how.cluster, status, by_signal);
+  int code = gf__cli_leave(&how.communicator, status, by_signal);
   gf_config_free(&config);
   gf__text_free(&out);
   return code;

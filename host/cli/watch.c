@@ -116,17 +116,17 @@ static int column_of(double value, int bar) {
 static void add_bar(gf__text *out, const gf_gradient_stats *g, const layout *l) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   enum { EIGHTHS = 8 };
-  int parts = l->blocks ? EIGHTHS : 1, filled = 0;
+  int levels_per_cell = l->blocks ? EIGHTHS : 1, filled = 0;
   if (is_finite(g) && g->mean_abs > 0) {
     double fraction = 1 + log10(g->mean_abs) / DECADES;
-    filled = (int)lround(fmin(fmax(fraction, 0), 1) * l->bar * parts);
+    filled = (int)lround(fmin(fmax(fraction, 0), 1) * l->bar * levels_per_cell);
   }
   if (l->colours) gf__text_add(out, "%s", colour_of(g, l->vanishing));
-  for (int i = 0; i < filled / parts; i++) gf__text_add(out, "%s", l->blocks ? "█" : "#");
-  if (l->blocks) gf__text_add(out, "%s", eighths[filled % parts]);
+  for (int i = 0; i < filled / levels_per_cell; i++) gf__text_add(out, "%s", l->blocks ? "█" : "#");
+  if (l->blocks) gf__text_add(out, "%s", eighths[filled % levels_per_cell]);
   if (l->colours) gf__text_add(out, PLAIN);
   int mark = column_of(l->vanishing->level, l->bar);
-  for (int i = (filled + parts - 1) / parts; i < l->bar; i++)
+  for (int i = (filled + levels_per_cell - 1) / levels_per_cell; i < l->bar; i++)
     gf__text_add(out, "%s", i != mark ? " " : l->blocks ? "│" : "|");
 }
 

@@ -63,9 +63,9 @@ gf_status gf__class_names_find(gf__class_names *out, const gf__data_source *sour
   *out = (gf__class_names){0};
   if (file && *folder) {
     GF_TRY(gf__path_join(path, sizeof path, folder, file));
-    if (gf__path_exists(path) && !format->list_classes)
-      return gf__class_names_read(out, path, owner, classes);
-    if (gf__path_exists(path)) {
+    bool exists = gf__path_exists(path);
+    if (exists && !format->list_classes) return gf__class_names_read(out, path, owner, classes);
+    if (exists && format->list_classes) {
       GF_TRY(format->list_classes(source, &out->text));
       return cut_names(out, path, owner, classes);
     }

@@ -98,6 +98,7 @@ static gf_status write_key(gf__text *out, const gf__key *key, const gf__value *e
   gf__value named = entry ? *entry : (gf__value){0}, *item = &named;
   gf__value map = {.kind = GF__MAPPING, .items = &item, .count = 1, .place = named.place};
   alone.offset = 0;
+  // cppcheck-suppress unreadVariable ; by gf__keys_read, as map's item
   named.key = (char *)key->name;
   GF_TRY(gf__keys_read(entry ? &map : NULL, "data", &alone, 1, &target));
   gf__keys_write(out, 0, &alone, 1, &target);
@@ -242,7 +243,7 @@ static void help_own_keys(gf__help *help, size_t first) {
     if (gf__data_formats[i]->keys == format->keys)
       gf__text_add(&title, " or %s", gf__data_formats[i]->name);
   gf__text_add(&title, ":");
-  if (gf__text_status(&title) == GF_OK) gf__help_title(help, title.data);
+  if (gf__text_status(&title) == GF_OK) gf__help_title(help, "%s", title.data);
   gf__text_free(&title);
   gf__help_keys(help, format->keys, format->key_count);
 }

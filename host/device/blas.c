@@ -83,8 +83,8 @@ static gf_status prepare(gf_device *device) {
   return info->type == GF_DEVICE_CPU || is_small ? use_single_items(device) : GF_OK;
 }
 
-/* CLBlast keeps programs, and with them their context, until it is told; those of a device that
- * stays open are compiled again. */
+/* CLBlast keeps programs, and with them their context, until its cache is cleared; those of a
+ * device that stays open are compiled again. */
 void gf__gemm_release(gf_device *device) {
   if (device->products) clReleaseMemObject(device->products);
   if (device->blas_is_ready) CLBlastClearCache();

@@ -5,7 +5,7 @@
 gf_status gf__buffer_new(gf_buffer **out, gf_device *device, size_t bytes, const char *what) {
   *out = NULL;
   if (bytes > device->info.max_allocation)
-    return gf__fail(GF_ERROR_MEMORY,
+    return gf__fail(GF_ERROR_DEVICE_MEMORY,
                     "%s needs %.1f MiB in one piece and %s gives at most %.1f MiB; use a smaller "
                     "batch",
                     what, (double)bytes / 0x1p20, device->info.name,

@@ -5,11 +5,11 @@
 
 #include "device/internal.h"
 
-static bool contains_ignoring_case(const char *text, const char *part) {
-  size_t length = strlen(part);
+static bool contains_ignoring_case(const char *text, const char *wanted) {
+  size_t length = strlen(wanted);
   for (; *text; text++) {
     size_t i = 0;
-    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
+    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)wanted[i])) i++;
     if (i == length) return true;
   }
   return length == 0;
@@ -135,7 +135,7 @@ void gf__candidates_free(gf__candidates *candidates) {
 gf_status gf__device_find(const char *selector, int nth, gf_device_info *out) {
   gf__candidates all;
   GF_TRY(gf__candidates_find(&all, selector));
-  int of_kind = 0;
+  int of_kind = 1; /* there is at least one candidate */
   while (of_kind < all.count && all.rows[of_kind].info.type == all.rows[0].info.type) of_kind++;
   *out = all.rows[nth % of_kind].info;
   gf__candidates_free(&all);

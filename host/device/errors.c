@@ -61,21 +61,29 @@ const char *gf__cl_error_name(cl_int error) {
   return unknown;
 }
 
-static const struct {
+/* What a code means to the caller, and what there is to do about it. */
+typedef struct meaning {
   cl_int code;
-  const char *text;
-} advices[] = {
-    {CL_OUT_OF_RESOURCES, "use a smaller batch, or another device"},
-    {CL_DEVICE_NOT_AVAILABLE, "see that the device is there and free, or use another one"},
-    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "use a smaller batch"},
-    {CL_INVALID_BUFFER_SIZE, "use a smaller batch"},
-    {CL_OUT_OF_HOST_MEMORY, "use a smaller batch, or end other programs"},
+  gf_status status;
+  const char *advice;
+} meaning;
+
+static const meaning meanings[] = {
+    {CL_OUT_OF_RESOURCES, GF_ERROR_DEVICE, "use a smaller batch, or another device"},
+    {CL_DEVICE_NOT_AVAILABLE, GF_ERROR_DEVICE,
+     "see that the device is there and free, or use another one"},
+    {CL_MEM_OBJECT_ALLOCATION_FAILURE, GF_ERROR_DEVICE_MEMORY, "use a smaller batch"},
+    {CL_INVALID_BUFFER_SIZE, GF_ERROR_DEVICE_MEMORY, "use a smaller batch"},
+    {CL_OUT_OF_HOST_MEMORY, GF_ERROR_MEMORY, "use a smaller batch, or end other programs"},
 };
 
-static const char *advice(cl_int error) {
-  for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
-    if (advices[i].code == error) return advices[i].text;
-  return "the driver is at fault, or gradflow: use another device, and report this";
+static const meaning unknown_meaning = {
+    0, GF_ERROR_DEVICE, "the driver is at fault, or gradflow: use another device, and report this"};
+
+static const meaning *cl_meaning(cl_int error) {
+  for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+    if (meanings[i].code == error) return &meanings[i];
+  return &unknown_meaning;
 }
 
 gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format, ...) {
@@ -84,8 +92,7 @@ gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format,
   va_start(args, format);
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
-  bool memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
-                error == CL_INVALID_BUFFER_SIZE;
-  return gf__fail(memory ? GF_ERROR_MEMORY : GF_ERROR_DEVICE, "%s on %s: %s; %s", what,
-                  device->info.name, gf__cl_error_name(error), advice(error));
+  const meaning *m = cl_meaning(error);
+  return gf__fail(m->status, "%s on %s: %s; %s", what, device->info.name, gf__cl_error_name(error),
+                  m->advice);
 }

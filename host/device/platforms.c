@@ -98,8 +98,8 @@ static bool visit_platform(cl_platform_id platform, int index, visitor *visit, v
     gf_device_info info;
     const char *unknown = query_device(platform, index, device[d], (int)d, &info);
     if (unknown)
-      gf__log(GF_LOG_WARNING, "OpenCL device %d:%d is passed over: it does not tell its %s", index,
-              (int)d, unknown);
+      gf__log(GF_LOG_WARNING, "OpenCL device %d:%d is passed over: it does not report its %s",
+              index, (int)d, unknown);
     else if (!visit(user, device[d], &info))
       return false;
   }

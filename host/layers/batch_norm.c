@@ -1,7 +1,5 @@
 #include "ops/batch_norm.h"
 
-#include <stdlib.h>
-
 #include "layers/layer.h"
 
 typedef struct batch_norm_options {
@@ -49,108 +47,21 @@ gf__batch_norm gf__node_batch_norm(const gf_node *node) {
                           .saved = node->saved};
 }
 
-/* ---- over ranks ---- */
-
-/* The two numbers a channel of every rank. */
-typedef struct exchange {
-  size_t count;      /* 2 * channels */
-  float *mine, *all; /* (count), (ranks, count) */
-  long *rows;        /* (ranks) */
-} exchange;
-
-static void free_exchange(exchange *x) {
-  free(x->mine);
-  free(x->all);
-  free(x->rows);
-}
-
-static gf_status open_exchange(exchange *x, const gf_node *node, const gf__pass *pass) {
-  const gf__peers *peers = pass->peers;
-  size_t ranks = (size_t)peers->ranks, count = 2 * (size_t)node->out.c;
-  *x = (exchange){count, calloc(count, sizeof *x->mine), malloc(ranks * count * sizeof *x->all),
-                  malloc(ranks * sizeof *x->rows)};
-  if (x->mine && x->all && x->rows) {
-    for (size_t r = 0; r < ranks; r++)
-      x->rows[r] = peers->images[r] * (long)gf__tensor_pixels(&node->out);
-    return GF_OK;
-  }
-  free_exchange(x);
-  return gf__fail_host_memory(ranks * count * sizeof *x->all);
-}
-
-static gf_status join_moments(const gf_node *node, const gf__pass *pass, const gf__batch_norm *norm,
-                              exchange *x, long *rows) {
-  const gf__peers *peers = pass->peers;
-  if (pass->n) {
-    GF_TRY(gf__batch_norm_moments(pass->device, norm, (int)gf__node_rows(node, pass),
-                                  node->in[0]->data, node->saved, pass->workspace));
-    GF_TRY(gf__buffer_read(node->saved, 0, x->count * sizeof *x->mine, x->mine));
-  }
-  GF_TRY(peers->gather(peers->user, x->mine, x->count, x->all));
-  *rows = gf__batch_norm_join(node->out.c, peers->ranks, x->rows, x->all, x->mine);
-  return gf__buffer_write(node->saved, 0, x->count * sizeof *x->mine, x->mine);
-}
-
-static gf_status forward_joined(gf_node *node, const gf__pass *pass) {
+/* By the moments of the whole batch, of which this pass has a shard or nothing. */
+static gf_status batch_norm_forward_whole_batch(gf_node *node, const gf__pass *pass) {
+  const gf__whole_batch *whole = pass->whole_batch;
   gf__batch_norm norm = gf__node_batch_norm(node);
   gf__epilogue epilogue = gf__node_epilogue(node, NULL);
-  exchange x;
-  long rows;
-  GF_TRY(open_exchange(&x, node, pass));
-  gf_status status = join_moments(node, pass, &norm, &x, &rows);
-  free_exchange(&x);
-  GF_TRY(status);
-  return gf__batch_norm_forward_by(pass->device, &norm, (int)gf__node_rows(node, pass),
-                                   node->in[0]->data, node->out.data, node->saved, rows, &epilogue);
+  int rows = (int)gf__node_rows(node, pass);
+  long all_rows;
+  if (rows)
+    GF_TRY(gf__batch_norm_moments(pass->device, &norm, rows, node->in[0]->data, node->saved,
+                                  pass->workspace));
+  GF_TRY(whole->join_batch_norm(whole->user, node->saved, norm.channels,
+                                gf__tensor_pixels(&node->out), &all_rows));
+  return gf__batch_norm_forward_by(pass->device, &norm, rows, node->in[0]->data, node->out.data,
+                                   node->saved, all_rows, &epilogue);
 }
-
-/* Each rank's gradients are those of its own mean loss, so the whole batch's are their mean,
- * weighted by images. */
-static void average(const gf__peers *peers, exchange *x) {
-  double images = 0;
-  for (int r = 0; r < peers->ranks; r++) images += peers->images[r];
-  for (size_t i = 0; i < x->count; i++) {
-    double sum = 0;
-    for (int r = 0; r < peers->ranks; r++)
-      if (peers->images[r]) sum += peers->images[r] * (double)x->all[(size_t)r * x->count + i];
-    x->mine[i] = (float)(sum / images);
-  }
-}
-
-static gf_status join_gradients(const gf_node *node, const gf__pass *pass,
-                                const gf__batch_norm *norm, exchange *x) {
-  const gf__peers *peers = pass->peers;
-  gf_buffer *dgamma = node->parameters[GAMMA].grad, *dbeta = node->parameters[BETA].grad;
-  size_t half = x->count / 2, bytes = half * sizeof *x->mine;
-  if (pass->n) {
-    GF_TRY(gf__batch_norm_backward_sums(pass->device, norm, (int)gf__node_rows(node, pass),
-                                        node->in[0]->data, node->out.grad, dgamma, dbeta,
-                                        pass->workspace));
-    GF_TRY(gf__buffer_read(dgamma, 0, bytes, x->mine));
-    GF_TRY(gf__buffer_read(dbeta, 0, bytes, x->mine + half));
-  }
-  GF_TRY(peers->gather(peers->user, x->mine, x->count, x->all));
-  average(peers, x);
-  GF_TRY(gf__buffer_write(dgamma, 0, bytes, x->mine));
-  return gf__buffer_write(dbeta, 0, bytes, x->mine + half);
-}
-
-static gf_status backward_joined(gf_node *node, const gf__pass *pass) {
-  gf__batch_norm norm = gf__node_batch_norm(node);
-  const gf__input_gradient *input_gradient = &node->input_gradients[0];
-  exchange x;
-  if (pass->n) GF_TRY(gf__node_backward_residual(node, pass));
-  GF_TRY(open_exchange(&x, node, pass));
-  gf_status status = join_gradients(node, pass, &norm, &x);
-  free_exchange(&x);
-  if (status != GF_OK || pass->n == 0 || !input_gradient->grad) return status;
-  return gf__batch_norm_backward_by(pass->device, &norm, (int)gf__node_rows(node, pass),
-                                    node->in[0]->data, node->out.grad, node->parameters[GAMMA].grad,
-                                    node->parameters[BETA].grad, input_gradient->grad,
-                                    &input_gradient->epilogue);
-}
-
-/* ---- a pass ---- */
 
 static gf__batch_norm_operands batch_norm_operands_of(const gf_node *node, const gf__pass *pass) {
   return (gf__batch_norm_operands){
@@ -158,7 +69,7 @@ static gf__batch_norm_operands batch_norm_operands_of(const gf_node *node, const
 }
 
 static gf_status batch_norm_forward(gf_node *node, const gf__pass *pass) {
-  if (pass->training && pass->peers) return forward_joined(node, pass);
+  if (pass->training && pass->whole_batch) return batch_norm_forward_whole_batch(node, pass);
   if (node->is_folded && pass->folded[0]) return GF_OK;
   gf__batch_norm norm = gf__node_batch_norm(node);
   gf__batch_norm_operands operands = batch_norm_operands_of(node, pass);
@@ -167,22 +78,35 @@ static gf_status batch_norm_forward(gf_node *node, const gf__pass *pass) {
   return gf__batch_norm_forward(pass->device, &norm, &operands, pass->training);
 }
 
-static gf_status batch_norm_backward(gf_node *node, const gf__pass *pass) {
-  if (pass->training && pass->peers) return backward_joined(node, pass);
+static gf_status batch_norm_backward_inference(gf_node *node, const gf__pass *pass) {
   gf__batch_norm norm = gf__node_batch_norm(node);
   const gf__input_gradient *input_gradient = &node->input_gradients[0];
-  gf__batch_norm_operands operands = batch_norm_operands_of(node, pass);
-  GF_TRY(gf__node_backward_residual(node, pass));
-  if (!pass->training && !input_gradient->grad) return GF_OK;
-  if (!pass->training)
-    return gf__batch_norm_backward_running(pass->device, &norm, operands.rows, node->out.grad,
-                                           input_gradient->grad, &input_gradient->epilogue);
-  operands.dy = node->out.grad;
-  operands.dx = input_gradient->grad;
-  operands.dgamma = node->parameters[GAMMA].grad;
-  operands.dbeta = node->parameters[BETA].grad;
-  operands.epilogue = input_gradient->epilogue;
-  return gf__batch_norm_backward(pass->device, &norm, &operands);
+  if (!input_gradient->grad) return GF_OK;
+  return gf__batch_norm_backward_running(pass->device, &norm, (int)gf__node_rows(node, pass),
+                                         node->out.grad, input_gradient->grad,
+                                         &input_gradient->epilogue);
+}
+
+static gf_status batch_norm_backward_training(gf_node *node, const gf__pass *pass) {
+  const gf__whole_batch *whole = pass->whole_batch;
+  gf__batch_norm norm = gf__node_batch_norm(node);
+  const gf__input_gradient *input_gradient = &node->input_gradients[0];
+  gf_buffer *dgamma = node->parameters[GAMMA].grad, *dbeta = node->parameters[BETA].grad;
+  const gf_buffer *x = node->in[0]->data, *dy = node->out.grad;
+  int rows = (int)gf__node_rows(node, pass);
+  if (rows)
+    GF_TRY(gf__batch_norm_backward_sums(pass->device, &norm, rows, x, dy, dgamma, dbeta,
+                                        pass->workspace));
+  if (whole) GF_TRY(whole->average_batch_norm(whole->user, dgamma, dbeta, norm.channels));
+  if (rows == 0 || !input_gradient->grad) return GF_OK;
+  return gf__batch_norm_backward_by(pass->device, &norm, rows, x, dy, dgamma, dbeta,
+                                    input_gradient->grad, &input_gradient->epilogue);
+}
+
+static gf_status batch_norm_backward(gf_node *node, const gf__pass *pass) {
+  if (pass->n) GF_TRY(gf__node_backward_residual(node, pass));
+  return pass->training ? batch_norm_backward_training(node, pass)
+                        : batch_norm_backward_inference(node, pass);
 }
 
 const gf__layer gf__layer_batch_norm = {
@@ -193,7 +117,7 @@ const gf__layer gf__layer_batch_norm = {
     .options_size = sizeof(batch_norm_options),
     .least_inputs = 1,
     .most_inputs = 1,
-    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_JOINS_RANKS | GF__LAYER_HAS_EPILOGUE |
+    .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_JOINS_WHOLE_BATCH | GF__LAYER_HAS_EPILOGUE |
              GF__LAYER_IS_NORM,
     .setup = batch_norm_setup,
     .workspace = batch_norm_workspace,

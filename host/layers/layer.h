@@ -98,14 +98,19 @@ struct gf_node {
   gf__input_gradient input_gradients[GF__MOST_INPUTS];
 };
 
-/* Other ranks that work on the same batch, for layers that compute over all of it. */
-typedef struct gf__peers {
-  int ranks;
-  const int *images; /* (ranks) of this batch */
+/* What computes statistics over the whole of a batch, of which this device has a shard. Every rank
+ * makes these calls, in the same order, one without images too. */
+typedef struct gf__whole_batch {
   void *user;
-  /* all (ranks, count) = the count numbers of every rank. */
-  gf_status (*gather)(void *user, const float *mine, size_t count, float *all);
-} gf__peers;
+  /* moments (2, channels), those of this shard as gf__batch_norm_moments has them, become those of
+   * the batch, whose images have pixels rows each; *rows: all of its rows. */
+  gf_status (*join_batch_norm)(void *user, gf_buffer *moments, int channels, size_t pixels,
+                               long *rows);
+  /* dgamma and dbeta (channels), those of this shard, become those of the batch. */
+  gf_status (*average_batch_norm)(void *user, gf_buffer *dgamma, gf_buffer *dbeta, int channels);
+  /* moments (channels), those of this shard, become those of the batch. */
+  gf_status (*join_activations)(void *user, gf__activation_moments *moments, size_t channels);
+} gf__whole_batch;
 
 /* What the nodes know of one pass over the network. */
 typedef struct gf__pass {
@@ -121,19 +126,19 @@ typedef struct gf__pass {
   gf_buffer *results;      /* (rows, 2): sums of losses and correct */
   int row;                 /* of results */
   uint32_t dropout_key[2];
-  int step;                /* of training, for random streams */
-  int first_image;         /* index in the batch of the micro-batch's first image */
-  const gf__peers *peers;  /* NULL: these images are a batch of their own */
-  double label_smoothing;  /* of the losses, in training */
-  double auxiliary_weight; /* what auxiliary losses are multiplied by */
+  int step;                           /* of training, for random streams */
+  int first_image;                    /* index in the batch of the micro-batch's first image */
+  const gf__whole_batch *whole_batch; /* NULL: these images are a batch of their own */
+  double label_smoothing;             /* of the losses, in training */
+  double auxiliary_weight;            /* what auxiliary losses are multiplied by */
 } gf__pass;
 
 typedef enum gf__layer_flag {
   /* Backward reads these besides the output's gradient. */
   GF__LAYER_BACKWARD_READS_INPUT = 1 << 0,
   GF__LAYER_BACKWARD_READS_OUTPUT = 1 << 1,
-  /* It talks to the peers of a pass, if there are any, even where it has no images of its own. */
-  GF__LAYER_JOINS_RANKS = 1 << 2,
+  /* It computes over the whole batch of a pass that has one, even without images of its own. */
+  GF__LAYER_JOINS_WHOLE_BATCH = 1 << 2,
   /* Forward ends in an epilogue, so that a sum and an activation can be fused into it. */
   GF__LAYER_HAS_EPILOGUE = 1 << 3,
   /* It adds its two inputs, so that it can be fused. */

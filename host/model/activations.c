@@ -46,19 +46,6 @@ int gf__model_activation_count(const gf_model *model) {
   return count;
 }
 
-/* The moments of all peers' images; those that have none do not count. */
-static gf_status join_peers(const gf__peers *peers, gf__activation_moments *moments, size_t bytes) {
-  size_t ranks = (size_t)peers->ranks, channels = bytes / sizeof *moments;
-  gf__activation_moments *all = malloc(ranks * bytes);
-  if (!all) return gf__fail_host_memory(ranks * bytes);
-  gf_status status =
-      peers->gather(peers->user, (const float *)moments, bytes / sizeof(float), (float *)all);
-  for (size_t c = 0; status == GF_OK && c < channels; c++)
-    moments[c] = gf__activation_join(all + c, channels, peers->images, peers->ranks);
-  free(all);
-  return status;
-}
-
 static void describe_activations(const gf_model *model, const gf__activation_moments *moments,
                                  gf_activation_stats *out) {
   for (int i = 0; i < model->graph.count; i++) {
@@ -72,7 +59,7 @@ static void describe_activations(const gf_model *model, const gf__activation_mom
   }
 }
 
-gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
+gf_status gf__model_read_activations(gf_model *model, const gf__whole_batch *whole,
                                      gf_activation_stats *out) {
   size_t bytes = gf__activations_bytes(model);
   if (bytes == 0) return GF_OK;
@@ -82,7 +69,8 @@ gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
   gf__activation_moments *moments = malloc(bytes);
   if (!moments) return gf__fail_host_memory(bytes);
   gf_status status = gf__buffer_read(model->activation_moments, 0, bytes, moments);
-  if (status == GF_OK && peers) status = join_peers(peers, moments, bytes);
+  if (status == GF_OK && whole)
+    status = whole->join_activations(whole->user, moments, bytes / sizeof *moments);
   if (status == GF_OK) describe_activations(model, moments, out);
   free(moments);
   return status;

@@ -43,7 +43,7 @@ gf_memory gf__model_memory(const gf_model *model, int batch) {
       .activations = images * gf__plan_floats(&model->plan) * sizeof(float) +
                      saved_bytes(model, batch) + gf__activations_bytes(model),
       .input = images * (gf__tensor_size(&model->graph.input) * sizeof(float) + 2 * sizeof(int)) +
-               GF__RESULT_SLOTS * 2 * sizeof(float),
+               GF__RESULT_ROWS * 2 * sizeof(float),
       .workspace = gf__model_workspace_bytes(model, batch) + gf__model_folded_bytes(model, 0) +
                    gf__model_folded_bytes(model, 1)};
 }
@@ -85,7 +85,7 @@ gf_status gf__model_check_memory(const gf_model *model) {
     else
       too_large = middle;
   }
-  return gf__fail(GF_ERROR_MEMORY,
+  return gf__fail(GF_ERROR_DEVICE_MEMORY,
                   "a batch of %d images needs %.1f MiB on %s, which has %.1f MiB, at most %.1f MiB "
                   "in one piece; a batch of %d %s",
                   model->batch, (double)need / 0x1p20, info->name, (double)have / 0x1p20,

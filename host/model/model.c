@@ -38,7 +38,7 @@ static gf_status allocate_model(gf_model *model) {
   }
   GF_TRY(gf__buffer_new(&model->graph.input.data, device, image_bytes, "images"));
   GF_TRY(gf__buffer_new(&model->labels, device, 2 * images * sizeof(int), "labels"));
-  GF_TRY(gf__buffer_new(&model->results, device, GF__RESULT_SLOTS * 2 * sizeof(float), "losses"));
+  GF_TRY(gf__buffer_new(&model->results, device, GF__RESULT_ROWS * 2 * sizeof(float), "losses"));
   GF_TRY(gf__buffer_new(&model->workspace, device, gf__model_workspace_bytes(model, model->batch),
                         "the workspace of the layers"));
   for (int i = 0; i < 2 && gf__model_folded_bytes(model, i); i++)
@@ -155,8 +155,8 @@ gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int
 }
 
 /* Without images a node has nothing to do, unless other ranks wait for it. */
-static bool takes_part(const gf_node *node, const gf__pass *pass) {
-  return pass->n || (pass->peers && gf__layer_has(node->layer, GF__LAYER_JOINS_RANKS));
+static bool has_work(const gf_node *node, const gf__pass *pass) {
+  return pass->n || (pass->whole_batch && gf__layer_has(node->layer, GF__LAYER_JOINS_WHOLE_BATCH));
 }
 
 /* Statistics are of every layer's own output. */
@@ -164,21 +164,21 @@ static bool is_inference(const gf_model *model, bool training) {
   return !training && !model->takes_activation_statistics;
 }
 
-void gf__model_begin_forward(gf_model *model, bool training, int slot) {
+void gf__model_begin_forward(gf_model *model, bool training, int row) {
   bool inference = is_inference(model, training);
   model->pass.training = training;
-  model->pass.row = slot;
+  model->pass.row = row;
   for (int i = 0; i < 2; i++) model->pass.folded[i] = inference ? model->folded[i] : NULL;
 }
 
-gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) {
+gf_status gf__model_queue_forward(gf_model *model, bool training, int row) {
   bool inference = is_inference(model, training);
   int channel = 0;
-  gf__model_begin_forward(model, training, slot);
+  gf__model_begin_forward(model, training, row);
   for (int i = 0; i < model->graph.count; i++) {
     gf_node *node = model->graph.nodes[i];
     if (inference && node->trains_only) continue;
-    if (!takes_part(node, &model->pass)) continue;
+    if (!has_work(node, &model->pass)) continue;
     GF_TRY(node->layer->forward(node, &model->pass));
     if (model->takes_activation_statistics && model->pass.n)
       GF_TRY(gf__activations_queue(model, node, &channel));
@@ -191,7 +191,7 @@ gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) {
   for (int i = end - 1; i >= begin; i--) {
     gf_node *node = model->graph.nodes[i];
     bool is_wanted = gf__node_is_loss(node) || node->out.grad;
-    if (is_wanted && takes_part(node, &model->pass))
+    if (is_wanted && has_work(node, &model->pass))
       GF_TRY(node->layer->backward(node, &model->pass));
   }
   if (begin == 0) model->pass.step++;
@@ -207,8 +207,8 @@ void gf__model_weigh_auxiliaries(gf_model *model, double fraction) {
 }
 
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) {
-  const size_t slot = 2 * sizeof(float);
-  return gf__buffer_read(model->results, (size_t)first * slot, (size_t)count * slot, out);
+  const size_t row = 2 * sizeof(float);
+  return gf__buffer_read(model->results, (size_t)first * row, (size_t)count * row, out);
 }
 
 gf_status gf_model_forward(gf_model *model, const float *images, const int *labels, int count,

@@ -7,8 +7,8 @@
 #include "model/graph.h"
 #include "model/plan.h"
 
-/* The last one is that of a batch's part. */
-enum { GF__RESULT_SLOTS = 256, GF__PART_SLOT = GF__RESULT_SLOTS - 1 };
+/* Rows of a model's results; the last one is that of a micro-batch. */
+enum { GF__RESULT_ROWS = 256, GF__MICRO_BATCH_ROW = GF__RESULT_ROWS - 1 };
 
 typedef enum gf__initialisation {
   GF__UNIFORM_FAN_IN, /* U(+-1/sqrt(fan_in)), PyTorch's default: the report's */
@@ -65,26 +65,26 @@ gf_status gf__model_upload(gf_model *model, const float *images, const int *labe
  * second one. With a mix of 1 there are count labels. */
 gf_status gf__model_upload_mixed(gf_model *model, const float *images, const int *labels, int count,
                                  double mix) GF_MUST_USE;
-/* The sums of the losses and of the correct go to slot of model->results. */
-gf_status gf__model_queue_forward(gf_model *model, bool training, int slot) GF_MUST_USE;
+/* The sums of losses and of correct go to row of model->results. */
+gf_status gf__model_queue_forward(gf_model *model, bool training, int row) GF_MUST_USE;
 /* Does what comes before the first node of a forward pass, for callers that run the nodes
  * themselves. */
-void gf__model_begin_forward(gf_model *model, bool training, int slot);
+void gf__model_begin_forward(gf_model *model, bool training, int row);
 gf_status gf__model_queue_backward(gf_model *model) GF_MUST_USE;
 /* Queues the backward of nodes end - 1 to begin alone. The pass ends with node 0. */
 gf_status gf__model_queue_backward_nodes(gf_model *model, int begin, int end) GF_MUST_USE;
 /* From here on auxiliary losses are weighted by a fraction of model.auxiliary_weight, 1 at first.
  */
 void gf__model_weigh_auxiliaries(gf_model *model, double fraction);
-/* Reads slots first to first + count - 1: sums of losses and numbers of correct, in turn. Waits. */
+/* out (count, 2): the sums of losses and of correct in the rows from first on. Waits. */
 gf_status gf__model_read_results(gf_model *model, int first, int count, float *out) GF_MUST_USE;
 
 /* Layers whose activations are measured, from the input to the output: whatever is stored by a
  * convolution, a linear layer, a norm or an activation. */
 int gf__model_activation_count(const gf_model *model);
-/* Their statistics in the last forward pass with model->takes_activation_statistics, a row each; of
- * the peers' images, too, unless those are NULL. Waits. */
-gf_status gf__model_read_activations(gf_model *model, const gf__peers *peers,
+/* Their statistics in the last forward pass with model->takes_activation_statistics, one row per
+ * layer; over the whole batch unless that is NULL. Waits. */
+gf_status gf__model_read_activations(gf_model *model, const gf__whole_batch *whole,
                                      gf_activation_stats *out) GF_MUST_USE;
 
 #endif

@@ -168,9 +168,11 @@ static const float *make_map(prediction_job *job, int image) {
   size_t channels = (size_t)data->info.channels, area = job->predictor->size / channels;
   for (size_t i = 0; i < area; i++) {
     job->map[i] = 0;
-    for (size_t c = 0; c < channels; c++)
+    for (size_t c = 0; c < channels; c++) {
       /* The device has written all. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
-      job->map[i] = fmaxf(job->map[i], fabsf(gradient[i * channels + c]) / data->settings.std.v[c]);
+      float size = fabsf(gradient[i * channels + c]);
+      job->map[i] = fmaxf(job->map[i], size / (float)data->settings.std.v[c]);
+    }
   }
   return job->map;
 }
@@ -223,8 +225,8 @@ static gf_status run_network(prediction_job *job) {
 
 static gf_status end_batch(prediction_job *job) {
   gf_status status = job->image_count > 0 ? run_network(job) : GF_OK;
-  /* forget_files frees them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   for (int i = 0; i < job->file_count && status == GF_OK; i++)
+    /* forget_files frees them. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     status = report_file(job, &job->files[i]);
   forget_files(job);
   return status;
@@ -239,7 +241,7 @@ static char *copy_text(const char *text) {
 
 /* Puts a file into the batch, with its image or the failure that is status and the last message. */
 static gf_status add_file(prediction_job *job, const char *path, gf_status status) {
-  if (status == GF_ERROR_MEMORY) return status;
+  if (status == GF_ERROR_MEMORY || status == GF_ERROR_DEVICE_MEMORY) return status;
   file *f = &job->files[job->file_count];
   *f = (file){.status = status, .image = job->image_count};
   if (status != GF_OK) f->message = copy_text(gf_error_message());

@@ -24,7 +24,7 @@ static gf_status open_networks(gf_predictor *p, gf_device *device, bool saliency
 static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, bool saliency) {
   for (;; p->batch /= 2) {
     gf_status status = open_networks(p, device, saliency);
-    if (status != GF_ERROR_MEMORY || p->batch == 1) return status;
+    if (status != GF_ERROR_DEVICE_MEMORY || p->batch == 1) return status;
     gf_model_free(&p->model);
     gf_model_free(&p->saliency);
   }

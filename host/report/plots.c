@@ -89,7 +89,7 @@ static gf_status compare_curves(const gf__gallery *g, const gf__run *runs, int c
 /* ---- run folders ---- */
 
 /* Names that are the same give way to the folders' paths. */
-static gf_status tell_apart(gf__run *runs, int count) {
+static gf_status label_runs(gf__run *runs, int count) {
   bool same = false;
   for (int i = 0; i < count; i++)
     for (int k = 0; k < i; k++) same |= strcmp(runs[i].name, runs[k].name) == 0;
@@ -129,7 +129,7 @@ static gf_status plot_runs(gf__run *runs, const char *const *folders, int count,
   }
   if (count == 1) return GF_OK;
   g->folder = out;
-  GF_TRY(tell_apart(runs, count));
+  GF_TRY(label_runs(runs, count));
   GF_TRY(compare_curves(g, runs, count));
   GF_TRY(gf__compare_flow(g, runs, count));
   GF_TRY(gf__compare_courses(g, runs, count));

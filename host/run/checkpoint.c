@@ -6,81 +6,80 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/parameters.h"
-
 enum { FORMAT = 1 };
 
-static gf_status slot_path(char out[GF__PATH_SIZE], const char *folder, int slot) {
+static gf_status checkpoint_path(char out[GF__PATH_SIZE], const char *folder, int index) {
   char name[40];
-  snprintf(name, sizeof name, "checkpoint_%d.safetensors", slot);
+  snprintf(name, sizeof name, "checkpoint_%d.safetensors", index);
   return gf__run_path(out, folder, name);
 }
 
 /* ---- tensors ---- */
 
-static const char *const state_names[] = {"optimizer.first.", "optimizer.second."};
-enum { STATES = sizeof state_names / sizeof *state_names };
+gf__checkpoint_tensors gf__checkpoint_tensors_of(const gf_model *model, gf_buffer *first,
+                                                 gf_buffer *second) {
+  gf__parameter *const *all = model->parameters;
+  int trainable = model->trainable_count, running = model->parameter_count - trainable;
+  gf__checkpoint_tensors out = {
+      {{all, trainable, model->weights, ""}, {all + trainable, running, model->running, ""}}, 2};
+  if (first) out.flats[out.count++] = (gf__flat_tensors){all, trainable, first, "optimizer.first."};
+  if (second)
+    out.flats[out.count++] = (gf__flat_tensors){all, trainable, second, "optimizer.second."};
+  return out;
+}
 
-/* Calls what on every tensor of a checkpoint: the parameters, then each state of the optimizer,
- * with the flat buffer where the tensor lies. */
-typedef gf_status (*visitor)(const gf__parameter *p, gf_buffer *flat, const char *prefix,
-                             gf__named_tensor *tensor);
+/* What is done with each tensor of a checkpoint. */
+typedef gf_status (*tensor_visitor)(const gf__parameter *p, const gf__flat_tensors *flat,
+                                    gf__named_tensor *tensor);
 
-static gf_status visit(gf_trainer *trainer, gf__named_tensor *tensors, visitor what) {
-  gf_model *model = gf__trainer_model(trainer);
-  gf__named_tensor *next = tensors;
-  for (int i = 0; i < model->parameter_count; i++) {
-    const gf__parameter *p = model->parameters[i];
-    GF_TRY(what(p, p->trainable ? model->weights : model->running, "", next++));
+static gf_status visit_tensors(const gf__checkpoint_tensors *tensors, gf__named_tensor *named,
+                               tensor_visitor visitor) {
+  for (int f = 0; f < tensors->count; f++) {
+    const gf__flat_tensors *flat = &tensors->flats[f];
+    for (int i = 0; i < flat->count; i++) GF_TRY(visitor(flat->parameters[i], flat, named++));
   }
-  for (int s = 0; s < STATES; s++)
-    for (int i = 0; i < model->trainable_count && gf__trainer_state(trainer, s); i++)
-      GF_TRY(what(model->parameters[i], gf__trainer_state(trainer, s), state_names[s], next++));
   return GF_OK;
 }
 
-static gf_status make(const gf__parameter *p, gf_buffer *flat, const char *prefix,
-                      gf__named_tensor *tensor) {
-  (void)flat;
-  return gf__parameter_tensor(p, prefix, tensor);
-}
-
-static gf_status from_device(const gf__parameter *p, gf_buffer *flat, const char *prefix,
+static gf_status name_tensor(const gf__parameter *p, const gf__flat_tensors *flat,
                              gf__named_tensor *tensor) {
-  (void)prefix;
-  return gf__parameter_read(p, flat, tensor->values);
+  return gf__parameter_tensor(p, flat->prefix, tensor);
 }
 
-static gf_status to_device(const gf__parameter *p, gf_buffer *flat, const char *prefix,
-                           gf__named_tensor *tensor) {
-  (void)prefix;
-  return gf__parameter_write(p, flat, tensor->values);
+static gf_status read_from_device(const gf__parameter *p, const gf__flat_tensors *flat,
+                                  gf__named_tensor *tensor) {
+  return gf__parameter_read(p, flat->flat, tensor->values);
 }
 
-static gf_status make_tensors(gf_trainer *trainer, gf__named_tensor **out, size_t *count) {
-  const gf_model *model = gf__trainer_model(trainer);
-  *count = (size_t)model->parameter_count;
-  for (int s = 0; s < STATES; s++)
-    if (gf__trainer_state(trainer, s)) *count += (size_t)model->trainable_count;
+static gf_status write_to_device(const gf__parameter *p, const gf__flat_tensors *flat,
+                                 gf__named_tensor *tensor) {
+  return gf__parameter_write(p, flat->flat, tensor->values);
+}
+
+static gf_status name_tensors(const gf__checkpoint_tensors *tensors, gf__named_tensor **out,
+                              size_t *count) {
+  *count = 0;
+  for (int f = 0; f < tensors->count; f++) *count += (size_t)tensors->flats[f].count;
   *out = calloc(*count, sizeof **out);
   if (!*out) return gf__fail_host_memory(*count * sizeof **out);
-  return visit(trainer, *out, make);
+  return visit_tensors(tensors, *out, name_tensor);
 }
 
 /* ---- position ---- */
 
-static char *describe(const gf__position *p) {
-  const gf__results *r = &p->trained;
+static char *write_position(const gf__position *p) {
+  const gf__loss_sums *trained = &p->trained;
   json_t *marks = json_array();
   for (int i = 0; i < GF__LOGS; i++)
     json_array_append_new(marks, json_pack("{s:I, s:s}", "size", (json_int_t)p->marks[i].size,
                                            "sha256", p->marks[i].sha256));
-  json_t *json = json_pack(
-      "{s:i, s:i, s:i, s:I, s:f, s:f, s:{s:i, s:I, s:f, s:f, s:f, s:f}, s:o}", "format", FORMAT,
-      "epoch", p->epoch, "batch", p->batch, "steps", (json_int_t)p->steps, "seconds", p->seconds,
-      "best_accuracy", p->best_accuracy, "trained", "steps", r->steps, "images",
-      (json_int_t)r->images, "batch_losses", r->batch_losses, "batch_accuracies",
-      r->batch_accuracies, "losses", r->losses, "correct", r->correct, "logs", marks);
+  json_t *json =
+      json_pack("{s:i, s:i, s:i, s:I, s:f, s:f, s:{s:i, s:I, s:f, s:f, s:f, s:f}, s:o}", "format",
+                FORMAT, "epoch", p->epoch, "batch", p->batch, "steps", (json_int_t)p->steps,
+                "seconds", p->seconds, "best_accuracy", p->best_accuracy, "trained", "steps",
+                trained->steps, "images", (json_int_t)trained->images, "batch_losses",
+                trained->batch_losses, "batch_accuracies", trained->batch_accuracies, "losses",
+                trained->losses, "correct", trained->correct, "logs", marks);
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
   json_decref(json);
   return text;
@@ -115,14 +114,14 @@ static bool is_possible(const whole *n) {
 static gf_status read_position(const char *path, const char *text, gf__position *out) {
   json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
   whole n = {0};
-  gf__results *r = &out->trained;
-  *out = (gf__position){.trained = {.first_nonfinite = -1}};
-  int failed = json_unpack(json, "{s:I, s:I, s:I, s:I, s:F, s:F, s:{s:I, s:I, s:F, s:F, s:F, s:F}}",
-                           "format", &n.format, "epoch", &n.epoch, "batch", &n.batch, "steps",
-                           &n.steps, "seconds", &out->seconds, "best_accuracy", &out->best_accuracy,
-                           "trained", "steps", &n.trained_steps, "images", &n.images,
-                           "batch_losses", &r->batch_losses, "batch_accuracies",
-                           &r->batch_accuracies, "losses", &r->losses, "correct", &r->correct);
+  gf__loss_sums *trained = &out->trained;
+  *out = (gf__position){0};
+  int failed = json_unpack(
+      json, "{s:I, s:I, s:I, s:I, s:F, s:F, s:{s:I, s:I, s:F, s:F, s:F, s:F}}", "format", &n.format,
+      "epoch", &n.epoch, "batch", &n.batch, "steps", &n.steps, "seconds", &out->seconds,
+      "best_accuracy", &out->best_accuracy, "trained", "steps", &n.trained_steps, "images",
+      &n.images, "batch_losses", &trained->batch_losses, "batch_accuracies",
+      &trained->batch_accuracies, "losses", &trained->losses, "correct", &trained->correct);
   gf_status status = GF_OK;
   if (failed || !is_possible(&n))
     status = gf__fail(GF_ERROR_DATA, "%s does not say where its run was, or is of another version",
@@ -132,30 +131,30 @@ static gf_status read_position(const char *path, const char *text, gf__position 
   out->epoch = (int)n.epoch;
   out->batch = (int)n.batch;
   out->steps = (long)n.steps;
-  r->steps = (int)n.trained_steps;
-  r->images = (long)n.images;
+  trained->steps = (int)n.trained_steps;
+  trained->images = (long)n.images;
   json_decref(json);
   return status;
 }
 
 /* ---- files ---- */
 
-gf_status gf__checkpoint_write(const char *folder, int slot, gf_trainer *trainer,
+gf_status gf__checkpoint_write(const char *folder, int index, const gf__checkpoint_tensors *tensors,
                                const gf__position *position) {
   char path[GF__PATH_SIZE];
-  gf__named_tensor *tensors = NULL;
+  gf__named_tensor *named = NULL;
   size_t count = 0;
-  char *text = describe(position);
-  gf_status status = text ? slot_path(path, folder, slot) : gf__fail_host_memory(1);
-  if (status == GF_OK) status = make_tensors(trainer, &tensors, &count);
-  if (status == GF_OK) status = visit(trainer, tensors, from_device);
-  if (status == GF_OK) status = gf__safetensors_write(path, tensors, count, text);
-  gf__named_tensors_free(tensors, count);
+  char *text = write_position(position);
+  gf_status status = text ? checkpoint_path(path, folder, index) : gf__fail_host_memory(1);
+  if (status == GF_OK) status = name_tensors(tensors, &named, &count);
+  if (status == GF_OK) status = visit_tensors(tensors, named, read_from_device);
+  if (status == GF_OK) status = gf__safetensors_write(path, named, count, text);
+  gf__named_tensors_free(named, count);
   free(text);
   return status;
 }
 
-static gf_status read_slot(const char *path, gf__position *out) {
+static gf_status read_position_of(const char *path, gf__position *out) {
   char *text;
   GF_TRY(gf__safetensors_metadata(path, &text));
   gf_status status = read_position(path, text, out);
@@ -163,50 +162,52 @@ static gf_status read_slot(const char *path, gf__position *out) {
   return status;
 }
 
+static bool is_later(const gf__position *a, const gf__position *b) {
+  return a->steps > b->steps || (a->steps == b->steps && a->epoch > b->epoch);
+}
+
 int gf__checkpoint_newest(const char *folder, gf__position *out, int *damaged) {
   int newest = -1;
   *damaged = 0;
-  for (int slot = 0; slot < GF__MOST_CHECKPOINTS; slot++) {
+  for (int index = 0; index < GF__MOST_CHECKPOINTS; index++) {
     char path[GF__PATH_SIZE];
     gf__position p;
-    if (slot_path(path, folder, slot) != GF_OK || !gf__path_exists(path)) continue;
-    if (read_slot(path, &p) != GF_OK) {
+    if (checkpoint_path(path, folder, index) != GF_OK || !gf__path_exists(path)) continue;
+    if (read_position_of(path, &p) != GF_OK) {
       gf__log(GF_LOG_WARNING, "%s", gf_error_message());
       ++*damaged;
-    } else if (newest < 0 || p.steps > out->steps ||
-               (p.steps == out->steps && p.epoch > out->epoch)) {
-      newest = slot;
+    } else if (newest < 0 || is_later(&p, out)) {
+      newest = index;
       *out = p;
     }
   }
   return newest;
 }
 
-static gf_status load(const char *path, gf_trainer *trainer, long steps) {
-  gf__named_tensor *tensors = NULL;
+static gf_status load_tensors(const char *path, const gf__checkpoint_tensors *tensors) {
+  gf__named_tensor *named = NULL;
   size_t count = 0;
-  gf_status status = make_tensors(trainer, &tensors, &count);
-  if (status == GF_OK) status = gf__safetensors_read(path, tensors, count);
-  if (status == GF_OK) status = visit(trainer, tensors, to_device);
-  if (status == GF_OK) gf__trainer_set_steps(trainer, (int)steps);
-  gf__named_tensors_free(tensors, count);
+  gf_status status = name_tensors(tensors, &named, &count);
+  if (status == GF_OK) status = gf__safetensors_read(path, named, count);
+  if (status == GF_OK) status = visit_tensors(tensors, named, write_to_device);
+  gf__named_tensors_free(named, count);
   return status;
 }
 
-gf_status gf__checkpoint_read(const char *folder, gf_trainer *trainer, gf__position *position,
-                              int *slot) {
+gf_status gf__checkpoint_read(const char *folder, const gf__checkpoint_tensors *tensors,
+                              gf__position *position, int *index) {
   char path[GF__PATH_SIZE];
   int damaged;
-  *slot = gf__checkpoint_newest(folder, position, &damaged);
-  if (*slot < 0 && damaged)
+  *index = gf__checkpoint_newest(folder, position, &damaged);
+  if (*index < 0 && damaged)
     return gf__fail(GF_ERROR_DATA,
                     "%s cannot be continued: all of its %d checkpoints are damaged; train it anew "
                     "with --overwrite",
                     folder, damaged);
-  if (*slot < 0) return GF_OK;
+  if (*index < 0) return GF_OK;
   if (damaged)
     gf__log(GF_LOG_WARNING, "the run goes on from an older checkpoint: epoch %d, batch %d",
             position->epoch, position->batch);
-  GF_TRY(slot_path(path, folder, *slot));
-  return load(path, trainer, position->steps);
+  GF_TRY(checkpoint_path(path, folder, *index));
+  return load_tensors(path, tensors);
 }

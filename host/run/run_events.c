@@ -66,12 +66,12 @@ void gf__run_events_add_epoch(gf__run_folder *folder, long step, const gf_epoch 
 }
 
 static void add_tensors(gf__text *summary, const gf_model *model, const float *flat,
-                        const gf_gradient_stats *gradients) {
+                        const gf_gradient_stats *statistics) {
   for (int i = 0; i < model->trainable_count; i++) {
     const gf__parameter *p = model->parameters[i];
     gf__text tag = {0};
     gf__text_add(&tag, "mean_abs_gradient/%s", p->name);
-    if (tag.data) gf__summary_add_scalar(summary, tag.data, gradients[i].mean_abs);
+    if (tag.data) gf__summary_add_scalar(summary, tag.data, statistics[i].mean_abs);
     if (tag.data)
       gf__summary_add_histogram(summary, strchr(tag.data, 'g'), flat + p->offset, p->count);
     summary->failed |= tag.failed;
@@ -79,16 +79,15 @@ static void add_tensors(gf__text *summary, const gf_model *model, const float *f
   }
 }
 
-gf_status gf__run_events_add_gradients(gf__run_folder *folder, long step, gf_trainer *trainer,
-                                       const gf_gradient_stats *gradients) {
-  const gf_model *model = gf__trainer_model(trainer);
+gf_status gf__run_events_add_gradients(gf__run_folder *folder, long step, const gf_model *model,
+                                       gf_buffer *gradient, const gf_gradient_stats *statistics) {
   size_t bytes = model->flat_floats * sizeof(float);
   gf__text summary = {0};
   if (!is_open(folder)) return GF_OK;
   float *flat = malloc(bytes);
   if (!flat) return gf__fail_host_memory(bytes);
-  gf_status status = gf__buffer_read(gf__trainer_gradient(trainer), 0, bytes, flat);
-  if (status == GF_OK) add_tensors(&summary, model, flat, gradients);
+  gf_status status = gf__buffer_read(gradient, 0, bytes, flat);
+  if (status == GF_OK) add_tensors(&summary, model, flat, statistics);
   free(flat);
   if (status == GF_OK) add(folder, step, &summary);
   return status;

@@ -95,7 +95,7 @@ static void add_flow(gf__figure *f, size_t run, bool log) {
 }
 
 /* The range of all charts on a logarithmic axis, so that levels compare. */
-static void share_range(gf__figure *f) {
+static void join_ranges(gf__figure *f) {
   double min = INFINITY, max = -INFINITY;
   for (int i = 0; i < f->count; i++)
     for (int s = 0; s < f->charts[i].count; s++)
@@ -120,7 +120,7 @@ static gf_status draw_flow(gf__figure *f, const gf__study_figure *figure) {
     return gf__fail_host_memory(lines * sizeof *f->series);
   for (size_t i = 0; i < f->run_count; i++)
     if (f->runs[i].layer_count > 0) add_flow(f, i, figure->log);
-  if (figure->log) share_range(f);
+  if (figure->log) join_ranges(f);
   f->columns = f->count < MOST_COLUMNS ? f->count : MOST_COLUMNS;
   return GF_OK;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "cluster/cluster.h"
+#include "distributed/communicator.h"
 #include "study/outcome.h"
 #include "study/plan.h"
 #include "study/spread.h"
@@ -116,7 +116,8 @@ static gf_status train(job *j) {
 /* A rank that cannot ask knows of its own runs. */
 static void count_done(queue *q) {
   long before = q->done;
-  if (q->options->cluster && gf__cluster_take(q->options->cluster, GF__ROLL_DONE, &before) != GF_OK)
+  if (q->options->communicator &&
+      gf__communicator_next(q->options->communicator, GF__ROLL_DONE, &before) != GF_OK)
     before = q->done;
   q->done = (int)before + 1;
 }
@@ -173,8 +174,8 @@ static bool take_run(job *j) {
   if (on_stop(j)) return false;
   gf__lock_take(q->lock);
   long next = q->next++;
-  gf_cluster *cluster = q->options->cluster;
-  bool found = !cluster || gf__cluster_take(cluster, GF__ROLL_RUNS, &next) == GF_OK;
+  gf_communicator *communicator = q->options->communicator;
+  bool found = !communicator || gf__communicator_next(communicator, GF__ROLL_RUNS, &next) == GF_OK;
   found = found && next < q->count;
   if (found) j->item = &q->items[q->order[next]];
   gf__lock_release(q->lock);
@@ -197,7 +198,8 @@ static gf_status work_all(job *jobs, int count) {
   const gf_study_options *options = jobs[0].queue->options;
   gf_status status = GF_OK;
   for (int i = 0; i < count && status == GF_OK; i++)
-    status = gf_cluster_open_device(&jobs[i].device, options->cluster, options->device, 1);
+    status =
+        gf_communicator_open_device(&jobs[i].device, options->communicator, options->device, 1);
   for (int i = 1; i < count && status == GF_OK; i++)
     status = gf__thread_start(&jobs[i].thread, work, &jobs[i]);
   if (status == GF_OK)
@@ -220,7 +222,7 @@ static gf_status run_jobs(queue *q) {
   return status;
 }
 
-static gf_status tell_end(const queue *q) {
+static gf_status report_end(const queue *q) {
   const gf__tally *t = &q->tally;
   const char *failures = t->failures.data ? t->failures.data : "";
   if (t->stopped)
@@ -234,7 +236,7 @@ static gf_status tell_end(const queue *q) {
 
 static gf_status open_queue(queue *q) {
   const gf_study_options *options = q->options;
-  if (options->cluster && options->jobs > 1)
+  if (options->communicator && options->jobs > 1)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "%d jobs: with several ranks each of them is a job; start more ranks",
                     options->jobs);
@@ -249,11 +251,11 @@ static gf_status open_queue(queue *q) {
 
 gf_status gf_study_run(const gf_study *study, const gf_study_options *options) {
   queue q = {.study = study, .options = options};
-  gf_status status = gf_cluster_agree(options->cluster, open_queue(&q));
+  gf_status status = gf_communicator_agree(options->communicator, open_queue(&q));
   if (status == GF_OK) status = gf__spread_order(study, options, q.count, q.order);
   if (status == GF_OK) status = run_jobs(&q);
-  if (status == GF_OK) status = gf__spread_join(options->cluster, &q.tally);
-  if (status == GF_OK) status = tell_end(&q);
+  if (status == GF_OK) status = gf__spread_join(options->communicator, &q.tally);
+  if (status == GF_OK) status = report_end(&q);
   gf__lock_free(&q.lock);
   gf_study_items_free(&q.items, q.count);
   gf__text_free(&q.tally.failures);

@@ -219,7 +219,7 @@ gf_status gf__study_run_folder(char out[GF__PATH_SIZE], const gf_study *study,
   return gf__path_join(out, GF__PATH_SIZE, study->out, name);
 }
 
-static void add_parts(gf__help *help) {
+static void add_sections(gf__help *help) {
   gf__help_keys(help, section_keys, SECTIONS);
   gf__help_title(help, "study:");
   gf__help_keys(help, study_keys, STUDY_KEYS);
@@ -229,12 +229,12 @@ static void add_parts(gf__help *help) {
 
 gf_status gf_study_help(char **out) {
   gf__help help = {0};
-  add_parts(&help);
+  add_sections(&help);
   return gf__help_take(&help, out);
 }
 
 gf_status gf_study_reference(char **out) {
   gf__help help = {.markdown = true};
-  add_parts(&help);
+  add_sections(&help);
   return gf__help_take(&help, out);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster/cluster.h"
+#include "distributed/communicator.h"
 
 typedef struct rated {
   int index;
@@ -48,31 +48,31 @@ static gf_status estimate(const gf_study *study, const gf_study_options *options
 
 gf_status gf__spread_order(const gf_study *study, const gf_study_options *options, int count,
                            int *order) {
-  gf_cluster *cluster = options->cluster;
+  gf_communicator *communicator = options->communicator;
   gf_status status = GF_OK;
   for (int i = 0; i < count; i++) order[i] = i;
-  if (!cluster) return GF_OK;
+  if (!communicator) return GF_OK;
   int most = count;
-  GF_TRY(gf__cluster_broadcast(cluster, &most, sizeof most));
+  GF_TRY(gf__communicator_broadcast(communicator, &most, sizeof most));
   if (most != count)
     status = gf__fail(GF_ERROR_CONFIG,
                       "it finds %d runs in the study and rank 0 finds %d; give all ranks the same "
                       "files and options",
                       count, most);
-  else if (gf__cluster_rank(cluster) == 0)
+  else if (gf__communicator_rank(communicator) == 0)
     status = estimate(study, options, count, order);
-  GF_TRY(gf_cluster_agree(cluster, status));
-  return gf__cluster_broadcast(cluster, order, (size_t)count * sizeof *order);
+  GF_TRY(gf_communicator_agree(communicator, status));
+  return gf__communicator_broadcast(communicator, order, (size_t)count * sizeof *order);
 }
 
 /* ---- the end ---- */
 
-typedef struct part {
+typedef struct rank_tally {
   int done, failed, stopped, status;
   char failures[4096];
-} part;
+} rank_tally;
 
-static gf_status join(gf__tally *tally, const part *all, int ranks) {
+static gf_status join(gf__tally *tally, const rank_tally *all, int ranks) {
   gf__text_free(&tally->failures);
   *tally = (gf__tally){.status = GF_OK};
   for (int r = 0; r < ranks; r++) {
@@ -85,17 +85,17 @@ static gf_status join(gf__tally *tally, const part *all, int ranks) {
   return gf__text_status(&tally->failures);
 }
 
-gf_status gf__spread_join(gf_cluster *cluster, gf__tally *tally) {
-  if (!cluster) return GF_OK;
-  int ranks = gf__cluster_ranks(cluster);
-  part mine = {tally->done, tally->failed, tally->stopped, (int)tally->status, ""};
-  part *all = malloc((size_t)ranks * sizeof *all);
+gf_status gf__spread_join(gf_communicator *communicator, gf__tally *tally) {
+  if (!communicator) return GF_OK;
+  int ranks = gf__communicator_ranks(communicator);
+  rank_tally mine = {tally->done, tally->failed, tally->stopped, (int)tally->status, ""};
+  rank_tally *all = malloc((size_t)ranks * sizeof *all);
   if (!all) return gf__fail_host_memory((size_t)ranks * sizeof *all);
   if (tally->failures.data)
     snprintf(mine.failures, sizeof mine.failures, "%s", tally->failures.data);
-  gf_status status = gf__cluster_gather(cluster, &mine, sizeof mine, all);
+  gf_status status = gf__communicator_gather(communicator, &mine, sizeof mine, all);
   if (status == GF_OK) status = join(tally, all, ranks);
   free(all);
-  if (tally->failed || tally->stopped) gf__cluster_set_agreed(cluster);
+  if (tally->failed || tally->stopped) gf__communicator_set_agreed(communicator);
   return status;
 }

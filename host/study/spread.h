@@ -1,4 +1,4 @@
-/* The runs of a study over the ranks of a cluster. */
+/* The runs of a study over the ranks of a communicator. */
 #ifndef GF_STUDY_SPREAD_H
 #define GF_STUDY_SPREAD_H
 
@@ -13,10 +13,11 @@ typedef struct gf__tally {
 } gf__tally;
 
 /* order (count) = the indices of the items, the longest run first, those that are at their end
- * last; on all ranks as the first one estimates it. Without a cluster in the order of items. */
+ * last; on all ranks as the first one estimates it. Without a communicator in the order of items.
+ */
 gf_status gf__spread_order(const gf_study *study, const gf_study_options *options, int count,
                            int *order) GF_MUST_USE;
 /* The tally of each rank becomes that of all. */
-gf_status gf__spread_join(gf_cluster *cluster, gf__tally *tally) GF_MUST_USE;
+gf_status gf__spread_join(gf_communicator *communicator, gf__tally *tally) GF_MUST_USE;
 
 #endif

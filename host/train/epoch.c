@@ -8,22 +8,29 @@
 /* Reports are for people: a few a second. */
 static const double report_seconds = 0.2, watch_seconds = 0.5;
 
-gf_status gf__training_save(gf__training *r, const char *name) {
-  char path[GF__RUN_PATH_SIZE];
-  if (!r->writes) return GF_OK;
-  GF_TRY(gf__run_path(path, r->folder.path, name));
-  return gf_model_save(r->model, path);
+gf_status gf__training_save(gf__training *t, const char *name) {
+  char path[GF__PATH_SIZE];
+  if (!t->writes) return GF_OK;
+  GF_TRY(gf__run_path(path, t->folder.path, name));
+  return gf_model_save(t->model, path);
 }
 
-gf_status gf__training_checkpoint(gf__training *r) {
-  int kept = r->options.keep_checkpoints ? r->options.keep_checkpoints : 2;
-  if (!r->writes) return GF_OK;
-  GF_TRY(gf__run_folder_flush(&r->folder));
-  for (int i = 0; i < GF__LOGS; i++) r->position.marks[i] = gf__record_log_mark(&r->folder.logs[i]);
-  r->position.seconds = gf__seconds() - r->epoch_begun;
-  GF_TRY(gf__checkpoint_write(r->folder.path, r->slot % kept, r->trainer, &r->position));
-  r->slot = (r->slot + 1) % kept;
-  r->checkpointed = gf__seconds();
+gf__checkpoint_tensors gf__training_tensors(const gf__training *t) {
+  return gf__checkpoint_tensors_of(t->model, gf__trainer_state(t->trainer, 0),
+                                   gf__trainer_state(t->trainer, 1));
+}
+
+gf_status gf__training_checkpoint(gf__training *t) {
+  int kept = t->options.keep_checkpoints ? t->options.keep_checkpoints : 2;
+  if (!t->writes) return GF_OK;
+  GF_TRY(gf__run_folder_flush(&t->folder));
+  for (int i = 0; i < GF__LOGS; i++) t->position.marks[i] = gf__record_log_mark(&t->folder.logs[i]);
+  t->position.seconds = gf__seconds() - t->epoch_started;
+  gf__checkpoint_tensors tensors = gf__training_tensors(t);
+  int index = t->next_checkpoint % kept;
+  GF_TRY(gf__checkpoint_write(t->folder.path, index, &tensors, &t->position));
+  t->next_checkpoint = (index + 1) % kept;
+  t->checkpointed = gf__seconds();
   return GF_OK;
 }
 
@@ -46,213 +53,216 @@ static const char *first_nonfinite(gf_model *model) {
   return found;
 }
 
-static gf_status check_finite(gf__training *r, const gf__results *results) {
+static gf_status check_finite(gf__training *t, const gf__results *results) {
   if (results->first_nonfinite < 0) return GF_OK;
-  const char *where = first_nonfinite(r->model);
-  int epoch = r->position.epoch;
+  const char *where = first_nonfinite(t->model);
+  int epoch = t->position.epoch;
   return gf__fail(GF_ERROR_NONFINITE,
                   "the loss is not finite in epoch %d at step %d of it (learning rate %g); the "
                   "first gradient from the input that is not finite now: %s. %s%s%s. Try a lower "
                   "optimizer.learning_rate",
-                  epoch, results->first_nonfinite + 1, r->rate, where ? where : "none",
+                  epoch, results->first_nonfinite + 1, t->rate, where ? where : "none",
                   epoch > 1 ? "The weights of the epoch before are in " : "No epoch was finished",
-                  epoch > 1 ? r->folder.path : "", epoch > 1 ? "/last.safetensors" : "");
+                  epoch > 1 ? t->folder.path : "", epoch > 1 ? "/last.safetensors" : "");
 }
 
-/* With other ranks it is agreed upon in a step, and all of them stop after it. */
-static bool wants_stop(gf__training *r) {
-  bool wants = r->options.events.stop && r->options.events.stop(r->options.events.user);
-  if (!r->cluster) return wants;
-  if (wants) gf__trainer_want_stop(r->trainer);
-  return r->stops;
+/* Whether the run stops here, as the caller wants on this rank or another. */
+static bool run_stops(gf__training *t) {
+  const gf_train_events *events = &t->options.events;
+  bool is_wanted = events->stop && events->stop(events->user);
+  return gf__allreduce_stops(gf__trainer_allreduce(t->trainer), is_wanted);
 }
 
-static gf_status fail_interrupted(gf__training *r) {
-  GF_TRY(gf__results_read(&r->position.trained));
-  GF_TRY(check_finite(r, &r->position.trained));
-  GF_TRY(gf__training_save(r, "last.safetensors"));
-  GF_TRY(gf__training_checkpoint(r));
+static gf_status fail_interrupted(gf__training *t) {
+  GF_TRY(gf__results_read(&t->trained));
+  GF_TRY(check_finite(t, &t->trained));
+  GF_TRY(gf__training_save(t, "last.safetensors"));
+  GF_TRY(gf__training_checkpoint(t));
   return gf__fail(GF_ERROR_INTERRUPTED,
                   "stopped in epoch %d of %d after batch %d of %d; continue with: gradflow train "
                   "--resume %s",
-                  r->position.epoch, r->config.epochs, r->position.batch,
-                  gf_loader_batches(r->train_loader), r->folder.path);
+                  t->position.epoch, t->config.epochs, t->position.batch,
+                  gf_loader_batches(t->train_loader), t->folder.path);
 }
 
 /* ---- progress ---- */
 
 /* Training is most of an epoch's time: forward and backward against forward. */
-static double share_of(const gf__training *r, double trained, double validated) {
-  double train = 3.0 * gf_dataset_describe(r->train).count;
-  double validation = gf_dataset_describe(r->validation).count;
-  double part = (train * trained + validation * validated) / (train + validation);
-  return (r->position.epoch - 1 + part) / r->config.epochs;
+static double progress_at(const gf__training *t, double trained, double validated) {
+  double train = 3.0 * gf_dataset_describe(t->train).count;
+  double validation = gf_dataset_describe(t->validation).count;
+  double done = (train * trained + validation * validated) / (train + validation);
+  return (t->position.epoch - 1 + done) / t->config.epochs;
 }
 
-double gf__training_share(const gf__training *r) {
-  return share_of(r, (double)r->position.batch / gf_loader_batches(r->train_loader), 0);
+double gf__training_progress(const gf__training *t) {
+  return progress_at(t, (double)t->position.batch / gf_loader_batches(t->train_loader), 0);
 }
 
-/* Tells where the run is, if it is time to. share: of the run that is done. */
-static gf_status report(gf__training *r, gf__results *results, const char *phase, int batch,
-                        int batches, double share) {
+/* Reports where the run is, if it is time to. */
+static gf_status report_progress(gf__training *t, gf__results *results, const char *phase,
+                                 int batch, int batches, double progress) {
   double now = gf__seconds();
-  const gf_train_events *events = &r->options.events;
+  const gf_train_events *events = &t->options.events;
   bool is_heard = events->progress || events->step;
-  if (!is_heard || (now - r->reported < report_seconds && batch != batches)) return GF_OK;
+  if (!is_heard || (now - t->reported < report_seconds && batch != batches)) return GF_OK;
   GF_TRY(gf__results_read(results));
-  r->reported = now = gf__seconds();
-  double done = share - r->done_before;
-  gf_progress progress = {
-      .phase = phase,
-      .epoch = r->position.epoch,
-      .epochs = r->config.epochs,
-      .batch = batch,
-      .batches = batches,
-      .loss = results->images ? results->losses / (double)results->images : NAN,
-      .accuracy = results->images ? results->correct / (double)results->images : NAN,
-      .images_per_second = (double)results->images / (now - results->started),
-      .seconds_left = done > 0 ? (now - r->started) * (1 - share) / done : NAN};
-  if (events->progress) events->progress(events->user, &progress);
+  t->reported = now = gf__seconds();
+  const gf__loss_sums *sums = results->sums;
+  double done = progress - t->done_before;
+  gf_progress row = {.phase = phase,
+                     .epoch = t->position.epoch,
+                     .epochs = t->config.epochs,
+                     .batch = batch,
+                     .batches = batches,
+                     .loss = sums->images ? sums->losses / (double)sums->images : NAN,
+                     .accuracy = sums->images ? sums->correct / (double)sums->images : NAN,
+                     .images_per_second = (double)sums->images / (now - results->started),
+                     .seconds_left = done > 0 ? (now - t->started) * (1 - progress) / done : NAN};
+  if (events->progress) events->progress(events->user, &row);
   return GF_OK;
 }
 
 /* ---- training ---- */
 
 /* later: steps that were made since. */
-static void add_step(void *training, int later, double loss, double accuracy) {
-  gf__training *r = training;
-  const gf_train_events *events = &r->options.events;
-  gf_step_event step = {.epoch = r->position.epoch,
-                        .step = r->position.steps - later,
+static void record_step(void *training, int later, double loss, double accuracy) {
+  gf__training *t = training;
+  const gf_train_events *events = &t->options.events;
+  gf_step_event step = {.epoch = t->position.epoch,
+                        .step = t->position.steps - later,
                         .loss = loss,
                         .accuracy = accuracy,
-                        .learning_rate = r->rate};
-  gf__run_events_add_step(&r->folder, &step);
+                        .learning_rate = t->rate};
+  gf__run_events_add_step(&t->folder, &step);
   if (events->step) events->step(events->user, &step);
 }
 
 /* The number of batches in an epoch that have all their images. The smaller batch after them is
  * trained, but statistics are not taken on it: a single image, which the network may know already,
  * has a gradient near 0 and leaves most channels without an activation. */
-static int whole_batches(const gf__training *r) {
-  int count = gf_dataset_describe(r->train).count / r->config.batch_size;
+static int whole_batches(const gf__training *t) {
+  int count = gf_dataset_describe(t->train).count / t->config.batch_size;
   return count > 0 ? count : 1;
 }
 
 /* Whether the statistics of the next step belong into the records. */
-static bool is_recorded(const gf__training *r) {
-  int batch = r->position.batch + 1, whole = whole_batches(r), every = r->config.gradients_every;
-  return batch == whole || (batch < whole && every && (r->position.steps + 1) % every == 0);
+static bool is_recorded(const gf__training *t) {
+  int batch = t->position.batch + 1, whole = whole_batches(t), every = t->config.gradients_every;
+  return batch == whole || (batch < whole && every && (t->position.steps + 1) % every == 0);
 }
 
 /* Whether somebody wants to see the statistics of the next step. */
-static bool is_watched(const gf__training *r) {
-  return r->options.events.gradients && r->position.batch < whole_batches(r) &&
-         gf__seconds() - r->watched >= watch_seconds;
+static bool is_watched(const gf__training *t) {
+  return t->options.events.gradients && t->position.batch < whole_batches(t) &&
+         gf__seconds() - t->watched >= watch_seconds;
 }
 
-static gf_status record(gf__training *r, bool recorded) {
-  const gf_train_events *events = &r->options.events;
-  int count = gf_trainer_gradient_count(r->trainer), epoch = r->position.epoch;
-  long step = r->position.steps;
-  const gf__peers *peers = r->exchange ? gf__allreduce_peers(r->exchange) : NULL;
-  if (recorded) GF_TRY(gf__model_read_activations(r->model, peers, r->activations));
-  if (!r->writes) return GF_OK;
-  GF_TRY(gf__trainer_read_gradients(r->trainer, r->gradients));
-  if (events->gradients) events->gradients(events->user, epoch, step, r->gradients, count);
-  r->watched = gf__seconds();
+static gf_status record_statistics(gf__training *t, bool recorded) {
+  const gf_train_events *events = &t->options.events;
+  int count = gf_trainer_gradient_count(t->trainer), epoch = t->position.epoch;
+  long step = t->position.steps;
+  const gf__whole_batch *whole = gf__allreduce_whole_batch(gf__trainer_allreduce(t->trainer));
+  if (recorded) GF_TRY(gf__model_read_activations(t->model, whole, t->activations));
+  if (!t->writes) return GF_OK;
+  GF_TRY(gf__trainer_read_gradients(t->trainer, t->gradients));
+  if (events->gradients) events->gradients(events->user, epoch, step, t->gradients, count);
+  t->watched = gf__seconds();
   if (!recorded) return GF_OK;
-  GF_TRY(gf__results_read(&r->position.trained)); /* so that events stand in the order of steps */
-  GF_TRY(gf__run_events_add_gradients(&r->folder, step, r->trainer, r->gradients));
-  gf__run_folder_add_gradients(&r->folder, epoch, step, r->gradients, count);
-  gf__run_folder_add_activations(&r->folder, epoch, step, r->activations,
-                                 gf__model_activation_count(r->model));
+  GF_TRY(gf__results_read(&t->trained)); /* events are in the order of steps */
+  GF_TRY(gf__run_events_add_gradients(&t->folder, step, t->model, gf__trainer_gradient(t->trainer),
+                                      t->gradients));
+  gf__run_folder_add_gradients(&t->folder, epoch, step, t->gradients, count);
+  gf__run_folder_add_activations(&t->folder, epoch, step, t->activations,
+                                 gf__model_activation_count(t->model));
   return GF_OK;
 }
 
-static gf_status train_batch(gf__training *r) {
+static gf_status train_batch(gf__training *t) {
   gf_batch batch;
-  int slot;
-  GF_TRY(gf_loader_next(r->train_loader, &batch));
-  if (r->cluster)
-    slot = 0;
-  else
-    GF_TRY(gf__results_slot(&r->position.trained, batch.count, &slot));
-  bool recorded = is_recorded(r), watched = is_watched(r);
+  GF_TRY(gf_loader_next(t->train_loader, &batch));
+  int row = gf__results_row(&t->trained, batch.whole);
+  bool recorded = is_recorded(t), watched = is_watched(t);
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
                         : watched ? GF__MEASURE_GRADIENTS
                                   : GF__MEASURE_NOTHING;
-  GF_TRY(gf__trainer_queue_step(r->trainer, &batch, r->rate, slot, measure));
-  r->position.steps++;
-  r->position.batch++;
-  if (r->cluster) {
-    gf__global_step all = gf__trainer_step_of_all(r->trainer);
-    gf__results_add(&r->position.trained, all.losses, all.correct, batch.whole, 0);
-    r->stops |= all.stops;
-  }
-  return recorded || watched ? record(r, recorded) : GF_OK;
+  GF_TRY(gf__trainer_queue_step(t->trainer, &batch, t->rate, row, measure));
+  t->position.steps++;
+  t->position.batch++;
+  GF_TRY(gf__results_poll(&t->trained));
+  return recorded || watched ? record_statistics(t, recorded) : GF_OK;
 }
 
-static bool is_checkpoint_due(const gf__training *r, int batches) {
-  long every = r->options.checkpoint_steps;
-  double minutes = r->options.checkpoint_minutes;
-  if (r->position.batch == batches) return false; /* that of the epoch follows */
-  return (every && r->position.steps % every == 0) ||
-         (minutes > 0 && gf__seconds() - r->checkpointed >= 60 * minutes);
+static bool is_checkpoint_due(const gf__training *t, int batches) {
+  long every = t->options.checkpoint_steps;
+  double minutes = t->options.checkpoint_minutes;
+  if (t->position.batch == batches) return false; /* that of the epoch follows */
+  return (every && t->position.steps % every == 0) ||
+         (minutes > 0 && gf__seconds() - t->checkpointed >= 60 * minutes);
 }
 
-static gf_status train_batches(gf__training *r) {
-  int batches = gf_loader_batches(r->train_loader);
-  gf__results *results = &r->position.trained;
-  GF_TRY(gf_loader_start(r->train_loader, r->position.epoch - 1, r->position.batch));
-  while (r->position.batch < batches) {
-    if (wants_stop(r)) return fail_interrupted(r);
-    GF_TRY(train_batch(r));
-    GF_TRY(report(r, results, "train", r->position.batch, batches, gf__training_share(r)));
-    if (is_checkpoint_due(r, batches)) {
+static gf_status train_batches(gf__training *t) {
+  int batches = gf_loader_batches(t->train_loader);
+  gf__results *results = &t->trained;
+  GF_TRY(gf_loader_start(t->train_loader, t->position.epoch - 1, t->position.batch));
+  while (t->position.batch < batches) {
+    if (run_stops(t)) return fail_interrupted(t);
+    GF_TRY(train_batch(t));
+    GF_TRY(
+        report_progress(t, results, "train", t->position.batch, batches, gf__training_progress(t)));
+    if (is_checkpoint_due(t, batches)) {
       GF_TRY(gf__results_read(results));
-      GF_TRY(check_finite(r, results));
-      GF_TRY(gf__training_checkpoint(r));
+      GF_TRY(check_finite(t, results));
+      GF_TRY(gf__training_checkpoint(t));
     }
-    GF_TRY(check_finite(r, results));
+    GF_TRY(check_finite(t, results));
   }
   GF_TRY(gf__results_read(results));
-  return check_finite(r, results);
+  return check_finite(t, results);
 }
 
-static gf_status validate(gf__training *r, gf__results *results) {
-  int batches = gf_loader_batches(r->validation_loader);
-  gf__results_begin(results, r->model);
-  GF_TRY(gf_loader_start(r->validation_loader, 0, 0));
-  if (r->cluster && wants_stop(r)) return fail_interrupted(r);
-  for (int b = 1; b <= batches; b++) {
-    gf_batch batch;
-    int slot;
-    if (!r->cluster && wants_stop(r)) return fail_interrupted(r);
-    GF_TRY(gf_loader_next(r->validation_loader, &batch));
-    GF_TRY(gf__model_upload(r->model, batch.images, batch.labels, batch.count));
-    GF_TRY(gf__results_slot(results, batch.count, &slot));
-    GF_TRY(gf__model_queue_forward(r->model, false, slot));
-    GF_TRY(report(r, results, "validate", b, batches, share_of(r, 1, (double)b / batches)));
-  }
-  GF_TRY(gf__results_read(results));
-  GF_TRY(gf__ranks_sum_results(r, results));
-  return r->stops ? fail_interrupted(r) : GF_OK;
+static gf_status validate_batch(gf__training *t, gf__results *results) {
+  gf_batch batch;
+  GF_TRY(gf_loader_next(t->validation_loader, &batch));
+  GF_TRY(gf__model_upload(t->model, batch.images, batch.labels, batch.count));
+  int row = gf__results_row(results, batch.count);
+  GF_TRY(gf__model_queue_forward(t->model, false, row));
+  return gf__results_poll(results);
+}
+
+/* Each rank its shard of the split, which may be empty: it stops where the others stop. */
+static gf_status validate(gf__training *t, gf__loss_sums *sums) {
+  int batches = gf_loader_batches(t->validation_loader), b = 0;
+  gf__results results;
+  gf__results_begin(&results, gf__trainer_alone(t->trainer), sums);
+  GF_TRY(gf_loader_start(t->validation_loader, 0, 0));
+  do {
+    if (run_stops(t)) return fail_interrupted(t);
+    if (b == batches) break;
+    GF_TRY(validate_batch(t, &results));
+    b++;
+    GF_TRY(report_progress(t, &results, "validate", b, batches,
+                           progress_at(t, 1, (double)b / batches)));
+  } while (b < batches);
+  GF_TRY(gf__results_read(&results));
+  GF_TRY(gf__ranks_sum_validation(t, sums));
+  bool stops = gf__allreduce_stops(gf__trainer_allreduce(t->trainer), false);
+  return stops ? fail_interrupted(t) : GF_OK;
 }
 
 /* ---- the epoch ---- */
 
-static gf_epoch row_of(const gf__training *r, double train_seconds, const gf__results *validated) {
-  const gf__results *trained = &r->position.trained;
-  gf_epoch row = {.epoch = r->position.epoch,
-                  .epochs = r->config.epochs,
-                  .learning_rate = r->rate,
+static gf_epoch epoch_row(const gf__training *t, double train_seconds,
+                          const gf__loss_sums *validated) {
+  const gf__loss_sums *trained = &t->position.trained;
+  gf_epoch row = {.epoch = t->position.epoch,
+                  .epochs = t->config.epochs,
+                  .learning_rate = t->rate,
                   .train_loss = trained->losses / (double)trained->images,
                   .train_accuracy = trained->correct / (double)trained->images,
                   .validation_loss = NAN,
                   .validation_accuracy = NAN,
-                  .seconds = gf__seconds() - r->epoch_begun,
+                  .seconds = gf__seconds() - t->epoch_started,
                   .images_per_second = (double)trained->images / train_seconds};
   if (validated->images) {
     row.validation_loss = validated->losses / (double)validated->images;
@@ -261,40 +271,40 @@ static gf_epoch row_of(const gf__training *r, double train_seconds, const gf__re
   return row;
 }
 
-gf_status gf__training_epoch(gf__training *r) {
-  gf__position *p = &r->position;
-  gf__results validated;
-  r->rate = gf__schedule_rate(&r->config.schedule, gf__trainer_optimizer(r->trainer)->learning_rate,
-                              p->epoch - 1, r->config.epochs);
-  gf__model_weigh_auxiliaries(r->model, 1 - (double)(p->epoch - 1) / r->config.epochs);
-  GF_TRY(gf__ranks_align(r));
-  p->trained.model = r->model;
-  p->trained.step = add_step;
-  p->trained.user = r;
-  p->trained.skips = r->config.on_nonfinite == GF__SKIP_NONFINITE;
-  long skipped = gf__trainer_skipped(r->trainer);
-  r->epoch_begun = p->trained.started = gf__seconds() - p->seconds;
-  GF_TRY(train_batches(r));
-  skipped = gf__trainer_skipped(r->trainer) - skipped;
+gf_status gf__training_epoch(gf__training *t) {
+  gf__position *p = &t->position;
+  gf__loss_sums validated = {0};
+  t->rate = gf__schedule_rate(&t->config.schedule, gf__trainer_optimizer(t->trainer)->learning_rate,
+                              p->epoch - 1, t->config.epochs);
+  gf__model_weigh_auxiliaries(t->model, 1 - (double)(p->epoch - 1) / t->config.epochs);
+  GF_TRY(gf__ranks_align(t));
+  gf__results_begin(&t->trained, gf__trainer_allreduce(t->trainer), &p->trained);
+  t->trained.step = record_step;
+  t->trained.user = t;
+  t->trained.skips = t->config.on_nonfinite == GF__SKIP_NONFINITE;
+  long skipped = gf__trainer_skipped(t->trainer);
+  t->epoch_started = t->trained.started = gf__seconds() - p->seconds;
+  GF_TRY(train_batches(t));
+  skipped = gf__trainer_skipped(t->trainer) - skipped;
   if (skipped)
     gf__log(GF_LOG_WARNING, "epoch %d: %ld steps were not finite and have been skipped", p->epoch,
             skipped);
-  double train_seconds = gf__seconds() - r->epoch_begun;
-  GF_TRY(validate(r, &validated));
-  gf_epoch row = row_of(r, train_seconds, &validated);
-  GF_TRY(gf__training_save(r, "last.safetensors"));
+  double train_seconds = gf__seconds() - t->epoch_started;
+  GF_TRY(validate(t, &validated));
+  gf_epoch row = epoch_row(t, train_seconds, &validated);
+  GF_TRY(gf__training_save(t, "last.safetensors"));
   if (row.validation_accuracy > p->best_accuracy) {
     p->best_accuracy = row.validation_accuracy;
-    GF_TRY(gf__training_save(r, "best.safetensors"));
+    GF_TRY(gf__training_save(t, "best.safetensors"));
   }
-  if (r->writes) gf__run_folder_add_epoch(&r->folder, &row);
-  gf__run_events_add_epoch(&r->folder, p->steps, &row);
+  if (t->writes) gf__run_folder_add_epoch(&t->folder, &row);
+  gf__run_events_add_epoch(&t->folder, p->steps, &row);
   p->epoch++;
   p->batch = 0;
-  p->trained = (gf__results){.first_nonfinite = -1};
-  r->epoch_begun = gf__seconds();
-  GF_TRY(gf__training_checkpoint(r));
+  p->trained = (gf__loss_sums){0};
+  t->epoch_started = gf__seconds();
+  GF_TRY(gf__training_checkpoint(t));
   p->seconds = 0;
-  if (r->options.events.epoch) r->options.events.epoch(r->options.events.user, &row);
+  if (t->options.events.epoch) t->options.events.epoch(t->options.events.user, &row);
   return GF_OK;
 }

@@ -117,7 +117,7 @@ static double *differences_of(gf_divergence *result, const char *layer) {
 
 /* Of l->values, which are a's and b's; *element is where they differ most. *square, the mean of a's
  * squares, becomes what it is, but no less than it was. */
-static double measure(const gf__lockstep *l, size_t count, double *square, size_t *element) {
+static double rms_difference(const gf__lockstep *l, size_t count, double *square, size_t *element) {
   double squares = 0, apart = 0, most = 0;
   *element = 0;
   for (size_t i = 0; i < count; i++) {
@@ -132,11 +132,11 @@ static double measure(const gf__lockstep *l, size_t count, double *square, size_
   return apart > 0 ? sqrt(apart / (double)count / *square) : 0;
 }
 
-/* square: as measure has it; 0 for a tensor by itself. */
-static void compare(gf__lockstep *l, const tensor *t, double *square) {
+/* square: as rms_difference has it; 0 for a tensor by itself. */
+static void compare_values(gf__lockstep *l, const tensor *t, double *square) {
   gf_divergence *result = l->result;
   size_t element;
-  double difference = measure(l, t->count, square, &element);
+  double difference = rms_difference(l, t->count, square, &element);
   gf_divergence_place place = place_of(l, t, element, difference);
   keep_largest(&differences_of(result, t->layer)[t->phase], difference);
   keep_largest(&result->steps[l->step - 1].differences[t->phase], difference);
@@ -159,7 +159,7 @@ static gf_status compare_tensor(gf__lockstep *l, const gf_node *node, gf_diverge
     if (i != 1 || t->d > 1) c.shape[c.dims++] = dims[i];
   for (int i = 0; i < 2; i++)
     GF_TRY(gf__buffer_read(buffers[i], 0, c.count * sizeof(float), l->values[i]));
-  compare(l, &c, &(double){0});
+  compare_values(l, &c, &(double){0});
   return GF_OK;
 }
 
@@ -173,11 +173,11 @@ static gf_status compare_parameter(gf__lockstep *l, int index, gf_divergence_pha
     GF_TRY(phase == GF_DIVERGENCE_GRADIENT
                ? gf_model_read_gradient(l->models[i], index, l->values[i])
                : gf_model_read_parameter(l->models[i], index, l->values[i]));
-  compare(l, &c, square);
+  compare_values(l, &c, square);
   return GF_OK;
 }
 
-/* A bias is held against the weights before it, if those are larger: in front of a norm its
+/* A bias is compared relative to the preceding weights, if those are larger: before a norm its
  * gradient is 0 but for rounding. */
 static gf_status compare_parameters(gf__lockstep *l, gf_divergence_phase phase, int count) {
   double square = 0;
@@ -190,7 +190,7 @@ static gf_status compare_parameters(gf__lockstep *l, gf_divergence_phase phase, 
 
 /* ---- a step ---- */
 
-static gf_status forward(gf__lockstep *l, const gf_batch *batch) {
+static gf_status lockstep_forward(gf__lockstep *l, const gf_batch *batch) {
   for (int i = 0; i < 2; i++) {
     GF_TRY(gf__model_upload_mixed(l->models[i], batch->images, batch->labels, batch->count,
                                   (double)batch->mix));
@@ -215,7 +215,7 @@ static gf_status read_losses(gf__lockstep *l, int images) {
   return GF_OK;
 }
 
-static gf_status backward(gf__lockstep *l) {
+static gf_status lockstep_backward(gf__lockstep *l) {
   for (int n = l->models[0]->graph.count - 1; n >= 0 && !l->result->diverged; n--) {
     const gf_node *nodes[] = {l->models[0]->graph.nodes[n], l->models[1]->graph.nodes[n]};
     for (int i = 0; i < 2; i++) GF_TRY(gf__model_queue_backward_nodes(l->models[i], n, n + 1));
@@ -236,9 +236,9 @@ gf_status gf__lockstep_step(gf__lockstep *l, const gf_batch *batch, double learn
   l->step = result->step_count;
   *row = (gf_divergence_step){.losses = {NAN, NAN}};
   for (int i = 0; i < GF_DIVERGENCE_PHASES; i++) row->differences[i] = NAN;
-  GF_TRY(forward(l, batch));
+  GF_TRY(lockstep_forward(l, batch));
   if (!result->diverged) GF_TRY(read_losses(l, batch->count));
-  if (!result->diverged) GF_TRY(backward(l));
+  if (!result->diverged) GF_TRY(lockstep_backward(l));
   GF_TRY(compare_parameters(l, GF_DIVERGENCE_GRADIENT, model->trainable_count));
   for (int i = 0; i < 2 && !result->diverged; i++)
     GF_TRY(gf__trainer_queue_update(l->trainers[i], learning_rate));

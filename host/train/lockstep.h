@@ -17,7 +17,7 @@ typedef struct gf__lockstep {
 } gf__lockstep;
 
 /* The devices' networks for a batch size, with the weights that a's has for seed; result gets a
- * row a layer. Close it after a failure, too. */
+ * row per layer. Close it even after a failure. */
 gf_status gf__lockstep_open(gf__lockstep *l, gf_device *const devices[2], const gf_config *config,
                             gf_dataset_info info, int batch, unsigned long long seed) GF_MUST_USE;
 void gf__lockstep_close(gf__lockstep *l);

@@ -118,10 +118,11 @@ gf_status gf__optimizer_config_read(gf__optimizer_config *out, const gf_config *
 
 double gf__optimizer_eps(const gf__optimizer_config *config) {
   const gf__optimizer *optimizer = gf__optimizers[config->kind];
+  double eps = (double)NAN;
   for (size_t i = 0; i < optimizer->key_count; i++)
     if (!strcmp(optimizer->keys[i].name, "eps"))
-      return *(const double *)((const char *)config->options + optimizer->keys[i].offset);
-  return (double)NAN;
+      memcpy(&eps, (const char *)config->options + optimizer->keys[i].offset, sizeof eps);
+  return eps;
 }
 
 void gf__optimizer_config_free(gf__optimizer_config *optimizer) {

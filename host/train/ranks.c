@@ -1,68 +1,48 @@
-/* A run of several ranks: which part of each batch is whose, and one state for all. */
+/* A run of one or several ranks: who takes which shard of a batch, and one state for all. */
 #include <jansson.h>
 #include <math.h>
 #include <sha256.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "data/dataset.h"
+#include "distributed/shards.h"
 #include "train/training.h"
 
-/* ---- parts ---- */
+/* ---- shards ---- */
 
-/* edges (ranks + 1) of parts in the proportion of weights (ranks). */
-static void set_edges(double *edges, const double *weights, int ranks) {
-  double sum = 0, total = 0;
-  for (int i = 0; i < ranks; i++) total += weights[i];
-  for (int i = 0; i < ranks; i++) {
-    edges[i] = sum / total;
-    sum += weights[i];
-  }
-  edges[ranks] = 1;
-}
-
-static int images_of(const gf__training *r, int rank, int batch) {
-  return gf__shard_begin(r->edges[rank + 1], batch) - gf__shard_begin(r->edges[rank], batch);
-}
-
-int gf__ranks_batch(const gf__training *r, int batch) {
-  int rank = gf__cluster_rank(r->cluster), count = gf_dataset_describe(r->train).count;
-  int whole = images_of(r, rank, batch), last = images_of(r, rank, count % batch);
+int gf__ranks_largest_shard(const gf__training *t, int batch) {
+  int rank = gf__communicator_rank(t->communicator), count = gf_dataset_describe(t->train).count;
+  int whole = gf__shard_size(t->shard_bounds, rank, batch);
+  int last = gf__shard_size(t->shard_bounds, rank, count % batch);
   return whole > last ? whole : last;
 }
 
-void gf__ranks_part(const gf__training *r, double *from, double *to) {
-  int rank = gf__cluster_rank(r->cluster);
-  *from = r->edges[rank];
-  *to = r->edges[rank + 1];
-}
-
-static gf_status fail_list(const char *balance, int ranks) {
+static gf_status fail_balance(const char *balance, int ranks) {
   return gf__fail(GF_ERROR_ARGUMENT,
                   "--balance %s: must be equal, auto, again, or %d positive numbers with commas "
                   "between them, one a rank",
                   balance, ranks);
 }
 
-/* "3,1": a number a rank. */
-static gf_status read_list(const char *balance, double *weights, int ranks) {
+/* "3,1": a number per rank. */
+static gf_status read_balance(const char *balance, double *weights, int ranks) {
   const char *text = balance;
   for (int i = 0; i < ranks; i++) {
     char *end;
     weights[i] = strtod(text, &end);
     bool is_number = end != text && isfinite(weights[i]) && weights[i] > 0;
-    if (!is_number || *end != (i + 1 < ranks ? ',' : 0)) return fail_list(balance, ranks);
+    if (!is_number || *end != (i + 1 < ranks ? ',' : 0)) return fail_balance(balance, ranks);
     text = end + 1;
   }
   return GF_OK;
 }
 
-/* The shares that the run in the folder began with, if it had as many ranks. */
-static bool read_shares(const gf__training *r, double *weights, int ranks) {
-  char path[GF__RUN_PATH_SIZE];
-  if (gf__run_path(path, r->options.out, "ranks.json") != GF_OK || !gf__path_exists(path))
+/* The weights that the run in the folder started with, if it had as many ranks. */
+static bool read_old_weights(const gf__training *t, double *weights, int ranks) {
+  char path[GF__PATH_SIZE];
+  if (gf__run_path(path, t->options.out, "ranks.json") != GF_OK || !gf__path_exists(path))
     return false;
   json_t *json = gf__json_read(path);
   bool found = json_array_size(json) == (size_t)ranks;
@@ -74,37 +54,38 @@ static bool read_shares(const gf__training *r, double *weights, int ranks) {
   return found;
 }
 
-/* Edges by what is asked for and known; *measures: they are to be found by measuring, and are
- * equal until then. */
-static gf_status choose_edges(gf__training *r, double *weights, bool *measures) {
-  const char *balance = r->options.balance ? r->options.balance : "equal";
-  int ranks = gf__cluster_ranks(r->cluster), known = 0;
-  for (int i = 0; i < ranks; i++) weights[i] = 1;
-  *measures = ranks > 1 && (!strcmp(balance, "auto") || !strcmp(balance, "again"));
+static bool is_word(const char *balance, const char *word) { return strcmp(balance, word) == 0; }
+
+/* Weights by what is asked for and known; *measures: they are to be measured, and are equal until
+ * then. */
+static gf_status choose_weights(gf__training *t, double *weights, bool *measures) {
+  const char *balance = t->options.balance ? t->options.balance : "equal";
+  int ranks = gf__communicator_ranks(t->communicator), known = 0;
+  bool keeps = is_word(balance, "auto"), again = is_word(balance, "again");
   gf_status status = GF_OK;
-  if (!strcmp(balance, "auto") && r->options.resume) {
-    if (r->writes) known = read_shares(r, weights, ranks);
-    GF_TRY(gf__cluster_broadcast(r->cluster, &known, sizeof known));
-    GF_TRY(gf__cluster_broadcast(r->cluster, weights, (size_t)ranks * sizeof *weights));
-  } else if (strcmp(balance, "equal") && strcmp(balance, "auto") && strcmp(balance, "again")) {
-    status = read_list(balance, weights, ranks);
+  for (int i = 0; i < ranks; i++) weights[i] = 1;
+  if (keeps && t->options.resume) {
+    if (t->writes) known = read_old_weights(t, weights, ranks);
+    GF_TRY(gf__communicator_broadcast(t->communicator, &known, sizeof known));
+    GF_TRY(gf__communicator_broadcast(t->communicator, weights, (size_t)ranks * sizeof *weights));
+  } else if (!keeps && !again && !is_word(balance, "equal")) {
+    status = read_balance(balance, weights, ranks);
   }
-  *measures = *measures && !known;
-  GF_TRY(gf_cluster_agree(r->cluster, status));
-  set_edges(r->edges, weights, ranks);
-  return GF_OK;
+  *measures = ranks > 1 && (keeps || again) && !known;
+  return gf_communicator_agree(t->communicator, status);
 }
 
-/* Each rank has an image of each whole batch, so that no device is idle throughout. */
-static gf_status check_parts(const gf__training *r, int batch) {
-  int ranks = gf__cluster_ranks(r->cluster);
-  for (int i = 0; i < ranks; i++)
-    if (images_of(r, i, batch) == 0)
-      return gf__fail(GF_ERROR_CONFIG,
-                      "a batch of %d images leaves none for rank %d of %d; use fewer ranks, a "
-                      "larger train.batch_size, or another --balance",
-                      batch, i, ranks);
-  return GF_OK;
+/* Every rank gets at least one image of each full batch, so that no device is idle throughout. */
+static gf_status check_shards(const gf__training *t) {
+  int ranks = gf__communicator_ranks(t->communicator), batch = gf__training_batch(t);
+  gf_status status = GF_OK;
+  for (int i = 0; i < ranks && status == GF_OK; i++)
+    if (gf__shard_size(t->shard_bounds, i, batch) == 0)
+      status = gf__fail(GF_ERROR_CONFIG,
+                        "a batch of %d images leaves none for rank %d of %d; use fewer ranks, a "
+                        "larger train.batch_size, or another --balance",
+                        batch, i, ranks);
+  return gf_communicator_agree(t->communicator, status);
 }
 
 /* ---- algorithms ---- */
@@ -112,11 +93,11 @@ static gf_status check_parts(const gf__training *r, int batch) {
 /* Ranks on equal devices that do equal work take the same algorithms. */
 typedef struct worker {
   char device[256], driver[128];
-  int batch, length; /* of a batch's part; of the text of algorithms */
+  int shard, length; /* images of a batch; bytes of the text of algorithms */
 } worker;
 
 static bool is_same_worker(const worker *a, const worker *b) {
-  return a->batch == b->batch && !strcmp(a->device, b->device) && !strcmp(a->driver, b->driver);
+  return a->shard == b->shard && !strcmp(a->device, b->device) && !strcmp(a->driver, b->driver);
 }
 
 static int leader_of(const worker *all, int rank) {
@@ -126,65 +107,72 @@ static int leader_of(const worker *all, int rank) {
 }
 
 /* Every rank's algorithms, texts (ranks, *size); the caller frees *texts. */
-static gf_status gather_algorithms(gf__training *r, worker *all, char **texts, size_t *size) {
-  int rank = gf__cluster_rank(r->cluster), ranks = gf__cluster_ranks(r->cluster);
+static gf_status gather_algorithms(gf__training *t, worker *all, char **texts, size_t *size) {
+  int rank = gf__communicator_rank(t->communicator),
+      ranks = gf__communicator_ranks(t->communicator);
   worker mine = all[rank];
-  mine.length = r->model ? (int)strlen(r->model->algorithms) : 0;
-  GF_TRY(gf__cluster_gather(r->cluster, &mine, sizeof mine, all));
+  mine.length = t->model ? (int)strlen(t->model->algorithms) : 0;
+  GF_TRY(gf__communicator_gather(t->communicator, &mine, sizeof mine, all));
   *size = 1;
   for (int i = 0; i < ranks; i++)
     if ((size_t)all[i].length >= *size) *size = (size_t)all[i].length + 1;
   char *text = calloc(*size, 1);
   *texts = malloc((size_t)ranks * *size);
   gf_status status = text && *texts ? GF_OK : gf__fail_host_memory((size_t)ranks * *size);
-  if (status == GF_OK && r->model) strcpy(text, r->model->algorithms);
-  if (status == GF_OK) status = gf__cluster_gather(r->cluster, text, *size, *texts);
+  if (status == GF_OK && t->model) strcpy(text, t->model->algorithms);
+  if (status == GF_OK) status = gf__communicator_gather(t->communicator, text, *size, *texts);
   free(text);
   return status;
 }
 
-/* The first of equal workers chooses, undisturbed by the others, which then take what it took. */
-static gf_status open_in_turn(gf__training *r, const gf_config *config, const char *algorithms,
-                              worker *all) {
-  const gf_device_info *device = gf_device_describe(r->device);
-  int rank = gf__cluster_rank(r->cluster), batch = r->config.batch_size;
-  worker mine = {.batch = gf__ranks_batch(r, batch)};
-  char *texts = NULL;
-  size_t size;
+static gf_status describe_workers(gf__training *t, worker *all) {
+  const gf_device_info *device = gf_device_describe(t->device);
+  worker mine = {.shard = gf__ranks_largest_shard(t, t->config.batch_size)};
   strcpy(mine.device, device->name);
   strcpy(mine.driver, device->driver);
-  GF_TRY(gf__cluster_gather(r->cluster, &mine, sizeof mine, all));
-  int leader = leader_of(all, rank);
-  gf_status status = leader == rank ? gf__training_open_network(r, config, algorithms) : GF_OK;
-  GF_TRY(gf_cluster_agree(r->cluster, status));
-  status = gather_algorithms(r, all, &texts, &size);
-  if (status == GF_OK && leader != rank)
-    status = gf__training_open_network(r, config, texts + (size_t)leader * size);
-  free(texts);
-  return gf_cluster_agree(r->cluster, status);
+  return gf__communicator_gather(t->communicator, &mine, sizeof mine, all);
 }
 
-static gf_status open_network(gf__training *r, const gf_config *config, const char *algorithms) {
-  size_t bytes = (size_t)gf__cluster_ranks(r->cluster) * sizeof(worker);
+static gf_status open_in_turn(gf__training *t, const gf_config *config, const char *algorithms,
+                              worker *all) {
+  int rank = gf__communicator_rank(t->communicator);
+  char *texts = NULL;
+  size_t size;
+  GF_TRY(describe_workers(t, all));
+  int leader = leader_of(all, rank);
+  gf_status status = leader == rank ? gf__training_open_network(t, config, algorithms) : GF_OK;
+  GF_TRY(gf_communicator_agree(t->communicator, status));
+  status = gather_algorithms(t, all, &texts, &size);
+  if (status == GF_OK && leader != rank)
+    status = gf__training_open_network(t, config, texts + (size_t)leader * size);
+  free(texts);
+  return gf_communicator_agree(t->communicator, status);
+}
+
+/* The first of equal workers chooses algorithms, undisturbed by the others, which then take what it
+ * chose. */
+static gf_status open_networks(gf__training *t, const gf_config *config, const char *algorithms) {
+  size_t bytes = (size_t)gf__communicator_ranks(t->communicator) * sizeof(worker);
+  GF_TRY(check_shards(t));
   worker *all = malloc(bytes);
   if (!all) return gf__fail_host_memory(bytes);
-  gf_status status = open_in_turn(r, config, algorithms, all);
+  gf_status status = open_in_turn(t, config, algorithms, all);
   free(all);
   return status;
 }
 
 /* ---- speeds ---- */
 
-static gf_status measure(gf__training *r, double *speed) {
+static gf_status measure_speed(gf__training *t, double *speed) {
   int launches;
   double seconds;
-  GF_TRY(gf__trainer_prepare(r->trainer, r->config.seed, &launches));
-  GF_TRY(gf__trainer_measure(r->trainer, &seconds));
-  *speed = r->model->batch / seconds;
+  GF_TRY(gf__trainer_prepare(t->trainer, t->config.seed, &launches));
+  GF_TRY(gf__trainer_measure(t->trainer, &seconds));
+  *speed = t->model->batch / seconds;
   return GF_OK;
 }
 
-static void tell_speeds(const double *speeds, int ranks) {
+static void log_speeds(const double *speeds, int ranks) {
   gf__text text = {0};
   for (int i = 0; i < ranks; i++) gf__text_add(&text, "%s%.0f", i ? ", " : "", speeds[i]);
   if (text.data) gf__log(GF_LOG_INFO, "images/s of the ranks: %s", text.data);
@@ -192,47 +180,45 @@ static void tell_speeds(const double *speeds, int ranks) {
 }
 
 /* At the same time on all ranks, as they will compute. */
-static gf_status balance(gf__training *r, double *speeds) {
+static gf_status measure_speeds(gf__training *t, double *speeds) {
   double speed = 0;
-  GF_TRY(gf_cluster_agree(r->cluster, measure(r, &speed)));
-  GF_TRY(gf__cluster_gather(r->cluster, &speed, sizeof speed, speeds));
-  tell_speeds(speeds, gf__cluster_ranks(r->cluster));
-  gf__training_close_network(r);
-  set_edges(r->edges, speeds, gf__cluster_ranks(r->cluster));
+  GF_TRY(gf_communicator_agree(t->communicator, measure_speed(t, &speed)));
+  GF_TRY(gf__communicator_gather(t->communicator, &speed, sizeof speed, speeds));
+  log_speeds(speeds, gf__communicator_ranks(t->communicator));
   return GF_OK;
 }
 
-static gf_status open_with(gf__training *r, const gf_config *config, const char *algorithms,
-                           double *weights) {
-  int count = gf_dataset_describe(r->train).count;
-  int batch = r->config.batch_size < count ? r->config.batch_size : count;
+static gf_status distribute(gf__training *t, const gf_config *config, const char *algorithms,
+                            double *weights) {
+  int ranks = gf__communicator_ranks(t->communicator);
   bool measures;
-  GF_TRY(choose_edges(r, weights, &measures));
-  if (!r->cluster) return gf__training_open_network(r, config, algorithms);
-  GF_TRY(gf_cluster_agree(r->cluster, check_parts(r, batch)));
-  GF_TRY(open_network(r, config, algorithms));
+  GF_TRY(choose_weights(t, weights, &measures));
+  gf__shard_bounds(t->shard_bounds, weights, ranks);
+  GF_TRY(open_networks(t, config, algorithms));
   if (!measures) return GF_OK;
-  GF_TRY(balance(r, weights));
-  GF_TRY(gf_cluster_agree(r->cluster, check_parts(r, batch)));
-  return open_network(r, config, algorithms);
+  GF_TRY(measure_speeds(t, weights));
+  gf__training_close_network(t);
+  gf__shard_bounds(t->shard_bounds, weights, ranks);
+  return open_networks(t, config, algorithms);
 }
 
-gf_status gf__ranks_open_network(gf__training *r, const gf_config *config, const char *algorithms) {
-  size_t ranks = (size_t)gf__cluster_ranks(r->cluster);
+gf_status gf__ranks_open_networks(gf__training *t, const gf_config *config,
+                                  const char *algorithms) {
+  size_t ranks = (size_t)gf__communicator_ranks(t->communicator);
   double *weights = calloc(ranks, sizeof *weights);
-  r->edges = calloc(ranks + 1, sizeof *r->edges);
-  gf_status status = weights && r->edges ? open_with(r, config, algorithms, weights)
-                                         : gf__fail_host_memory(ranks * sizeof *weights);
+  t->shard_bounds = calloc(ranks + 1, sizeof *t->shard_bounds);
+  gf_status status = weights && t->shard_bounds ? distribute(t, config, algorithms, weights)
+                                                : gf__fail_host_memory(ranks * sizeof *weights);
   free(weights);
   return status;
 }
 
 /* ---- one state ---- */
 
-gf_status gf__ranks_compare(gf__training *r, const gf__text *config) {
+gf_status gf__ranks_compare(gf__training *t, const gf__text *config) {
   uint8_t mine[SHA256_DIGEST_LENGTH], first[SHA256_DIGEST_LENGTH];
-  if (!r->cluster) return GF_OK;
-  gf_dataset_info info = gf_dataset_describe(r->train);
+  if (!t->communicator) return GF_OK;
+  gf_dataset_info info = gf_dataset_describe(t->train);
   int size[2] = {info.count, info.classes};
   SHA2_CTX hash;
   SHA256Init(&hash);
@@ -240,83 +226,68 @@ gf_status gf__ranks_compare(gf__training *r, const gf__text *config) {
   SHA256Update(&hash, (const uint8_t *)size, sizeof size);
   SHA256Final(mine, &hash);
   memcpy(first, mine, sizeof first);
-  GF_TRY(gf__cluster_broadcast(r->cluster, first, sizeof first));
+  GF_TRY(gf__communicator_broadcast(t->communicator, first, sizeof first));
   gf_status status = GF_OK;
   if (memcmp(first, mine, sizeof first))
     status = gf__fail(GF_ERROR_CONFIG,
                       "its config or its %d training images are not those of rank 0; give all "
                       "ranks the same files and options",
                       info.count);
-  return gf_cluster_agree(r->cluster, status);
+  return gf_communicator_agree(t->communicator, status);
 }
 
-gf_status gf__ranks_align(gf__training *r) {
-  if (!r->cluster) return GF_OK;
-  GF_TRY(gf__allreduce_broadcast(r->cluster, r->model, r->model->weights, true));
-  GF_TRY(gf__allreduce_broadcast(r->cluster, r->model, r->model->running, false));
+gf_status gf__ranks_align(gf__training *t) {
+  GF_TRY(gf__allreduce_broadcast(t->communicator, t->model, t->model->weights, true));
+  GF_TRY(gf__allreduce_broadcast(t->communicator, t->model, t->model->running, false));
   for (int i = 0; i < 2; i++)
-    GF_TRY(gf__allreduce_broadcast(r->cluster, r->model, gf__trainer_state(r->trainer, i), true));
+    GF_TRY(
+        gf__allreduce_broadcast(t->communicator, t->model, gf__trainer_state(t->trainer, i), true));
   return GF_OK;
 }
 
-gf_status gf__ranks_join(gf__training *r) {
-  if (!r->cluster) return GF_OK;
-  GF_TRY(gf__cluster_broadcast(r->cluster, &r->position, sizeof r->position));
-  gf__trainer_set_steps(r->trainer, (int)r->position.steps);
-  gf_status status = gf__allreduce_new(&r->exchange, r->cluster, r->model, r->edges);
-  GF_TRY(gf_cluster_agree(r->cluster, status));
-  gf__trainer_share(r->trainer, r->exchange);
+gf_status gf__ranks_join(gf__training *t) {
+  GF_TRY(gf__communicator_broadcast(t->communicator, &t->position, sizeof t->position));
+  gf__trainer_set_steps(t->trainer, (int)t->position.steps);
   return GF_OK;
 }
 
-gf_status gf__ranks_sum_results(gf__training *r, gf__results *results) {
-  if (!r->cluster) return GF_OK;
-  enum { LOSSES, CORRECT, IMAGES, STOPS, VALUES };
-  const gf_train_events *events = &r->options.events;
-  bool wants_stop = events->stop && events->stop(events->user);
-  double values[VALUES] = {[LOSSES] = results->losses,
-                           [CORRECT] = results->correct,
-                           [IMAGES] = (double)results->images,
-                           [STOPS] = wants_stop};
-  GF_TRY(gf__cluster_sum(r->cluster, values, VALUES));
-  results->losses = values[LOSSES];
-  results->correct = values[CORRECT];
-  results->images = (long)values[IMAGES];
-  r->stops |= values[STOPS] > 0;
+gf_status gf__ranks_sum_validation(gf__training *t, gf__loss_sums *sums) {
+  enum { LOSSES, CORRECT, IMAGES, VALUES };
+  double values[VALUES] = {
+      [LOSSES] = sums->losses, [CORRECT] = sums->correct, [IMAGES] = (double)sums->images};
+  GF_TRY(gf__allreduce_sum(gf__trainer_allreduce(t->trainer), values, VALUES));
+  sums->losses = values[LOSSES];
+  sums->correct = values[CORRECT];
+  sums->images = (long)values[IMAGES];
   return GF_OK;
 }
 
 /* ---- records ---- */
 
-typedef struct entry {
+typedef struct rank_entry {
   char host[128], device[256];
-} entry;
+} rank_entry;
 
-static gf_status write_entries(const gf__training *r, const entry *all) {
-  char path[GF__RUN_PATH_SIZE];
+static gf_status write_rank_entries(const gf__training *t, const rank_entry *all) {
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_path(path, t->options.out, "ranks.json"));
   json_t *json = json_array();
-  for (int i = 0; i < gf__cluster_ranks(r->cluster); i++)
+  for (int i = 0; i < gf__communicator_ranks(t->communicator); i++)
     json_array_append_new(
         json, json_pack("{s:i, s:s, s:s, s:f}", "rank", i, "host", all[i].host, "device",
-                        all[i].device, "share", r->edges[i + 1] - r->edges[i]));
-  char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-  json_decref(json);
-  gf_status status = text ? gf__run_path(path, r->options.out, "ranks.json")
-                          : gf__fail(GF_ERROR_MEMORY, "cannot write down the ranks of the run");
-  if (status == GF_OK) status = gf__file_write(path, text, strlen(text));
-  free(text);
-  return status;
+                        all[i].device, "share", t->shard_bounds[i + 1] - t->shard_bounds[i]));
+  return gf__json_write(path, json);
 }
 
-gf_status gf__ranks_write(const gf__training *r) {
-  if (!r->cluster) return GF_OK;
-  size_t bytes = (size_t)gf__cluster_ranks(r->cluster) * sizeof(entry);
-  entry mine = {{0}, {0}}, *all = malloc(bytes);
+gf_status gf__ranks_write(const gf__training *t) {
+  if (!t->communicator) return GF_OK;
+  size_t bytes = (size_t)gf__communicator_ranks(t->communicator) * sizeof(rank_entry);
+  rank_entry mine = {{0}, {0}}, *all = malloc(bytes);
   if (!all) return gf__fail_host_memory(bytes);
-  strncpy(mine.host, gf_cluster_describe(r->cluster).host, sizeof mine.host - 1);
-  strcpy(mine.device, gf_device_describe(r->device)->name);
-  gf_status status = gf__cluster_gather(r->cluster, &mine, sizeof mine, all);
-  if (status == GF_OK && r->writes) status = write_entries(r, all);
+  strncpy(mine.host, gf_communicator_describe(t->communicator).host, sizeof mine.host - 1);
+  strcpy(mine.device, gf_device_describe(t->device)->name);
+  gf_status status = gf__communicator_gather(t->communicator, &mine, sizeof mine, all);
+  if (status == GF_OK && t->writes) status = write_rank_entries(t, all);
   free(all);
-  return gf_cluster_agree(r->cluster, status);
+  return gf_communicator_agree(t->communicator, status);
 }

@@ -4,37 +4,44 @@
 
 #include "base/os.h"
 
-void gf__results_begin(gf__results *results, gf_model *model) {
-  *results = (gf__results){.model = model, .started = gf__seconds(), .first_nonfinite = -1};
+void gf__results_begin(gf__results *results, gf__allreduce *allreduce, gf__loss_sums *sums) {
+  *results = (gf__results){
+      .allreduce = allreduce, .sums = sums, .started = gf__seconds(), .first_nonfinite = -1};
 }
 
-void gf__results_add(gf__results *results, double losses, double correct, int count, int later) {
+static void add_step_result(gf__results *results, const double sums_of_step[2], int count,
+                            int later) {
+  gf__loss_sums *sums = results->sums;
+  double losses = sums_of_step[0], correct = sums_of_step[1];
   bool finite = isfinite(losses);
   if (results->step) results->step(results->user, later, losses / count, correct / count);
   if (!finite && results->skips) return;
-  results->batch_losses += losses / count;
-  results->batch_accuracies += correct / count;
-  results->losses += losses;
-  results->correct += correct;
-  results->images += count;
-  if (!finite && results->first_nonfinite < 0) results->first_nonfinite = results->steps;
-  results->steps++;
+  sums->batch_losses += losses / count;
+  sums->batch_accuracies += correct / count;
+  sums->losses += losses;
+  sums->correct += correct;
+  sums->images += count;
+  if (!finite && results->first_nonfinite < 0) results->first_nonfinite = sums->steps;
+  sums->steps++;
 }
 
 gf_status gf__results_read(gf__results *results) {
-  float sums[2 * GF__RESULT_SLOTS];
-  if (results->pending == 0) return GF_OK;
-  GF_TRY(gf__model_read_results(results->model, 0, results->pending, sums));
-  for (int i = 0; i < results->pending; i++)
-    gf__results_add(results, (double)sums[2 * i], (double)sums[2 * i + 1], results->counts[i],
-                    results->pending - 1 - i);
+  double sums[2 * GF__RESULT_ROWS];
+  int pending = results->pending;
+  if (pending == 0) return GF_OK;
+  GF_TRY(gf__allreduce_read_results(results->allreduce, 0, pending, sums));
+  for (int i = 0; i < pending; i++)
+    add_step_result(results, &sums[2 * i], results->counts[i], pending - 1 - i);
   results->pending = 0;
   return GF_OK;
 }
 
-gf_status gf__results_slot(gf__results *results, int count, int *slot) {
-  if (results->pending == GF__PART_SLOT) GF_TRY(gf__results_read(results));
-  *slot = results->pending;
-  results->counts[results->pending++] = count;
-  return GF_OK;
+int gf__results_row(gf__results *results, int count) {
+  results->counts[results->pending] = count;
+  return results->pending++;
+}
+
+gf_status gf__results_poll(gf__results *results) {
+  bool is_full = results->pending == gf__allreduce_result_rows(results->allreduce);
+  return is_full ? gf__results_read(results) : GF_OK;
 }

@@ -6,11 +6,12 @@
 
 #include "base/os.h"
 #include "data/dataset.h"
+#include "distributed/buckets.h"
 #include "train/train_config.h"
 #include "train/trainer.h"
 
 /* Of forward and backward together: the data's and the weights' gradients are a product each. */
-static const double backward_share = 2.0 / 3;
+static const double backward_fraction = 2.0 / 3;
 
 /* A network and its trainer, on a batch of zeros. */
 typedef struct subject {
@@ -23,15 +24,16 @@ static void close_subject(subject *s) {
   gf_model_free(&s->model);
 }
 
-static gf_status open_subject(subject *s, gf_device *device, const gf_config *config, int batch,
-                              unsigned long long seed) {
+static gf_status open_subject(subject *s, gf_device *device, gf_communicator *communicator,
+                              const gf_config *config, int batch, unsigned long long seed) {
+  gf__trainer_options options = {.communicator = communicator};
   gf_dataset_info info;
   int launches;
   *s = (subject){NULL, NULL};
   GF_TRY(gf_dataset_shape(&info, config));
   gf_image_shape image = {info.height, info.width, info.channels};
   gf_status status = gf_model_open(&s->model, device, config, image, info.classes, batch, seed);
-  if (status == GF_OK) status = gf_trainer_open(&s->trainer, s->model, config);
+  if (status == GF_OK) status = gf__trainer_open_with(&s->trainer, s->model, config, &options);
   if (status == GF_OK) status = gf__trainer_prepare(s->trainer, seed, &launches);
   if (status != GF_OK) close_subject(s);
   return status;
@@ -43,23 +45,21 @@ static double flops_of(const gf_node *node) {
   return node->layer->flops ? node->layer->flops(node) : 0;
 }
 
-/* The buckets as they will travel, with the share of the operations before each. */
-static gf_status find_buckets(gf_scale_costs *out, gf_model *model) {
-  static const double edges[] = {0, 1};
-  gf__allreduce *exchange;
+/* The buckets as they will be reduced, with the fraction of the operations before each. */
+static gf_status find_buckets(gf_scale_costs *out, const gf_model *model) {
+  gf__bucket *buckets;
   double all = 0, done = 0;
-  GF_TRY(gf__allreduce_new(&exchange, NULL, model, edges));
-  out->bucket_count = gf__allreduce_bucket_count(exchange);
+  GF_TRY(gf__buckets_plan(&buckets, &out->bucket_count, model));
   out->buckets = calloc((size_t)out->bucket_count, sizeof *out->buckets);
   for (int i = 0; i < model->graph.count; i++) all += flops_of(model->graph.nodes[i]);
   int node = model->graph.count;
   for (int i = 0; out->buckets && i < out->bucket_count; i++) {
-    int begin;
-    out->buckets[i].bytes = gf__allreduce_bucket(exchange, i, &begin);
-    while (node > begin) done += flops_of(model->graph.nodes[--node]);
+    int first = buckets[i].is_running ? 0 : buckets[i].first_node;
+    out->buckets[i].bytes = (double)buckets[i].floats * sizeof(float);
+    while (node > first) done += flops_of(model->graph.nodes[--node]);
     out->buckets[i].ready = all > 0 ? done / all : 1;
   }
-  gf__allreduce_free(&exchange);
+  free(buckets);
   return out->buckets ? GF_OK : gf__fail_host_memory(sizeof *out->buckets);
 }
 
@@ -83,7 +83,7 @@ static gf_status measure_transfer(gf_model *model, double *seconds) {
 static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_config *config,
                             int batch, unsigned long long seed, double *seconds, bool all) {
   subject s;
-  GF_TRY(open_subject(&s, device, config, batch, seed));
+  GF_TRY(open_subject(&s, device, NULL, config, batch, seed));
   gf_status status = gf__trainer_measure(s.trainer, seconds);
   if (all) {
     out->memory = gf__model_memory(s.model, batch);
@@ -99,67 +99,25 @@ static gf_status measure_at(gf_scale_costs *out, gf_device *device, const gf_con
 
 gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device, const gf_config *config) {
   gf__train_config run;
-  double whole, part;
-  *out = (gf_scale_costs){.backward = backward_share};
+  double whole, fewer;
+  *out = (gf_scale_costs){.backward = backward_fraction};
   GF_TRY(gf__train_config_read(&run, config));
   int batch = out->batch = run.batch_size, less = (batch + 3) / 4;
   gf_status status = measure_at(out, device, config, batch, run.seed, &whole, true);
-  if (status == GF_OK) status = measure_at(out, device, config, less, run.seed, &part, false);
+  if (status == GF_OK) status = measure_at(out, device, config, less, run.seed, &fewer, false);
   if (status != GF_OK) {
     gf_scale_costs_free(out);
     return status;
   }
   /* A line through both, if it neither falls nor begins below 0. */
-  double mean = whole / batch, slope = batch > less ? (whole - part) / (batch - less) : mean;
+  double mean = whole / batch, slope = batch > less ? (whole - fewer) / (batch - less) : mean;
   bool is_plain = slope >= mean;
   out->image = is_plain ? mean : fmax(slope, 0);
   out->fixed = is_plain ? 0 : whole - batch * out->image;
   return GF_OK;
 }
 
-/* ---- between ranks ---- */
-
-/* Seconds of a mean of so many floats, of the slowest rank; the best of some times. */
-static gf_status time_mean(gf_cluster *cluster, size_t count, double *seconds) {
-  enum { TIMES = 20 };
-  int ranks = gf__cluster_ranks(cluster);
-  float *values = calloc(count, sizeof *values);
-  int *weights = malloc((size_t)ranks * sizeof *weights);
-  gf__mean *mean = NULL;
-  gf_status status = values && weights ? gf__mean_new(&mean, cluster, count)
-                                       : gf__fail_host_memory(count * sizeof *values);
-  for (int r = 0; r < ranks && weights; r++) weights[r] = 1;
-  *seconds = INFINITY;
-  for (int i = 0; i < TIMES && status == GF_OK; i++) {
-    double one = 1;
-    status = gf__cluster_sum(cluster, &one, 1); /* all begin together */
-    double begin = gf__seconds();
-    if (status == GF_OK) status = gf__mean_start(mean, values, weights);
-    if (status == GF_OK) status = gf__mean_wait(mean);
-    *seconds = fmin(*seconds, gf__seconds() - begin);
-  }
-  gf__mean_free(&mean);
-  free(values);
-  free(weights);
-  if (status == GF_OK) status = gf__cluster_sum(cluster, seconds, 1);
-  *seconds /= ranks;
-  return status;
-}
-
-gf_status gf_scale_measure_network(gf_scale_network *out, gf_cluster *cluster) {
-  const size_t few = 1, many = (size_t)1 << 20;
-  double ranks = gf__cluster_ranks(cluster), small, large;
-  if (ranks < 2)
-    return gf__fail(GF_ERROR_ARGUMENT, "a network is measured by two ranks or more, not by one");
-  GF_TRY(time_mean(cluster, few, &small));
-  GF_TRY(time_mean(cluster, many, &large));
-  /* One measurement does not tell the two apart; of the usual networks this is a tenth. */
-  out->latency = small / 2 / (1 + (ranks - 1) / 10);
-  out->overhead = out->latency / 10;
-  double seconds = fmax(large - small, 1e-9);
-  out->bandwidth = 2 * (ranks - 1) / ranks * (double)(many * sizeof(float)) / seconds;
-  return GF_OK;
-}
+/* ---- all ranks ---- */
 
 static gf_status time_steps(subject *s, gf_device *device, int ranks, double *seconds) {
   enum { STEPS = 6 };
@@ -178,25 +136,14 @@ static gf_status time_steps(subject *s, gf_device *device, int ranks, double *se
   return status;
 }
 
-gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *cluster,
+gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_communicator *communicator,
                                 const gf_config *config) {
   gf__train_config run;
   subject s;
-  gf__allreduce *exchange = NULL;
-  int ranks = gf__cluster_ranks(cluster);
   GF_TRY(gf__train_config_read(&run, config));
-  double *edges = malloc(((size_t)ranks + 1) * sizeof *edges);
-  if (!edges) return gf__fail_host_memory(((size_t)ranks + 1) * sizeof *edges);
-  for (int r = 0; r <= ranks; r++) edges[r] = (double)r / ranks;
-  gf_status status =
-      gf_cluster_agree(cluster, open_subject(&s, device, config, run.batch_size, run.seed));
-  if (status == GF_OK) {
-    status = gf_cluster_agree(cluster, gf__allreduce_new(&exchange, cluster, s.model, edges));
-    if (status == GF_OK) gf__trainer_share(s.trainer, exchange);
-    if (status == GF_OK) status = time_steps(&s, device, ranks, seconds);
-    gf__allreduce_free(&exchange);
-    close_subject(&s);
-  }
-  free(edges);
+  GF_TRY(gf_communicator_agree(
+      communicator, open_subject(&s, device, communicator, config, run.batch_size, run.seed)));
+  gf_status status = time_steps(&s, device, gf__communicator_ranks(communicator), seconds);
+  close_subject(&s);
   return status;
 }

@@ -10,7 +10,7 @@
 #include "run/run_folder.h"
 #include "train/train_config.h"
 
-typedef struct test {
+typedef struct test_run {
   gf_config *config;
   gf__train_config run;
   gf_dataset *dataset;
@@ -18,15 +18,15 @@ typedef struct test {
   gf_model *model;
   float *logits; /* (batch, classes) */
   int *correct;  /* (classes) */
-} test;
+} test_run;
 
-static gf_status load_weights(test *t, const char *folder) {
-  char path[GF__RUN_PATH_SIZE];
+static gf_status load_weights(test_run *t, const char *folder) {
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_weights(path, folder));
   return gf_model_load(t->model, path);
 }
 
-static gf_status open_test(test *t, gf_device *device, const char *folder) {
+static gf_status open_test(test_run *t, gf_device *device, const char *folder) {
   GF_TRY(gf__run_config_load(&t->config, folder));
   GF_TRY(gf__train_config_read(&t->run, t->config));
   GF_TRY(gf_dataset_open(&t->dataset, t->config, GF_SPLIT_TEST));
@@ -43,7 +43,7 @@ static gf_status open_test(test *t, gf_device *device, const char *folder) {
   return t->logits && t->correct ? GF_OK : gf__fail_host_memory(bytes);
 }
 
-static void close_test(test *t) {
+static void close_test(test_run *t) {
   gf_loader_free(&t->loader);
   gf_model_free(&t->model);
   gf_dataset_free(&t->dataset);
@@ -77,7 +77,7 @@ static gf_status make_result(const gf_dataset_info *info, gf_test_result *out) {
   return GF_OK;
 }
 
-static void count_classes(test *t, const gf_batch *batch, gf_test_result *out) {
+static void count_classes(test_run *t, const gf_batch *batch, gf_test_result *out) {
   for (int i = 0; i < batch->count; i++) {
     const float *row = t->logits + (size_t)i * (size_t)out->classes;
     int best = 0;
@@ -88,7 +88,7 @@ static void count_classes(test *t, const gf_batch *batch, gf_test_result *out) {
   }
 }
 
-static gf_status run_test(test *t, gf_test_result *out) {
+static gf_status run_test(test_run *t, gf_test_result *out) {
   gf_batch batch;
   double losses = 0, correct = 0;
   GF_TRY(gf_loader_start(t->loader, 0, 0));
@@ -112,7 +112,7 @@ static gf_status run_test(test *t, gf_test_result *out) {
 }
 
 gf_status gf_test(gf_device *device, const char *run_folder, gf_test_result *out) {
-  test t = {0};
+  test_run t = {0};
   *out = (gf_test_result){0};
   gf_status status = open_test(&t, device, run_folder);
   if (status == GF_OK) {

@@ -11,26 +11,28 @@
 #include "run/network.h"
 #include "train/training.h"
 
-static gf_status open_loader(gf_loader **out, const gf__training *r, const gf_dataset *dataset,
+static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_dataset *dataset,
                              int training) {
-  gf_loader_options options = {.batch_size = training ? r->config.batch_size : r->model->batch,
-                               .seed = r->config.seed,
-                               .training = training};
-  gf__ranks_part(r, &options.from, &options.to);
+  int rank = gf__communicator_rank(t->communicator);
+  gf_loader_options options = {.batch_size = training ? t->config.batch_size : t->model->batch,
+                               .seed = t->config.seed,
+                               .training = training,
+                               .from = t->shard_bounds[rank],
+                               .to = t->shard_bounds[rank + 1]};
   return gf_loader_open(out, dataset, &options);
 }
 
-static gf_status write_config(gf__text *out, const gf__training *r, const gf_config *config) {
+static gf_status write_config(gf__text *out, const gf__training *t, const gf_config *config) {
   gf__network_config network;
   gf__optimizer_config optimizer;
   GF_TRY(gf__network_config_read(&network, config));
   gf_status status = gf__optimizer_config_read(&optimizer, config);
   if (status == GF_OK) {
     gf__text_add(out, "data:\n");
-    gf__data_write(out, 2, r->train);
+    gf__data_write(out, 2, t->train);
     gf__network_config_write(out, &network);
     gf__optimizer_config_write(out, &optimizer);
-    gf__train_config_write(out, &r->config);
+    gf__train_config_write(out, &t->config);
     gf__optimizer_config_free(&optimizer);
     status = gf__text_status(out);
   }
@@ -38,117 +40,119 @@ static gf_status write_config(gf__text *out, const gf__training *r, const gf_con
   return status;
 }
 
-static gf_memory planned_memory(const gf__training *r) {
-  gf_memory memory = gf__model_memory(r->model, r->model->batch);
-  memory.optimizer = gf__trainer_memory(r->trainer);
+static gf_memory planned_memory(const gf__training *t) {
+  gf_memory memory = gf__model_memory(t->model, t->model->batch);
+  memory.optimizer = gf__trainer_memory(t->trainer);
   return memory;
 }
 
-/* Compiling takes seconds when the device is new to the cache, so it is told. */
-static gf_status prepare(gf__training *r) {
-  const gf_train_events *events = &r->options.events;
+/* Compiling takes seconds on a cold cache, so report it. */
+static gf_status prepare_trainer(gf__training *t) {
+  const gf_train_events *events = &t->options.events;
   gf_progress progress = {.phase = "prepare",
-                          .epochs = r->config.epochs,
+                          .epochs = t->config.epochs,
                           .loss = NAN,
                           .accuracy = NAN,
                           .images_per_second = NAN,
                           .seconds_left = NAN};
   if (events->progress) events->progress(events->user, &progress);
   int launches;
-  GF_TRY(gf__trainer_prepare(r->trainer, r->config.seed, &launches));
-  gf_memory memory = planned_memory(r);
-  gf__log(GF_LOG_INFO, "%d training and %d validation images", gf_dataset_describe(r->train).count,
-          gf_dataset_describe(r->validation).count);
+  GF_TRY(gf__trainer_prepare(t->trainer, t->config.seed, &launches));
+  gf_memory memory = planned_memory(t);
+  gf__log(GF_LOG_INFO, "%d training and %d validation images", gf_dataset_describe(t->train).count,
+          gf_dataset_describe(t->validation).count);
   gf__log(GF_LOG_INFO, "%zu parameters, %.0f MiB on the device, %d launches a step",
-          gf_model_parameter_total(r->model), (double)gf__memory_total(&memory) / 0x1p20, launches);
+          gf_model_parameter_total(t->model), (double)gf__memory_total(&memory) / 0x1p20, launches);
   return GF_OK;
 }
 
-static gf_status open_data(gf__training *r, const gf_config *config) {
-  GF_TRY(gf__train_config_read(&r->config, config));
-  GF_TRY(gf_dataset_open(&r->train, config, GF_SPLIT_TRAIN));
-  return gf_dataset_open(&r->validation, config, GF_SPLIT_VALIDATION);
+static gf_status open_data(gf__training *t, const gf_config *config) {
+  GF_TRY(gf_dataset_open(&t->train, config, GF_SPLIT_TRAIN));
+  return gf_dataset_open(&t->validation, config, GF_SPLIT_VALIDATION);
 }
 
-static int batch_size(const gf__training *r) {
-  int count = gf_dataset_describe(r->train).count;
-  return r->config.batch_size < count ? r->config.batch_size : count;
+int gf__training_batch(const gf__training *t) {
+  int count = gf_dataset_describe(t->train).count;
+  return t->config.batch_size < count ? t->config.batch_size : count;
 }
 
-/* The network for parts of so many images, and its trainer. */
-static gf_status open_network_of(gf__training *r, const gf_config *config, const char *algorithms,
-                                 int part) {
-  gf_dataset_info info = gf_dataset_describe(r->train);
+/* The network and its trainer for shards of shard images, in micro-batches. */
+static gf_status open_micro_network(gf__training *t, const gf_config *config,
+                                    const char *algorithms, int shard, int micro) {
+  gf_dataset_info info = gf_dataset_describe(t->train);
   gf_image_shape image = {info.height, info.width, info.channels};
   gf__model_options options = {.algorithms = algorithms};
-  gf_status status = gf__model_open_with(&r->model, r->device, config, image, info.classes, part,
-                                         r->config.seed, &options);
-  if (status == GF_OK) status = gf_trainer_open(&r->trainer, r->model, config);
-  if (status != GF_OK) gf_model_free(&r->model);
+  gf__trainer_options trainer = {.adds_micro_batches = micro < shard,
+                                 .skips_nonfinite = t->config.on_nonfinite == GF__SKIP_NONFINITE,
+                                 .communicator = t->communicator,
+                                 .shard_bounds = t->shard_bounds};
+  gf_status status = gf__model_open_with(&t->model, t->device, config, image, info.classes, micro,
+                                         t->config.seed, &options);
+  if (status == GF_OK) status = gf__trainer_open_with(&t->trainer, t->model, config, &trainer);
+  if (status != GF_OK) gf__training_close_network(t);
   return status;
 }
 
-gf_status gf__training_open_network(gf__training *r, const gf_config *config,
+gf_status gf__training_open_network(gf__training *t, const gf_config *config,
                                     const char *algorithms) {
-  int batch = gf__ranks_batch(r, batch_size(r)), part = batch;
+  int shard = gf__ranks_largest_shard(t, gf__training_batch(t)), micro = shard;
   gf_status status;
-  /* Half the batch, a quarter, …: parts of whole fours, as the draws of dropout come in fours. */
-  while ((status = open_network_of(r, config, algorithms, part)) == GF_ERROR_MEMORY && part > 4)
-    part = (part / 2 + 3) / 4 * 4;
-  GF_TRY(status);
-  if (r->config.on_nonfinite == GF__SKIP_NONFINITE) gf__trainer_skip_nonfinite(r->trainer);
-  if (part == batch) return GF_OK;
+  /* Half of the shard, a quarter, …: whole fours, as the draws of dropout come in fours. */
+  while ((status = open_micro_network(t, config, algorithms, shard, micro)) ==
+             GF_ERROR_DEVICE_MEMORY &&
+         micro > 4)
+    micro = (micro / 2 + 3) / 4 * 4;
+  if (status != GF_OK || micro == shard) return status;
   gf__log(GF_LOG_WARNING,
-          "the device has no memory for a batch of %d: its gradient is added up over parts of %d "
-          "images; batch norm sees a part at a time",
-          batch, part);
-  /* Ranks of other devices might have other parts, and would wait for each other in vain. */
-  if (r->cluster && r->model->joins_batch_norms)
-    return gf__fail(GF_ERROR_MEMORY,
+          "the device has no memory for a batch of %d: its gradient is added up over micro-batches "
+          "of %d images; batch norm sees one of them at a time",
+          shard, micro);
+  /* Ranks of other devices might have other micro-batches, and would wait for each other in vain.
+   */
+  if (gf__communicator_ranks(t->communicator) > 1 && t->model->joins_batch_norms)
+    return gf__fail(GF_ERROR_DEVICE_MEMORY,
                     "model.batch_norm sync needs memory for all %d images that this rank has of a "
                     "batch; use more ranks or a smaller train.batch_size",
-                    batch);
-  return gf__trainer_split_batches(r->trainer);
+                    shard);
+  return GF_OK;
 }
 
-void gf__training_close_network(gf__training *r) {
-  gf_trainer_free(&r->trainer);
-  gf_model_free(&r->model);
+void gf__training_close_network(gf__training *t) {
+  gf_trainer_free(&t->trainer);
+  gf_model_free(&t->model);
 }
 
-static gf_status open_loop(gf__training *r) {
-  GF_TRY(open_loader(&r->train_loader, r, r->train, 1));
-  GF_TRY(open_loader(&r->validation_loader, r, r->validation, 0));
-  size_t gradients = (size_t)gf_trainer_gradient_count(r->trainer) * sizeof *r->gradients;
-  size_t activations = ((size_t)gf__model_activation_count(r->model) + 1) * sizeof *r->activations;
-  r->gradients = malloc(gradients);
-  r->activations = malloc(activations);
-  if (!r->gradients || !r->activations) return gf__fail_host_memory(gradients + activations);
-  return prepare(r);
+static gf_status open_loop(gf__training *t) {
+  GF_TRY(open_loader(&t->train_loader, t, t->train, 1));
+  GF_TRY(open_loader(&t->validation_loader, t, t->validation, 0));
+  size_t gradients = (size_t)gf_trainer_gradient_count(t->trainer) * sizeof *t->gradients;
+  size_t activations = ((size_t)gf__model_activation_count(t->model) + 1) * sizeof *t->activations;
+  t->gradients = malloc(gradients);
+  t->activations = malloc(activations);
+  if (!t->gradients || !t->activations) return gf__fail_host_memory(gradients + activations);
+  return prepare_trainer(t);
 }
 
-static void close_run(gf__training *r) {
-  gf_loader_free(&r->train_loader);
-  gf_loader_free(&r->validation_loader);
-  gf__allreduce_free(&r->exchange);
-  gf__training_close_network(r);
-  gf_dataset_free(&r->train);
-  gf_dataset_free(&r->validation);
-  gf__run_folder_free(&r->folder);
-  free(r->gradients);
-  free(r->activations);
-  free(r->edges);
+static void close_run(gf__training *t) {
+  gf_loader_free(&t->train_loader);
+  gf_loader_free(&t->validation_loader);
+  gf__training_close_network(t);
+  gf_dataset_free(&t->train);
+  gf_dataset_free(&t->validation);
+  gf__run_folder_free(&t->folder);
+  free(t->gradients);
+  free(t->activations);
+  free(t->shard_bounds);
 }
 
 /* ---- a run that is there already ---- */
 
-/* Whether there is a checkpoint to go on from; GF_ERROR_CONFIG, with what differs, where the
- * folder's run is of another config. */
-static gf_status check_config(const gf__training *r, const gf__text *config) {
-  char path[GF__RUN_PATH_SIZE];
+/* GF_ERROR_CONFIG, with what differs, where the folder's run has another config. */
+static gf_status check_config(const gf__training *t, const gf__text *config) {
+  char path[GF__PATH_SIZE];
   gf_config *before = NULL, *now = NULL;
   gf__text differences = {0};
-  GF_TRY(gf__run_path(path, r->options.out, "config.yaml"));
+  GF_TRY(gf__run_path(path, t->options.out, "config.yaml"));
   gf_status status = gf_config_load(&before, path);
   if (status == GF_OK) status = gf_config_parse(&now, "the resolved config", config->data);
   if (status == GF_OK) {
@@ -159,7 +163,7 @@ static gf_status check_config(const gf__training *r, const gf__text *config) {
     status = gf__fail(GF_ERROR_CONFIG,
                       "the config is not that of the run in %s:%s\nTo go on with it all the same, "
                       "train --resume with --force; else choose another folder, --out",
-                      r->options.out, differences.data);
+                      t->options.out, differences.data);
   gf__text_free(&differences);
   gf_config_free(&before);
   gf_config_free(&now);
@@ -168,15 +172,15 @@ static gf_status check_config(const gf__training *r, const gf__text *config) {
 
 /* Whether the run in the folder has ended; then nothing is left to do, and the status is that of
  * its end. */
-static gf_status look_for_end(const gf__training *r, bool *has_ended) {
+static gf_status check_end(const gf__training *t, bool *has_ended) {
   char *message;
-  gf_run_status result = gf__run_folder_result(r->options.out, &message);
+  gf_run_status result = gf__run_folder_result(t->options.out, &message);
   gf_status status = GF_OK;
   *has_ended = result != GF_RUN_STARTED;
   if (result == GF_RUN_FINISHED)
-    gf__log(GF_LOG_INFO, "%s is finished; nothing is left to do", r->options.out);
+    gf__log(GF_LOG_INFO, "%s is finished; nothing is left to do", t->options.out);
   if (result == GF_RUN_DIVERGED)
-    status = gf__fail(GF_ERROR_NONFINITE, "%s has diverged: %s", r->options.out,
+    status = gf__fail(GF_ERROR_NONFINITE, "%s has diverged: %s", t->options.out,
                       message ? message : "the loss was not finite");
   free(message);
   return status;
@@ -184,129 +188,137 @@ static gf_status look_for_end(const gf__training *r, bool *has_ended) {
 
 /* A run that was killed before its first checkpoint, which its first epoch ends with, has no more
  * than that epoch to lose; one whose checkpoints were removed has more. */
-static gf_status check_is_empty(const gf__training *r) {
+static gf_status check_is_empty(const gf__training *t) {
   gf_run_state state;
-  GF_TRY(gf_run_read_state(r->options.out, &state));
+  GF_TRY(gf_run_read_state(t->options.out, &state));
   if (state.epochs_done <= 1) return GF_OK;
   return gf__fail(GF_ERROR_DATA,
                   "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "
                   "--overwrite",
-                  r->options.out, state.epochs_done);
+                  t->options.out, state.epochs_done);
 }
 
 gf_status gf__training_load_weights(gf_model *model, const gf__train_config *config) {
   const char *path = gf__train_config_weights(config);
-  char best[GF__RUN_PATH_SIZE];
+  char best[GF__PATH_SIZE];
   if (!*path) return GF_OK;
   if (!gf__path_is_folder(path)) return gf_model_load(model, path);
   GF_TRY(gf__run_weights(best, path));
   return gf_model_load(model, best);
 }
 
-/* Creates the folder, or goes on in it. */
-static gf_status open_folder(gf__training *r, const gf__text *config, bool resumes) {
-  const gf_device_info *device = gf_device_describe(r->device);
-  const char *out = r->options.out;
-  int slot = -1;
-  if (resumes) GF_TRY(gf__checkpoint_read(out, r->trainer, &r->position, &slot));
-  if (slot < 0) {
-    if (resumes) GF_TRY(check_is_empty(r));
-    GF_TRY(gf__training_load_weights(r->model, &r->config));
-    r->position =
-        (gf__position){.epoch = 1, .trained = {.first_nonfinite = -1}, .best_accuracy = -1};
-    return gf__run_folder_create(&r->folder, out, resumes || r->options.overwrite, config, device);
+static gf_status create_folder(gf__training *t, const gf__text *config, bool replaces) {
+  GF_TRY(gf__training_load_weights(t->model, &t->config));
+  t->position = (gf__position){.epoch = 1, .best_accuracy = -1};
+  return gf__run_folder_create(&t->folder, t->options.out, replaces, config,
+                               gf_device_describe(t->device));
+}
+
+/* Goes on in the folder, from its newest checkpoint if it has one. */
+static gf_status resume_folder(gf__training *t, const gf__text *config) {
+  const char *out = t->options.out;
+  gf__checkpoint_tensors tensors = gf__training_tensors(t);
+  int newest;
+  GF_TRY(gf__checkpoint_read(out, &tensors, &t->position, &newest));
+  if (newest < 0) {
+    GF_TRY(check_is_empty(t));
+    return create_folder(t, config, true);
   }
-  r->slot = slot + 1;
-  gf__log(GF_LOG_INFO, "continues in epoch %d after batch %d", r->position.epoch,
-          r->position.batch);
-  return gf__run_folder_resume(&r->folder, out, r->position.marks, r->position.epoch, config,
-                               device);
+  t->next_checkpoint = newest + 1;
+  gf__log(GF_LOG_INFO, "continues in epoch %d after batch %d", t->position.epoch,
+          t->position.batch);
+  return gf__run_folder_resume(&t->folder, out, t->position.marks, t->position.epoch, config,
+                               gf_device_describe(t->device));
 }
 
 /* Activations that are measured are those of a batch's last micro-batch, which is the whole batch
  * unless the device has no memory for it. */
-static gf__record_images record_images(const gf__training *r) {
-  int batch = batch_size(r), micro = r->model->batch;
-  if (r->cluster) return (gf__record_images){batch, 0};
+static gf__record_images record_images(const gf__training *t) {
+  int batch = gf__training_batch(t), micro = t->model->batch;
+  if (t->communicator) return (gf__record_images){batch, 0};
   return (gf__record_images){batch, batch - (batch - 1) / micro * micro};
 }
 
 /* network.json, which readers of the run need from its first record on. */
-static gf_status write_network(const gf__training *r, const gf_config *config) {
-  gf_dataset_info data = gf_dataset_describe(r->train);
-  return gf__network_write(r->options.out, config, &data, record_images(r));
+static gf_status write_network(const gf__training *t, const gf_config *config) {
+  gf_dataset_info data = gf_dataset_describe(t->train);
+  return gf__network_write(t->options.out, config, &data, record_images(t));
+}
+
+/* resolved: the config with all defaults. */
+static gf_status open_folder(gf__training *t, const gf_config *config, const gf__text *resolved,
+                             bool resumes) {
+  char path[GF__PATH_SIZE];
+  if (!t->writes) return GF_OK;
+  GF_TRY(resumes ? resume_folder(t, resolved) : create_folder(t, resolved, t->options.overwrite));
+  GF_TRY(write_network(t, config));
+  if (t->config.tensorboard)
+    GF_TRY(gf__run_events_open(&t->folder, &t->position.marks[GF__LOG_EVENTS]));
+  GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
+  return gf__algorithms_write(path, t->model->algorithms, gf_device_describe(t->device));
 }
 
 /* ---- the run ---- */
 
-static gf_status open_parts(gf__training *r, const gf_config *config, const gf__text *resolved,
-                            bool resumes) {
-  char path[GF__RUN_PATH_SIZE];
-  const gf_device_info *device = gf_device_describe(r->device);
-  GF_TRY(gf__run_path(path, r->options.out, "algorithms.json"));
-  char *algorithms = resumes ? gf__algorithms_read(path, device) : NULL;
-  gf_status status = gf__ranks_open_network(r, config, algorithms);
-  free(algorithms);
-  GF_TRY(status);
-  GF_TRY(gf_cluster_agree(r->cluster, open_loop(r)));
-  if (r->writes) status = open_folder(r, resolved, resumes);
-  if (r->writes && status == GF_OK) status = write_network(r, config);
-  if (r->writes && status == GF_OK && r->config.tensorboard)
-    status = gf__run_events_open(&r->folder, &r->position.marks[GF__LOG_EVENTS]);
-  if (r->writes && status == GF_OK)
-    status = gf__algorithms_write(path, r->model->algorithms, device);
-  GF_TRY(gf_cluster_agree(r->cluster, status));
-  GF_TRY(gf__ranks_write(r));
-  return gf__ranks_join(r);
-}
-
-/* What the first rank finds in the folder. */
-typedef struct finding {
+/* What the first rank finds where the run folder is to be. */
+typedef struct found_run {
   bool resumes, has_ended;
-} finding;
+} found_run;
 
-static gf_status look_for_folder(gf__training *r, finding *out) {
-  char path[GF__RUN_PATH_SIZE];
-  GF_TRY(gf__run_path(path, r->options.out, "config.yaml"));
-  out->resumes = r->options.resume && gf__path_exists(path);
-  return gf__run_folder_check(r->options.out, out->resumes || r->options.overwrite);
+static gf_status find_folder(const gf__training *t, found_run *out) {
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_path(path, t->options.out, "config.yaml"));
+  out->resumes = t->options.resume && gf__path_exists(path);
+  return gf__run_folder_check(t->options.out, out->resumes || t->options.overwrite);
 }
 
-static gf_status look_into_folder(gf__training *r, const gf__text *config, finding *out) {
-  if (!out->resumes || r->options.force) return GF_OK;
-  GF_TRY(check_config(r, config));
-  return look_for_end(r, &out->has_ended);
+static gf_status check_folder(const gf__training *t, const gf__text *resolved, found_run *out) {
+  if (!out->resumes || t->options.force) return GF_OK;
+  GF_TRY(check_config(t, resolved));
+  return check_end(t, &out->has_ended);
+}
+
+/* What this rank can check of the run. resolved: the config with all defaults. */
+static gf_status check_own(gf__training *t, const gf_config *config, gf__text *resolved,
+                           found_run *out) {
+  GF_TRY(gf__train_config_read(&t->config, config));
+  if (t->writes) GF_TRY(find_folder(t, out));
+  GF_TRY(open_data(t, config));
+  GF_TRY(write_config(resolved, t, config));
+  return t->writes ? check_folder(t, resolved, out) : GF_OK;
 }
 
 /* Everything that can be wrong is found before a folder is made or changed. */
-static gf_status open_checked(gf__training *r, const gf_config *config, gf__text *resolved,
-                              bool *has_ended) {
-  finding found = {0};
-  gf_status status = gf__train_config_read(&r->config, config);
-  if (status == GF_OK && r->writes) status = look_for_folder(r, &found);
-  if (status == GF_OK) status = open_data(r, config);
-  if (status == GF_OK) status = write_config(resolved, r, config);
-  if (status == GF_OK && r->writes) status = look_into_folder(r, resolved, &found);
-  GF_TRY(gf_cluster_agree(r->cluster, status));
-  GF_TRY(gf__cluster_broadcast(r->cluster, &found, sizeof found));
-  *has_ended = found.has_ended;
-  if (found.has_ended) return GF_OK;
-  GF_TRY(gf__ranks_compare(r, resolved));
-  return open_parts(r, config, resolved, found.resumes);
+static gf_status check_run(gf__training *t, const gf_config *config, gf__text *resolved,
+                           found_run *out) {
+  GF_TRY(gf_communicator_agree(t->communicator, check_own(t, config, resolved, out)));
+  GF_TRY(gf__communicator_broadcast(t->communicator, out, sizeof *out));
+  return out->has_ended ? GF_OK : gf__ranks_compare(t, resolved);
 }
 
-static gf_status open_run(gf__training *r, const gf_config *config, bool *has_ended) {
-  gf__text resolved = {0};
-  gf_status status = open_checked(r, config, &resolved, has_ended);
-  gf__text_free(&resolved);
+static gf_status open_networks(gf__training *t, const gf_config *config, bool resumes) {
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
+  char *algorithms = resumes ? gf__algorithms_read(path, gf_device_describe(t->device)) : NULL;
+  gf_status status = gf__ranks_open_networks(t, config, algorithms);
+  free(algorithms);
   return status;
+}
+
+static gf_status open_run(gf__training *t, const gf_config *config, const gf__text *resolved,
+                          bool resumes) {
+  GF_TRY(open_networks(t, config, resumes));
+  GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
+  GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resolved, resumes)));
+  GF_TRY(gf__ranks_write(t));
+  return gf__ranks_join(t);
 }
 
 /* ---- the pictures ---- */
 
 typedef struct gallery {
   gf__training *training;
-  bool tells; /* the caller */
+  bool reports; /* each picture to the caller */
   gf_status status;
 } gallery;
 
@@ -315,68 +327,81 @@ static void add_picture(void *user, const char *path) {
   const gf_train_events *events = &g->training->options.events;
   if (g->status == GF_OK)
     g->status = gf__run_events_add_picture(&g->training->folder, g->training->position.steps, path);
-  if (g->tells && events->written) events->written(events->user, path);
+  if (g->reports && events->written) events->written(events->user, path);
 }
 
-static gf_status draw(gf__training *r, bool tells) {
-  gallery g = {.training = r, .tells = tells};
-  GF_TRY(gf_plot_runs(&r->options.out, 1, NULL, add_picture, &g));
+static gf_status draw_pictures(gf__training *t, bool reports) {
+  gallery g = {.training = t, .reports = reports};
+  GF_TRY(gf_plot_runs(&t->options.out, 1, NULL, add_picture, &g));
   GF_TRY(g.status);
-  return gf__record_log_flush(&r->folder.logs[GF__LOG_EVENTS]);
+  return gf__record_log_flush(&t->folder.logs[GF__LOG_EVENTS]);
 }
 
 /* What there is of a run that has ended before its time; the message stays that of the end. */
-static void draw_ended(gf__training *r, gf_status status) {
+static void draw_ended(gf__training *t, gf_status status) {
   gf__text message = {0};
   gf__text_add(&message, "%s", gf_error_message());
   if (status == GF_ERROR_NONFINITE &&
-      gf__run_folder_end(r->options.out, GF_RUN_DIVERGED, message.data) != GF_OK)
+      gf__run_folder_end(t->options.out, GF_RUN_DIVERGED, message.data) != GF_OK)
     gf__log(GF_LOG_WARNING, "%s", gf_error_message());
-  if (draw(r, false) != GF_OK) gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
+  if (draw_pictures(t, false) != GF_OK)
+    gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
   (void)gf__fail(status, "%s", message.data ? message.data : "");
   gf__text_free(&message);
 }
 
+/* The lock is held until the pictures are drawn and the end is written. */
+static gf_status end_run(gf__training *t, gf_status status) {
+  bool is_ended = status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE;
+  if (is_ended) gf__communicator_set_agreed(t->communicator);
+  if (is_ended && t->writes) draw_ended(t, status);
+  if (status != GF_OK || !t->writes) return status;
+  GF_TRY(draw_pictures(t, true));
+  return gf__run_folder_end(t->options.out, GF_RUN_FINISHED, NULL);
+}
+
+static gf_status make_run(gf__training *t) {
+  gf_status status = GF_OK;
+  t->started = t->checkpointed = gf__seconds();
+  t->done_before = gf__training_progress(t);
+  while (status == GF_OK && t->position.epoch <= t->config.epochs) status = gf__training_epoch(t);
+  return end_run(t, status);
+}
+
 gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_options *options) {
-  gf__training r = {.device = device,
+  gf__training t = {.device = device,
                     .options = *options,
-                    .cluster = options->cluster,
-                    .writes = gf__cluster_rank(options->cluster) == 0};
-  bool has_ended = false;
-  gf_status status = open_run(&r, config, &has_ended);
-  r.started = r.checkpointed = gf__seconds();
-  if (status == GF_OK && !has_ended) r.done_before = gf__training_share(&r);
-  bool is_open = status == GF_OK && !has_ended;
-  while (is_open && status == GF_OK && r.position.epoch <= r.config.epochs)
-    status = gf__training_epoch(&r);
-  bool is_ended = is_open && (status == GF_ERROR_INTERRUPTED || status == GF_ERROR_NONFINITE);
-  if (is_ended) gf__cluster_set_agreed(r.cluster);
-  /* The lock is held until the pictures are drawn and the end is written. */
-  if (is_ended && r.writes) draw_ended(&r, status);
-  is_open = is_open && r.writes;
-  if (is_open && status == GF_OK) status = draw(&r, true);
-  if (is_open && status == GF_OK) status = gf__run_folder_end(options->out, GF_RUN_FINISHED, NULL);
-  close_run(&r);
+                    .communicator = options->communicator,
+                    .writes = gf__communicator_rank(options->communicator) == 0};
+  gf__text resolved = {0};
+  found_run found = {0};
+  gf_status status = check_run(&t, config, &resolved, &found);
+  bool goes_on = status == GF_OK && !found.has_ended;
+  if (goes_on) status = open_run(&t, config, &resolved, found.resumes);
+  gf__text_free(&resolved);
+  if (goes_on && status == GF_OK) status = make_run(&t);
+  close_run(&t);
   return status;
 }
 
 gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_run *out) {
-  gf__training r = {.device = device, .writes = true};
+  gf__training t = {.device = device, .writes = true};
   size_t before = gf__device_allocated(device);
-  gf_status status = open_data(&r, config);
-  if (status == GF_OK) status = gf__ranks_open_network(&r, config, NULL);
+  gf_status status = gf__train_config_read(&t.config, config);
+  if (status == GF_OK) status = open_data(&t, config);
+  if (status == GF_OK) status = gf__ranks_open_networks(&t, config, NULL);
   if (status == GF_OK) {
-    gf_memory memory = planned_memory(&r);
+    gf_memory memory = planned_memory(&t);
     *out = (gf_dry_run){.memory = memory,
                         .planned = gf__memory_total(&memory),
                         .allocated = gf__device_allocated(device) - before,
-                        .parameters = gf_model_parameter_total(r.model),
-                        .training_images = gf_dataset_describe(r.train).count,
-                        .validation_images = gf_dataset_describe(r.validation).count,
-                        .batch_size = batch_size(&r),
-                        .part_size = r.model->batch,
-                        .epochs = r.config.epochs};
+                        .parameters = gf_model_parameter_total(t.model),
+                        .training_images = gf_dataset_describe(t.train).count,
+                        .validation_images = gf_dataset_describe(t.validation).count,
+                        .batch_size = gf__training_batch(&t),
+                        .micro_batch = t.model->batch,
+                        .epochs = t.config.epochs};
   }
-  close_run(&r);
+  close_run(&t);
   return status;
 }

@@ -12,39 +12,47 @@ struct gf_trainer {
   gf_model *model;
   gf__optimizer_config optimizer;
   int steps;
-  gf_buffer *state[2];                /* of the optimizer, like the flat parameters; or NULL */
-  gf_buffer *clip_parts, *clip_scale; /* NULL without optimizer.clip_norm */
+  gf_buffer *state[2];                  /* of the optimizer, like the flat parameters; or NULL */
+  gf_buffer *clip_partial, *clip_scale; /* NULL without optimizer.clip_norm */
   /* For the statistics: the weights before the step, and the tensors' places. */
   gf_buffer *old, *ranges, *partial, *sums;
   gf__statistics_sums *read;
-  gf_buffer *sum; /* of the gradients of a batch's parts; NULL where batches are not split */
-  bool skips;     /* steps whose gradient is not finite */
+  gf_buffer *sum;           /* of micro-batches' gradients; NULL: a batch is a single one */
+  gf__allreduce *allreduce; /* with the other ranks */
+  gf__allreduce *alone;     /* of this rank, for what it does without the others */
+  bool skips_nonfinite;
   long skipped;
-  gf__allreduce *exchange; /* with the other ranks; NULL: there are none */
-  gf__global_step step;    /* of all ranks, the last */
-  bool wants_stop;
 };
 
-static gf_status allocate(gf_trainer *trainer) {
+static gf_status open_allreduces(gf_trainer *trainer, const gf__trainer_options *options) {
+  gf_model *model = trainer->model;
+  GF_TRY(gf__allreduce_new(&trainer->alone, NULL, model, NULL));
+  return gf__allreduce_new(&trainer->allreduce, options->communicator, model,
+                           options->shard_bounds);
+}
+
+static gf_status trainer_allocate(gf_trainer *trainer, const gf__trainer_options *options) {
   gf_model *model = trainer->model;
   gf_device *device = model->device;
   size_t flat = model->flat_floats * sizeof(float);
   int tensors = model->trainable_count;
   size_t range_bytes = (size_t)tensors * 2 * sizeof(int);
   size_t sums_bytes = (size_t)tensors * sizeof(gf__statistics_sums);
+  if (options->adds_micro_batches)
+    GF_TRY(gf__buffer_new(&trainer->sum, device, flat, "the gradients of micro-batches"));
   for (int i = 0; i < gf__optimizers[trainer->optimizer.kind]->states; i++) {
     GF_TRY(gf__buffer_new(&trainer->state[i], device, flat, "the optimizer's state"));
     GF_TRY(gf__buffer_zero(trainer->state[i]));
   }
   if (trainer->optimizer.clip_norm > 0) {
-    GF_TRY(gf__buffer_new(&trainer->clip_parts, device, gf__clip_workspace(),
-                          "parts of the gradient's norm"));
+    GF_TRY(gf__buffer_new(&trainer->clip_partial, device, gf__clip_workspace(),
+                          "partial sums of the gradient's norm"));
     GF_TRY(gf__buffer_new(&trainer->clip_scale, device, sizeof(float), "the gradient's scale"));
   }
   GF_TRY(gf__buffer_new(&trainer->old, device, flat, "the weights before a step"));
   GF_TRY(gf__buffer_new(&trainer->ranges, device, range_bytes, "the places of tensors"));
   GF_TRY(gf__buffer_new(&trainer->partial, device, gf__statistics_workspace(tensors),
-                        "parts of gradient statistics"));
+                        "partial sums of gradient statistics"));
   GF_TRY(gf__buffer_new(&trainer->sums, device, sums_bytes, "gradient statistics"));
   trainer->read = malloc(sums_bytes);
   int *ranges = malloc(range_bytes);
@@ -71,27 +79,36 @@ size_t gf__trainer_memory(const gf_trainer *trainer) {
          gf__statistics_workspace(tensors);
 }
 
-gf_status gf_trainer_open(gf_trainer **out, gf_model *model, const gf_config *config) {
+gf_status gf__trainer_open_with(gf_trainer **out, gf_model *model, const gf_config *config,
+                                const gf__trainer_options *options) {
   *out = NULL;
   if (model->trainable_count == 0)
     return gf__fail(GF_ERROR_ARGUMENT, "the network has no parameters to train");
   gf_trainer *trainer = calloc(1, sizeof *trainer);
   if (!trainer) return gf__fail_host_memory(sizeof *trainer);
   trainer->model = model;
+  trainer->skips_nonfinite = options->skips_nonfinite;
   gf_status status = gf__optimizer_config_read(&trainer->optimizer, config);
-  if (status == GF_OK) status = allocate(trainer);
+  if (status == GF_OK) status = trainer_allocate(trainer, options);
+  if (status == GF_OK) status = open_allreduces(trainer, options);
   if (status != GF_OK) gf_trainer_free(&trainer);
   *out = trainer;
   return status;
 }
 
+gf_status gf_trainer_open(gf_trainer **out, gf_model *model, const gf_config *config) {
+  return gf__trainer_open_with(out, model, config, &(gf__trainer_options){0});
+}
+
 void gf_trainer_free(gf_trainer **trainer_pointer) {
   gf_trainer *trainer = *trainer_pointer;
   if (!trainer) return;
+  gf__allreduce_free(&trainer->allreduce);
+  gf__allreduce_free(&trainer->alone);
   gf__optimizer_config_free(&trainer->optimizer);
   gf__buffer_free(&trainer->state[0]);
   gf__buffer_free(&trainer->state[1]);
-  gf__buffer_free(&trainer->clip_parts);
+  gf__buffer_free(&trainer->clip_partial);
   gf__buffer_free(&trainer->clip_scale);
   gf__buffer_free(&trainer->sum);
   gf__buffer_free(&trainer->old);
@@ -121,38 +138,20 @@ void gf__trainer_set_steps(gf_trainer *trainer, int steps) {
 
 int gf_trainer_gradient_count(const gf_trainer *trainer) { return trainer->model->trainable_count; }
 
-gf_status gf__trainer_split_batches(gf_trainer *trainer) {
-  return gf__buffer_new(&trainer->sum, trainer->model->device,
-                        trainer->model->flat_floats * sizeof(float),
-                        "the gradients of the parts of a batch");
-}
-
-void gf__trainer_skip_nonfinite(gf_trainer *trainer) { trainer->skips = true; }
-
 long gf__trainer_skipped(const gf_trainer *trainer) { return trainer->skipped; }
 
-void gf__trainer_share(gf_trainer *trainer, gf__allreduce *exchange) {
-  trainer->exchange = exchange;
-}
+gf__allreduce *gf__trainer_allreduce(const gf_trainer *trainer) { return trainer->allreduce; }
 
-gf__global_step gf__trainer_step_of_all(const gf_trainer *trainer) { return trainer->step; }
-
-void gf__trainer_want_stop(gf_trainer *trainer) { trainer->wants_stop = true; }
+gf__allreduce *gf__trainer_alone(const gf_trainer *trainer) { return trainer->alone; }
 
 /* ---- one step ---- */
 
-static gf_status queue_forward(gf_trainer *trainer, int slot, bool activations) {
+static gf_status queue_forward(gf_trainer *trainer, int row, bool activations) {
   gf_model *model = trainer->model;
   model->takes_activation_statistics = activations;
-  gf_status status = gf__model_queue_forward(model, true, slot);
+  gf_status status = gf__model_queue_forward(model, true, row);
   model->takes_activation_statistics = false;
   return status;
-}
-
-/* Forward and backward of what was uploaded. */
-static gf_status queue_pass(gf_trainer *trainer, int slot, bool activations) {
-  GF_TRY(queue_forward(trainer, slot, activations));
-  return gf__model_queue_backward(trainer->model);
 }
 
 static gf_status queue_statistics(gf_trainer *trainer, gf_buffer *gradient, gf_buffer *old) {
@@ -175,7 +174,8 @@ static gf_status queue_optimizer(gf_trainer *trainer, gf_buffer *gradient, doubl
   const gf_model *model = trainer->model;
   if (trainer->clip_scale)
     GF_TRY(gf__clip_scale(model->device, (int)model->flat_floats, gradient,
-                          trainer->optimizer.clip_norm, trainer->clip_parts, trainer->clip_scale));
+                          trainer->optimizer.clip_norm, trainer->clip_partial,
+                          trainer->clip_scale));
   gf__optimizer_step step = {.t = trainer->steps,
                              .count = (int)model->flat_floats,
                              .w = model->weights,
@@ -196,7 +196,7 @@ static gf_status queue_update(gf_trainer *trainer, gf_buffer *gradient, double l
   const gf_model *model = trainer->model;
   bool skip = false;
   gf__trainer_set_steps(trainer, trainer->steps + 1);
-  if (trainer->skips) GF_TRY(find_nonfinite(trainer, gradient, &skip));
+  if (trainer->skips_nonfinite) GF_TRY(find_nonfinite(trainer, gradient, &skip));
   trainer->skipped += skip;
   if (statistics)
     GF_TRY(gf__buffer_copy(model->weights, trainer->old, model->flat_floats * sizeof(float)));
@@ -208,15 +208,19 @@ gf_status gf__trainer_queue_update(gf_trainer *trainer, double learning_rate) {
   return queue_update(trainer, trainer->model->gradients, learning_rate, false);
 }
 
-/* Images first to first + count - 1 of the batch. */
-static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, int count) {
+/* ---- micro-batches ---- */
+
+/* The micro-batch of count images from first on, of which a shard may have none. */
+static gf_status upload_micro_batch(gf_model *model, const gf_batch *batch, int first, int count) {
   const float *images = batch->images + (size_t)first * gf__tensor_size(&model->graph.input);
   const int *labels = batch->labels + first;
-  model->pass.first_image = batch->first + first;
   bool is_mixed = batch->mix < 1, is_whole = count == batch->count;
+  model->pass.first_image = batch->first + first;
+  model->pass.n = 0;
+  if (count == 0 && batch->whole > 0) return GF_OK; /* other ranks have some */
   if (!is_mixed || is_whole)
     return gf__model_upload_mixed(model, images, labels, count, (double)batch->mix);
-  /* The labels of the other images follow those of all images, not those of the part. */
+  /* The second labels follow the first ones of the shard, not those of the micro-batch. */
   size_t bytes = 2 * (size_t)count * sizeof(int);
   int *both = malloc(bytes);
   if (!both) return gf__fail_host_memory(bytes);
@@ -229,56 +233,50 @@ static gf_status upload_part(gf_model *model, const gf_batch *batch, int first, 
   return status;
 }
 
-static gf_status queue_parts(gf_trainer *trainer, const gf_batch *batch, int slot,
-                             bool activations) {
+/* A single micro-batch's gradient is sent as backward computes it; of several, their sum is. */
+static gf_status queue_micro_batch(gf_trainer *trainer, gf__allreduce *allreduce,
+                                   const gf_batch *batch, int first, int count, int row,
+                                   bool activations) {
   gf_model *model = trainer->model;
-  for (int first = 0; first < batch->count; first += model->batch) {
-    int left = batch->count - first, count = left < model->batch ? left : model->batch;
-    GF_TRY(upload_part(model, batch, first, count));
-    GF_TRY(queue_pass(trainer, GF__PART_SLOT, activations && count == left));
-    model->pass.step = trainer->steps; /* the parts of a step draw from one stream */
-    GF_TRY(gf__accumulate(model->device, (int)model->flat_floats, model->gradients, trainer->sum,
-                          (double)count / batch->count, first == 0, model->results, slot,
-                          GF__PART_SLOT));
-  }
+  bool adds = trainer->sum && count, is_last = first + count == batch->count;
+  GF_TRY(upload_micro_batch(model, batch, first, count));
+  GF_TRY(queue_forward(trainer, adds ? GF__MICRO_BATCH_ROW : row, activations && is_last));
+  if (!adds) return gf__allreduce_backward(allreduce);
+  GF_TRY(gf__model_queue_backward(model));
+  model->pass.step = trainer->steps; /* the micro-batches of a step draw from one stream */
+  GF_TRY(gf__accumulate(model->device, (int)model->flat_floats, model->gradients, trainer->sum,
+                        (double)count / batch->count, first == 0, model->results, row,
+                        GF__MICRO_BATCH_ROW));
+  return is_last ? gf__allreduce_send(allreduce, trainer->sum) : GF_OK;
+}
+
+/* The gradient of this rank's shard of the batch. */
+static gf_status queue_gradient(gf_trainer *trainer, gf__allreduce *allreduce,
+                                const gf_batch *batch, int row, bool activations) {
+  int most = trainer->sum ? trainer->model->batch : batch->count, first = 0;
+  do {
+    int left = batch->count - first, count = left < most ? left : most;
+    GF_TRY(queue_micro_batch(trainer, allreduce, batch, first, count, row, activations));
+    first += count;
+  } while (first < batch->count);
   return GF_OK;
 }
 
-/* This rank's part of the batch, which may be none of it, and the exchange with the others. */
-static gf_status queue_shared(gf_trainer *trainer, const gf_batch *batch, int slot,
-                              bool activations) {
-  gf_model *model = trainer->model;
-  gf__allreduce *exchange = trainer->exchange;
-  gf__allreduce_begin(exchange, batch->whole);
-  if (trainer->sum && batch->count) {
-    GF_TRY(queue_parts(trainer, batch, slot, activations));
-    return gf__allreduce_send(exchange, trainer->sum);
-  }
-  model->pass.n = 0;
-  if (batch->count) GF_TRY(upload_part(model, batch, 0, batch->count));
-  GF_TRY(queue_forward(trainer, slot, activations));
-  return gf__allreduce_backward(exchange);
+static gf_status queue_step(gf_trainer *trainer, gf__allreduce *allreduce, const gf_batch *batch,
+                            double learning_rate, int row, gf__measure measure) {
+  gf_buffer *gradient = gf__trainer_gradient(trainer);
+  gf__allreduce_start(allreduce, batch->whole);
+  GF_TRY(queue_gradient(trainer, allreduce, batch, row, measure == GF__MEASURE_ACTIVATIONS));
+  GF_TRY(gf__allreduce_finish(allreduce, gradient, row));
+  return queue_update(trainer, gradient, learning_rate, measure != GF__MEASURE_NOTHING);
 }
 
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,
-                                 int slot, gf__measure measure) {
-  gf_model *model = trainer->model;
-  bool activations = measure == GF__MEASURE_ACTIVATIONS, gradients = measure != GF__MEASURE_NOTHING;
-  if (trainer->exchange) {
-    gf_buffer *gradient = trainer->sum ? trainer->sum : model->gradients;
-    GF_TRY(queue_shared(trainer, batch, slot, activations));
-    GF_TRY(gf__allreduce_finish(trainer->exchange, gradient, slot, trainer->wants_stop,
-                                &trainer->step));
-    return queue_update(trainer, gradient, learning_rate, gradients);
-  }
-  if (trainer->sum) {
-    GF_TRY(queue_parts(trainer, batch, slot, activations));
-  } else {
-    GF_TRY(upload_part(model, batch, 0, batch->count));
-    GF_TRY(queue_pass(trainer, slot, activations));
-  }
-  return queue_update(trainer, gf__trainer_gradient(trainer), learning_rate, gradients);
+                                 int row, gf__measure measure) {
+  return queue_step(trainer, trainer->allreduce, batch, learning_rate, row, measure);
 }
+
+/* ---- alone ---- */
 
 gf_status gf__trainer_zeros(const gf_trainer *trainer, gf_batch *out) {
   const gf_model *model = trainer->model;
@@ -302,10 +300,10 @@ gf_status gf__trainer_prepare(gf_trainer *trainer, unsigned long long seed, int 
   gf_batch zeros;
   GF_TRY(gf__trainer_zeros(trainer, &zeros));
   long before = gf__device_launches(model->device);
-  gf_status status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_NOTHING);
+  gf_status status = queue_step(trainer, trainer->alone, &zeros, 0, 0, GF__MEASURE_NOTHING);
   *launches = (int)(gf__device_launches(model->device) - before);
   if (status == GF_OK)
-    status = gf__trainer_queue_step(trainer, &zeros, 0, 0, GF__MEASURE_ACTIVATIONS);
+    status = queue_step(trainer, trainer->alone, &zeros, 0, 0, GF__MEASURE_ACTIVATIONS);
   gf__trainer_zeros_free(&zeros);
   GF_TRY(status);
   GF_TRY(gf__model_queue_forward(model, false, 0));
@@ -322,8 +320,8 @@ static gf_status measure_steps(gf_trainer *trainer, const gf_batch *zeros, doubl
   int steps = 0;
   double begin = gf__seconds();
   do {
-    GF_TRY(upload_part(trainer->model, zeros, 0, zeros->count));
-    GF_TRY(queue_pass(trainer, 0, false));
+    gf__allreduce_start(trainer->alone, zeros->count);
+    GF_TRY(queue_gradient(trainer, trainer->alone, zeros, 0, false));
     GF_TRY(gf_device_finish(trainer->model->device));
     *seconds = (gf__seconds() - begin) / ++steps;
   } while (steps < LEAST || (steps < MOST && *seconds * steps < enough));
@@ -354,7 +352,7 @@ gf_status gf__trainer_measure_update(gf_trainer *trainer, double *seconds) {
   return GF_OK;
 }
 
-static gf_gradient_stats describe(const gf__parameter *p, const gf__statistics_sums *s) {
+static gf_gradient_stats gradient_stats_of(const gf__parameter *p, const gf__statistics_sums *s) {
   double count = (double)p->count, weights = sqrt((double)s->weight_squares);
   return (gf_gradient_stats){
       .layer = p->layer,
@@ -372,7 +370,7 @@ gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient_stats *out
   size_t tensors = (size_t)trainer->model->trainable_count;
   GF_TRY(gf__buffer_read(trainer->sums, 0, tensors * sizeof *trainer->read, trainer->read));
   for (size_t i = 0; i < tensors; i++)
-    out[i] = describe(trainer->model->parameters[i], &trainer->read[i]);
+    out[i] = gradient_stats_of(trainer->model->parameters[i], &trainer->read[i]);
   return GF_OK;
 }
 

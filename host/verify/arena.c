@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-/* Five times what the largest case takes. Memory that is not touched costs nothing. */
+/* Five times what the largest case needs. Memory that is not touched costs nothing. */
 enum { BLOCK = 256 << 20, ALIGNMENT = 16 };
 
 gf_status gf__arena_open(gf__arena *arena) {

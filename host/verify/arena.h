@@ -1,4 +1,4 @@
-/* Host memory of one case: arrays that are all given back at once. */
+/* Host memory of one case: arrays that are all freed at once. */
 #ifndef GF_VERIFY_ARENA_H
 #define GF_VERIFY_ARENA_H
 

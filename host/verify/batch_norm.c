@@ -1,5 +1,5 @@
-/* What batch_norm does beside a layer's two passes: the passes over rows at several places, that by
- * the running statistics, and the work that a convolution does for it. */
+/* What batch_norm does besides a layer's forward and backward: statistics over the rows of several
+ * ranks, backward by the running statistics, and the fold into a convolution. */
 #include <math.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ static double scale_of(const norm *b, size_t c) {
 }
 
 /* The norm's work in a convolution of its channels as filters, with and without a bias. */
-static gf_status run_fold(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_fold(const gf__subject *subject, gf__check *check, gf__cases *list) {
   enum { TAPS = 6 };
   norm b;
   (void)subject;
@@ -77,8 +77,8 @@ static gf_status run_fold(const gf__subject *subject, gf__check *check, gf__case
   return GF_OK;
 }
 
-/* dx of a pass by the running statistics. */
-static gf_status run_running(const gf__subject *subject, gf__check *check, gf__cases *list) {
+/* dx by the running statistics. */
+static gf_status verify_running(const gf__subject *subject, gf__check *check, gf__cases *list) {
   norm b;
   (void)subject;
   GF_TRY(open_norm(&b, check, list));
@@ -196,13 +196,13 @@ static gf_status backward_places(places *b, gf__check *check, int channels) {
 }
 
 /* The rows of a batch at two places give what those at one place do. */
-static gf_status run_places(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_places(const gf__subject *subject, gf__check *check, gf__cases *list) {
   gf__problem p;
   places b;
   (void)subject;
-  gf__problem_read(&p, check->arena, gf__problem_type_find("batch_norm"), list);
+  GF_TRY(gf__problem_read(&p, check->arena, &gf__problem_batch_norm, list));
   gf__problem_values v = gf__problem_values_new(&p, 0), size = gf__problem_magnitudes(&p, &v);
-  p.type->run(&p, &v, &v);
+  p.type->reference(&p, &v, &v);
   size_t c = (size_t)p.image.channels;
   GF_TRY(open_places(&b, check, &p, &v));
   GF_TRY(forward_places(&b, check, p.image.channels));
@@ -223,9 +223,9 @@ static gf_status run_places(const gf__subject *subject, gf__check *check, gf__ca
 
 void gf__batch_norm_subjects(gf__subject_add *add, void *user) {
   static const gf__subject subjects[] = {
-      {"batch_norm", "places", "batch_norm", .run = run_places},
-      {"batch_norm", "running", "batch_norm", .run = run_running},
-      {"batch_norm", "fold", "batch_norm", .run = run_fold},
+      {"batch_norm", "places", "batch_norm", .run = verify_places},
+      {"batch_norm", "running", "batch_norm", .run = verify_running},
+      {"batch_norm", "fold", "batch_norm", .run = verify_fold},
   };
   for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) add(user, &subjects[i]);
 }

@@ -21,10 +21,10 @@
 enum { GF__CASES_LINE = 512, GF__CASES_NAME = 64, GF__CASES_WORDS = 32 };
 
 typedef struct gf__cases {
-  const char *next; /* the line behind that of the case */
+  const char *next; /* the line after that of the case */
   char name[GF__CASES_NAME];
   int line, count;                /* line of the list, cases so far */
-  char text[GF__CASES_LINE];      /* the case as it stands in the list */
+  char text[GF__CASES_LINE];      /* the case as the list has it */
   char error[3 * GF__CASES_LINE]; /* "conv2d.txt:LINE: …", or "" */
   char keys_text[GF__CASES_LINE], words_text[GF__CASES_LINE];
   char *keys[GF__CASES_WORDS];   /* into keys_text; NULL-terminated */
@@ -47,7 +47,9 @@ int gf__cases_int(gf__cases *list, const char *key, int initial);
 double gf__cases_float(gf__cases *list, const char *key, double initial);
 /* "true" or "false". */
 bool gf__cases_bool(gf__cases *list, const char *key, bool initial);
-/* "3,2", height and width, or "3" for both. */
-void gf__cases_pair(gf__cases *list, const char *key, int initial, int out[2]);
+/* "squared_hinge"; the text belongs to the list and lasts until its next case. */
+const char *gf__cases_text(const gf__cases *list, const char *key, const char *initial);
+/* "3,2", count numbers in the order in which a config has them, or "3" for all of them. */
+void gf__cases_ints(gf__cases *list, const char *key, int initial, int count, int *out);
 
 #endif

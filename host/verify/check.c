@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GUARD = 256 /* floats, or what the device aligns parts of buffers to */ };
+enum { GUARD = 256 /* floats, or what the device aligns sub-buffers to */ };
 
 static const float operand_guard = 1048575;
 
@@ -147,7 +147,7 @@ void gf__check_values(gf__check *check, const char *what, size_t count, const fl
                     what, first, (double)got[first], expected[first], first_bound, wrong, count,
                     nonfinite);
   double scale = allowed->magnitude ? largest_of(count, allowed->magnitude) : largest;
-  /* A tolerance that lets zeros pass for the result would prove nothing. */
+  /* A tolerance that accepts zeros as the result would prove nothing. */
   if (count > 0 && zeros == count && largest > 1e-3 * scale)
     gf__check_fault(check, "%s is all zeros, and its largest element should be %.9g", what,
                     largest);

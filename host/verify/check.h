@@ -12,7 +12,7 @@ enum { GF__CHECK_TEXT = 512, GF__CHECK_BUFFERS = 24 };
 /* A buffer of count floats between two guard zones. */
 typedef struct gf__guarded {
   const char *what;
-  gf_buffer *whole, *buffer; /* buffer is the part between the zones */
+  gf_buffer *whole, *buffer; /* buffer is what lies between the zones */
   size_t before, count;      /* floats */
   float guard;               /* what the zones hold */
 } gf__guarded;
@@ -67,7 +67,7 @@ typedef struct gf__tolerance {
  * there should be others. */
 void gf__check_values(gf__check *check, const char *what, size_t count, const float *got,
                       const double *expected, const gf__tolerance *allowed);
-/* Those that buffer begins with. */
+/* The same of the first count floats of buffer. */
 gf_status gf__check_buffer(gf__check *check, const char *what, gf_buffer *buffer, size_t count,
                            const double *expected, const gf__tolerance *allowed) GF_MUST_USE;
 /* Equal bits. */

@@ -58,7 +58,7 @@ static gf_status open_model(gf__check *check, const gf__problem *p, network net)
   gf_status status = gf__text_status(&text);
   if (status == GF_OK) status = gf_config_parse(&config, p->type->layer, text.data);
   gf__text_free(&text);
-  /* Room for one image more than there are: what lies behind the images must stay as it is. */
+  /* Room for one image more than there are: what lies after the images must stay as it is. */
   if (status == GF_OK)
     status = gf__model_open_with(&check->model, check->device, config, p->image, p->image.channels,
                                  p->n + 1, GF__PROBLEM_SEED,
@@ -109,34 +109,36 @@ static const char *result_name(const gf_node *node, int k, char out[GF__NAME_SIZ
   return out;
 }
 
-static gf_status poison(gf__check *check, gf_buffer *buffer) {
+static gf_status poison_buffer(gf__check *check, gf_buffer *buffer) {
   return buffer ? gf__poison(check->arena, buffer, gf__buffer_size(buffer) / sizeof(float)) : GF_OK;
 }
 
 static gf_status poison_model(gf__check *check) {
   gf_model *model = check->model;
-  for (int s = 0; s < model->plan.count; s++) GF_TRY(poison(check, model->plan.buffers[s].memory));
-  for (int i = 0; i < model->graph.count; i++) GF_TRY(poison(check, model->graph.nodes[i]->saved));
-  GF_TRY(poison(check, model->workspace));
-  return poison(check, model->gradients);
+  for (int s = 0; s < model->plan.count; s++)
+    GF_TRY(poison_buffer(check, model->plan.buffers[s].memory));
+  for (int i = 0; i < model->graph.count; i++)
+    GF_TRY(poison_buffer(check, model->graph.nodes[i]->saved));
+  GF_TRY(poison_buffer(check, model->workspace));
+  return poison_buffer(check, model->gradients);
 }
 
-/* ---- passes ---- */
+/* ---- forward and backward ---- */
 
-static gf_status run_forward(gf__check *check, const gf__problem *p, const double *x,
-                             bool training) {
+static gf_status layer_forward(gf__check *check, const gf__problem *p, const double *x,
+                               bool training) {
   GF_TRY(gf__model_upload(check->model, gf__narrow(p->arena, x, p->x_count), p->labels, p->n));
   return gf__model_queue_forward(check->model, training, 0);
 }
 
-static gf_status run_backward(gf__check *check, const gf__problem *p, const double *dy) {
+static gf_status layer_backward(gf__check *check, const gf__problem *p, const double *dy) {
   if (!p->type->ends_graph)
     GF_TRY(gf__write(last_of(check->model)->out.grad, gf__narrow(p->arena, dy, p->y_count),
                      p->y_count));
   return gf__model_queue_backward(check->model);
 }
 
-/* The first count floats; whatever lies behind them must be as it was. */
+/* The first count floats; whatever lies after them must be as it was. */
 static gf_status read_tensor(gf__check *check, gf_buffer *buffer, const char *what, size_t count,
                              float **out) {
   size_t whole = gf__buffer_size(buffer) / sizeof(float);
@@ -172,7 +174,7 @@ static gf_status check_gaps(gf__check *check) {
     size_t next = is_last ? count : model->parameters[k]->offset;
     for (size_t i = end; i < next; i++)
       if (!gf__is_poison(all[i]))
-        gf__check_fault(check, "gradients: a write out of bounds, to the float %zu behind %s",
+        gf__check_fault(check, "gradients: a write out of bounds, to the float %zu after %s",
                         i - end, k > 0 ? model->parameters[k - 1]->name : "none");
     if (!is_last) end = next + model->parameters[k]->count;
   }
@@ -197,19 +199,19 @@ static gf_status check_loss(gf__check *check, const gf__problem *p,
   return GF_OK;
 }
 
-/* What a pass leaves. */
+/* What forward and backward leave. */
 typedef struct answer {
   float *y, *dx, *d[GF__PROBLEM_PARAMETERS];
 } answer;
 
-static gf_status run_training(gf__check *check, const gf__problem *p, const gf__problem_values *v,
-                              answer *out) {
+static gf_status layer_train(gf__check *check, const gf__problem *p, const gf__problem_values *v,
+                             answer *out) {
   gf_node *node = node_of(check->model, "a");
   GF_TRY(write_parameters(check, "a", p, v));
   GF_TRY(poison_model(check));
   check->model->pass.step = 0;
-  GF_TRY(run_forward(check, p, v->x, true));
-  GF_TRY(run_backward(check, p, v->dy));
+  GF_TRY(layer_forward(check, p, v->x, true));
+  GF_TRY(layer_backward(check, p, v->dy));
   GF_TRY(read_dx(check, p, &out->dx));
   if (!p->type->ends_graph) GF_TRY(read_tensor(check, node->out.data, "y", p->y_count, &out->y));
   for (int k = 0; k < p->parameter_count; k++) GF_TRY(read_result(check, node, k, &out->d[k]));
@@ -220,10 +222,10 @@ static gf_status check_training(gf__check *check, const gf__problem *p) {
   gf__problem_values v = gf__problem_values_new(p, 0), magnitude = gf__problem_magnitudes(p, &v);
   char name[GF__NAME_SIZE];
   answer got = {0}, again = {0};
-  p->type->run(p, &v, &v);
+  p->type->reference(p, &v, &v);
   GF_TRY(open_model(check, p, (network){"", false, true}));
   const gf_node *node = node_of(check->model, "a");
-  GF_TRY(run_training(check, p, &v, &got));
+  GF_TRY(layer_train(check, p, &v, &got));
   if (p->type->ends_graph)
     GF_TRY(check_loss(check, p, &v, &magnitude));
   else
@@ -234,7 +236,7 @@ static gf_status check_training(gf__check *check, const gf__problem *p) {
   for (int k = 0; k < p->parameter_count; k++)
     gf__check_values(check, result_name(node, k, name), p->parameter_size[k], got.d[k], v.d[k],
                      &(gf__tolerance){magnitude.d[k], p->d_terms, 1});
-  GF_TRY(run_training(check, p, &v, &again));
+  GF_TRY(layer_train(check, p, &v, &again));
   if (got.y) gf__check_same(check, "y", p->y_count, again.y, got.y);
   gf__check_same(check, "dx", p->x_count, again.dx, got.dx);
   for (int k = 0; k < p->parameter_count; k++)
@@ -249,12 +251,12 @@ static gf_status check_inference(gf__check *check, const gf__problem *p) {
   if (p->type->inference)
     p->type->inference(p, &v, v.y);
   else
-    p->type->run(p, &v, &v);
+    p->type->reference(p, &v, &v);
   GF_TRY(open_model(check, p, (network){"", false, true}));
   gf_node *node = node_of(check->model, "a");
   GF_TRY(write_parameters(check, "a", p, &v));
   GF_TRY(poison_model(check));
-  GF_TRY(run_forward(check, p, v.x, false));
+  GF_TRY(layer_forward(check, p, v.x, false));
   if (p->type->ends_graph) {
     GF_TRY(check_loss(check, p, &v, &magnitude));
   } else {
@@ -275,7 +277,7 @@ static void sum_into(double *sum, const double *other, size_t count) {
   for (size_t i = 0; i < count; i++) sum[i] += other[i];
 }
 
-/* A tensor that two layers read: the second adds its share of the gradient. */
+/* A tensor that two layers read: the second one accumulates into the gradient. */
 static gf_status check_branches(gf__check *check, const gf__problem *p) {
   gf__problem other = *p;
   other.node = *p->before ? 2 : 1;
@@ -283,8 +285,8 @@ static gf_status check_branches(gf__check *check, const gf__problem *p) {
   gf__problem_values a_magnitude = gf__problem_magnitudes(p, &a);
   gf__problem_values b_magnitude = gf__problem_magnitudes(&other, &b);
   float *y, *dx, *d;
-  p->type->run(p, &a, &a);
-  p->type->run(&other, &b, &b);
+  p->type->reference(p, &a, &a);
+  p->type->reference(&other, &b, &b);
   sum_into(a.y, b.y, p->y_count);
   sum_into(a.dx, b.dx, p->x_count);
   sum_into(a_magnitude.y, b_magnitude.y, p->y_count);
@@ -293,9 +295,9 @@ static gf_status check_branches(gf__check *check, const gf__problem *p) {
   GF_TRY(write_parameters(check, "a", p, &a));
   GF_TRY(write_parameters(check, "b", p, &b));
   GF_TRY(poison_model(check));
-  GF_TRY(run_forward(check, p, a.x, true));
+  GF_TRY(layer_forward(check, p, a.x, true));
   GF_TRY(gf__read(check->arena, last_of(check->model)->out.data, p->y_count, &y));
-  GF_TRY(run_backward(check, p, a.dy));
+  GF_TRY(layer_backward(check, p, a.dy));
   GF_TRY(gf__read(check->arena, check->model->graph.input.grad, p->x_count, &dx));
   gf__check_values(check, "y of two branches", p->y_count, y, a.y,
                    &(gf__tolerance){a_magnitude.y, p->y_terms, 1});
@@ -313,9 +315,10 @@ static gf_status check_branches(gf__check *check, const gf__problem *p) {
   return check_gaps(check);
 }
 
-/* Behind an activation that is fused into the node before, a layer's backward
- * also takes that activation's derivative: as where nothing is fused. */
-static gf_status check_behind(gf__check *check, const gf__problem *p, const char *activation) {
+/* After an activation that is fused into the node before, a layer's backward also multiplies by
+ * that activation's derivative: the result is that of a network where nothing is fused. */
+static gf_status check_after_activation(gf__check *check, const gf__problem *p,
+                                        const char *activation) {
   gf__problem_values v = gf__problem_values_new(p, 0);
   const gf__tolerance rounding = {NULL, p->image.channels, 1};
   char first[256];
@@ -331,17 +334,23 @@ static gf_status check_behind(gf__check *check, const gf__problem *p, const char
     if ((before->activation.kind != GF__ACTIVATION_NONE) != fused)
       gf__check_fault(check, "%s was%s fused", activation, fused ? " not" : "");
     GF_TRY(poison_model(check));
-    GF_TRY(run_forward(check, p, v.x, true));
-    GF_TRY(run_backward(check, p, v.dy));
+    GF_TRY(layer_forward(check, p, v.x, true));
+    GF_TRY(layer_backward(check, p, v.dy));
     weights = before->parameters[0].count;
     GF_TRY(gf__read(check->arena, check->model->graph.input.grad, p->x_count, &dx[fused]));
     GF_TRY(read_result(check, before, 0, &dw[fused]));
   }
-  gf__check_values(check, "dx behind a fused activation", p->x_count, dx[1],
+  gf__check_values(check, "dx after a fused activation", p->x_count, dx[1],
                    gf__widen(p->arena, dx[0], p->x_count), &rounding);
   gf__check_values(check, "dweight before a fused activation", weights, dw[1],
                    gf__widen(p->arena, dw[0], weights), &rounding);
   return GF_OK;
+}
+
+static int index_of_type(const gf__problem_type *type) {
+  int index = 0;
+  while (gf__problem_types[index] != type) index++;
+  return index;
 }
 
 static gf_status check_layer(gf__check *check, const gf__problem *p, const gf__cases *list) {
@@ -351,25 +360,25 @@ static gf_status check_layer(gf__check *check, const gf__problem *p, const gf__c
   GF_TRY(check_inference(check, p));
   if (p->type->ends_graph) return GF_OK;
   GF_TRY(check_branches(check, p));
-  /* What is masked does not depend on the shape: each of the first cases takes one activation,
-   * and the first cases of all layers, which are the quick form, take all of them. */
+  /* What is masked does not depend on the shape: each of the first cases has one activation,
+   * and the first cases of all layers, which are the quick form, have all of them. */
   if (list->count > ACTIVATIONS) return GF_OK;
-  ptrdiff_t place = p->type - gf__problem_types + list->count;
-  return check_behind(check, p, activations[place % ACTIVATIONS]);
+  return check_after_activation(check, p,
+                                activations[(index_of_type(p->type) + list->count) % ACTIVATIONS]);
 }
 
-static gf_status run_layer(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_layer(const gf__subject *subject, gf__check *check, gf__cases *list) {
   gf__problem p;
-  gf__problem_read(&p, check->arena, subject->what, list);
+  GF_TRY(gf__problem_read(&p, check->arena, subject->what, list));
   return check_layer(check, &p, list);
 }
 
 /* ---- algorithms of volumes ---- */
 
-static bool accepts_conv3d(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static bool conv3d_accepts(const gf__subject *subject, gf__check *check, gf__cases *list) {
   const gf__conv_algorithm *algorithm = subject->what;
   gf__problem p;
-  gf__problem_read(&p, check->arena, gf__problem_type_find("conv3d"), list);
+  if (gf__problem_read(&p, check->arena, &gf__problem_conv3d, list) != GF_OK) return false;
   gf__conv_shape shape = {gf__window_of(p.conv3d.size), p.conv3d.c, p.conv3d.filters};
   memcpy(shape.window.kernel, p.conv3d.kernel, sizeof p.conv3d.kernel);
   memcpy(shape.window.stride, p.conv3d.stride, sizeof p.conv3d.stride);
@@ -378,10 +387,10 @@ static bool accepts_conv3d(const gf__subject *subject, gf__check *check, gf__cas
          algorithm->accepts(algorithm, check->device, &shape, GF__CONV_FORWARD);
 }
 
-static gf_status run_conv3d(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_conv3d(const gf__subject *subject, gf__check *check, gf__cases *list) {
   const gf__conv_algorithm *algorithm = subject->what;
   gf__problem p;
-  gf__problem_read(&p, check->arena, gf__problem_type_find("conv3d"), list);
+  GF_TRY(gf__problem_read(&p, check->arena, &gf__problem_conv3d, list));
   p.algorithm = algorithm->name;
   return check_layer(check, &p, list);
 }
@@ -393,19 +402,20 @@ static void add_conv3d_subjects(gf__subject_add *add, void *user) {
     gf__subject subject = {.operation = "conv3d",
                            .list = "conv3d",
                            .what = of_volumes[i],
-                           .takes = accepts_conv3d,
-                           .run = run_conv3d};
+                           .accepts = conv3d_accepts,
+                           .run = verify_conv3d};
     snprintf(subject.algorithm, sizeof subject.algorithm, "%s", of_volumes[i]->name);
     add(user, &subject);
   }
 }
 
 void gf__layer_subjects(gf__subject_add *add, void *user) {
-  for (const gf__problem_type *type = gf__problem_types; type->layer; type++) {
-    gf__subject subject = {.algorithm = "layer", .what = type, .run = run_layer};
+  for (int i = 0; gf__problem_types[i]; i++) {
+    const gf__problem_type *type = gf__problem_types[i];
+    gf__subject subject = {.algorithm = "layer", .what = type, .run = verify_layer};
     snprintf(subject.operation, sizeof subject.operation, "%s", type->layer);
     snprintf(subject.list, sizeof subject.list, "%s", type->layer);
     add(user, &subject);
-    if (type->read == gf__problem_read_conv3d) add_conv3d_subjects(add, user);
+    if (type == &gf__problem_conv3d) add_conv3d_subjects(add, user);
   }
 }

@@ -14,7 +14,7 @@
 
 /* ---- reduce ---- */
 
-static gf_status run_reduce(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_reduce(const gf__subject *subject, gf__check *check, gf__cases *list) {
   (void)subject;
   int rows = gf__cases_int(list, "rows", 1), channels = gf__cases_int(list, "channels", 1);
   size_t count = (size_t)rows * (size_t)channels, wide = (size_t)channels;
@@ -46,51 +46,51 @@ static gf_status run_reduce(const gf__subject *subject, gf__check *check, gf__ca
 
 /* ---- accumulate ---- */
 
-static gf_status run_accumulate(const gf__subject *subject, gf__check *check, gf__cases *list) {
-  enum { SLOT = 1, PART = 2, SLOTS = 4 };
+static gf_status verify_accumulate(const gf__subject *subject, gf__check *check, gf__cases *list) {
+  enum { ROW = 1, MICRO_ROW = 2, ROWS = 4 }; /* of the batch, and of its micro-batch */
   (void)subject;
   int count = gf__cases_int(list, "count", 1);
-  double share = (double)(float)gf__cases_float(list, "share", 1);
+  double weight = (double)(float)gf__cases_float(list, "weight", 1);
   bool first = gf__cases_bool(list, "first", false);
   size_t floats = (size_t)count;
   float *gradient = gf__uniform(check->arena, floats, 0, -1, 1),
         *sum = gf__uniform(check->arena, floats, 1, -1, 1);
-  static const float results[2 * SLOTS] = {7, 7, 2.5f, 3, 1.5f, 4, 7, 7};
+  static const float results[2 * ROWS] = {7, 7, 2.5f, 3, 1.5f, 4, 7, 7};
   double *expected = gf__new_doubles(check->arena, floats),
          *size = gf__new_doubles(check->arena, floats);
-  double sums[2 * SLOTS];
+  double sums[2 * ROWS];
   gf_buffer *g, *s, *r;
   for (size_t i = 0; i < floats; i++) {
     double before = first ? 0 : (double)sum[i];
-    expected[i] = share * (double)gradient[i] + before;
-    size[i] = fabs(share * (double)gradient[i]) + fabs(before);
+    expected[i] = weight * (double)gradient[i] + before;
+    size[i] = fabs(weight * (double)gradient[i]) + fabs(before);
   }
-  for (int i = 0; i < 2 * SLOTS; i++) sums[i] = (double)results[i];
+  for (int i = 0; i < 2 * ROWS; i++) sums[i] = (double)results[i];
   for (int i = 0; i < 2; i++)
-    sums[2 * SLOT + i] = (first ? 0 : sums[2 * SLOT + i]) + sums[2 * PART + i];
+    sums[2 * ROW + i] = (first ? 0 : sums[2 * ROW + i]) + sums[2 * MICRO_ROW + i];
   GF_TRY(gf__guarded_from(check, "the gradient", gradient, floats, &g));
   GF_TRY(gf__guarded_from(check, "the sum", sum, floats, &s));
-  GF_TRY(gf__guarded_from(check, "the results", results, 2 * SLOTS, &r));
-  GF_TRY(gf__accumulate(check->device, count, g, s, share, first, r, SLOT, PART));
+  GF_TRY(gf__guarded_from(check, "the results", results, 2 * ROWS, &r));
+  GF_TRY(gf__accumulate(check->device, count, g, s, weight, first, r, ROW, MICRO_ROW));
   GF_TRY(gf__check_buffer(check, "the sum", s, floats, expected, &(gf__tolerance){size, 1, 1}));
-  return gf__check_buffer(check, "the results", r, 2 * SLOTS, sums, &(gf__tolerance){.factor = 0});
+  return gf__check_buffer(check, "the results", r, 2 * ROWS, sums, &(gf__tolerance){.factor = 0});
 }
 
 /* ---- clip ---- */
 
-static gf_status run_clip(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_clip(const gf__subject *subject, gf__check *check, gf__cases *list) {
   (void)subject;
   int count = gf__cases_int(list, "count", 1);
   size_t floats = (size_t)count;
   float *gradient = gf__uniform(check->arena, floats, 0, -1, 1), *left;
   const double *wide = gf__widen(check->arena, gradient, floats);
-  double most = gf__cases_float(list, "share", 1) * ref_statistics_of(floats, wide).l2;
+  double most = gf__cases_float(list, "fraction", 1) * ref_statistics_of(floats, wide).l2;
   double expected = ref_clip_scale(floats, wide, most);
-  gf_buffer *g, *parts, *scale;
+  gf_buffer *g, *partial, *scale;
   GF_TRY(gf__guarded_from(check, "the gradient", gradient, floats, &g));
-  GF_TRY(gf__guarded_new(check, "the workspace", gf__clip_workspace() / sizeof(float), &parts));
+  GF_TRY(gf__guarded_new(check, "the workspace", gf__clip_workspace() / sizeof(float), &partial));
   GF_TRY(gf__guarded_new(check, "the scale", 1, &scale));
-  GF_TRY(gf__clip_scale(check->device, count, g, most, parts, scale));
+  GF_TRY(gf__clip_scale(check->device, count, g, most, partial, scale));
   GF_TRY(gf__read(check->arena, g, floats, &left));
   gf__check_same(check, "the gradient", floats, left, gradient);
   return gf__check_buffer(check, "the scale", scale, 1, &expected,
@@ -100,7 +100,7 @@ static gf_status run_clip(const gf__subject *subject, gf__check *check, gf__case
 /* ---- statistics ---- */
 
 /* The tensor lies between two of a few ones in flat buffers, with gaps of NaN. */
-static gf_status run_statistics(const gf__subject *subject, gf__check *check, gf__cases *list) {
+static gf_status verify_statistics(const gf__subject *subject, gf__check *check, gf__cases *list) {
   enum { GAP = 5, ONES = 7, TENSORS = 3, SUMS = sizeof(gf__statistics_sums) / sizeof(float) };
   enum { VALUES = 7 };
   (void)subject;
@@ -150,8 +150,8 @@ static gf_status run_statistics(const gf__subject *subject, gf__check *check, gf
 
 /* ---- activation_statistics ---- */
 
-static gf_status run_activation_statistics(const gf__subject *subject, gf__check *check,
-                                           gf__cases *list) {
+static gf_status verify_activation_statistics(const gf__subject *subject, gf__check *check,
+                                              gf__cases *list) {
   enum { BEFORE = 3, FLOATS = sizeof(gf__activation_moments) / sizeof(float) };
   (void)subject;
   int rows = gf__cases_int(list, "rows", 1), channels = gf__cases_int(list, "channels", 1);
@@ -198,14 +198,14 @@ static gf_status run_activation_statistics(const gf__subject *subject, gf__check
 
 /* The loss of mixed labels is the mix of the losses, and so is its gradient. */
 static double mixed_loss(gf__arena *arena, int n, int classes, double smoothing,
-                         const double *logits, const int *labels, double share, double *d) {
+                         const double *logits, const int *labels, double mix, double *d) {
   size_t count = (size_t)n * (size_t)classes;
   double *second = gf__new_doubles(arena, count);
   double loss = ref_smoothed_cross_entropy(n, classes, smoothing, logits, labels, d);
-  if (share == 1) return loss;
-  loss = share * loss + (1 - share) * ref_smoothed_cross_entropy(n, classes, smoothing, logits,
-                                                                 labels + n, second);
-  for (size_t i = 0; i < count; i++) d[i] = share * d[i] + (1 - share) * second[i];
+  if (mix == 1) return loss;
+  loss = mix * loss +
+         (1 - mix) * ref_smoothed_cross_entropy(n, classes, smoothing, logits, labels + n, second);
+  for (size_t i = 0; i < count; i++) d[i] = mix * d[i] + (1 - mix) * second[i];
   return loss;
 }
 
@@ -216,14 +216,14 @@ static int first_largest(const float *row, int classes) {
   return best;
 }
 
-/* Labels with a share each, and smoothed ones. */
-static gf_status run_soft_target(const gf__subject *subject, gf__check *check, gf__cases *list) {
-  enum { SLOT = 1, SLOTS = 3 };
+/* Mixed labels, and smoothed ones. */
+static gf_status verify_soft_target(const gf__subject *subject, gf__check *check, gf__cases *list) {
+  enum { ROW = 1, ROWS = 3 };
   (void)subject;
   int n = gf__cases_int(list, "n", 1), classes = gf__cases_int(list, "classes", 1);
-  double share = gf__cases_float(list, "share", 1), spread = gf__cases_float(list, "spread", 1);
+  double mix = gf__cases_float(list, "mix", 1), spread = gf__cases_float(list, "spread", 1);
   double smoothing = gf__cases_float(list, "smoothing", 0), correct = 0;
-  size_t count = (size_t)n * (size_t)classes, label_count = (size_t)(share < 1 ? 2 * n : n);
+  size_t count = (size_t)n * (size_t)classes, label_count = (size_t)(mix < 1 ? 2 * n : n);
   float *logits = gf__uniform(check->arena, count, 0, -spread, spread), *sums;
   int *labels = gf__new_array(check->arena, label_count * sizeof *labels);
   double *d = gf__new_doubles(check->arena, count), *size = gf__new_doubles(check->arena, count);
@@ -231,41 +231,40 @@ static gf_status run_soft_target(const gf__subject *subject, gf__check *check, g
   for (size_t i = 0; i < label_count; i++) labels[i] = (int)(i * 5 + 2) % classes;
   for (int i = 0; i < n; i++) {
     int best = first_largest(logits + (size_t)i * (size_t)classes, classes);
-    correct += share * (best == labels[i]);
-    if (share < 1) correct += (1 - share) * (best == labels[n + i]);
+    correct += mix * (best == labels[i]);
+    if (mix < 1) correct += (1 - mix) * (best == labels[n + i]);
   }
   for (size_t i = 0; i < count; i++) size[i] = 1.0 / n; /* softmax and target are up to 1 */
-  const double expected[] = {
-      n * mixed_loss(check->arena, n, classes, smoothing, gf__widen(check->arena, logits, count),
-                     labels, share, d),
-      correct};
+  const double expected[] = {n * mixed_loss(check->arena, n, classes, smoothing,
+                                            gf__widen(check->arena, logits, count), labels, mix, d),
+                             correct};
   const double sizes[] = {n * (spread + log(classes)), n};
   GF_TRY(gf__guarded_from(check, "logits", logits, count, &x));
   GF_TRY(gf__guarded_from(check, "labels", labels, label_count, &numbers));
   GF_TRY(gf__guarded_new(check, "dlogits", count, &dx));
   GF_TRY(gf__guarded_new(check, "losses of images", 2 * (size_t)n, &each));
-  GF_TRY(gf__guarded_new(check, "losses", 2 * SLOTS, &results));
-  const gf__target target = {numbers, share, smoothing};
-  GF_TRY(gf__softmax_cross_entropy(check->device, n, classes, x, target, each, results, SLOT));
+  GF_TRY(gf__guarded_new(check, "losses", 2 * ROWS, &results));
+  const gf__target target = {numbers, mix, smoothing};
+  GF_TRY(gf__softmax_cross_entropy(check->device, n, classes, x, target, each, results, ROW));
   GF_TRY(gf__softmax_cross_entropy_backward(check->device, n, classes, x, target, dx,
                                             &(gf__epilogue){0}));
-  GF_TRY(gf__read(check->arena, results, 2 * SLOTS, &sums));
-  for (int i = 0; i < 2 * SLOTS; i++)
-    if (i / 2 != SLOT && !gf__is_poison(sums[i]))
-      gf__check_fault(check, "losses: a slot other than %d was written", SLOT);
-  gf__check_values(check, "loss and correct", 2, sums + 2 * SLOT, expected,
+  GF_TRY(gf__read(check->arena, results, 2 * ROWS, &sums));
+  for (int i = 0; i < 2 * ROWS; i++)
+    if (i / 2 != ROW && !gf__is_poison(sums[i]))
+      gf__check_fault(check, "losses: a row other than %d was written", ROW);
+  gf__check_values(check, "loss and correct", 2, sums + 2 * ROW, expected,
                    &(gf__tolerance){sizes, classes + n, 1});
   return gf__check_buffer(check, "dlogits", dx, count, d, &(gf__tolerance){size, classes, 1});
 }
 
 void gf__operation_subjects(gf__subject_add *add, void *user) {
   static const gf__subject subjects[] = {
-      {"softmax_cross_entropy", "soft_target", "soft_target", .run = run_soft_target},
-      {"reduce", "column_sums", "reduce", .run = run_reduce},
-      {"accumulate", "parts", "accumulate", .run = run_accumulate},
-      {"clip", "norm", "clip", .run = run_clip},
-      {"statistics", "gradients", "statistics", .run = run_statistics},
-      {"statistics", "activations", "activation_statistics", .run = run_activation_statistics},
+      {"softmax_cross_entropy", "soft_target", "soft_target", .run = verify_soft_target},
+      {"reduce", "column_sums", "reduce", .run = verify_reduce},
+      {"accumulate", "parts", "accumulate", .run = verify_accumulate},
+      {"clip", "norm", "clip", .run = verify_clip},
+      {"statistics", "gradients", "statistics", .run = verify_statistics},
+      {"statistics", "activations", "activation_statistics", .run = verify_activation_statistics},
   };
   for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) add(user, &subjects[i]);
 }

@@ -19,27 +19,27 @@ typedef struct settings {
 typedef void reference_step(const settings *o, int t, double rate, const double *gradient,
                             double *w, double *state[STATES]);
 
-static void adam(const settings *o, int t, double rate, const double *gradient, double *w,
-                 double *state[STATES]) {
+static void adam_reference(const settings *o, int t, double rate, const double *gradient, double *w,
+                           double *state[STATES]) {
   const ref_adam r = {rate, o->beta1, o->beta2, o->eps, o->weight_decay};
   ref_adam_step(&r, t, COUNT, gradient, w, state[0], state[1]);
 }
 
-static void adamw(const settings *o, int t, double rate, const double *gradient, double *w,
-                  double *state[STATES]) {
+static void adamw_reference(const settings *o, int t, double rate, const double *gradient,
+                            double *w, double *state[STATES]) {
   const ref_adam r = {rate, o->beta1, o->beta2, o->eps, o->weight_decay};
   ref_adamw_step(&r, t, COUNT, gradient, w, state[0], state[1]);
 }
 
-static void sgd(const settings *o, int t, double rate, const double *gradient, double *w,
-                double *state[STATES]) {
+static void sgd_reference(const settings *o, int t, double rate, const double *gradient, double *w,
+                          double *state[STATES]) {
   (void)t;
   const ref_sgd r = {rate, o->momentum, o->weight_decay, o->nesterov};
   ref_sgd_step(&r, COUNT, gradient, w, state[0]);
 }
 
-static void rmsprop(const settings *o, int t, double rate, const double *gradient, double *w,
-                    double *state[STATES]) {
+static void rmsprop_reference(const settings *o, int t, double rate, const double *gradient,
+                              double *w, double *state[STATES]) {
   (void)t;
   const ref_rmsprop r = {rate, o->alpha, o->eps, o->momentum, o->weight_decay};
   ref_rmsprop_step(&r, COUNT, gradient, w, state[0], state[1]);
@@ -49,8 +49,10 @@ static const struct reference {
   const char *name;
   reference_step *step;
   double momentum; /* unless a case says otherwise */
-} references[] = {
-    {"adam", adam, 0}, {"adamw", adamw, 0}, {"sgd", sgd, 0.9}, {"rmsprop", rmsprop, 0}};
+} references[] = {{"adam", adam_reference, 0},
+                  {"adamw", adamw_reference, 0},
+                  {"sgd", sgd_reference, 0.9},
+                  {"rmsprop", rmsprop_reference, 0}};
 enum { REFERENCES = sizeof references / sizeof *references };
 
 static settings read_settings(gf__cases *list, const struct reference *reference) {
@@ -91,7 +93,7 @@ static void fill_gradient(float *out, int step) {
   }
 }
 
-static void clip(const settings *o, const float *gradient, double *out) {
+static void clip_reference(const settings *o, const float *gradient, double *out) {
   for (size_t i = 0; i < COUNT; i++) {
     float g = gradient[i] * (float)o->clip_scale, limit = (float)o->clip_value;
     out[i] = (double)(limit > 0 ? fminf(fmaxf(g, -limit), limit) : g);
@@ -99,14 +101,14 @@ static void clip(const settings *o, const float *gradient, double *out) {
 }
 
 /* A case's numbers: w and the states, here and on the device. */
-typedef struct run {
+typedef struct steps {
   const settings *o;
   gf_buffer *gradient, *w, *state[STATES], *scale;
   double *values[1 + STATES]; /* w and the states by the reference */
   double *sizes[1 + STATES];  /* the largest that each number was */
-} run;
+} steps;
 
-static gf_status open_run(run *r, gf__check *check, int states) {
+static gf_status open_steps(steps *r, gf__check *check, int states) {
   static const char *const names[] = {"the first state", "the second state"};
   float *w = gf__new_floats(check->arena, COUNT), *zeros = gf__new_floats(check->arena, COUNT);
   float scale = (float)r->o->clip_scale;
@@ -126,7 +128,7 @@ static gf_status open_run(run *r, gf__check *check, int states) {
 
 /* A step's error is that of a few roundings of the number that it adds to, so
  * that of STEPS steps is at most that many times as large. */
-static gf_status compare(const run *r, gf__check *check, int states) {
+static gf_status compare_states(const steps *r, gf__check *check, int states) {
   static const char *const names[] = {"w", "the first state", "the second state"};
   gf_buffer *const buffers[] = {r->w, r->state[0], r->state[1]};
   /* The states hold g, which decay adds to in floats. */
@@ -140,11 +142,11 @@ static gf_status compare(const run *r, gf__check *check, int states) {
   return GF_OK;
 }
 
-static gf_status run_steps(const gf__optimizer *optimizer, reference_step *reference, run *r,
+static gf_status run_steps(const gf__optimizer *optimizer, reference_step *reference, steps *r,
                            const gf__optimizer_config *config, gf__check *check) {
   float *gradient = gf__new_floats(check->arena, COUNT), *left;
   double *clipped = gf__new_doubles(check->arena, COUNT);
-  GF_TRY(open_run(r, check, optimizer->states));
+  GF_TRY(open_steps(r, check, optimizer->states));
   for (int t = 1; t <= STEPS; t++) {
     double rate = t <= STEPS / 2 ? 1e-2 : 1e-3;
     const gf__optimizer_step step = {.t = t,
@@ -160,7 +162,7 @@ static gf_status run_steps(const gf__optimizer *optimizer, reference_step *refer
     fill_gradient(gradient, t);
     GF_TRY(gf__write(r->gradient, gradient, COUNT));
     GF_TRY(optimizer->step(check->device, &step, config->options));
-    clip(r->o, gradient, clipped);
+    clip_reference(r->o, gradient, clipped);
     reference(r->o, t, rate, clipped, r->values[0], r->values + 1);
     for (int k = 0; k <= STATES; k++)
       for (size_t i = 0; i < COUNT; i++)
@@ -168,13 +170,13 @@ static gf_status run_steps(const gf__optimizer *optimizer, reference_step *refer
   }
   GF_TRY(gf__read(check->arena, r->gradient, COUNT, &left));
   gf__check_same(check, "the gradient", COUNT, left, gradient);
-  return compare(r, check, optimizer->states);
+  return compare_states(r, check, optimizer->states);
 }
 
-static gf_status run_optimizer(const gf__subject *subject, gf__check *check, gf__cases *list) {
-  const struct reference *reference = &references[subject->pass];
+static gf_status verify_optimizer(const gf__subject *subject, gf__check *check, gf__cases *list) {
+  const struct reference *reference = &references[subject->index];
   settings o = read_settings(list, reference);
-  run r = {.o = &o};
+  steps r = {.o = &o};
   gf__optimizer_config config = {0};
   GF_TRY(read_config(list, subject->operation, &config));
   gf_status status = run_steps(subject->what, reference->step, &r, &config, check);
@@ -186,7 +188,7 @@ void gf__optimizer_subjects(gf__subject_add *add, void *user) {
   for (int i = 0; gf__optimizers[i]; i++)
     for (int k = 0; k < REFERENCES; k++) {
       gf__subject subject = {
-          .algorithm = "step", .what = gf__optimizers[i], .pass = k, .run = run_optimizer};
+          .algorithm = "step", .what = gf__optimizers[i], .index = k, .run = verify_optimizer};
       if (strcmp(references[k].name, gf__optimizers[i]->name) != 0) continue;
       snprintf(subject.operation, sizeof subject.operation, "%s", references[k].name);
       snprintf(subject.list, sizeof subject.list, "%s", references[k].name);

@@ -1,5 +1,5 @@
-/* One layer of a case list as a problem with a known answer: its shapes, its
- * config, and its reference. */
+/* A case of a layer as a problem with a known answer: its shapes, its config, and its reference.
+ * The rows are in problems_*.c, by families of layers. */
 #ifndef GF_VERIFY_PROBLEMS_H
 #define GF_VERIFY_PROBLEMS_H
 
@@ -12,12 +12,13 @@
 #include "verify/cases.h"
 
 enum { GF__PROBLEM_PARAMETERS = 4, GF__PROBLEM_SEED = 7 };
+enum { GF__PROBLEM_VARIANCE = 3 }; /* the parameter of a norm that is its running variance */
 /* model.auxiliary_weight of the config. */
 #define GF__PROBLEM_AUXILIARY_WEIGHT 0.75
 
 /* A layer's arrays, in the layouts of the references: its operands x, parameter
  * and dy, its results y, dx and d, or the magnitudes of the results. d of a
- * parameter that is not trainable is its value after the pass. */
+ * parameter that is not trainable is its value afterwards. */
 typedef struct gf__problem_values {
   double *x, *y, *dy, *dx;
   double *parameter[GF__PROBLEM_PARAMETERS], *d[GF__PROBLEM_PARAMETERS];
@@ -33,17 +34,19 @@ typedef struct gf__problem_type {
   bool ends_graph;    /* has a loss instead of y */
   bool has_no_result; /* such a loss, which only has a gradient */
   bool random;        /* other values in training than in inference, and in each step */
+  /* Sets what the reference needs of the case, and sizes other than those of x; may be NULL. */
   void (*read)(gf__problem *p, gf__cases *list);
-  void (*run)(const gf__problem *p, const gf__problem_values *in, gf__problem_values *out);
-  /* Magnitudes of the results for comparisons (check.h); NULL: the layer is linear in
-   * x and in its parameters, and they are what run gives for absolute values. */
+  void (*reference)(const gf__problem *p, const gf__problem_values *in, gf__problem_values *out);
+  /* Magnitudes of the results for comparisons (check.h); NULL: the layer is linear in x and in
+   * its parameters, and the magnitudes are what the reference gives for absolute values. */
   void (*magnitudes)(const gf__problem *p, const gf__problem_values *in, gf__problem_values *out);
   /* y in inference, where it differs from training. */
   void (*inference)(const gf__problem *p, const gf__problem_values *in, double *y);
 } gf__problem_type;
 
-/* The table, ended by a row without a layer; NULL if there is no row of that name. */
-extern const gf__problem_type gf__problem_types[];
+/* The table, ended by NULL. */
+extern const gf__problem_type *const gf__problem_types[];
+/* The row of that layer, or NULL. */
 const gf__problem_type *gf__problem_type_find(const char *layer);
 
 struct gf__problem {
@@ -51,13 +54,13 @@ struct gf__problem {
   gf__arena *arena;
   int n;
   gf_image_shape image;
-  size_t x_count, y_count; /* of all images */
+  size_t x_count, y_count; /* of all images; y_count is that of x unless read changes it */
   int parameter_count;
   size_t parameter_size[GF__PROBLEM_PARAMETERS];
   /* A node "other" that the layer needs before it; each %s is the tensor that feeds it. "": none.
    */
   char before[128];
-  char keys[256];        /* of the layer, in a config: ", filters: 5, kernel: [3, 2]" */
+  const char *keys;      /* of the layer, in a config: ", filters: 5, kernel: [3,2]" */
   double spread, offset; /* x is uniform in offset +- spread, */
   bool integers;         /* or whole numbers, so that some are equal and some 0 */
   bool scales;           /* parameters are those of a norm: positive where they must be */
@@ -69,38 +72,30 @@ struct gf__problem {
   ref_conv3d conv3d;
   const char *algorithm; /* of model.algorithm; NULL: the one that rounds least */
   ref_pool3d pool3d;
-  double slope, eps, momentum, p;
+  double slope, eps, momentum, probability;
   int channels, stride;
   bool hinge;
   int *labels;
 };
 
-/* volume_problems.c: of layers of volumes, whose x a to_volume before them gets as an image. */
-void gf__problem_read_conv3d(gf__problem *p, gf__cases *list);
-void gf__problem_run_conv3d(const gf__problem *p, const gf__problem_values *in,
-                            gf__problem_values *out);
-void gf__problem_read_pool3d(gf__problem *p, gf__cases *list);
-void gf__problem_run_avg_pool3d(const gf__problem *p, const gf__problem_values *in,
-                                gf__problem_values *out);
-void gf__problem_read_max_pool3d(gf__problem *p, gf__cases *list);
-void gf__problem_run_max_pool3d(const gf__problem *p, const gf__problem_values *in,
-                                gf__problem_values *out);
-void gf__problem_magnitudes_max_pool3d(const gf__problem *p, const gf__problem_values *in,
-                                       gf__problem_values *out);
-void gf__problem_read_to_volume(gf__problem *p, gf__cases *list);
-void gf__problem_run_to_volume(const gf__problem *p, const gf__problem_values *in,
-                               gf__problem_values *out);
-void gf__problem_read_to_image(gf__problem *p, gf__cases *list);
-void gf__problem_run_to_image(const gf__problem *p, const gf__problem_values *in,
-                              gf__problem_values *out);
-
-/* Reads the case at which the list stands. Arrays come from arena. */
-void gf__problem_read(gf__problem *p, gf__arena *arena, const gf__problem_type *type,
-                      gf__cases *list);
+/* Reads the list's current case. Arrays come from arena. */
+gf_status gf__problem_read(gf__problem *p, gf__arena *arena, const gf__problem_type *type,
+                           gf__cases *list) GF_MUST_USE;
+size_t gf__problem_pixels(const gf__problem *p); /* of all images */
+void gf__problem_add_parameter(gf__problem *p, size_t count);
 /* Random operands that differ between numbers, and room for the results. */
 gf__problem_values gf__problem_values_new(const gf__problem *p, uint32_t number);
 gf__problem_values gf__problem_magnitudes(const gf__problem *p, const gf__problem_values *in);
 /* What a dropout keeps: 1, or 0; count of them. */
 unsigned char *gf__problem_dropout_mask(const gf__problem *p, size_t count);
+
+/* The rows of the table. */
+extern const gf__problem_type gf__problem_conv2d, gf__problem_linear, gf__problem_batch_norm,
+    gf__problem_leaky_relu, gf__problem_relu, gf__problem_tanh, gf__problem_sigmoid,
+    gf__problem_elu, gf__problem_gelu, gf__problem_silu, gf__problem_avg_pool, gf__problem_max_pool,
+    gf__problem_conv3d, gf__problem_avg_pool3d, gf__problem_max_pool3d, gf__problem_to_volume,
+    gf__problem_to_image, gf__problem_global_avg_pool, gf__problem_add, gf__problem_concat,
+    gf__problem_pad_shortcut, gf__problem_flatten, gf__problem_dropout,
+    gf__problem_softmax_cross_entropy, gf__problem_auxiliary_loss;
 
 #endif

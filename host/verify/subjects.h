@@ -11,11 +11,11 @@ typedef struct gf__subject gf__subject;
 struct gf__subject {
   char operation[32], algorithm[32], list[32];
   const char *needs; /* of the device, for those that not every device can run; or NULL */
-  const void *what;  /* and */
-  int pass;          /* of what, for run */
-  /* Whether the algorithm takes the case at which the list stands; NULL: always. */
-  bool (*takes)(const gf__subject *subject, gf__check *check, gf__cases *list);
-  /* Runs that case. What is wrong is a fault of check; a status other than GF_OK is, too. */
+  const void *what;  /* the row of a table that run is about, */
+  int index;         /* and a number with it: a direction, or the row's own */
+  /* Whether the algorithm accepts the list's current case; NULL: always. */
+  bool (*accepts)(const gf__subject *subject, gf__check *check, gf__cases *list);
+  /* Runs that case. What is wrong is a fault of check, and so is a status other than GF_OK. */
   gf_status (*run)(const gf__subject *subject, gf__check *check, gf__cases *list);
 };
 

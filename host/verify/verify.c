@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/os.h"
 #include "base/text.h"
 #include "verify/subjects.h"
 
-typedef struct run {
+typedef struct verification {
   gf_device *device;
   const gf__verify_options *options;
   gf__verify_result *out;
@@ -17,19 +18,16 @@ typedef struct run {
   gf__subject *subjects; /* one for each of out's rows */
   int subject_count, done, total;
   bool failed; /* memory for the subjects */
-} run;
+} verification;
 
 static void add_subject(void *user, const gf__subject *subject) {
-  run *r = user;
-  size_t bytes = (size_t)(r->subject_count + 1) * sizeof *r->subjects;
-  gf__subject *subjects = r->failed ? NULL : realloc(r->subjects, bytes);
-  r->failed |= !subjects;
-  if (!subjects) return;
-  r->subjects = subjects;
-  r->subjects[r->subject_count++] = *subject;
+  verification *r = user;
+  r->failed =
+      r->failed || gf__grow(&r->subjects, (size_t)r->subject_count, sizeof *r->subjects) != GF_OK;
+  if (!r->failed) r->subjects[r->subject_count++] = *subject;
 }
 
-static gf_status collect(run *r) {
+static gf_status collect(verification *r) {
   gf__conv2d_subjects(add_subject, r);
   gf__layer_subjects(add_subject, r);
   gf__batch_norm_subjects(add_subject, r);
@@ -58,16 +56,16 @@ static bool is_within(const char *only, const char *name) {
   return strncmp(only, name, length) == 0 && (name[length] == 0 || name[length] == '/');
 }
 
-/* taken: cases of the subject before this one. */
-static bool is_wanted(const run *r, const gf__subject *subject, int number, int taken) {
+/* accepted: how many cases the subject has accepted before this one. */
+static bool is_wanted(const verification *r, const gf__subject *subject, int number, int accepted) {
   char name[GF__VERIFY_NAME];
   const gf__verify_options *o = r->options;
   name_case(subject, number, name);
   if (o->only && !strcmp(o->only, name)) return true;
-  return (o->full || taken == 0) && (!o->only || is_within(o->only, name));
+  return (o->full || accepted == 0) && (!o->only || is_within(o->only, name));
 }
 
-static gf_status fail_only(const run *r) {
+static gf_status fail_only(const verification *r) {
   const char *only = r->options->only, *slash = strchr(only, '/');
   size_t length = slash ? (size_t)(slash - only) : strlen(only);
   gf__text known = {0};
@@ -98,20 +96,12 @@ static gf_status fail_only(const run *r) {
 
 /* ---- cases ---- */
 
-static char *copy_text(const char *text) {
-  size_t size = strlen(text) + 1;
-  char *copy = malloc(size);
-  return copy ? memcpy(copy, text, size) : NULL;
-}
-
-static gf_status add_failure(run *r, const char *name, const char *text, const char *message) {
+static gf_status add_failure(verification *r, const char *name, const char *text,
+                             const char *message) {
   gf__verify_result *out = r->out;
-  size_t bytes = (size_t)(out->failure_count + 1) * sizeof *out->failures;
-  gf__verify_failure *failures = realloc(out->failures, bytes);
-  if (!failures) return gf__fail_host_memory(bytes);
-  out->failures = failures;
-  gf__verify_failure *failure = &failures[out->failure_count++];
-  *failure = (gf__verify_failure){.text = copy_text(text), .message = copy_text(message)};
+  GF_TRY(gf__grow(&out->failures, (size_t)out->failure_count, sizeof *out->failures));
+  gf__verify_failure *failure = &out->failures[out->failure_count++];
+  *failure = (gf__verify_failure){.text = gf__text_copy(text), .message = gf__text_copy(message)};
   snprintf(failure->name, sizeof failure->name, "%s", name);
   return failure->text && failure->message ? GF_OK : gf__fail_host_memory(strlen(message));
 }
@@ -120,11 +110,11 @@ static gf_status add_failure(run *r, const char *name, const char *text, const c
 static gf_status skip_case(gf__verify_row *row) {
   row->skipped++;
   if (row->reason) return GF_OK;
-  row->reason = copy_text(gf_error_message());
+  row->reason = gf__text_copy(gf_error_message());
   return row->reason ? GF_OK : gf__fail_host_memory(1);
 }
 
-static gf_status run_case(run *r, const gf__subject *subject, gf__verify_row *row,
+static gf_status run_case(verification *r, const gf__subject *subject, gf__verify_row *row,
                           gf__cases *list) {
   char name[GF__VERIFY_NAME];
   gf__check check = {.device = r->device, .arena = &r->arena};
@@ -135,7 +125,7 @@ static gf_status run_case(run *r, const gf__subject *subject, gf__verify_row *ro
   if (status == GF_OK) status = gf__guarded_close(&check);
   gf__check_close(&check);
   GF_TRY(gf__arena_status(&r->arena));
-  if (status == GF_ERROR_MEMORY) return skip_case(row);
+  if (status == GF_ERROR_DEVICE_MEMORY || status == GF_ERROR_MEMORY) return skip_case(row);
   if (status != GF_OK) gf__check_fault(&check, "%s", gf_error_message());
   row->cases++;
   row->failed += check.fault[0] != 0;
@@ -146,27 +136,27 @@ static gf_status run_case(run *r, const gf__subject *subject, gf__verify_row *ro
 }
 
 /* Runs the wanted cases of a subject, or only counts them. */
-static gf_status visit(run *r, int index, bool counts) {
+static gf_status verify_subject(verification *r, int index, bool counts) {
   const gf__subject *subject = &r->subjects[index];
   gf__verify_row *row = &r->out->rows[index];
   gf__cases list;
-  int taken = 0;
+  int accepted = 0;
   gf__cases_open(&list, subject->list);
   while (gf__cases_next(&list)) {
     gf__check check = {.device = r->device, .arena = &r->arena};
     gf__arena_reset(&r->arena);
-    if (subject->takes && !subject->takes(subject, &check, &list)) continue;
-    bool wanted = is_wanted(r, subject, list.count, taken++);
+    if (subject->accepts && !subject->accepts(subject, &check, &list)) continue;
+    bool wanted = is_wanted(r, subject, list.count, accepted++);
     if (wanted && counts) r->total++;
     if (wanted && !counts) GF_TRY(run_case(r, subject, row, &list));
   }
   if (list.error[0]) return gf__fail(GF_ERROR_DATA, "%s", list.error);
-  if (taken == 0) row->needs = subject->needs;
+  if (accepted == 0) row->needs = subject->needs;
   return GF_OK;
 }
 
-/* Algorithms are, even where the device cannot run them. */
-static bool is_known(const run *r, const char *only) {
+/* Whether only names an operation or an algorithm, be it one that the device cannot run. */
+static bool is_known(const verification *r, const char *only) {
   for (int i = 0; i < r->subject_count; i++) {
     const gf__verify_row *row = &r->out->rows[i];
     char name[GF__VERIFY_NAME];
@@ -176,17 +166,17 @@ static bool is_known(const run *r, const char *only) {
   return false;
 }
 
-static gf_status run_all(run *r) {
+static gf_status run_all(verification *r) {
   GF_TRY(gf__arena_open(&r->arena));
   GF_TRY(collect(r));
-  for (int i = 0; i < r->subject_count; i++) GF_TRY(visit(r, i, true));
+  for (int i = 0; i < r->subject_count; i++) GF_TRY(verify_subject(r, i, true));
   if (r->total == 0 && r->options->only && !is_known(r, r->options->only)) return fail_only(r);
-  for (int i = 0; i < r->subject_count; i++) GF_TRY(visit(r, i, false));
+  for (int i = 0; i < r->subject_count; i++) GF_TRY(verify_subject(r, i, false));
   return GF_OK;
 }
 
 /* Leaves out the rows of which nothing was asked for. */
-static void drop_rows(run *r) {
+static void drop_rows(verification *r) {
   gf__verify_result *out = r->out;
   out->row_count = 0;
   for (int i = 0; out->rows && i < r->subject_count; i++) {
@@ -199,11 +189,11 @@ static void drop_rows(run *r) {
 }
 
 gf_status gf__verify(gf_device *device, const gf__verify_options *options, gf__verify_result *out) {
-  run r = {.device = device, .options = options, .out = out};
+  verification r = {.device = device, .options = options, .out = out};
   *out = (gf__verify_result){0};
-  double begun = gf__seconds();
+  double start = gf__seconds();
   gf_status status = run_all(&r);
-  out->seconds = gf__seconds() - begun;
+  out->seconds = gf__seconds() - start;
   drop_rows(&r);
   gf__arena_close(&r.arena);
   free(r.subjects);

@@ -64,8 +64,8 @@ typedef struct gf_divergence_options {
 } gf_divergence_options;
 
 /* The config's network on two devices, which may be the same one, from the same weights over the
- * same batches of its training images, layer by layer. GF_ERROR_MEMORY where a device has no room
- * for a batch. The caller frees the result. */
+ * same batches of its training images, layer by layer. GF_ERROR_DEVICE_MEMORY where a device has no
+ * room for a batch. The caller frees the result. */
 GF_API gf_status gf_divergence_run(gf_divergence *out, gf_device *a, gf_device *b,
                                    const gf_config *config,
                                    const gf_divergence_options *options) GF_MUST_USE;

@@ -11,14 +11,14 @@
 
 #include <stddef.h>
 
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 #include <gradflow/config.h>
 #include <gradflow/model.h>
 
 /* Gradients that travel together. */
 typedef struct gf_scale_bucket {
   double bytes;
-  double ready; /* share of the backward pass after which they are there */
+  double ready; /* fraction of the backward pass after which they are there */
 } gf_scale_bucket;
 
 typedef struct gf_scale_network {
@@ -30,7 +30,7 @@ typedef struct gf_scale_network {
 /* Of a rank. Seconds. */
 typedef struct gf_scale_costs {
   double fixed, image;     /* of forward and backward: of a step, and of each image in it */
-  double backward;         /* share of that which is backward */
+  double backward;         /* fraction of that which is backward */
   double update, transfer; /* of the optimizer; of all gradients from the device and back */
   gf_scale_bucket *buckets;
   int bucket_count;
@@ -64,16 +64,19 @@ typedef struct gf_scale_point {
 GF_API gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device,
                                   const gf_config *config) GF_MUST_USE;
 GF_API void gf_scale_costs_free(gf_scale_costs *costs);
-/* Measures the network between the ranks of a cluster of two or more. */
-GF_API gf_status gf_scale_measure_network(gf_scale_network *out, gf_cluster *cluster) GF_MUST_USE;
-/* Seconds of a step of all ranks of the cluster, each with a batch of zeros as the config's. */
-GF_API gf_status gf_scale_measure_step(double *seconds, gf_device *device, gf_cluster *cluster,
+/* Measures the network between the ranks of a communicator of two or more. */
+GF_API gf_status gf_scale_measure_network(gf_scale_network *out,
+                                          gf_communicator *communicator) GF_MUST_USE;
+/* Seconds of a step of all ranks of the communicator, each with a batch of zeros as the config's.
+ */
+GF_API gf_status gf_scale_measure_step(double *seconds, gf_device *device,
+                                       gf_communicator *communicator,
                                        const gf_config *config) GF_MUST_USE;
 
 /* Ranks with so many images each. */
 GF_API gf_scale_point gf_scale_each(const gf_scale_costs *costs, const gf_scale_network *network,
                                     int ranks, double images);
-/* Ranks that share a batch of so many images. */
+/* Ranks that have a batch of so many images in all. */
 GF_API gf_scale_point gf_scale_whole(const gf_scale_costs *costs, const gf_scale_network *network,
                                      int ranks, double images);
 

@@ -17,17 +17,18 @@
 
 typedef enum gf_status {
   GF_OK = 0,
-  GF_ERROR_ARGUMENT,    /* a call or a command line that makes no sense */
-  GF_ERROR_CONFIG,      /* a config file or an override */
-  GF_ERROR_FILE,        /* the file system refused */
-  GF_ERROR_DATA,        /* a file was read and its content is wrong */
-  GF_ERROR_SHAPE,       /* tensors that do not fit each other */
-  GF_ERROR_DEVICE,      /* no device, an ambiguous one, or an OpenCL call that failed */
-  GF_ERROR_BUILD,       /* a kernel does not compile; the message has the build log */
-  GF_ERROR_MEMORY,      /* host or device memory */
-  GF_ERROR_NONFINITE,   /* training produced an infinity or a NaN */
-  GF_ERROR_INTERRUPTED, /* the caller asked to stop; everything was saved */
-  GF_ERROR_RANK         /* a rank of a cluster is gone, or does what the others do not */
+  GF_ERROR_ARGUMENT,      /* a call or a command line that makes no sense */
+  GF_ERROR_CONFIG,        /* a config file or an override */
+  GF_ERROR_FILE,          /* the file system refused */
+  GF_ERROR_DATA,          /* a file was read and its content is wrong */
+  GF_ERROR_SHAPE,         /* tensors that do not fit each other */
+  GF_ERROR_DEVICE,        /* no device, an ambiguous one, or an OpenCL call that failed */
+  GF_ERROR_BUILD,         /* a kernel does not compile; the message has the build log */
+  GF_ERROR_MEMORY,        /* host memory */
+  GF_ERROR_DEVICE_MEMORY, /* the device's memory, of which a smaller batch needs less */
+  GF_ERROR_NONFINITE,     /* training produced an infinity or a NaN */
+  GF_ERROR_INTERRUPTED,   /* the caller asked to stop; everything was saved */
+  GF_ERROR_RANK           /* a rank is gone, or does what the others do not */
 } gf_status;
 
 /* A short name such as "config"; never NULL. */

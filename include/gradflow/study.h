@@ -7,7 +7,7 @@
 #ifndef GRADFLOW_STUDY_H
 #define GRADFLOW_STUDY_H
 
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 #include <gradflow/device.h>
 #include <gradflow/status.h>
 #include <gradflow/train.h>
@@ -69,7 +69,7 @@ typedef struct gf_study_options {
   /* Ranks that take the runs from one queue, the longest first, each on a whole device and with its
    * own events, of which done is of all ranks; they share OUT, and jobs is 1. NULL: this process
    * alone. */
-  gf_cluster *cluster;
+  gf_communicator *communicator;
   gf_study_events events;
 } gf_study_options;
 

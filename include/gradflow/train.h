@@ -2,7 +2,7 @@
 #ifndef GRADFLOW_TRAIN_H
 #define GRADFLOW_TRAIN_H
 
-#include <gradflow/cluster.h>
+#include <gradflow/communicator.h>
 #include <gradflow/config.h>
 #include <gradflow/device.h>
 #include <gradflow/model.h>
@@ -13,7 +13,7 @@ typedef struct gf_gradient_stats {
   const char *layer, *parameter; /* owned by the model */
   int is_weight;                 /* 0: a bias or a shift */
   double mean_abs, l2, max_abs;
-  double zeros;        /* share of elements that are exactly 0 */
+  double zeros;        /* fraction of elements that are exactly 0 */
   double update_ratio; /* |w - w before the step| / |w before the step|, L2 */
   long nonfinite;      /* elements */
 } gf_gradient_stats;
@@ -72,7 +72,8 @@ typedef struct gf_train_events {
    * count rows from the input to the output. */
   void (*gradients)(void *user, int epoch, long step, const gf_gradient_stats *gradients,
                     int count);
-  /* Every step, in order; told about five times a second, since the device is not waited for. */
+  /* Every step, in order; reported about five times a second, since the device is not waited for.
+   */
   void (*step)(void *user, const gf_step_event *step);
 } gf_train_events;
 
@@ -80,7 +81,7 @@ typedef struct gf_train_options {
   const char *out; /* the run folder, which is created */
   int overwrite;   /* an existing run folder there is replaced */
   /* A run in the folder is continued from its newest whole checkpoint, to the bit as if it had
-   * never stopped; a finished one is left as it is; where there is none, one is begun. */
+   * never stopped; a finished one is left as it is; where there is none, one is started. */
   int resume;
   int force;                 /* resume although the config is not that of the folder */
   long checkpoint_steps;     /* a checkpoint every so many steps; 0: at the end of each epoch */
@@ -88,8 +89,8 @@ typedef struct gf_train_options {
   int keep_checkpoints;      /* the newest ones; 0: 2 */
   /* The ranks that train together, each on the device that it hands over; the first one writes the
    * folder and has the events. NULL: this process alone. */
-  gf_cluster *cluster;
-  /* The parts of each batch that they take: "equal" or NULL; "auto" by their speeds, which are
+  gf_communicator *communicator;
+  /* The shards of each batch that they take: "equal" or NULL; "auto" by their speeds, which are
    * measured once in a run; "again" by their speeds now; or a number a rank, "3,1". */
   const char *balance;
   gf_train_events events;
@@ -131,7 +132,7 @@ typedef struct gf_dry_run {
   size_t planned, allocated; /* bytes in all */
   size_t parameters;         /* trainable elements */
   int training_images, validation_images, batch_size, epochs;
-  int part_size; /* images at a time; less than batch_size where memory asks for it */
+  int micro_batch; /* images at a time; fewer than batch_size where memory asks for it */
 } gf_dry_run;
 GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
                                   gf_dry_run *out) GF_MUST_USE;

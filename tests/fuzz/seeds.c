@@ -230,6 +230,16 @@ static const struct {
         "    - {name: e, type: avg_pool, kernel: 1}\n    - {type: concat, input: [e, e]}\n"
         "    - {type: global_avg_pool}\n    - {type: flatten}\n"
         "    - {type: linear, outputs: 10}\n"),
+    TEXT("fuzz_network/volume",
+         "model:\n  graph:\n"
+         "    - {type: to_volume}\n    - {type: conv3d, filters: 2, kernel: [1, 3, 3]}\n"
+         "    - {type: max_pool3d, kernel: [1, 2, 2]}\n    - {type: avg_pool3d, kernel: 1}\n"
+         "    - {type: to_image}\n    - {type: leaky_relu}\n    - {type: tanh}\n"
+         "    - {type: sigmoid}\n    - {type: elu}\n    - {type: gelu}\n    - {type: silu}\n"
+         "    - {type: flatten}\n    - {name: z, type: linear, outputs: 10}\n"
+         "    - {type: auxiliary_loss, loss: squared_hinge}\n"
+         "    - {type: softmax_cross_entropy, input: z}\n"
+         "    - {type: linear, input: z, outputs: 10}\n"),
     TEXT("fuzz_bench/one",
          "{\"format\":\"gradflow-bench\",\"version\":1,\"date\":\"2026\",\"gradflow\":\"0.1.0\","
          "\"commit\":\"a\",\"clblast\":\"1\",\"opencl_loader\":\"L\",\"form\":\"quick\","
@@ -246,7 +256,8 @@ static const struct {
          "\"first_seconds\":1,\"flops\":0,\"bytes\":1e6,\"upload_bytes\":0,\"launches\":1},{"
          "\"name\":\"plain7\",\"kind\":\"step\",\"algorithm\":\"\",\"batch\":25,\"samples\":5,"
          "\"repeats\":2,\"seconds\":1,\"low_seconds\":1,\"high_seconds\":2,\"first_seconds\":3,"
-         "\"flops\":1e9,\"bytes\":1e6,\"upload_bytes\":1e3,\"launches\":9}]}]}"),
+         "\"round_seconds\":[1,2],\"host_bytes\":1e8,\"flops\":1e9,\"bytes\":1e6,\"upload_bytes\":"
+         "1e3,\"launches\":9}]}]}"),
     TEXT("fuzz_bench/failed",
          "{\"format\":\"gradflow-bench\",\"version\":1,\"date\":\"\",\"gradflow\":\"\",\"commit\":"
          "\"\",\"clblast\":\"\",\"opencl_loader\":\"\",\"form\":\"full\",\"devices\":[{\"device\":{"

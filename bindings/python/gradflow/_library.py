@@ -29,7 +29,7 @@ from typing import Any
 API = "0.1"
 NAME = "libgradflow.0.dylib" if sys.platform == "darwin" else "libgradflow.so.0"
 
-STATUS_INTERRUPTED = 10
+STATUS_INTERRUPTED = 11
 VERDICTS, MOST_REMEDIES = 9, 12
 
 
@@ -37,7 +37,8 @@ class Error(RuntimeError):
     """A call of the library failed.
 
     Attributes:
-        status: what kind of failure it is: "config", "file", "data", "device", "memory", ...
+        status: what kind of failure it is: "config", "file", "data", "device", "memory",
+            "device_memory", ...
     """
 
     def __init__(self, status: str, message: str) -> None:
@@ -154,7 +155,7 @@ class gf_train_options(Structure):
         ("checkpoint_steps", c_long),
         ("checkpoint_minutes", c_double),
         ("keep_checkpoints", c_int),
-        ("cluster", c_void_p),
+        ("communicator", c_void_p),
         ("balance", c_char_p),
         ("events", gf_train_events),
     ]

@@ -202,15 +202,15 @@ static void emit_gelu(emission *e, const row *r) {
   const char *x = e->in[0].name;
   gf__onnx_value root = named(e, "root", 0), scaled = named(e, "scaled", 0),
                  erf = named(e, "erf", 0), one = named(e, "one", 0), sum = named(e, "sum", 0),
-                 half = named(e, "half", 0), share = named(e, "share", 0);
+                 half = named(e, "half", 0), scale = named(e, "scale", 0);
   gf__onnx_number(e->onnx, root.name, 1.41421356f);
   gf__onnx_number(e->onnx, one.name, 1);
   gf__onnx_number(e->onnx, half.name, 0.5f);
   gf__onnx_node(e->onnx, "Div", scaled.name, (const char *[]){x, root.name}, 2, scaled.name);
   gf__onnx_node(e->onnx, "Erf", erf.name, (const char *[]){scaled.name}, 1, erf.name);
   gf__onnx_node(e->onnx, "Add", sum.name, (const char *[]){erf.name, one.name}, 2, sum.name);
-  gf__onnx_node(e->onnx, "Mul", share.name, (const char *[]){sum.name, half.name}, 2, share.name);
-  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){x, share.name}, 2, e->out.name);
+  gf__onnx_node(e->onnx, "Mul", scale.name, (const char *[]){sum.name, half.name}, 2, scale.name);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){x, scale.name}, 2, e->out.name);
 }
 
 /* Losses have no row: they end what only training needs. */

@@ -15,9 +15,9 @@ const gf__conv_algorithm *const gf__conv_algorithms[] = {&gf__conv_im2col,
 
 const gf__conv_algorithm *gf__conv_reference(const gf_device *device, const gf__conv_shape *shape,
                                              gf__conv_direction direction) {
-  const gf__conv_algorithm *const *a = gf__conv_algorithms;
-  while (!(*a)->accepts(*a, device, shape, direction)) a++;
-  return *a;
+  for (const gf__conv_algorithm *const *a = gf__conv_algorithms; *a; a++)
+    if ((*a)->accepts(*a, device, shape, direction)) return *a;
+  return NULL; /* not reached: every shape has an algorithm */
 }
 
 const gf__conv_algorithm *gf__conv_find(const char *name, const gf_device *device,

@@ -7,7 +7,7 @@
 
 enum {
   /* The matrix of patches is made for as many images at a time as keep it within this: with
-   * twice as much bench_blas is no faster, with four times it is slower. */
+   * twice as much im2col is no faster, with four times it is slower. */
   COLUMNS_BYTES = 8 << 20,
   MOST_FLOATS = 1 << 28 /* of a volume's columns, so that kernels can count them in an int */
 };
@@ -39,7 +39,7 @@ static bool im2col_accepts(const gf__conv_algorithm *self, const gf_device *devi
   bool is_dilated = dilation[0] > 1 || dilation[1] > 1 || dilation[2] > 1;
   if (gf__window_is_flat(&s->window) || is_dilated) return true;
   double floats = (double)im2col_pixels(s) * (double)im2col_patch(s);
-  double most = (double)(gf_device_describe(device)->max_allocation / 4) / sizeof(float);
+  double most = (double)gf_device_describe(device)->max_allocation / 4 / sizeof(float);
   return floats <= MOST_FLOATS && floats <= most;
 }
 

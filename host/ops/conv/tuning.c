@@ -46,7 +46,8 @@ static void try_candidate(decision *d, const gf__conv_algorithm *a) {
     else
       snprintf(why, sizeof why, "%s", gf_error_message());
     gf__log(GF_LOG_WARNING, "%s is not used for %s: %s", a->name, d->key, why);
-    d->keeps = d->keeps && status != GF_ERROR_MEMORY && status != GF_ERROR_DEVICE;
+    d->keeps = d->keeps && status != GF_ERROR_DEVICE_MEMORY && status != GF_ERROR_MEMORY &&
+               status != GF_ERROR_DEVICE;
     return;
   }
   if (seconds >= d->best_seconds) return;
@@ -107,7 +108,7 @@ static gf_status decide(decision *d, int batch) {
   if (!d->trial->x)
     status = gf__conv_trial_open(d->trial, gf__tuning_device(d->tuning), &d->conv->shape, batch);
   if (status == GF_OK) status = measure_candidates(d, standard);
-  if (status != GF_ERROR_MEMORY) return status;
+  if (status != GF_ERROR_DEVICE_MEMORY && status != GF_ERROR_MEMORY) return status;
   /* What is too large to be tried next to everything else may still run, with the default. */
   gf__conv_trial_close(d->trial);
   d->conv->algorithm[d->direction] = standard;

@@ -151,8 +151,8 @@ typedef struct res_block {
   int filters, stride;
 } res_block;
 
-static label part_of(const res_block *block, const char *part) {
-  return label_of("%s_%s", block->name.text, part);
+static label block_label(const res_block *block, const char *suffix) {
+  return label_of("%s_%s", block->name.text, suffix);
 }
 
 static node *add_res_shortcut(ref_network *network, node *x, node *projected,
@@ -160,9 +160,10 @@ static node *add_res_shortcut(ref_network *network, node *x, node *projected,
   if (x->c == block->filters) return x;
   if (network->options.shortcut == REF_SHORTCUT_B) {
     node *y = add_conv(network, projected, block->filters, 1, block->stride, false,
-                       part_of(block, "shortcut_conv"));
-    return network->options.pre_activation ? y
-                                           : add_norm(network, y, part_of(block, "shortcut_norm"));
+                       block_label(block, "shortcut_conv"));
+    return network->options.pre_activation
+               ? y
+               : add_norm(network, y, block_label(block, "shortcut_norm"));
   }
   node *y = add_node(network, &ref_pad_node, x, (x->h - 1) / block->stride + 1,
                      (x->w - 1) / block->stride + 1, block->filters);
@@ -171,20 +172,21 @@ static node *add_res_shortcut(ref_network *network, node *x, node *projected,
 }
 
 static node *add_post_block(ref_network *network, node *x, const res_block *b) {
-  node *y = add_conv(network, x, b->filters, 3, b->stride, false, part_of(b, "conv_0"));
-  y = add_activation(network, add_norm(network, y, part_of(b, "norm_0")));
+  node *y = add_conv(network, x, b->filters, 3, b->stride, false, block_label(b, "conv_0"));
+  y = add_activation(network, add_norm(network, y, block_label(b, "norm_0")));
   node *shortcut = network->options.shortcut ? add_res_shortcut(network, x, x, b) : NULL;
-  y = add_norm(network, add_conv(network, y, b->filters, 3, 1, false, part_of(b, "conv_1")),
-               part_of(b, "norm_1"));
+  y = add_norm(network, add_conv(network, y, b->filters, 3, 1, false, block_label(b, "conv_1")),
+               block_label(b, "norm_1"));
   return add_activation(network, shortcut ? add_sum(network, y, shortcut) : y);
 }
 
 static node *add_pre_block(ref_network *network, node *x, bool is_first, const res_block *b) {
-  node *active = is_first ? x : add_activation(network, add_norm(network, x, part_of(b, "norm_0")));
-  node *y = add_conv(network, active, b->filters, 3, b->stride, false, part_of(b, "conv_0"));
-  y = add_activation(network, add_norm(network, y, part_of(b, "norm_1")));
+  node *active =
+      is_first ? x : add_activation(network, add_norm(network, x, block_label(b, "norm_0")));
+  node *y = add_conv(network, active, b->filters, 3, b->stride, false, block_label(b, "conv_0"));
+  y = add_activation(network, add_norm(network, y, block_label(b, "norm_1")));
   node *shortcut = network->options.shortcut ? add_res_shortcut(network, x, active, b) : NULL;
-  y = add_conv(network, y, b->filters, 3, 1, false, part_of(b, "conv_1"));
+  y = add_conv(network, y, b->filters, 3, 1, false, block_label(b, "conv_1"));
   return shortcut ? add_sum(network, y, shortcut) : y;
 }
 

@@ -1,0 +1,64 @@
+/* Problems of pools of images. */
+#include <math.h>
+
+#include "verify/problems.h"
+
+static void pool_read(gf__problem *p, gf__cases *list) {
+  ref_pool *v = &p->pool;
+  *v = (ref_pool){.n = p->n, .h = p->image.height, .w = p->image.width, .c = p->image.channels};
+  gf__cases_ints(list, "kernel", 2, 2, v->kernel);
+  gf__cases_ints(list, "stride", 2, 2, v->stride);
+  gf__cases_ints(list, "padding", 0, 2, v->padding);
+  p->y_count = (size_t)(p->n * v->c);
+  for (int d = 0; d < 2; d++)
+    p->y_count *=
+        (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d], v->padding[d], 1);
+  p->y_terms = p->dx_terms = v->kernel[0] * v->kernel[1];
+}
+
+static void avg_pool_reference(const gf__problem *p, const gf__problem_values *in,
+                               gf__problem_values *out) {
+  ref_avg_pool_forward(&p->pool, in->x, out->y);
+  ref_avg_pool_backward(&p->pool, in->dy, out->dx);
+}
+
+static void max_pool_read(gf__problem *p, gf__cases *list) {
+  pool_read(p, list);
+  p->integers = true;
+}
+
+static void max_pool_reference(const gf__problem *p, const gf__problem_values *in,
+                               gf__problem_values *out) {
+  ref_max_pool_forward(&p->pool, in->x, out->y);
+  ref_max_pool_backward(&p->pool, in->x, in->dy, out->dx);
+}
+
+static void max_pool_magnitudes(const gf__problem *p, const gf__problem_values *in,
+                                gf__problem_values *out) {
+  ref_max_pool_forward(&p->pool, in->x, out->y);
+  for (size_t i = 0; i < p->y_count; i++) out->y[i] = fabs(out->y[i]);
+  ref_max_pool_backward(&p->pool, in->x, gf__absolute(p->arena, in->dy, p->y_count), out->dx);
+}
+
+static void global_avg_pool_read(gf__problem *p, gf__cases *list) {
+  (void)list;
+  p->y_count = (size_t)(p->n * p->image.channels);
+  p->y_terms = p->image.height * p->image.width;
+}
+
+static void global_avg_pool_reference(const gf__problem *p, const gf__problem_values *in,
+                                      gf__problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  ref_global_avg_pool_forward(p->n, i->height, i->width, i->channels, in->x, out->y);
+  ref_global_avg_pool_backward(p->n, i->height, i->width, i->channels, in->dy, out->dx);
+}
+
+const gf__problem_type gf__problem_avg_pool = {
+    .layer = "avg_pool", .read = pool_read, .reference = avg_pool_reference};
+const gf__problem_type gf__problem_max_pool = {.layer = "max_pool",
+                                               .read = max_pool_read,
+                                               .reference = max_pool_reference,
+                                               .magnitudes = max_pool_magnitudes};
+const gf__problem_type gf__problem_global_avg_pool = {.layer = "global_avg_pool",
+                                                      .read = global_avg_pool_read,
+                                                      .reference = global_avg_pool_reference};

@@ -1,0 +1,81 @@
+/* Problems of layers that move and add what they read. */
+#include "verify/problems.h"
+
+static const double other_slope = 0.5; /* of the node before the add, in its row below */
+
+static void add_reference(const gf__problem *p, const gf__problem_values *in,
+                          gf__problem_values *out) {
+  const ref_activation *leaky = ref_activation_find("leaky_relu");
+  double *other = gf__new_doubles(p->arena, p->y_count),
+         *direct = gf__new_doubles(p->arena, p->y_count);
+  ref_activation_forward(leaky, other_slope, p->y_count, in->x, other);
+  ref_add_forward(p->y_count, in->x, other, out->y);
+  ref_add_backward(p->y_count, in->dy, direct, other);
+  ref_activation_backward(leaky, other_slope, p->y_count, in->x, other, out->dx);
+  ref_add_forward(p->y_count, direct, out->dx, out->dx);
+}
+
+/* Of the node before the concat, in its row below: zeros follow x. */
+enum { OTHER_CHANNELS = 40 };
+
+static void concat_read(gf__problem *p, gf__cases *list) {
+  (void)list;
+  p->y_count = gf__problem_pixels(p) * (size_t)(2 * p->image.channels + OTHER_CHANNELS);
+}
+
+/* y = x, then x and zeros, then x. */
+static void concat_reference(const gf__problem *p, const gf__problem_values *in,
+                             gf__problem_values *out) {
+  int rows = (int)gf__problem_pixels(p), c = p->image.channels, wide = c + OTHER_CHANNELS;
+  const gf_image_shape *i = &p->image;
+  double *other = gf__new_doubles(p->arena, (size_t)rows * OTHER_CHANNELS);
+  double *first = gf__new_doubles(p->arena, (size_t)rows * wide),
+         *last = gf__new_doubles(p->arena, p->x_count);
+  ref_pad_shortcut_forward(p->n, i->height, i->width, c, 1, OTHER_CHANNELS, in->x, other);
+  ref_concat_forward(rows, c, OTHER_CHANNELS, in->x, other, first);
+  ref_concat_forward(rows, wide, c, first, in->x, out->y);
+  ref_concat_backward(rows, wide, c, in->dy, first, last);
+  ref_concat_backward(rows, c, OTHER_CHANNELS, first, out->dx, other);
+  ref_add_forward(p->x_count, out->dx, last, out->dx);
+  ref_pad_shortcut_backward(p->n, i->height, i->width, c, 1, OTHER_CHANNELS, other, last);
+  ref_add_forward(p->x_count, out->dx, last, out->dx);
+}
+
+static void pad_shortcut_read(gf__problem *p, gf__cases *list) {
+  p->channels = gf__cases_int(list, "channels", 1);
+  p->stride = gf__cases_int(list, "stride", 2);
+  p->y_count = (size_t)(p->n * p->channels);
+  p->y_count *= (size_t)((p->image.height + p->stride - 1) / p->stride);
+  p->y_count *= (size_t)((p->image.width + p->stride - 1) / p->stride);
+}
+
+static void pad_shortcut_reference(const gf__problem *p, const gf__problem_values *in,
+                                   gf__problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  ref_pad_shortcut_forward(p->n, i->height, i->width, i->channels, p->stride, p->channels, in->x,
+                           out->y);
+  ref_pad_shortcut_backward(p->n, i->height, i->width, i->channels, p->stride, p->channels, in->dy,
+                            out->dx);
+}
+
+static void flatten_reference(const gf__problem *p, const gf__problem_values *in,
+                              gf__problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  ref_flatten_forward(p->n, i->height, i->width, i->channels, in->x, out->y);
+  ref_flatten_backward(p->n, i->height, i->width, i->channels, in->dy, out->dx);
+}
+
+const gf__problem_type gf__problem_add = {
+    .layer = "add",
+    .inputs = "[%s, other]",
+    .before = "{name: other, type: leaky_relu, slope: 0.5, input: %s}",
+    .reference = add_reference};
+const gf__problem_type gf__problem_concat = {
+    .layer = "concat",
+    .inputs = "[%s, other, %s]",
+    .before = "{name: other, type: pad_shortcut, channels: 40, stride: 1, input: %s}",
+    .read = concat_read,
+    .reference = concat_reference};
+const gf__problem_type gf__problem_pad_shortcut = {
+    .layer = "pad_shortcut", .read = pad_shortcut_read, .reference = pad_shortcut_reference};
+const gf__problem_type gf__problem_flatten = {.layer = "flatten", .reference = flatten_reference};
