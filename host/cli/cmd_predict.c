@@ -240,8 +240,8 @@ const gf__command gf__cmd_predict = {
         "classes a run's network takes it for, and how probable it finds them. An image\n"
         "is treated as the data set's own: its shorter side is resized to theirs, and\n"
         "the middle is cut out. Draws contact sheets of the images and their classes,\n"
-        "and prints the paths of the sheets. A file that is no image is reported, and\n"
-        "the others go on; the exit code then is 1.\n",
+        "and prints the paths of the sheets. A file that is no image is reported and\n"
+        "left out; the exit code then is 1.\n",
     .examples =
         "  gradflow predict runs/residual37 photo.jpg\n"
         "  gradflow predict runs/residual37 photos --saliency --out photos-seen\n"

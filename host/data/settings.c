@@ -18,7 +18,7 @@ const gf__key gf__data_keys[] = {
             .help = "folder of its files; fashion_mnist knows Debian's"),
     GF__KEY(gf__data_settings, validation, INT, .initial = "-1", .minimum = -1,
             .maximum = GF__DATA_LARGEST_COUNT,
-            .help = "training images held out; -1: 2500 of CIFAR, 5000 of MNIST and SVHN, 5% of "
+            .help = "training images held out; -1: 2500 for CIFAR, 5000 for MNIST and SVHN, 5% for "
                     "other files"),
     GF__KEY(gf__data_settings, split_seed, SEED, .initial = "0",
             .help = "chooses the validation images, and those of a limit, whatever the run's seed"),
@@ -28,7 +28,7 @@ const gf__key gf__data_keys[] = {
             .help = "maximum number of test images, as many of each class as there are; 0: all"),
     GF__KEY(gf__data_settings, pad_to, INT, .initial = "-1", .minimum = -1,
             .maximum = GF__DATA_LARGEST_SIDE,
-            .help = "smaller images get a black border up to this side; 0: none; -1: 32, or 0 of "
+            .help = "smaller images get a black border up to this side; 0: none; -1: 32, or 0 for "
                     "image_folder"),
     GF__KEY(
         gf__data_settings, crop_padding, INT, .initial = "-1", .minimum = -1,
