@@ -166,7 +166,7 @@ static void add_network(gf__text *out, const gf_config *config, bool is_of_run) 
   for (size_t i = 0; section && section->kind == GF__MAPPING && i < section->count; i++) {
     const gf__value *item = section->items[i];
     bool is_kind = !strcmp(item->key, "graph") ||
-                   (!strcmp(item->key, "family") && strcmp(item->text ? item->text : "", "none"));
+                   (!strcmp(item->key, "family") && strcmp(gf__scalar_words(item), "none"));
     if (!strcmp(item->key, "tune") || (is_of_run && !is_kind)) continue; /* tune: how, not what */
     gf__text_add(out, "%s%s ", out->size ? ", " : "", item->key);
     if (item->kind == GF__SCALAR)

@@ -13,7 +13,7 @@ const char *gf__case_setting(const gf__case *c, const char *section, const char 
   const gf__value *map = gf__value_get(gf__config_root(c->config), section);
   const gf__value *value = gf__value_get(map, key);
   if (!value) return NULL;
-  return value->kind == GF__SCALAR ? value->text : "";
+  return gf__scalar_words(value);
 }
 
 /* ---- the network ---- */
@@ -32,7 +32,7 @@ bool gf__case_saturates(const gf__case *c, const char *layer) {
 /* A run of an older program has no network.json, and its data may be gone, which only leaves out
  * what depends on the network. */
 static gf_status load_network(gf__case *c) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, c->run.folder, "network.json"));
   gf_status status = gf__network_read(&c->network, c->run.folder);
   if (status == GF_OK || gf__path_exists(path)) return status;
@@ -67,7 +67,7 @@ static gf_status find_typical_ratio(gf__case *c) {
 }
 
 static gf_status load_config(gf__case *c) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   GF_TRY(gf__run_path(path, c->run.folder, "config.yaml"));
   if (!gf__path_exists(path)) return GF_OK;
   return gf__run_config_load(&c->config, c->run.folder);

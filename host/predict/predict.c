@@ -99,7 +99,7 @@ static void close_job(prediction_job *job) {
 /* ---- contact sheets ---- */
 
 static gf_status write_sheet(prediction_job *job) {
-  char path[GF__RUN_PATH_SIZE], name[48] = "predictions.png";
+  char path[GF__PATH_SIZE], name[48] = "predictions.png";
   if (++job->sheets > 1) snprintf(name, sizeof name, "predictions-%d.png", job->sheets);
   GF_TRY(gf__run_path(path, job->options.out, name));
   GF_TRY(gf__contact_sheet_write(

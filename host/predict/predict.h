@@ -13,7 +13,7 @@
 /* predictor.c */
 struct gf_predictor {
   gf_config *config;
-  char weights[GF__RUN_PATH_SIZE];
+  char weights[GF__PATH_SIZE];
   gf_dataset *data; /* that the run was trained on, without its images */
   gf__network network; /* of the run; names may point into it */
   gf__class_names names;

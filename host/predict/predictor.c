@@ -48,7 +48,7 @@ static gf_status read_classes(gf_predictor *p, const char *folder, const char *f
 
 static gf_status open_predictor(gf_predictor *p, gf_device *device, const char *folder,
                                 const char *classes, bool saliency) {
-  char path[GF__RUN_PATH_SIZE];
+  char path[GF__PATH_SIZE];
   gf__train_config run;
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   if (!gf__path_exists(path))

@@ -56,7 +56,6 @@ gf_status gf__run_folder_end(const char *folder, gf_run_status how,
 gf_run_status gf__run_folder_result(const char *folder, char **message);
 
 /* "FOLDER/name" of a run. */
-enum { GF__RUN_PATH_SIZE = GF__PATH_SIZE };
 gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *name) GF_MUST_USE;
 
 /* run_config.c: config.yaml of the run, in which keys that older programs called otherwise have

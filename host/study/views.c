@@ -67,7 +67,7 @@ void gf__views_help(gf__help *help) {
 /* ---- names of settings ---- */
 
 static gf_status find_setting(const gf_study *study, const gf__value *item, int *index) {
-  const char *name = item->kind == GF__SCALAR ? item->text : "";
+  const char *name = gf__scalar_words(item);
   for (int i = 0; i < study->setting_count; i++) {
     *index = i;
     if (strcmp(study->settings[i].name, name) == 0) return GF_OK;

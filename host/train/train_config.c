@@ -43,7 +43,7 @@ gf_status gf__train_config_read(gf__train_config *out, const gf_config *config) 
 }
 
 const char *gf__train_config_weights(const gf__train_config *run) {
-  return run->weights ? run->weights->text : "";
+  return gf__scalar_words(run->weights);
 }
 
 void gf__train_config_write(gf__text *out, const gf__train_config *run) {
