@@ -67,6 +67,11 @@ accumulator = EventAccumulator(str(run / "tensorboard"), size_guidance=EVERYTHIN
 accumulator.Reload()
 gradients = rows("gradients.csv")
 metrics = rows("metrics.csv")
-check_scalars(accumulator, metrics, int(gradients[-1]["step"]) // len(metrics))
+# Gradients are of an epoch's last whole batch, which the batch of what is left may follow.
+recorded = int(gradients[-1]["step"])
+steps = len(accumulator.Scalars("loss/batch"))
+if steps - recorded not in (0, 1) or steps % len(metrics):
+    sys.exit(f"{steps} steps, and the last gradients are of step {recorded}")
+check_scalars(accumulator, metrics, steps // len(metrics))
 check_histograms(accumulator, gradients)
 check_images(accumulator)

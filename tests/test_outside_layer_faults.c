@@ -122,7 +122,7 @@ static void faults_of_setup_are_named(void **state) {
   } rows[] = {
       {setup_empty, "its output has no values: depth 1, 6x0, 3 channels"},
       {setup_bad_parameter,
-       "parameter 'w' needs a name, 1 to 5 dims of at least 1, and both fans if it begins at "
+       "parameter 'w' needs a name, 1 to 5 dims of at least 1, and both fans if it starts at "
        "random"},
       {setup_many_parameters, "a layer has at most 4 parameters"},
   };
