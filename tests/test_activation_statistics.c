@@ -38,12 +38,12 @@ static void expect(const char *where, const char *what, double got, double expec
 
 static const gf__interval positive = {0, INFINITY};
 
-static void test_moments(void **unused) {
+static void moments_are_those_of_the_reference(void **unused) {
   (void)unused;
   assert_verified("statistics/activations");
 }
 
-static void test_nonfinite(void **unused) {
+static void values_that_are_not_finite_are_counted(void **unused) {
   (void)unused;
   enum { ROWS = 500, CHANNELS = 3 };
   static const float wrong[] = {NAN, INFINITY, -INFINITY};
@@ -62,7 +62,7 @@ static void test_nonfinite(void **unused) {
 }
 
 /* A channel for each x of a sweep, so that the share says where the interval ends. */
-static void test_ends_of_intervals(void **unused) {
+static void ends_of_intervals_are_counted(void **unused) {
   (void)unused;
   static const struct {
     const char *name;
@@ -95,7 +95,7 @@ static void test_ends_of_intervals(void **unused) {
 }
 
 /* One pixel of one image that lets gradient through is enough, wherever it is. */
-static void test_one_pixel_keeps_a_channel_alive(void **unused) {
+static void one_pixel_keeps_a_channel_alive(void **unused) {
   (void)unused;
   enum { ROWS = 301, CHANNELS = 5 };
   float *x = floats_new(ROWS * CHANNELS);
@@ -281,14 +281,14 @@ static void check_network(bool fused, bool training, int n) {
   arrays_free();
 }
 
-static void test_network(void **unused) {
+static void a_network_reports_each_activation(void **unused) {
   (void)unused;
   for (int variant = 0; variant < 8; variant++)
     check_network(variant & 1, variant & 2, variant & 4 ? 1 : BATCH);
 }
 
 /* Off, a pass is the same as ever; the last statistics stay and can be read again, to the bit. */
-static void test_only_when_asked_for(void **unused) {
+static void statistics_are_made_only_when_asked_for(void **unused) {
   (void)unused;
   gf_activation_stats first[MOST_ROWS], second[MOST_ROWS];
   gf_loss losses[3];
@@ -345,7 +345,7 @@ static void check_small(const char *graph, int count) {
   gf_config_free(&config);
 }
 
-static void test_small_networks(void **unused) {
+static void small_networks_report_what_the_reference_says(void **unused) {
   (void)unused;
   check_small("model: {graph: [{type: relu}, {type: flatten}]}", 1);
   check_small("model: {graph: [{type: dropout}, {type: flatten}]}", 0);
@@ -384,7 +384,7 @@ static void check_layer(const char *options, const char *function, double alpha)
 }
 
 /* Those that nothing is fused with; of gelu and silu, what is above 0 counts as alive. */
-static void test_smooth_activations(void **unused) {
+static void smooth_activations_have_statistics(void **unused) {
   (void)unused;
   check_layer("elu", "elu", 1);
   check_layer("elu, alpha: 0.5", "elu", 0.5);
@@ -400,14 +400,14 @@ static int open_group(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_moments),
-      cmocka_unit_test(test_nonfinite),
-      cmocka_unit_test(test_ends_of_intervals),
-      cmocka_unit_test(test_one_pixel_keeps_a_channel_alive),
-      cmocka_unit_test(test_network),
-      cmocka_unit_test(test_only_when_asked_for),
-      cmocka_unit_test(test_small_networks),
-      cmocka_unit_test(test_smooth_activations),
+      cmocka_unit_test(moments_are_those_of_the_reference),
+      cmocka_unit_test(values_that_are_not_finite_are_counted),
+      cmocka_unit_test(ends_of_intervals_are_counted),
+      cmocka_unit_test(one_pixel_keeps_a_channel_alive),
+      cmocka_unit_test(a_network_reports_each_activation),
+      cmocka_unit_test(statistics_are_made_only_when_asked_for),
+      cmocka_unit_test(small_networks_report_what_the_reference_says),
+      cmocka_unit_test(smooth_activations_have_statistics),
   };
   return cmocka_run_group_tests_name("activation_statistics", tests, open_group, device_test_close);
 }

@@ -108,7 +108,7 @@ static void check(const char *name, const char *jitter, const double strengths[3
   gf_dataset_free(&dataset);
 }
 
-static void test_reference(void **state) {
+static void augmentation_equals_the_reference(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, 11);
   write_idx("train", 11, 9, 7, 6);
@@ -126,7 +126,7 @@ static void test_reference(void **state) {
 
 /* ---- draws ---- */
 
-static void test_draws_are_uniform(void **state) {
+static void draws_are_uniform(void **state) {
   (void)state;
   enum { HEIGHT = 6, WIDTH = 9, DRAWS = HEIGHT * WIDTH * 200, SQUARE = 5 };
   const gf_dataset dataset = {.info = {.height = HEIGHT, .width = WIDTH},
@@ -156,7 +156,7 @@ static void test_draws_are_uniform(void **state) {
 }
 
 /* What is drawn for one remedy leaves the others' draws alone. */
-static void test_draws_are_independent(void **state) {
+static void draws_are_independent(void **state) {
   (void)state;
   const gf_dataset plain = {.info = {.height = 32, .width = 32},
                             .settings = {.crop_padding = 4, .flip = 1}};
@@ -175,7 +175,7 @@ static void test_draws_are_independent(void **state) {
 static const char augmented_[] = "  validation: 0\n  cutout: 8\n  jitter: [0.3, 0.3, 0.3]\n";
 
 /* Neither the threads nor where an epoch is taken up again change a batch. */
-static void test_threads_and_restarts(void **state) {
+static void threads_and_restarts_change_nothing(void **state) {
   (void)state;
   enum { COUNT = 41, BATCH = 8 };
   write_cifar("train.bin", 2, 100, 0, COUNT);
@@ -205,7 +205,7 @@ static void test_threads_and_restarts(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_only_training_augments(void **state) {
+static void only_training_augments(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, 9);
   float *images[2];
@@ -228,7 +228,7 @@ static void test_only_training_augments(void **state) {
 
 /* ---- the config ---- */
 
-static void test_wrong_settings(void **state) {
+static void wrong_settings_are_refused(void **state) {
   (void)state;
   static const struct {
     const char *more, *message;
@@ -252,7 +252,7 @@ static void test_wrong_settings(void **state) {
   }
 }
 
-static void test_resolved_settings(void **state) {
+static void settings_are_written_resolved(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, 9);
   gf_dataset *dataset =
@@ -266,13 +266,13 @@ static void test_resolved_settings(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_reference),
-      cmocka_unit_test(test_draws_are_uniform),
-      cmocka_unit_test(test_draws_are_independent),
-      IN_FOLDER(test_threads_and_restarts),
-      IN_FOLDER(test_only_training_augments),
-      IN_FOLDER(test_wrong_settings),
-      IN_FOLDER(test_resolved_settings),
+      IN_FOLDER(augmentation_equals_the_reference),
+      cmocka_unit_test(draws_are_uniform),
+      cmocka_unit_test(draws_are_independent),
+      IN_FOLDER(threads_and_restarts_change_nothing),
+      IN_FOLDER(only_training_augments),
+      IN_FOLDER(wrong_settings_are_refused),
+      IN_FOLDER(settings_are_written_resolved),
   };
   return cmocka_run_group_tests_name("augment", tests, NULL, NULL);
 }

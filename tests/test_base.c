@@ -52,7 +52,7 @@ static void assert_message(const char *format, ...) {
 
 /* ---- messages ---- */
 
-static void test_status_names(void **state) {
+static void every_status_has_a_name(void **state) {
   (void)state;
   for (int i = GF_OK; i <= GF_ERROR_RANK; i++) {
     assert_string_not_equal(gf_status_name((gf_status)i), "unknown");
@@ -63,7 +63,7 @@ static void test_status_names(void **state) {
   assert_string_equal(gf_status_name((gf_status)-1), "unknown");
 }
 
-static void test_failure_may_quote_the_message_it_replaces(void **state) {
+static void failure_may_quote_the_message_it_replaces(void **state) {
   (void)state;
   assert_int_equal(gf__fail(GF_ERROR_SHAPE, "%d x %d", 3, 4), GF_ERROR_SHAPE);
   assert_int_equal(gf__fail(GF_ERROR_DATA, "in a.b: %s", gf_error_message()), GF_ERROR_DATA);
@@ -74,7 +74,7 @@ static void collect_log(void *user, gf_log_level level, const char *message) {
   gf__text_add(user, "%d:%s;", level == GF_LOG_WARNING, message);
 }
 
-static void test_log(void **state) {
+static void the_log_goes_to_the_callback(void **state) {
   (void)state;
   gf__text seen = {0};
   gf_log_to(collect_log, &seen);
@@ -88,7 +88,7 @@ static void test_log(void **state) {
 
 /* ---- text ---- */
 
-static void test_text(void **state) {
+static void a_text_grows(void **state) {
   (void)state;
   gf__text text = {0};
   for (int i = 0; i < 1000; i++) gf__text_add(&text, "%d,", i % 10);
@@ -105,7 +105,7 @@ static void test_text(void **state) {
   assert_int_equal(gf__text_status(&text), GF_ERROR_MEMORY);
 }
 
-static void test_copies_of_texts(void **state) {
+static void copies_of_texts_are_whole(void **state) {
   (void)state;
   char text[] = "conv1";
   char *copy = gf__text_copy(text), *empty = gf__text_copy("");
@@ -121,7 +121,7 @@ static void test_copies_of_texts(void **state) {
   free(none);
 }
 
-static void test_words_of_scalars(void **state) {
+static void scalars_have_their_words(void **state) {
   (void)state;
   gf_config *config;
   static const char yaml[] = "text: a b\nlist: [1, 2]\nmap: {a: 1}\nempty:\n";
@@ -137,7 +137,7 @@ static void test_words_of_scalars(void **state) {
 
 /* ---- arrays and numbers ---- */
 
-static void test_arrays_grow(void **state) {
+static void arrays_grow(void **state) {
   (void)state;
   enum { COUNT = 1000 };
   uint64_t *items = NULL;
@@ -152,7 +152,7 @@ static void test_arrays_grow(void **state) {
   free(items);
 }
 
-static void test_limits_of_numbers(void **state) {
+static void min_max_and_clamp_keep_their_bounds(void **state) {
   (void)state;
   assert_int_equal(GF__MIN(3, -4), -4);
   assert_int_equal(GF__MAX(3, -4), 3);
@@ -162,7 +162,7 @@ static void test_limits_of_numbers(void **state) {
   assert_true(isnan(GF__CLAMP((double)NAN, 0.0, 1.0)));
 }
 
-static void test_alignment(void **state) {
+static void sizes_are_aligned(void **state) {
   (void)state;
   static const size_t cases[][3] = {{0, 16, 0},   {1, 16, 16}, {16, 16, 16}, {17, 16, 32},
                                     {25, 12, 36}, {7, 1, 7},   {7, 0, 7}};
@@ -170,14 +170,14 @@ static void test_alignment(void **state) {
     assert_int_equal(gf__align(cases[i][0], cases[i][1]), cases[i][2]);
 }
 
-static void test_little_endian_numbers(void **state) {
+static void little_endian_numbers_are_read(void **state) {
   (void)state;
   static const uint8_t bytes[] = {0xff, 0x01, 0x02, 0x83, 0xf4, 0x05, 0x06, 0x07, 0x98};
   assert_int_equal(gf__read_le32(bytes + 1), 0xf4830201u);
   assert_true(gf__read_le64(bytes + 1) == 0x98070605f4830201u);
 }
 
-static void test_did_you_mean(void **state) {
+static void a_near_word_is_offered(void **state) {
   (void)state;
   static const char *const names[] = {"epochs", "batch_size", "lr", "weight_decay", "k"};
   char longer[301];
@@ -236,7 +236,7 @@ static void assert_no_temporary(const char *path) {
   assert_false(gf__path_exists(temporary));
 }
 
-static void test_file_round_trip(void **state) {
+static void a_file_reads_back_as_written(void **state) {
   (void)state;
   const char *path = scratch("round");
   write_text(path, "old");
@@ -257,7 +257,7 @@ static void test_file_round_trip(void **state) {
   assert_no_temporary(path);
 }
 
-static void test_file_read_fails(void **state) {
+static void a_file_that_cannot_be_read_is_named(void **state) {
   (void)state;
   char *data = (char *)1;
   size_t size;
@@ -269,14 +269,14 @@ static void test_file_read_fails(void **state) {
   assert_message("cannot read %s: it is a folder", folder_);
 }
 
-static void test_file_write_into_a_missing_folder(void **state) {
+static void a_file_in_a_missing_folder_is_not_written(void **state) {
   (void)state;
   const char *path = scratch("absent/file");
   assert_int_equal(gf__file_write(path, "x", 1), GF_ERROR_FILE);
   assert_message("cannot create %s.tmp.%d: No such file or directory", path, gf__process_id());
 }
 
-static void test_file_write_that_fails_keeps_the_old_file(void **state) {
+static void a_write_that_fails_keeps_the_old_file(void **state) {
   (void)state;
   const char *path = scratch("kept");
   write_text(path, "old");
@@ -301,7 +301,7 @@ static gf_status put_two_pieces(gf__file_sink *sink, void *user) {
   return user ? gf__fail(GF_ERROR_DATA, "no second piece") : gf__file_put(sink, "two", 3);
 }
 
-static void test_file_in_pieces(void **state) {
+static void file_in_pieces(void **state) {
   (void)state;
   const char *path = scratch("pieces");
   assert_int_equal(gf__file_stream(path, put_two_pieces, NULL), GF_OK);
@@ -313,7 +313,7 @@ static void test_file_in_pieces(void **state) {
   assert_no_temporary(path);
 }
 
-static void test_file_write_onto_a_folder(void **state) {
+static void a_file_does_not_replace_a_folder(void **state) {
   (void)state;
   char inner[256];
   snprintf(inner, sizeof inner, "%s/target/inner", folder_);
@@ -326,7 +326,7 @@ static void test_file_write_onto_a_folder(void **state) {
   assert_no_temporary(path);
 }
 
-static void test_file_write_into_a_read_only_folder(void **state) {
+static void a_file_in_a_read_only_folder_is_not_written(void **state) {
   (void)state;
   if (geteuid() == 0) skip(); /* nothing is read-only for root */
   char inner[256];
@@ -342,7 +342,7 @@ static void test_file_write_into_a_read_only_folder(void **state) {
   assert_content(inner, "old");
 }
 
-static void test_base_of_a_path(void **state) {
+static void the_base_of_a_path_follows_the_last_slash(void **state) {
   (void)state;
   static const char *const cases[][2] = {
       {"a.yaml", "a.yaml"}, {"/x/y/a.yaml", "a.yaml"}, {"x/", ""}, {"", ""}};
@@ -350,7 +350,7 @@ static void test_base_of_a_path(void **state) {
     assert_string_equal(gf__path_base(cases[i][0]), cases[i][1]);
 }
 
-static void test_json_is_written(void **state) {
+static void json_is_written(void **state) {
   (void)state;
   char *text;
   size_t size;
@@ -363,7 +363,7 @@ static void test_json_is_written(void **state) {
   assert_message("out of host memory for the JSON of %s", path);
 }
 
-static void test_path_too_long(void **state) {
+static void a_path_that_is_too_long_is_refused(void **state) {
   (void)state;
   char out[8], name[5000];
   assert_int_equal(gf__path_join(out, sizeof out, "abc", "def"), GF_OK);
@@ -376,7 +376,7 @@ static void test_path_too_long(void **state) {
   assert_message("the path is too long: %s", name);
 }
 
-static void test_folders(void **state) {
+static void folders_are_made_listed_and_removed(void **state) {
   (void)state;
   char path[320], file[300];
   snprintf(path, sizeof path, "%s/a/b//c/", folder_);
@@ -405,7 +405,7 @@ static void test_folders(void **state) {
   assert_message("cannot remove %s: No such file or directory", path);
 }
 
-static void test_cache_folder(void **state) {
+static void the_cache_folder_follows_the_environment(void **state) {
   (void)state;
   char out[64];
   setenv("HOME", "/home/someone", 1);
@@ -427,7 +427,7 @@ static void test_cache_folder(void **state) {
   assert_int_equal(gf__cache_folder(out, sizeof out), GF_ERROR_FILE);
 }
 
-static void test_clocks_and_machine(void **state) {
+static void clocks_run_and_the_machine_is_described(void **state) {
   (void)state;
   char now[21];
   gf__utc_now(now);
@@ -463,7 +463,7 @@ static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
 }
 
 /* The reference reproduces the vectors that Random123 publishes. */
-static void test_philox_reference(void **state) {
+static void philox_gives_the_published_numbers(void **state) {
   (void)state;
   static const struct {
     uint32_t counter[4], key[2], expected[4];
@@ -483,7 +483,7 @@ static void test_philox_reference(void **state) {
   }
 }
 
-static void test_random_is_philox(void **state) {
+static void random_is_philox(void **state) {
   (void)state;
   /* The seed whose key of this stream is zero. */
   uint64_t seed = 0 - (uint64_t)GF__STREAM_TEST * 0x9E3779B97F4A7C15u;
@@ -500,7 +500,7 @@ static void test_random_is_philox(void **state) {
   }
 }
 
-static void test_random_keys_differ(void **state) {
+static void random_keys_differ(void **state) {
   (void)state;
   static const uint64_t seeds[] = {0, 1, 11132, 186285, 2045458, 2122020, UINT64_MAX};
   enum { SEEDS = sizeof seeds / sizeof *seeds, KEYS = SEEDS * GF__STREAM_TEST };
@@ -511,7 +511,7 @@ static void test_random_keys_differ(void **state) {
   }
 }
 
-static void test_random_float(void **state) {
+static void random_floats_are_uniform(void **state) {
   (void)state;
   assert_true(gf__random_float(0) == 0.0f);
   assert_true(gf__random_float(UINT32_MAX) == 1.0f - 0x1p-24f);
@@ -537,7 +537,7 @@ static void test_random_float(void **state) {
   assert_true(fabs(chi - (BINS - 1)) <= 5 * sqrt(2.0 * (BINS - 1)));
 }
 
-static void test_random_below(void **state) {
+static void random_integers_are_below_their_bound(void **state) {
   (void)state;
   assert_int_equal(gf__random_below(0, 10), 0);
   assert_int_equal(gf__random_below(UINT32_MAX, 10), 9);
@@ -555,7 +555,7 @@ static void assert_permutation(const uint32_t *values, uint32_t count) {
   free(seen);
 }
 
-static void test_random_permutation(void **state) {
+static void a_permutation_has_each_index_once(void **state) {
   (void)state;
   enum { COUNT = 1000 };
   uint32_t a[COUNT], b[COUNT];
@@ -614,7 +614,7 @@ static void work(void *argument) {
   gf__lock_release(s->lock);
 }
 
-static void test_threads(void **state) {
+static void threads_run_and_are_joined(void **state) {
   (void)state;
   shared s = {.running = THREADS};
   gf__thread *threads[THREADS];
@@ -643,37 +643,37 @@ static void test_threads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_status_names),
-      cmocka_unit_test(test_failure_may_quote_the_message_it_replaces),
-      cmocka_unit_test(test_log),
-      cmocka_unit_test(test_text),
-      cmocka_unit_test(test_copies_of_texts),
-      cmocka_unit_test(test_words_of_scalars),
-      cmocka_unit_test(test_arrays_grow),
-      cmocka_unit_test(test_limits_of_numbers),
-      cmocka_unit_test(test_alignment),
-      cmocka_unit_test(test_little_endian_numbers),
-      cmocka_unit_test(test_did_you_mean),
-      cmocka_unit_test(test_file_round_trip),
-      cmocka_unit_test(test_file_read_fails),
-      cmocka_unit_test(test_file_write_into_a_missing_folder),
-      cmocka_unit_test(test_file_write_that_fails_keeps_the_old_file),
-      cmocka_unit_test(test_file_in_pieces),
-      cmocka_unit_test(test_file_write_onto_a_folder),
-      cmocka_unit_test(test_file_write_into_a_read_only_folder),
-      cmocka_unit_test(test_base_of_a_path),
-      cmocka_unit_test(test_json_is_written),
-      cmocka_unit_test(test_path_too_long),
-      cmocka_unit_test(test_folders),
-      cmocka_unit_test(test_cache_folder),
-      cmocka_unit_test(test_clocks_and_machine),
-      cmocka_unit_test(test_philox_reference),
-      cmocka_unit_test(test_random_is_philox),
-      cmocka_unit_test(test_random_keys_differ),
-      cmocka_unit_test(test_random_float),
-      cmocka_unit_test(test_random_below),
-      cmocka_unit_test(test_random_permutation),
-      cmocka_unit_test(test_threads),
+      cmocka_unit_test(every_status_has_a_name),
+      cmocka_unit_test(failure_may_quote_the_message_it_replaces),
+      cmocka_unit_test(the_log_goes_to_the_callback),
+      cmocka_unit_test(a_text_grows),
+      cmocka_unit_test(copies_of_texts_are_whole),
+      cmocka_unit_test(scalars_have_their_words),
+      cmocka_unit_test(arrays_grow),
+      cmocka_unit_test(min_max_and_clamp_keep_their_bounds),
+      cmocka_unit_test(sizes_are_aligned),
+      cmocka_unit_test(little_endian_numbers_are_read),
+      cmocka_unit_test(a_near_word_is_offered),
+      cmocka_unit_test(a_file_reads_back_as_written),
+      cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+      cmocka_unit_test(a_file_in_a_missing_folder_is_not_written),
+      cmocka_unit_test(a_write_that_fails_keeps_the_old_file),
+      cmocka_unit_test(file_in_pieces),
+      cmocka_unit_test(a_file_does_not_replace_a_folder),
+      cmocka_unit_test(a_file_in_a_read_only_folder_is_not_written),
+      cmocka_unit_test(the_base_of_a_path_follows_the_last_slash),
+      cmocka_unit_test(json_is_written),
+      cmocka_unit_test(a_path_that_is_too_long_is_refused),
+      cmocka_unit_test(folders_are_made_listed_and_removed),
+      cmocka_unit_test(the_cache_folder_follows_the_environment),
+      cmocka_unit_test(clocks_run_and_the_machine_is_described),
+      cmocka_unit_test(philox_gives_the_published_numbers),
+      cmocka_unit_test(random_is_philox),
+      cmocka_unit_test(random_keys_differ),
+      cmocka_unit_test(random_floats_are_uniform),
+      cmocka_unit_test(random_integers_are_below_their_bound),
+      cmocka_unit_test(a_permutation_has_each_index_once),
+      cmocka_unit_test(threads_run_and_are_joined),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -201,7 +201,7 @@ static const char *finished_run(void) {
 
 /* ---- help and versions ---- */
 
-static void test_no_arguments(void **state) {
+static void without_arguments_the_help_is_offered(void **state) {
   (void)state;
   result help = RUN("--help"), none = run_words((const char *const[]){NULL});
   assert_int_equal(none.code, 2);
@@ -211,7 +211,7 @@ static void test_no_arguments(void **state) {
   result_free(&none);
 }
 
-static void test_general_help(void **state) {
+static void the_general_help_lists_the_commands(void **state) {
   (void)state;
   result a = RUN("--help"), b = RUN("-h"), c = RUN("help");
   assert_int_equal(a.code, 0);
@@ -232,7 +232,7 @@ static void test_general_help(void **state) {
   result_free(&c);
 }
 
-static void test_help_of_commands(void **state) {
+static void every_command_has_a_help(void **state) {
   (void)state;
   static const struct {
     const char *command, *options[7];
@@ -269,7 +269,7 @@ static void test_help_of_commands(void **state) {
   }
 }
 
-static void test_help_of_train_has_the_keys_of_a_config(void **state) {
+static void the_help_of_train_has_the_keys_of_a_config(void **state) {
   (void)state;
   char *keys = NULL;
   assert_int_equal(gf_config_help(&keys), GF_OK);
@@ -282,7 +282,7 @@ static void test_help_of_train_has_the_keys_of_a_config(void **state) {
   result_free(&r);
 }
 
-static void test_version(void **state) {
+static void the_version_is_printed(void **state) {
   (void)state;
   gf_versions v = gf_versions_get();
   char expected[512];
@@ -297,7 +297,7 @@ static void test_version(void **state) {
 
 /* ---- command lines that make no sense ---- */
 
-static void test_command_lines(void **state) {
+static void wrong_command_lines_are_refused(void **state) {
   (void)state;
   static const struct {
     const char *words[5], *message;
@@ -334,7 +334,7 @@ static void test_command_lines(void **state) {
     assert_fails(run_words(cases[i].words), 2, "gradflow: %s\n", cases[i].message);
 }
 
-static void test_output_that_cannot_be_written(void **state) {
+static void output_that_cannot_be_written_is_an_error(void **state) {
   (void)state;
   int full = open("/dev/full", O_WRONLY), err = open_new("stderr");
   if (full < 0) skip();
@@ -348,7 +348,7 @@ static void test_output_that_cannot_be_written(void **state) {
 
 /* ---- devices ---- */
 
-static void test_no_platform(void **state) {
+static void no_platform_is_a_result(void **state) {
   (void)state;
   const char *vendors = getenv("OCL_ICD_VENDORS");
   char *before = vendors ? strdup(vendors) : NULL;
@@ -385,7 +385,7 @@ static size_t count_words(const char *text) {
   return count;
 }
 
-static void test_devices_json(void **state) {
+static void devices_are_listed_as_json(void **state) {
   (void)state;
   need_device();
   int count = 0, automatic = 0;
@@ -419,7 +419,7 @@ static void test_devices_json(void **state) {
   result_free(&r);
 }
 
-static void test_devices_text(void **state) {
+static void devices_are_listed_as_text(void **state) {
   (void)state;
   need_device();
   int count = 0;
@@ -439,7 +439,7 @@ static void test_devices_text(void **state) {
   result_free(&r);
 }
 
-static void test_unknown_device(void **state) {
+static void an_unknown_device_is_refused(void **state) {
   (void)state;
   need_device();
   gf__text expected = {0};
@@ -457,7 +457,7 @@ static void test_unknown_device(void **state) {
 
 /* ---- train ---- */
 
-static void test_wrong_configs(void **state) {
+static void wrong_configs_are_refused(void **state) {
   (void)state;
   assert_fails(RUN("train", "none.yaml"), 1,
                "gradflow: cannot open none.yaml: No such file or directory\n");
@@ -523,7 +523,7 @@ static void assert_files(const char *run, const char *const names[]) {
   }
 }
 
-static void test_train(void **state) {
+static void train_makes_a_run_folder(void **state) {
   (void)state;
   need_device();
   result r = RUN("train", "tiny.yaml", "--out", "runs/first/");
@@ -552,7 +552,7 @@ static void test_train(void **state) {
 }
 
 /* The plan is printed and nothing is written. */
-static void test_dry_run(void **state) {
+static void a_dry_run_trains_nothing(void **state) {
   (void)state;
   need_device();
   result r = RUN("train", "tiny.yaml", "--out", "runs/dry", "--dry-run", "--tune", "off");
@@ -570,7 +570,7 @@ static void test_dry_run(void **state) {
 }
 
 /* A table of kernels, and a trace whose events are whole. */
-static void test_profile(void **state) {
+static void a_profile_is_written(void **state) {
   (void)state;
   need_device();
   result r = RUN("train", "tiny.yaml", "--out", "runs/profile", "--profile", "--tune", "off");
@@ -593,7 +593,7 @@ static void test_profile(void **state) {
   result_free(&r);
 }
 
-static void test_existing_folder(void **state) {
+static void an_existing_folder_is_kept(void **state) {
   (void)state;
   finished_run();
   assert_fails(RUN("train", "tiny.yaml", "--quiet"), 1,
@@ -724,7 +724,7 @@ static void a_run_outlives_its_reader(void **state) {
   assert_finished("runs/piped");
 }
 
-static void test_options_of_resumption(void **state) {
+static void options_of_resumption_are_checked(void **state) {
   (void)state;
   static const struct {
     const char *arguments[8], *message;
@@ -754,18 +754,18 @@ static void test_options_of_resumption(void **state) {
   }
 }
 
-static void test_interrupt(void **state) {
+static void an_interrupt_saves_a_checkpoint(void **state) {
   (void)state;
   stop_run(SIGINT, 130);
 }
 
 /* The terminal went away. */
-static void test_hang_up(void **state) {
+static void hang_up(void **state) {
   (void)state;
   stop_run(SIGHUP, 129);
 }
 
-static void test_terminate(void **state) {
+static void a_termination_saves_a_checkpoint(void **state) {
   (void)state;
   stop_run(SIGTERM, 143);
 }
@@ -829,7 +829,7 @@ static int widest_drawn(const char *seen, int *count) {
   return widest;
 }
 
-static void test_bar(void **state) {
+static void a_terminal_gets_a_progress_bar(void **state) {
   (void)state;
   need_device();
   need_terminal();
@@ -847,7 +847,7 @@ static void test_bar(void **state) {
   }
 }
 
-static void test_terminal_without_colours(void **state) {
+static void a_terminal_without_colours_gets_none(void **state) {
   (void)state;
   need_device();
   need_terminal();
@@ -867,7 +867,7 @@ static void test_terminal_without_colours(void **state) {
 
 /* ---- test ---- */
 
-static void test_test_json(void **state) {
+static void test_prints_json(void **state) {
   (void)state;
   result r = RUN("test", finished_run(), "--json");
   assert_int_equal(r.code, 0);
@@ -906,7 +906,7 @@ static const char *read_class(const char *at, bool seen[CLASSES], double *accura
   return at + used;
 }
 
-static void test_test_text(void **state) {
+static void test_prints_text(void **state) {
   (void)state;
   result r = RUN("test", finished_run());
   assert_int_equal(r.code, 0);
@@ -935,7 +935,7 @@ static void test_test_text(void **state) {
   result_free(&r);
 }
 
-static void test_test_of_no_run(void **state) {
+static void test_refuses_what_is_no_run(void **state) {
   (void)state;
   need_device();
   assert_fails(RUN("test", "nowhere"), 1,
@@ -953,7 +953,7 @@ static int remove_listed(char *out) {
   return count;
 }
 
-static void test_plot(void **state) {
+static void plot_draws_a_run(void **state) {
   (void)state;
   finished_run();
   result r = RUN("plot", "runs/tiny");
@@ -985,34 +985,34 @@ static void test_plot(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_no_arguments),
-      cmocka_unit_test(test_general_help),
-      cmocka_unit_test(test_help_of_commands),
-      cmocka_unit_test(test_help_of_train_has_the_keys_of_a_config),
-      cmocka_unit_test(test_version),
-      cmocka_unit_test(test_command_lines),
-      cmocka_unit_test(test_output_that_cannot_be_written),
-      cmocka_unit_test(test_no_platform),
-      cmocka_unit_test(test_devices_json),
-      cmocka_unit_test(test_devices_text),
-      cmocka_unit_test(test_unknown_device),
-      cmocka_unit_test(test_wrong_configs),
-      cmocka_unit_test(test_train),
-      cmocka_unit_test(test_dry_run),
-      cmocka_unit_test(test_profile),
-      cmocka_unit_test(test_existing_folder),
-      cmocka_unit_test(test_interrupt),
-      cmocka_unit_test(test_terminate),
-      cmocka_unit_test(test_hang_up),
+      cmocka_unit_test(without_arguments_the_help_is_offered),
+      cmocka_unit_test(the_general_help_lists_the_commands),
+      cmocka_unit_test(every_command_has_a_help),
+      cmocka_unit_test(the_help_of_train_has_the_keys_of_a_config),
+      cmocka_unit_test(the_version_is_printed),
+      cmocka_unit_test(wrong_command_lines_are_refused),
+      cmocka_unit_test(output_that_cannot_be_written_is_an_error),
+      cmocka_unit_test(no_platform_is_a_result),
+      cmocka_unit_test(devices_are_listed_as_json),
+      cmocka_unit_test(devices_are_listed_as_text),
+      cmocka_unit_test(an_unknown_device_is_refused),
+      cmocka_unit_test(wrong_configs_are_refused),
+      cmocka_unit_test(train_makes_a_run_folder),
+      cmocka_unit_test(a_dry_run_trains_nothing),
+      cmocka_unit_test(a_profile_is_written),
+      cmocka_unit_test(an_existing_folder_is_kept),
+      cmocka_unit_test(an_interrupt_saves_a_checkpoint),
+      cmocka_unit_test(a_termination_saves_a_checkpoint),
+      cmocka_unit_test(hang_up),
       cmocka_unit_test(an_ignored_signal_stays_ignored),
       cmocka_unit_test(a_run_outlives_its_reader),
-      cmocka_unit_test(test_options_of_resumption),
-      cmocka_unit_test(test_bar),
-      cmocka_unit_test(test_terminal_without_colours),
-      cmocka_unit_test(test_test_json),
-      cmocka_unit_test(test_test_text),
-      cmocka_unit_test(test_test_of_no_run),
-      cmocka_unit_test(test_plot),
+      cmocka_unit_test(options_of_resumption_are_checked),
+      cmocka_unit_test(a_terminal_gets_a_progress_bar),
+      cmocka_unit_test(a_terminal_without_colours_gets_none),
+      cmocka_unit_test(test_prints_json),
+      cmocka_unit_test(test_prints_text),
+      cmocka_unit_test(test_refuses_what_is_no_run),
+      cmocka_unit_test(plot_draws_a_run),
   };
   return cmocka_run_group_tests_name("cli", tests, make_fixture, remove_fixture);
 }

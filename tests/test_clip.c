@@ -23,12 +23,12 @@ static float scale_of(size_t count, const float *values, double most) {
   return scale;
 }
 
-static void test_scale(void **unused) {
+static void the_scale_is_that_of_the_reference(void **unused) {
   (void)unused;
   assert_verified("clip");
 }
 
-static void test_scale_by_hand(void **unused) {
+static void the_scale_is_that_computed_by_hand(void **unused) {
   (void)unused;
   assert_true(fabs((double)scale_of(2, (float[]){3, -4}, 1) - 1 / 5.000001) <= 1e-7);
   assert_true(scale_of(2, (float[]){3, -4}, 5.1) == 1);
@@ -38,7 +38,7 @@ static void test_scale_by_hand(void **unused) {
 }
 
 /* A gradient that is not finite is left to be found. */
-static void test_scale_of_what_is_not_finite(void **unused) {
+static void what_is_not_finite_is_not_scaled_up(void **unused) {
   (void)unused;
   assert_true(scale_of(3, (float[]){1, NAN, 3}, 1) == 1);
   assert_true(scale_of(3, (float[]){1, -INFINITY, 3}, 1) == 0);
@@ -98,7 +98,7 @@ static void step(const char *options, stepped *out) {
   arrays_free();
 }
 
-static void test_a_step_is_as_long_as_allowed(void **unused) {
+static void a_step_is_as_long_as_allowed(void **unused) {
   (void)unused;
   stepped free_, clipped, loose, limited, both;
   char options[64];
@@ -129,10 +129,10 @@ static void test_a_step_is_as_long_as_allowed(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_scale),
-      cmocka_unit_test(test_scale_by_hand),
-      cmocka_unit_test(test_scale_of_what_is_not_finite),
-      cmocka_unit_test(test_a_step_is_as_long_as_allowed),
+      cmocka_unit_test(the_scale_is_that_of_the_reference),
+      cmocka_unit_test(the_scale_is_that_computed_by_hand),
+      cmocka_unit_test(what_is_not_finite_is_not_scaled_up),
+      cmocka_unit_test(a_step_is_as_long_as_allowed),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

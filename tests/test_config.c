@@ -71,7 +71,7 @@ static void assert_scalar(const gf__value *value, const char *text, bool quoted,
   assert_string_equal(value->place, place);
 }
 
-static void test_tree(void **state) {
+static void a_config_becomes_a_tree(void **state) {
   (void)state;
   gf_config *config = parse(
       "# a comment\n"
@@ -116,7 +116,7 @@ static void test_tree(void **state) {
   gf_config_free(&config);
 }
 
-static void test_empty_configs(void **state) {
+static void empty_configs_are_read(void **state) {
   (void)state;
   static const char *const texts[] = {"",   "\n\n", "# nothing\n",     "---\n",
                                       "{}", "~",    "--- null\n...\n", "\xef\xbb\xbf"};
@@ -130,7 +130,7 @@ static void test_empty_configs(void **state) {
 }
 
 /* libfyaml 0.7.12 measures such a block shorter than it is. */
-static void test_block_indented_like_its_key(void **state) {
+static void a_block_may_be_indented_like_its_key(void **state) {
   (void)state;
   gf_config *config = parse("a:\n  b: |\n  c:\n    - d: 1\n      e: 1.0e-2\nf: 1\n");
   const gf__value *b = gf__value_get(gf__value_get(gf__config_root(config), "a"), "b");
@@ -138,7 +138,7 @@ static void test_block_indented_like_its_key(void **state) {
   gf_config_free(&config);
 }
 
-static void test_aliases(void **state) {
+static void aliases_repeat_their_anchors(void **state) {
   (void)state;
   gf_config *config = parse(
       "a: &x {p: 1, q: ['2', ~]}\n"
@@ -158,7 +158,7 @@ static void test_aliases(void **state) {
   gf_config_free(&config);
 }
 
-static void test_syntax_errors(void **state) {
+static void syntax_errors_name_their_place(void **state) {
   (void)state;
   static const struct {
     const char *yaml, *message;
@@ -222,7 +222,7 @@ static void test_syntax_errors(void **state) {
   }
 }
 
-static void test_limits(void **state) {
+static void configs_keep_within_limits(void **state) {
   (void)state;
   gf_config *config;
   gf__text text = {0};
@@ -258,7 +258,7 @@ static void test_limits(void **state) {
   gf__text_free(&text);
 }
 
-static void test_load(void **state) {
+static void a_file_is_loaded(void **state) {
   (void)state;
   char folder[] = "/tmp/gradflow-test-XXXXXX", path[64], expected[256];
   gf_config *config = (gf_config *)1;
@@ -298,7 +298,7 @@ static void test_load(void **state) {
 
 /* ---- keys ---- */
 
-static void test_defaults(void **state) {
+static void keys_have_defaults(void **state) {
   (void)state;
   static const char *const texts[] = {"", "train:\n", "train: {}\n"};
   for (int i = 0; i < 3; i++) {
@@ -327,7 +327,7 @@ static void test_defaults(void **state) {
   }
 }
 
-static void test_values(void **state) {
+static void values_are_read_by_their_type(void **state) {
   (void)state;
   gf_config *config = parse(
       "train:\n"
@@ -448,7 +448,7 @@ static const struct {
     {"flip: \"a\\nb\"", "train.flip must be true or false, not the text 'a?b'"},
 };
 
-static void test_wrong_values(void **state) {
+static void wrong_values_name_their_place(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof wrong_values / sizeof *wrong_values; i++) {
     char yaml[512], expected[512];
@@ -466,7 +466,7 @@ static void test_wrong_values(void **state) {
   }
 }
 
-static void test_wrong_item_has_its_own_place(void **state) {
+static void wrong_item_has_its_own_place(void **state) {
   (void)state;
   static const char *const yaml[] = {"train:\n  betas: [0.5, 1.5]\n", "train:\n  kernel: [3, x]\n"};
   static const char *const messages[] = {
@@ -481,7 +481,7 @@ static void test_wrong_item_has_its_own_place(void **state) {
   }
 }
 
-static void test_wrong_sections(void **state) {
+static void wrong_sections_are_refused(void **state) {
   (void)state;
   static const gf__key needs[] = {
       {"epochs", GF__KEY_INT, offsetof(settings, epochs), NULL, 1, 9, NULL, "how many passes"}};
@@ -515,7 +515,7 @@ static void test_wrong_sections(void **state) {
 }
 
 /* A mapping whose keys are those of two tables. */
-static void test_groups(void **state) {
+static void groups_of_keys_are_read(void **state) {
   (void)state;
   typedef struct adam {
     double beta;
@@ -552,7 +552,7 @@ static void test_groups(void **state) {
   gf_config_free(&config);
 }
 
-static void test_value_fail(void **state) {
+static void a_value_fails_at_its_place(void **state) {
   (void)state;
   gf_config *config = parse("a:\n  b: 1\n");
   const gf__value *b = gf__value_get(gf__value_get(gf__config_root(config), "a"), "b");
@@ -569,7 +569,7 @@ static const char *get(const gf_config *config, const char *section_name, const 
   return value && value->text ? value->text : "(none)";
 }
 
-static void test_overrides(void **state) {
+static void overrides_replace_values(void **state) {
   (void)state;
   gf_config *config = parse("");
   assert_int_equal(gf_config_set(config, "train.epochs=3"), GF_OK);
@@ -600,7 +600,7 @@ static void test_overrides(void **state) {
   gf_config_free(&config);
 }
 
-static void test_overrides_of_a_file(void **state) {
+static void overrides_replace_values_of_a_file(void **state) {
   (void)state;
   gf_config *config = parse(
       "model:\n  graph:\n    - {type: conv2d, filters: 32}\n    - relu\n"
@@ -627,7 +627,7 @@ static void test_overrides_of_a_file(void **state) {
   gf_config_free(&config);
 }
 
-static void test_wrong_overrides(void **state) {
+static void wrong_overrides_are_refused(void **state) {
   (void)state;
   static const struct {
     const char *assignment, *message;
@@ -692,7 +692,7 @@ static void assert_writes_back(const gf_config *config) {
   gf__text_free(&text);
 }
 
-static void test_value_write(void **state) {
+static void values_are_written(void **state) {
   (void)state;
   gf_config *config = parse(
       "a: {b: [1, [2, 3], {c: 'd: e', f: []}], g: ~}\n"
@@ -813,7 +813,7 @@ static char *quote(const char *text) {
   return out.data;
 }
 
-static void test_awkward_texts_write_back(void **state) {
+static void awkward_texts_write_back(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof awkward / sizeof *awkward; i++) {
     char *quoted = quote(awkward[i]), yaml[512];
@@ -843,7 +843,7 @@ static void test_awkward_texts_write_back(void **state) {
   }
 }
 
-static void test_keys_write(void **state) {
+static void keys_are_written(void **state) {
   (void)state;
   settings s = {.epochs = 100,
                 .any_int = INT32_MIN,
@@ -895,7 +895,7 @@ static void assert_float_writes_back(double number) {
   gf__text_free(&text);
 }
 
-static void test_floats_write_back(void **state) {
+static void floats_write_back(void **state) {
   (void)state;
   static const double numbers[] = {0,
                                    -0.0,
@@ -929,7 +929,7 @@ static bool use_decimal_comma(const char *folder) {
   return setlocale(LC_NUMERIC, "de_DE.UTF-8") && strcmp(localeconv()->decimal_point, ",") == 0;
 }
 
-static void test_decimal_comma(void **state) {
+static void a_decimal_comma_of_the_locale_changes_nothing(void **state) {
   (void)state;
   char folder[] = "/tmp/gradflow-test-XXXXXX";
   assert_non_null(mkdtemp(folder));
@@ -950,7 +950,7 @@ static void test_decimal_comma(void **state) {
 
 /* ---- help ---- */
 
-static void test_help(void **state) {
+static void every_key_has_a_help(void **state) {
   (void)state;
   gf__text text = {0};
   gf__keys_help(&text, keys, 4);
@@ -966,7 +966,7 @@ static void test_help(void **state) {
   gf__text_free(&text);
 }
 
-static void test_help_fits_80_columns(void **state) {
+static void the_help_fits_80_columns(void **state) {
   (void)state;
   static const char *const many[] = {"first_of_many_choices", "second_of_many_choices", "third",
                                      "a_choice_whose_name_is_longer_than_any_line_of_a_terminal_"
@@ -1023,7 +1023,7 @@ static void try_text(const char *text) {
   gf_config_free(&config);
 }
 
-static void test_junk(void **state) {
+static void junk_is_refused(void **state) {
   (void)state;
   static const char odd[] = {0,   '\t', '\n', ' ', '"',  '\'', '#', '&',        '*',
                              '-', ':',  '[',  ']', '{',  '}',  '|', '>',        '?',
@@ -1060,31 +1060,31 @@ static void test_junk(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_tree),
-      cmocka_unit_test(test_empty_configs),
-      cmocka_unit_test(test_block_indented_like_its_key),
-      cmocka_unit_test(test_aliases),
-      cmocka_unit_test(test_syntax_errors),
-      cmocka_unit_test(test_limits),
-      cmocka_unit_test(test_load),
-      cmocka_unit_test(test_defaults),
-      cmocka_unit_test(test_values),
-      cmocka_unit_test(test_wrong_values),
-      cmocka_unit_test(test_wrong_item_has_its_own_place),
-      cmocka_unit_test(test_wrong_sections),
-      cmocka_unit_test(test_groups),
-      cmocka_unit_test(test_value_fail),
-      cmocka_unit_test(test_overrides),
-      cmocka_unit_test(test_overrides_of_a_file),
-      cmocka_unit_test(test_wrong_overrides),
-      cmocka_unit_test(test_value_write),
-      cmocka_unit_test(test_awkward_texts_write_back),
-      cmocka_unit_test(test_keys_write),
-      cmocka_unit_test(test_floats_write_back),
-      cmocka_unit_test(test_decimal_comma),
-      cmocka_unit_test(test_help),
-      cmocka_unit_test(test_help_fits_80_columns),
-      cmocka_unit_test(test_junk),
+      cmocka_unit_test(a_config_becomes_a_tree),
+      cmocka_unit_test(empty_configs_are_read),
+      cmocka_unit_test(a_block_may_be_indented_like_its_key),
+      cmocka_unit_test(aliases_repeat_their_anchors),
+      cmocka_unit_test(syntax_errors_name_their_place),
+      cmocka_unit_test(configs_keep_within_limits),
+      cmocka_unit_test(a_file_is_loaded),
+      cmocka_unit_test(keys_have_defaults),
+      cmocka_unit_test(values_are_read_by_their_type),
+      cmocka_unit_test(wrong_values_name_their_place),
+      cmocka_unit_test(wrong_item_has_its_own_place),
+      cmocka_unit_test(wrong_sections_are_refused),
+      cmocka_unit_test(groups_of_keys_are_read),
+      cmocka_unit_test(a_value_fails_at_its_place),
+      cmocka_unit_test(overrides_replace_values),
+      cmocka_unit_test(overrides_replace_values_of_a_file),
+      cmocka_unit_test(wrong_overrides_are_refused),
+      cmocka_unit_test(values_are_written),
+      cmocka_unit_test(awkward_texts_write_back),
+      cmocka_unit_test(keys_are_written),
+      cmocka_unit_test(floats_write_back),
+      cmocka_unit_test(a_decimal_comma_of_the_locale_changes_nothing),
+      cmocka_unit_test(every_key_has_a_help),
+      cmocka_unit_test(the_help_fits_80_columns),
+      cmocka_unit_test(junk_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ static size_t open_config(const char *path) {
   return parameters;
 }
 
-static void test_every_config_opens(void **state) {
+static void every_config_opens(void **state) {
   (void)state;
   assert_true(configs_.gl_pathc > 1);
   for (size_t i = 0; i < configs_.gl_pathc; i++)
@@ -83,7 +83,7 @@ static void test_every_config_opens(void **state) {
 }
 
 /* Numbers of the study that the configs reproduce. */
-static void test_networks_of_the_study_have_their_sizes(void **state) {
+static void networks_of_the_study_have_their_sizes(void **state) {
   (void)state;
   static const struct {
     const char *path;
@@ -100,7 +100,7 @@ static void test_networks_of_the_study_have_their_sizes(void **state) {
       fail_msg("%s: not %zu parameters", networks[i].path, networks[i].parameters);
 }
 
-static void test_every_config_is_in_the_table(void **state) {
+static void every_config_is_in_the_table(void **state) {
   (void)state;
   const char *folder = SOURCE_FOLDER "/configs/";
   char *table, row[LONGEST_PATH];
@@ -134,7 +134,7 @@ static char *read_without(const char *path, const char *line_start) {
 }
 
 /* What two networks show beside each other is the doing of that line alone. */
-static void test_networks_differ_in_one_line(void **state) {
+static void networks_differ_in_one_line(void **state) {
   (void)state;
   static const struct {
     const char *a, *b, *line;
@@ -178,10 +178,10 @@ static void test_networks_differ_in_one_line(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_config_opens),
-      cmocka_unit_test(test_networks_of_the_study_have_their_sizes),
-      cmocka_unit_test(test_every_config_is_in_the_table),
-      cmocka_unit_test(test_networks_differ_in_one_line),
+      cmocka_unit_test(every_config_opens),
+      cmocka_unit_test(networks_of_the_study_have_their_sizes),
+      cmocka_unit_test(every_config_is_in_the_table),
+      cmocka_unit_test(networks_differ_in_one_line),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

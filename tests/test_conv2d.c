@@ -7,7 +7,7 @@
 #include "support/operations.h"
 #include "support/test.h"
 
-static void test_algorithms(void **unused) {
+static void algorithms_equal_the_reference(void **unused) {
   (void)unused;
   for (int i = 0; gf__conv_algorithms[i]; i++) {
     char only[96];
@@ -17,7 +17,7 @@ static void test_algorithms(void **unused) {
 }
 
 /* im2col is what stands in where nothing else does. */
-static void test_im2col_takes_everything(void **unused) {
+static void im2col_takes_everything(void **unused) {
   (void)unused;
   const gf__conv_shape odd = {.window = {.size = {1, 99, 1},
                                          .kernel = {1, 97, 1},
@@ -31,7 +31,7 @@ static void test_im2col_takes_everything(void **unused) {
     assert_true(gf__conv_im2col.accepts(&gf__conv_im2col, device_test_device(), &odd, pass));
 }
 
-static void test_misfits(void **unused) {
+static void misfits_are_refused(void **unused) {
   (void)unused;
   gf__conv_shape s = {.window = {.size = {1, 4, 9},
                                  .kernel = {1, 3, 2},
@@ -52,9 +52,9 @@ static void test_misfits(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_algorithms),
-      cmocka_unit_test(test_im2col_takes_everything),
-      cmocka_unit_test(test_misfits),
+      cmocka_unit_test(algorithms_equal_the_reference),
+      cmocka_unit_test(im2col_takes_everything),
+      cmocka_unit_test(misfits_are_refused),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -174,7 +174,7 @@ static int find_samples(const cube *c, gf_split split, const char *more, int pat
   return samples;
 }
 
-static void test_samples(void **state) {
+static void samples_are_the_pixels_of_the_cube(void **state) {
   (void)state;
   cube c;
   make_cube(&c);
@@ -199,7 +199,7 @@ static void test_samples(void **state) {
 }
 
 /* So small that the squares are hardly numbers; found by tests/fuzz/fuzz_cube.c. */
-static void test_tiny_numbers(void **state) {
+static void tiny_numbers_are_kept(void **state) {
   (void)state;
   enum { PATCH = 7 };
   cube c;
@@ -227,7 +227,7 @@ static void count_classes(gf_split split, const char *more, int counts[KINDS]) {
 }
 
 /* Each class by itself: a fifth, rounded up, a tenth, rounded, and the rest. */
-static void test_shares(void **state) {
+static void each_class_is_split_by_its_fraction(void **state) {
   (void)state;
   cube c = make_files();
   int sizes[KINDS] = {0}, counts[3][KINDS] = {0};
@@ -249,7 +249,7 @@ static void test_shares(void **state) {
   }
 }
 
-static void test_split_seed(void **state) {
+static void the_seed_decides_the_split(void **state) {
   (void)state;
   make_files();
   int found[3][HEIGHT][WIDTH] = {0}, differ = 0;
@@ -265,7 +265,7 @@ static void test_split_seed(void **state) {
 }
 
 /* What is written of the settings opens the same split again. */
-static void test_resolved(void **state) {
+static void the_config_is_written_resolved(void **state) {
   (void)state;
   make_files();
   gf__text text = {0};
@@ -296,7 +296,7 @@ static void refuse(const char *more, gf_status status, const char *message) {
   if (!strstr(gf_error_message(), message)) fail_msg("%s", gf_error_message());
 }
 
-static void test_settings(void **state) {
+static void settings_are_checked(void **state) {
   (void)state;
   static const char *const keys[][2] = {
       {"crop_padding", "4"}, {"flip", "true"}, {"cutout", "3"},     {"jitter", "0.5"},
@@ -326,7 +326,7 @@ static void test_settings(void **state) {
          "data.checksums has 'other.mat', which is no file of hyperspectral");
 }
 
-static void test_damage(void **state) {
+static void damaged_files_are_refused(void **state) {
   (void)state;
   static const struct {
     flaw flaw;
@@ -386,7 +386,7 @@ static void must(gf_status status) {
 
 /* A third of the pixels are of each class, so chance is a third, and of the test's n pixels more
  * than 1/3 + 5 sqrt(2/9/n) are right by chance in less than one of a million networks. */
-static void test_learning(void **state) {
+static void a_network_learns_a_cube(void **state) {
   (void)state;
   const char *more = FILES "  patch: 5\n  train_fraction: 0.4\n";
   make_files();
@@ -423,9 +423,14 @@ static void test_learning(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_samples),      IN_FOLDER(test_shares),   IN_FOLDER(test_split_seed),
-      IN_FOLDER(test_resolved),     IN_FOLDER(test_settings), IN_FOLDER(test_damage),
-      IN_FOLDER(test_tiny_numbers), IN_FOLDER(test_learning),
+      IN_FOLDER(samples_are_the_pixels_of_the_cube),
+      IN_FOLDER(each_class_is_split_by_its_fraction),
+      IN_FOLDER(the_seed_decides_the_split),
+      IN_FOLDER(the_config_is_written_resolved),
+      IN_FOLDER(settings_are_checked),
+      IN_FOLDER(damaged_files_are_refused),
+      IN_FOLDER(tiny_numbers_are_kept),
+      IN_FOLDER(a_network_learns_a_cube),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ static void check_pixels(const gf_dataset *dataset, const double *mean, const do
   free(labels);
 }
 
-static void test_cifar100(void **state) {
+static void cifar100_is_read(void **state) {
   (void)state;
   write_cifar("test.bin", 2, 100, 0, 3);
   gf_dataset *dataset = open_split(GF_SPLIT_TEST, "cifar100", "");
@@ -84,7 +84,7 @@ static void test_cifar100(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_cifar10(void **state) {
+static void cifar10_is_read(void **state) {
   (void)state;
   static const char names[] =
       "airplane\r\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\n"
@@ -122,7 +122,7 @@ static gf_status open_text(const char *yaml) {
   return status;
 }
 
-static void test_config_failures(void **state) {
+static void wrong_configs_are_refused(void **state) {
   (void)state;
   assert_int_equal(open_text("data:\n  name: cifar100\n"), GF_ERROR_CONFIG);
   assert_string_equal(gf_error_message(),
@@ -184,7 +184,7 @@ static void check_idx(int height, int width, int level, int pad_to) {
   free(labels);
 }
 
-static void test_idx(void **state) {
+static void idx_files_are_read(void **state) {
   (void)state;
   check_idx(28, 28, -1, 32);
   check_idx(28, 28, -1, 0);
@@ -194,7 +194,7 @@ static void test_idx(void **state) {
 
 /* ---- splits ---- */
 
-static void test_splits(void **state) {
+static void splits_share_no_image(void **state) {
   (void)state;
   enum { COUNT = 300, DEFAULT = COUNT / 20 };
   write_cifar("train.bin", 2, 100, 0, COUNT);
@@ -248,7 +248,7 @@ static void test_splits(void **state) {
   gf_dataset_free(&test);
 }
 
-static void test_empty_validation(void **state) {
+static void validation_may_be_empty(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, 5);
   gf_dataset *validation = open_split(GF_SPLIT_VALIDATION, "cifar100", "  validation: 0\n");
@@ -261,7 +261,7 @@ static void test_empty_validation(void **state) {
   gf_dataset_free(&validation);
 }
 
-static void test_resolved(void **state) {
+static void the_config_is_written_resolved(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, 40);
   gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", "");
@@ -293,7 +293,7 @@ static void test_resolved(void **state) {
   gf_dataset_free(&again);
 }
 
-static void test_table(void **state) {
+static void the_table_is_whole(void **state) {
   (void)state;
   const char *const *names = gf__data_keys[0].choices;
   assert_string_equal(gf__data_keys[0].name, "name");
@@ -317,7 +317,7 @@ static gf_dataset_info expect(const char *yaml) {
   return info;
 }
 
-static void test_expect(void **state) {
+static void shapes_are_known_without_files(void **state) {
   (void)state;
   gf_dataset_info info = expect("data:\n  name: mnist\n");
   assert_string_equal(info.name, "mnist");
@@ -376,7 +376,7 @@ static void check_fashion(gf_split split, const char *more, int count, int a_cla
   gf_dataset_free(&dataset);
 }
 
-static void test_fashion_mnist(void **state) {
+static void fashion_mnist_is_read(void **state) {
   (void)state;
   if (!gf__path_exists("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")) {
     print_message("skipped: dataset-fashion-mnist is not installed\n");
@@ -390,11 +390,16 @@ static void test_fashion_mnist(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_cifar100),        IN_FOLDER(test_cifar10),
-      IN_FOLDER(test_config_failures), IN_FOLDER(test_idx),
-      IN_FOLDER(test_splits),          IN_FOLDER(test_empty_validation),
-      IN_FOLDER(test_resolved),        cmocka_unit_test(test_table),
-      cmocka_unit_test(test_expect),   cmocka_unit_test(test_fashion_mnist),
+      IN_FOLDER(cifar100_is_read),
+      IN_FOLDER(cifar10_is_read),
+      IN_FOLDER(wrong_configs_are_refused),
+      IN_FOLDER(idx_files_are_read),
+      IN_FOLDER(splits_share_no_image),
+      IN_FOLDER(validation_may_be_empty),
+      IN_FOLDER(the_config_is_written_resolved),
+      cmocka_unit_test(the_table_is_whole),
+      cmocka_unit_test(shapes_are_known_without_files),
+      cmocka_unit_test(fashion_mnist_is_read),
   };
   return cmocka_run_group_tests_name("data", tests, NULL, NULL);
 }

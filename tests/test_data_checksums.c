@@ -22,7 +22,7 @@ static void write_zeros(const char *name) {
   write_bytes(name, zeros, sizeof zeros);
 }
 
-static void test_right(void **state) {
+static void right_checksums_pass(void **state) {
   (void)state;
   write_zeros("train.bin");
   static const char *const maps[] = {
@@ -37,7 +37,7 @@ static void test_right(void **state) {
   }
 }
 
-static void test_wrong(void **state) {
+static void wrong_checksums_are_refused(void **state) {
   (void)state;
   write_zeros("train.bin");
   check_fails(GF_SPLIT_TRAIN, "cifar100",
@@ -62,7 +62,7 @@ static void test_wrong(void **state) {
 }
 
 /* The digest is that of the file that is read, and that is the compressed one. */
-static void test_compressed(void **state) {
+static void compressed_files_are_summed_as_they_are(void **state) {
   (void)state;
   write_idx("t10k", 3, 28, 28, 6);
   check_fails(GF_SPLIT_TEST, "mnist", "  checksums: {t10k-images-idx3-ubyte: " ABC "}\n",
@@ -76,7 +76,7 @@ static void test_compressed(void **state) {
   assert_non_null(strstr(gf_error_message(), "but data.checksums expects " ABC));
 }
 
-static void test_map_failures(void **state) {
+static void wrong_maps_of_checksums_are_refused(void **state) {
   (void)state;
   write_zeros("train.bin");
   check_fails(GF_SPLIT_TRAIN, "cifar100", "  checksums: {trian.bin: " ABC "}\n", GF_ERROR_CONFIG,
@@ -99,7 +99,7 @@ static void test_map_failures(void **state) {
 }
 
 /* Of the many files of a folder those that are named are checked, whatever bad_file says. */
-static void test_image_folder(void **state) {
+static void images_of_a_folder_are_summed_one_by_one(void **state) {
   (void)state;
   static const char small[] =
       "  resize: 4\n  image_size: 4\n  validation: 0\n  bad_file: skip\n  checksums: "
@@ -125,7 +125,7 @@ static void test_image_folder(void **state) {
 }
 
 /* The resolved config of a run checks what the config did, though that is gone. */
-static void test_resolved(void **state) {
+static void checksums_are_written_resolved(void **state) {
   (void)state;
   write_zeros("train.bin");
   gf_dataset *dataset =
@@ -147,8 +147,12 @@ static void test_resolved(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_right),        IN_FOLDER(test_wrong),        IN_FOLDER(test_compressed),
-      IN_FOLDER(test_map_failures), IN_FOLDER(test_image_folder), IN_FOLDER(test_resolved),
+      IN_FOLDER(right_checksums_pass),
+      IN_FOLDER(wrong_checksums_are_refused),
+      IN_FOLDER(compressed_files_are_summed_as_they_are),
+      IN_FOLDER(wrong_maps_of_checksums_are_refused),
+      IN_FOLDER(images_of_a_folder_are_summed_one_by_one),
+      IN_FOLDER(checksums_are_written_resolved),
   };
   return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

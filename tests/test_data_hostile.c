@@ -14,7 +14,7 @@
 
 /* ---- CIFAR ---- */
 
-static void test_cifar_failures(void **state) {
+static void broken_cifar_files_are_refused(void **state) {
   (void)state;
   check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_FILE,
               "there is no train.bin in %s; cifar100 is read from train.bin and test.bin; get "
@@ -52,7 +52,7 @@ static void test_cifar_failures(void **state) {
               fixture_folder);
 }
 
-static void test_cifar10_label(void **state) {
+static void a_wrong_label_of_cifar10_is_refused(void **state) {
   (void)state;
   write_cifar10();
   damage("data_batch_4.bin", 4 * 3073, 2 * 3073, 10);
@@ -63,7 +63,7 @@ static void test_cifar10_label(void **state) {
 }
 
 /* Nothing but holes, so that it takes no room on the disk. */
-static void test_cifar_of_too_many_records(void **state) {
+static void cifar_files_of_too_many_records_are_refused(void **state) {
   (void)state;
   write_bytes("test.bin", "", 0);
   if (truncate(in_folder("test.bin"), (off_t)10000001 * 3074) != 0) {
@@ -83,7 +83,7 @@ static void fails_idx(const char *format, const char *file) {
   check_fails(GF_SPLIT_TEST, "mnist", "", GF_ERROR_DATA, format, fixture_folder, file);
 }
 
-static void test_idx_headers(void **state) {
+static void wrong_idx_headers_are_refused(void **state) {
   (void)state;
   write_idx("t10k", 3, 28, 28, -1);
   damage(IMAGES, 16 + 3 * 784, 3, 1);
@@ -127,7 +127,7 @@ static void test_idx_headers(void **state) {
       IMAGES);
 }
 
-static void test_idx_content(void **state) {
+static void wrong_idx_contents_are_refused(void **state) {
   (void)state;
   write_idx("t10k", 3, 28, 28, -1);
   damage(LABELS, 8 + 3, 10, 10);
@@ -158,7 +158,7 @@ static void test_idx_content(void **state) {
               fixture_folder);
 }
 
-static void test_gzip(void **state) {
+static void broken_gzip_files_are_refused(void **state) {
   (void)state;
   /* Level 0 stores: 10 bytes of header, 5 of the block, the data, 8 of checksum and length. */
   const size_t size = 10 + 5 + 16 + 3 * 784 + 8;
@@ -182,7 +182,7 @@ static void test_gzip(void **state) {
   fails_idx("%s/%s is corrupt (zlib: invalid block type); fetch it again", LABELS ".gz");
 }
 
-static void test_idx_that_is_no_file(void **state) {
+static void an_idx_that_is_no_file_is_refused(void **state) {
   (void)state;
   write_idx("t10k", 3, 28, 28, -1);
   damage(LABELS, 0, -1, 0);
@@ -195,7 +195,7 @@ static void test_idx_that_is_no_file(void **state) {
 
 /* 100 MB of zeros in 100 KB: what follows the announced data is not unpacked, and what cannot be
  * in the file is not waited for. */
-static void test_gzip_bombs(void **state) {
+static void gzip_bombs_are_refused(void **state) {
   (void)state;
   enum { HUGE_SIZE = 100 << 20 };
   uint8_t *bytes = calloc(HUGE_SIZE, 1);
@@ -217,14 +217,14 @@ static void test_gzip_bombs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_cifar_failures),
-      IN_FOLDER(test_cifar10_label),
-      IN_FOLDER(test_cifar_of_too_many_records),
-      IN_FOLDER(test_idx_headers),
-      IN_FOLDER(test_idx_content),
-      IN_FOLDER(test_gzip),
-      IN_FOLDER(test_idx_that_is_no_file),
-      IN_FOLDER(test_gzip_bombs),
+      IN_FOLDER(broken_cifar_files_are_refused),
+      IN_FOLDER(a_wrong_label_of_cifar10_is_refused),
+      IN_FOLDER(cifar_files_of_too_many_records_are_refused),
+      IN_FOLDER(wrong_idx_headers_are_refused),
+      IN_FOLDER(wrong_idx_contents_are_refused),
+      IN_FOLDER(broken_gzip_files_are_refused),
+      IN_FOLDER(an_idx_that_is_no_file_is_refused),
+      IN_FOLDER(gzip_bombs_are_refused),
   };
   return cmocka_run_group_tests_name("hostile data", tests, NULL, NULL);
 }

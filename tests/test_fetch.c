@@ -67,7 +67,7 @@ static void assert_whole(int i) { assert_false(fetch_server.requests[i].has_rang
 
 /* ---- good servers ---- */
 
-static void test_several_files(void **state) {
+static void several_files_are_fetched(void **state) {
   (void)state;
   const gf__fetch_file files[] = {
       {"a.bin", FILE_SIZE, served_md5}, {"b.txt", sizeof DIGITS - 1, DIGITS_MD5}, {0}};
@@ -92,14 +92,14 @@ static void test_several_files(void **state) {
   assert_names(in_data("letters"), " a.bin b.txt");
 }
 
-static void test_a_wrong_file_in_the_folder_is_replaced(void **state) {
+static void a_wrong_file_in_the_folder_is_replaced(void **state) {
   (void)state;
   put_file(in_data("letters/a.bin"), DIGITS, sizeof DIGITS - 1);
   assert_ok(FETCH(&fetch_options, {GOOD}));
   assert_fetched();
 }
 
-static void test_a_file_of_unknown_size(void **state) {
+static void a_file_of_unknown_size_is_fetched(void **state) {
   (void)state;
   assert_ok(fetch_as(&unsized_, &fetch_options, REPLIES({GOOD, .is_open = true})));
   assert_fetched();
@@ -114,7 +114,7 @@ static void note_progress(void *user, const gf_fetch_progress *p) {
   *last = p->done;
 }
 
-static void test_progress(void **state) {
+static void progress_is_reported(void **state) {
   (void)state;
   long long last = 0;
   gf_fetch_options options = fetch_options;
@@ -123,14 +123,14 @@ static void test_progress(void **state) {
   assert_int_equal(last, FILE_SIZE);
 }
 
-static void test_redirects(void **state) {
+static void redirects_are_followed(void **state) {
   (void)state;
   assert_ok(FETCH(&fetch_options, {.status = 302, .location = "/elsewhere"}, {GOOD}));
   assert_fetched();
   assert_string_equal(fetch_server.requests[1].path, "/elsewhere");
 }
 
-static void test_servers_in_turn(void **state) {
+static void servers_are_asked_in_turn(void **state) {
   (void)state;
   server first, second;
   const reply none = {.status = 404}, good = {GOOD};
@@ -154,7 +154,7 @@ static void test_servers_in_turn(void **state) {
 
 /* ---- connections that break ---- */
 
-static void test_a_cut_is_resumed(void **state) {
+static void a_cut_is_resumed(void **state) {
   (void)state;
   assert_ok(FETCH(&patient_, {GOOD, .sent = HALF}, {GOOD}));
   assert_fetched();
@@ -163,7 +163,7 @@ static void test_a_cut_is_resumed(void **state) {
   assert_resumed(1, HALF, ETAG);
 }
 
-static void test_a_cut_is_resumed_by_the_next_call(void **state) {
+static void a_cut_is_resumed_by_the_next_call(void **state) {
   (void)state;
   assert_int_equal(FETCH(&fetch_options, {GOOD, .sent = HALF}), GF_ERROR_FILE);
   assert_message(
@@ -177,7 +177,7 @@ static void test_a_cut_is_resumed_by_the_next_call(void **state) {
   assert_resumed(0, HALF, ETAG);
 }
 
-static void test_attempts_end(void **state) {
+static void attempts_end(void **state) {
   (void)state;
   assert_int_equal(
       FETCH(&patient_, {GOOD, .sent = HALF}, {GOOD, .sent = HALF + 1}, {GOOD, .sent = HALF + 2}),
@@ -186,7 +186,7 @@ static void test_attempts_end(void **state) {
   assert_resumed(2, HALF + 1, ETAG);
 }
 
-static void test_without_an_etag_by_date(void **state) {
+static void without_an_etag_the_date_decides(void **state) {
   (void)state;
 #define DATE "Mon, 05 Jan 2009 10:00:00 GMT"
   reply good = {.body = served_bytes, .size = FILE_SIZE, .modified = DATE, .has_ranges = true};
@@ -199,7 +199,7 @@ static void test_without_an_etag_by_date(void **state) {
   assert_resumed(1, HALF, DATE);
 }
 
-static void test_without_a_tag_from_the_start(void **state) {
+static void without_a_tag_it_starts_again(void **state) {
   (void)state;
   assert_int_equal(FETCH(&fetch_options, {WHOLE, .sent = HALF}), GF_ERROR_FILE);
   assert_nothing();
@@ -209,7 +209,7 @@ static void test_without_a_tag_from_the_start(void **state) {
 }
 
 /* Each time what came before the cut is of another file. */
-static void test_a_file_that_changed_is_begun_anew(void **state) {
+static void a_file_that_changed_is_begun_anew(void **state) {
   (void)state;
   static const unsigned char old[FILE_SIZE];
   const reply cut = {.body = old, .size = FILE_SIZE, .etag = "\"old\"", .sent = HALF};
@@ -224,7 +224,7 @@ static void test_a_file_that_changed_is_begun_anew(void **state) {
   assert_whole(2);
 }
 
-static void test_ranges_that_are_not_served(void **state) {
+static void ranges_need_not_be_served(void **state) {
   (void)state;
   assert_ok(FETCH(&patient_, {GOOD, .sent = HALF}, {TAGGED}));
   assert_fetched();
@@ -245,7 +245,7 @@ static void test_ranges_that_are_not_served(void **state) {
                  fetch_server.address);
 }
 
-static void test_a_stall(void **state) {
+static void a_stall_ends_an_attempt(void **state) {
   (void)state;
   assert_int_equal(FETCH(&fetch_options, {GOOD, .sent = HALF, .stalls = true}), GF_ERROR_FILE);
   assert_message(
@@ -257,14 +257,14 @@ static void test_a_stall(void **state) {
   assert_resumed(0, HALF, ETAG);
 }
 
-static void test_a_busy_server_is_asked_again(void **state) {
+static void a_busy_server_is_asked_again(void **state) {
   (void)state;
   assert_ok(FETCH(&patient_, {.status = 503}, {.status = 503}, {GOOD}));
   assert_fetched();
   assert_requests(3);
 }
 
-static void test_no_server(void **state) {
+static void no_server_is_an_error(void **state) {
   (void)state;
   server gone;
   const reply good = {GOOD};
@@ -280,7 +280,7 @@ static void test_no_server(void **state) {
 
 /* ---- servers that are wrong ---- */
 
-static void test_a_status(void **state) {
+static void a_status_of_an_error_is_reported(void **state) {
   (void)state;
   assert_int_equal(FETCH(&patient_, {.status = 404, .body = DIGITS, .size = 80}), GF_ERROR_FILE);
   assert_message("cannot fetch %s/a.bin: the server answers with status 404; " MIRROR,
@@ -289,7 +289,7 @@ static void test_a_status(void **state) {
   assert_nothing();
 }
 
-static void test_redirects_out_of_the_web_are_refused(void **state) {
+static void redirects_out_of_the_web_are_refused(void **state) {
   (void)state;
   char file[300];
   put_file(in_data("secret"), served_bytes, FILE_SIZE);
@@ -308,7 +308,7 @@ static void test_redirects_out_of_the_web_are_refused(void **state) {
                  fetch_server.address);
 }
 
-static void test_lies_about_the_length(void **state) {
+static void lies_about_the_length_are_found(void **state) {
   (void)state;
   /* Another length than the table's: not a byte is taken. */
   assert_int_equal(FETCH(&patient_, {GOOD, .has_length = true, .length = 5}), GF_ERROR_DATA);
@@ -337,7 +337,7 @@ static void test_lies_about_the_length(void **state) {
   assert_nothing();
 }
 
-static void test_a_wrong_file(void **state) {
+static void a_wrong_file_is_refused(void **state) {
   (void)state;
   const gf__fetch_file file = {"a.bin", sizeof DIGITS - 1, served_md5};
   assert_int_equal(fetch_as(&file, &patient_, REPLIES({.body = DIGITS, .size = 80, .etag = ETAG})),
@@ -352,7 +352,7 @@ static void test_a_wrong_file(void **state) {
 
 /* ---- this machine ---- */
 
-static void test_a_full_disk(void **state) {
+static void a_full_disk_is_reported(void **state) {
   (void)state;
   limit_files(HALF);
   gf_status status = FETCH(&patient_, {GOOD});
@@ -366,7 +366,7 @@ static void test_a_full_disk(void **state) {
   assert_nothing();
 }
 
-static void test_a_file_in_the_way(void **state) {
+static void a_file_in_the_way_is_reported(void **state) {
   (void)state;
   put_file(in_data("letters"), DIGITS, 1);
   assert_int_equal(FETCH(&fetch_options, {GOOD}), GF_ERROR_FILE);
@@ -384,7 +384,7 @@ static int stop_at_half(void *user) {
   return stop;
 }
 
-static void test_a_stop_leaves_what_there_is(void **state) {
+static void a_stop_leaves_what_there_is(void **state) {
   (void)state;
   gf_fetch_options options = patient_;
   options.events.stop = stop_at_half;
@@ -401,7 +401,7 @@ static void test_a_stop_leaves_what_there_is(void **state) {
   assert_resumed(0, size, ETAG);
 }
 
-static void test_two_at_a_time(void **state) {
+static void a_file_that_another_process_fetches_is_left_alone(void **state) {
   (void)state;
   gf__file_lock *lock;
   assert_ok(gf__make_folder(in_data("letters")));
@@ -416,30 +416,30 @@ static void test_two_at_a_time(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_several_files),
-      TEST(test_a_wrong_file_in_the_folder_is_replaced),
-      TEST(test_a_file_of_unknown_size),
-      TEST(test_progress),
-      TEST(test_redirects),
-      TEST(test_servers_in_turn),
-      TEST(test_a_cut_is_resumed),
-      TEST(test_a_cut_is_resumed_by_the_next_call),
-      TEST(test_attempts_end),
-      TEST(test_without_an_etag_by_date),
-      TEST(test_without_a_tag_from_the_start),
-      TEST(test_a_file_that_changed_is_begun_anew),
-      TEST(test_ranges_that_are_not_served),
-      TEST(test_a_stall),
-      TEST(test_a_busy_server_is_asked_again),
-      TEST(test_no_server),
-      TEST(test_a_status),
-      TEST(test_redirects_out_of_the_web_are_refused),
-      TEST(test_lies_about_the_length),
-      TEST(test_a_wrong_file),
-      TEST(test_a_full_disk),
-      TEST(test_a_file_in_the_way),
-      TEST(test_a_stop_leaves_what_there_is),
-      TEST(test_two_at_a_time),
+      TEST(several_files_are_fetched),
+      TEST(a_wrong_file_in_the_folder_is_replaced),
+      TEST(a_file_of_unknown_size_is_fetched),
+      TEST(progress_is_reported),
+      TEST(redirects_are_followed),
+      TEST(servers_are_asked_in_turn),
+      TEST(a_cut_is_resumed),
+      TEST(a_cut_is_resumed_by_the_next_call),
+      TEST(attempts_end),
+      TEST(without_an_etag_the_date_decides),
+      TEST(without_a_tag_it_starts_again),
+      TEST(a_file_that_changed_is_begun_anew),
+      TEST(ranges_need_not_be_served),
+      TEST(a_stall_ends_an_attempt),
+      TEST(a_busy_server_is_asked_again),
+      TEST(no_server_is_an_error),
+      TEST(a_status_of_an_error_is_reported),
+      TEST(redirects_out_of_the_web_are_refused),
+      TEST(lies_about_the_length_are_found),
+      TEST(a_wrong_file_is_refused),
+      TEST(a_full_disk_is_reported),
+      TEST(a_file_in_the_way_is_reported),
+      TEST(a_stop_leaves_what_there_is),
+      TEST(a_file_that_another_process_fetches_is_left_alone),
   };
   return cmocka_run_group_tests_name("fetch", tests, fetch_open, fetch_close);
 }

@@ -89,7 +89,7 @@ static void assert_unpacked(void) {
 
 /* ---- good archives ---- */
 
-static void test_a_good_archive(void **state) {
+static void a_good_archive_is_unpacked(void **state) {
   (void)state;
   PACK(GOOD_ENTRIES);
   assert_ok(fetch_with(&fetch_options));
@@ -99,7 +99,7 @@ static void test_a_good_archive(void **state) {
   assert_int_equal(fetch_server.request_count, 0);
 }
 
-static void test_what_a_crash_left_is_used_or_removed(void **state) {
+static void what_a_crash_left_is_used_or_removed(void **state) {
   (void)state;
   PACK(GOOD_ENTRIES);
   put_file(in_data("l.tar.gz.part"), archive_, archive_size_);
@@ -115,7 +115,7 @@ static int stop_when_unpacking(void *user) {
   return gf__path_exists(in_data("letters.unpack"));
 }
 
-static void test_a_stop_while_it_unpacks(void **state) {
+static void a_stop_ends_unpacking(void **state) {
   (void)state;
   gf_fetch_options options = fetch_options;
   options.events.stop = stop_when_unpacking;
@@ -128,7 +128,7 @@ static void test_a_stop_while_it_unpacks(void **state) {
   assert_int_equal(fetch_server.request_count, 0);
 }
 
-static void test_a_folder_that_is_not_whole_is_not_touched(void **state) {
+static void a_folder_that_is_not_whole_is_not_touched(void **state) {
   (void)state;
 #define AWAY "move the folder away or remove it, then fetch the data set again"
   PACK(GOOD_ENTRIES);
@@ -144,7 +144,7 @@ static void test_a_folder_that_is_not_whole_is_not_touched(void **state) {
 
 /* ---- hostile and damaged archives ---- */
 
-static void test_hostile_entries(void **state) {
+static void hostile_entries_are_refused(void **state) {
   (void)state;
 #define OUTSIDE "leads out of its folder"
 #define KIND "is neither a file nor a folder"
@@ -185,7 +185,7 @@ static void test_hostile_entries(void **state) {
 }
 
 /* A link that brings bytes, which libarchive calls a file. */
-static void test_a_link_in_the_guise_of_a_file(void **state) {
+static void a_link_in_the_guise_of_a_file_is_refused(void **state) {
   (void)state;
   enum { HEADER = 512, CHECKSUM = 148, DIGITS = 8, TYPE = 156, LINK = 157 };
   pack((const entry[]){{"letters/c", .size = 5}, {0}}, false);
@@ -209,7 +209,7 @@ static void assert_refused(const char *message) {
   assert_names(fetch_folder, "");
 }
 
-static void test_damaged_archives(void **state) {
+static void damaged_archives_are_refused(void **state) {
   (void)state;
 #define ADVICE "; nothing of it is kept; name another server by --mirror URL"
 #define ANOTHER "; the archive is another one; name another server by --mirror URL"
@@ -232,7 +232,7 @@ static void test_damaged_archives(void **state) {
 }
 
 /* Deflate makes a bomb of a few bytes. */
-static void test_a_bomb(void **state) {
+static void a_bomb_is_refused(void **state) {
   (void)state;
   static unsigned char saved[FILE_SIZE];
   memcpy(saved, served_bytes, FILE_SIZE);
@@ -245,7 +245,7 @@ static void test_a_bomb(void **state) {
   assert_names(fetch_folder, "");
 }
 
-static void test_a_full_disk_while_it_unpacks(void **state) {
+static void a_full_disk_ends_unpacking(void **state) {
   (void)state;
   PACK({"letters/b.bin", .size = 70}, {"letters/a.bin", .size = 9000});
   put_file(in_data("l.tar.gz.part"), archive_, archive_size_);
@@ -260,7 +260,7 @@ static void test_a_full_disk_while_it_unpacks(void **state) {
 
 /* ---- arguments and the table ---- */
 
-static void test_arguments(void **state) {
+static void wrong_arguments_are_refused(void **state) {
   (void)state;
 #define KNOWN "; known: cifar100, cifar10, mnist, fashion-mnist, svhn"
   assert_int_equal(gf_fetch("cifar-100", &fetch_options, &fetched_), GF_ERROR_ARGUMENT);
@@ -288,7 +288,7 @@ static bool is_read(const gf__data_format *format, const char *name) {
   return false;
 }
 
-static void test_the_table_fits_the_data_sets(void **state) {
+static void the_table_fits_the_data_sets(void **state) {
   (void)state;
   assert_int_equal(gf__fetch_source_count, 5);
   for (size_t i = 0; i < gf__fetch_source_count; i++) {
@@ -344,7 +344,7 @@ static void assert_text(const char *name, const char *expected) {
 #define RUN(...) \
   end_code(start((const char *const[]){PROGRAM, "fetch", __VA_ARGS__, NULL}, "out", "err"))
 
-static void test_the_program(void **state) {
+static void the_program_fetches(void **state) {
   (void)state;
   assert_int_equal(RUN("cifar101"), 2);
   assert_text("err",
@@ -372,7 +372,7 @@ static void test_the_program(void **state) {
   assert_text("err", "");
 }
 
-static void test_the_program_is_interrupted(void **state) {
+static void the_program_is_interrupted(void **state) {
   (void)state;
   enum { SENT = 1000, FIRST_FILE = 9912422 };
   const reply stalls = {.body = served_bytes,
@@ -408,19 +408,13 @@ static int clear_all(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_good_archive),
-      TEST(test_what_a_crash_left_is_used_or_removed),
-      TEST(test_a_stop_while_it_unpacks),
-      TEST(test_a_folder_that_is_not_whole_is_not_touched),
-      TEST(test_hostile_entries),
-      TEST(test_a_link_in_the_guise_of_a_file),
-      TEST(test_damaged_archives),
-      TEST(test_a_bomb),
-      TEST(test_a_full_disk_while_it_unpacks),
-      TEST(test_arguments),
-      TEST(test_the_table_fits_the_data_sets),
-      TEST(test_the_program),
-      TEST(test_the_program_is_interrupted),
+      TEST(a_good_archive_is_unpacked),   TEST(what_a_crash_left_is_used_or_removed),
+      TEST(a_stop_ends_unpacking),        TEST(a_folder_that_is_not_whole_is_not_touched),
+      TEST(hostile_entries_are_refused),  TEST(a_link_in_the_guise_of_a_file_is_refused),
+      TEST(damaged_archives_are_refused), TEST(a_bomb_is_refused),
+      TEST(a_full_disk_ends_unpacking),   TEST(wrong_arguments_are_refused),
+      TEST(the_table_fits_the_data_sets), TEST(the_program_fetches),
+      TEST(the_program_is_interrupted),
   };
   return cmocka_run_group_tests_name("fetch_archive", tests, fetch_open, fetch_close);
 }

@@ -112,10 +112,10 @@ static void test_networks(const char *activation) {
       }
 }
 
-static void test_activation(void **state) { test_networks(*state); }
+static void an_activation_is_fused(void **state) { test_networks(*state); }
 
 /* Convolution, sum and activation of a residual block become one node. */
-static void test_nodes(void **unused) {
+static void fused_networks_equal_plain_ones(void **unused) {
   (void)unused;
   static const char *const gone[] = {"input_act", "block_0_0_act_0", "block_0_0_add",
                                      "block_0_0_act_1", "reduction_0_act_0"};
@@ -137,7 +137,8 @@ static void test_nodes(void **unused) {
 
 int main(void) {
 #define OF(k) \
-  { activations[k], test_activation, NULL, NULL, (void *)(uintptr_t)activations[k] }
-  const struct CMUnitTest tests[] = {OF(0), OF(1), OF(2), OF(3), cmocka_unit_test(test_nodes)};
+  { activations[k], an_activation_is_fused, NULL, NULL, (void *)(uintptr_t)activations[k] }
+  const struct CMUnitTest tests[] = {OF(0), OF(1), OF(2), OF(3),
+                                     cmocka_unit_test(fused_networks_equal_plain_ones)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

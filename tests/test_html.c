@@ -74,7 +74,7 @@ static const char *text_of(const json_t *object, const char *key) {
   "&quot;\\ \xe2\x80\xa8 \xef\xbf\xbd \xef\xbf\xbd a\n" \
   "b\tc"
 
-static void test_texts_are_escaped_in_html(void **state) {
+static void texts_are_escaped_in_html(void **state) {
   (void)state;
   gf__text page = {0};
   gf__html_begin(&page, NASTY, NASTY);
@@ -106,7 +106,7 @@ static void test_texts_are_escaped_in_html(void **state) {
   gf__text_free(&page);
 }
 
-static void test_texts_are_escaped_in_scripts(void **state) {
+static void texts_are_escaped_in_scripts(void **state) {
   (void)state;
   gf__text page = {0};
   const char *names[] = {NASTY, "b"};
@@ -140,7 +140,7 @@ static void test_texts_are_escaped_in_scripts(void **state) {
 
 /* ---- numbers ---- */
 
-static void test_numbers(void **state) {
+static void numbers_are_written_for_scripts(void **state) {
   (void)state;
   double x[] = {0.1, 1.0 / 3, 1e300, 5e-324, -0.7, 2, NAN};
   double y[] = {NAN, INFINITY, -INFINITY, 1.5e-17, 4.605170185988092, 0, -3};
@@ -179,7 +179,7 @@ static void test_numbers(void **state) {
   gf__text_free(&page);
 }
 
-static void test_heat_map_numbers(void **state) {
+static void a_heat_map_has_its_numbers(void **state) {
   (void)state;
   const char *rows[] = {"input", "logit"};
   double epochs[] = {1, 2, 3}, values[] = {1e-9, 0, NAN, 0.25, INFINITY, 3};
@@ -233,7 +233,7 @@ static double brightness(const char *color) {
   return (r + g + b) / 3.0;
 }
 
-static void test_colors_are_those_of_the_pictures(void **state) {
+static void colors_are_those_of_the_pictures(void **state) {
   (void)state;
   json_t *first = series_data(0, 1);
   int hues = 0;
@@ -258,7 +258,7 @@ static void test_colors_are_those_of_the_pictures(void **state) {
 
 /* ---- structure ---- */
 
-static void test_table(void **state) {
+static void a_table_is_written(void **state) {
   (void)state;
   gf__table table = new_table("plain 7", "2.1 ± 0.2");
   gf__text page = {0};
@@ -279,7 +279,7 @@ static void test_table(void **state) {
   gf__table_free(&table);
 }
 
-static void test_contents(void **state) {
+static void contents_link_to_their_headings(void **state) {
   (void)state;
   gf__text page = {0};
   gf__html_begin(&page, "t", NULL);
@@ -355,7 +355,7 @@ static void add_every_block(gf__text *page) {
   end_page(page);
 }
 
-static void test_equal_input_gives_equal_bytes(void **state) {
+static void equal_input_gives_equal_bytes(void **state) {
   (void)state;
   gf__text a = {0}, b = {0};
   add_every_block(&a);
@@ -367,7 +367,7 @@ static void test_equal_input_gives_equal_bytes(void **state) {
   gf__text_free(&b);
 }
 
-static void test_page_stands_alone(void **state) {
+static void a_page_needs_no_other_file(void **state) {
   (void)state;
   gf__text page = {0};
   add_every_block(&page);
@@ -409,7 +409,7 @@ static void assert_console_empty(const browser_visit *seen) {
   if (said) fail_msg("%.600s", said);
 }
 
-static void test_every_block_in_a_browser(void **state) {
+static void every_block_is_drawn_in_a_browser(void **state) {
   (void)state;
   const char *browser = browser_find();
   if (!browser) {
@@ -476,7 +476,7 @@ static const char reader[] =
     "const end = document.createElement('pre'); end.textContent = said.join('\\n');\n"
     "document.body.append(end); })</script>";
 
-static void test_page_reacts(void **state) {
+static void a_page_reacts_to_its_reader(void **state) {
   (void)state;
   const char *browser = browser_find();
   if (!browser) skip();
@@ -519,17 +519,17 @@ static void test_page_reacts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_texts_are_escaped_in_html),
-      cmocka_unit_test(test_texts_are_escaped_in_scripts),
-      cmocka_unit_test(test_numbers),
-      cmocka_unit_test(test_heat_map_numbers),
-      cmocka_unit_test(test_colors_are_those_of_the_pictures),
-      cmocka_unit_test(test_table),
-      cmocka_unit_test(test_contents),
-      cmocka_unit_test(test_equal_input_gives_equal_bytes),
-      cmocka_unit_test(test_page_stands_alone),
-      cmocka_unit_test_setup_teardown(test_every_block_in_a_browser, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_page_reacts, set_up, tear_down),
+      cmocka_unit_test(texts_are_escaped_in_html),
+      cmocka_unit_test(texts_are_escaped_in_scripts),
+      cmocka_unit_test(numbers_are_written_for_scripts),
+      cmocka_unit_test(a_heat_map_has_its_numbers),
+      cmocka_unit_test(colors_are_those_of_the_pictures),
+      cmocka_unit_test(a_table_is_written),
+      cmocka_unit_test(contents_link_to_their_headings),
+      cmocka_unit_test(equal_input_gives_equal_bytes),
+      cmocka_unit_test(a_page_needs_no_other_file),
+      cmocka_unit_test_setup_teardown(every_block_is_drawn_in_a_browser, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_page_reacts_to_its_reader, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("html", tests, NULL, NULL);
 }

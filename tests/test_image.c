@@ -65,7 +65,7 @@ static void check_resample(int height, int width, int resize, int side) {
   free(out);
 }
 
-static void test_resample(void **state) {
+static void resampling_equals_the_reference(void **state) {
   (void)state;
   static const int cases[][4] = {{7, 7, 7, 7},   {7, 11, 7, 5},   {11, 7, 7, 5},   {5, 9, 23, 20},
                                  {40, 31, 8, 8}, {31, 47, 9, 6},  {1, 1, 5, 5},    {1, 99, 4, 4},
@@ -75,7 +75,7 @@ static void test_resample(void **state) {
 }
 
 /* What alternates from pixel to pixel has no trace in the small image. */
-static void test_resample_does_not_alias(void **state) {
+static void resampling_does_not_alias(void **state) {
   (void)state;
   enum { LARGE = 60, SMALL = 20 };
   uint8_t pixels[LARGE * LARGE * 3], out[SMALL * SMALL * 3];
@@ -104,7 +104,7 @@ static void check_png(const png *p, const uint8_t *colour) {
   check_colour("a.png", colour, 0);
 }
 
-static void test_kinds_of_files(void **state) {
+static void kinds_of_files_are_read(void **state) {
   (void)state;
   static const uint8_t red[] = {200, 30, 40, 7}, grey[] = {77, 77, 77};
   gf__text file = make_jpeg(13, 9, 3, red);
@@ -128,7 +128,7 @@ static void test_kinds_of_files(void **state) {
 }
 
 /* The file says JPEG, its name PNG; and so it is in ImageNet. */
-static void test_names_do_not_matter(void **state) {
+static void names_do_not_matter(void **state) {
   (void)state;
   static const uint8_t blue[] = {10, 20, 220};
   gf__text file = make_jpeg(8, 8, 3, blue);
@@ -155,7 +155,7 @@ static void fails_bytes(const void *bytes, size_t size, const char *rest) {
   fails_image(&file, "%s", rest);
 }
 
-static void test_other_files(void **state) {
+static void other_files_are_refused(void **state) {
   (void)state;
   static const char neither[] = "is neither a JPEG nor a PNG file";
   fails_bytes("", 0, neither);
@@ -166,7 +166,7 @@ static void test_other_files(void **state) {
   fails_bytes("\xff\xd8\xff", 3, "has a damaged header");
 }
 
-static void test_sides(void **state) {
+static void sides_keep_within_limits(void **state) {
   (void)state;
   static const char format[] =
       "has %d x %d pixels; images have 1 to 16384 a side and 67108864 in all, and no side is 100 "
@@ -180,7 +180,7 @@ static void test_sides(void **state) {
   fails_image(&file, "has a damaged header");
 }
 
-static void test_bombs(void **state) {
+static void bombs_are_refused(void **state) {
   (void)state;
   enum { HUGE_SIZE = 1 << 24 };
   void *zeros = calloc(HUGE_SIZE, 1);
@@ -195,7 +195,7 @@ static void test_bombs(void **state) {
   fails_image(&file, "is truncated: its image data do not end within its %zu bytes", size);
 }
 
-static void test_damaged_png(void **state) {
+static void a_damaged_png_is_refused(void **state) {
   (void)state;
   gf__text file = make_png(&(png){2, 1, 8, 0, .rows = "\0ab", .size = 3, .extra = "CgBI"});
   fails_image(&file, "is a PNG file in Apple's own form");
@@ -217,7 +217,7 @@ static void test_damaged_png(void **state) {
   }
 }
 
-static void test_truncated_jpeg(void **state) {
+static void a_truncated_jpeg_is_refused(void **state) {
   (void)state;
   static const uint8_t red[] = {200, 30, 40};
   gf__text whole = make_jpeg(40, 40, 3, red), thumbnail = make_jpeg(8, 8, 3, red);
@@ -247,11 +247,15 @@ static void test_truncated_jpeg(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_resample), cmocka_unit_test(test_resample_does_not_alias),
-      IN_FOLDER(test_kinds_of_files),  IN_FOLDER(test_names_do_not_matter),
-      IN_FOLDER(test_other_files),     IN_FOLDER(test_sides),
-      IN_FOLDER(test_bombs),           IN_FOLDER(test_damaged_png),
-      IN_FOLDER(test_truncated_jpeg),
+      cmocka_unit_test(resampling_equals_the_reference),
+      cmocka_unit_test(resampling_does_not_alias),
+      IN_FOLDER(kinds_of_files_are_read),
+      IN_FOLDER(names_do_not_matter),
+      IN_FOLDER(other_files_are_refused),
+      IN_FOLDER(sides_keep_within_limits),
+      IN_FOLDER(bombs_are_refused),
+      IN_FOLDER(a_damaged_png_is_refused),
+      IN_FOLDER(a_truncated_jpeg_is_refused),
   };
   return cmocka_run_group_tests_name("image", tests, NULL, NULL);
 }

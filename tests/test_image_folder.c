@@ -78,7 +78,7 @@ static seen look(gf_split split, const char *more) {
   return s;
 }
 
-static void test_list_folder(void **state) {
+static void a_folder_is_listed(void **state) {
   (void)state;
   static const char *const expected[] = {".a", "B", "_", "a", "a b", "a-", "ab"};
   enum { COUNT = sizeof expected / sizeof *expected };
@@ -100,7 +100,7 @@ static void test_list_folder(void **state) {
 
 /* ---- folders ---- */
 
-static void test_layout(void **state) {
+static void folders_are_classes(void **state) {
   (void)state;
   static const char *const folders[] = {"train/b c",    "train/B", "train/a-a", "train/a",
                                         "train/.cache", "val/b c", "val/a",     "elsewhere"};
@@ -150,7 +150,7 @@ static void test_layout(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_splits(void **state) {
+static void splits_share_no_image(void **state) {
   (void)state;
   make_folder_in("train/a");
   for (int i = 0; i < 10; i++) {
@@ -172,7 +172,7 @@ static void test_splits(void **state) {
   for (int i = 0; i < 10; i++) assert_int_equal(seen_reds[i], 1);
 }
 
-static void test_layout_failures(void **state) {
+static void wrong_layouts_are_refused(void **state) {
   (void)state;
   static const char from[] =
       "image_folder is read from train/CLASS/*.jpg and val/CLASS/*.jpg (or .jpeg, .png)";
@@ -203,7 +203,7 @@ static void test_layout_failures(void **state) {
         "%s/train: the name of its folder 2 has a control character; rename it", fixture_folder);
 }
 
-static void test_sizes_in_config(void **state) {
+static void sizes_follow_the_config(void **state) {
   (void)state;
   gf_dataset *dataset = NULL;
   assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "image_folder", "  image_size: 300\n"),
@@ -237,7 +237,7 @@ static void write_some_bad(void) {
   }
 }
 
-static void test_bad_file_stops(void **state) {
+static void a_bad_file_stops_the_run(void **state) {
   (void)state;
   write_some_bad();
   for (int i = 0; i < 20; i++) /* whichever thread is the first */
@@ -247,7 +247,7 @@ static void test_bad_file_stops(void **state) {
           fixture_folder);
 }
 
-static void test_bad_file_is_skipped(void **state) {
+static void a_bad_file_is_skipped_where_that_is_set(void **state) {
   (void)state;
   char expected[512];
   write_some_bad();
@@ -272,7 +272,7 @@ static void test_bad_file_is_skipped(void **state) {
 }
 
 /* Where a file's end never comes, nothing is read. */
-static void test_no_regular_files(void **state) {
+static void no_regular_files(void **state) {
   (void)state;
   make_folder_in("train/a");
   write_grey("train/a/0.png", 20);
@@ -299,7 +299,7 @@ static void test_no_regular_files(void **state) {
 }
 
 /* Images smaller than the border that MNIST gets by default. */
-static void test_small_images(void **state) {
+static void small_images(void **state) {
   (void)state;
   make_folder_in("train/a");
   for (int i = 0; i < 30; i++) {
@@ -317,7 +317,7 @@ static void test_small_images(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_only_bad_files(void **state) {
+static void only_bad_files_are_an_error(void **state) {
   (void)state;
   make_folder_in("train/a");
   write_bytes("train/a/1.png", "bad", 3);
@@ -334,7 +334,7 @@ static void test_only_bad_files(void **state) {
 
 /* ---- memory ---- */
 
-static void test_memory(void **state) {
+static void more_images_than_memory_are_refused(void **state) {
   (void)state;
   gf_dataset dataset = {.format = &gf__format_image_folder,
                         .info = {.count = 1281167, .height = 224, .width = 224, .channels = 3},
@@ -357,17 +357,17 @@ static void test_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_list_folder),
-      IN_FOLDER(test_layout),
-      IN_FOLDER(test_splits),
-      IN_FOLDER(test_layout_failures),
-      IN_FOLDER(test_sizes_in_config),
-      IN_FOLDER(test_bad_file_stops),
-      IN_FOLDER(test_bad_file_is_skipped),
-      IN_FOLDER(test_no_regular_files),
-      IN_FOLDER(test_small_images),
-      IN_FOLDER(test_only_bad_files),
-      cmocka_unit_test(test_memory),
+      IN_FOLDER(a_folder_is_listed),
+      IN_FOLDER(folders_are_classes),
+      IN_FOLDER(splits_share_no_image),
+      IN_FOLDER(wrong_layouts_are_refused),
+      IN_FOLDER(sizes_follow_the_config),
+      IN_FOLDER(a_bad_file_stops_the_run),
+      IN_FOLDER(a_bad_file_is_skipped_where_that_is_set),
+      IN_FOLDER(no_regular_files),
+      IN_FOLDER(small_images),
+      IN_FOLDER(only_bad_files_are_an_error),
+      cmocka_unit_test(more_images_than_memory_are_refused),
   };
   return cmocka_run_group_tests_name("image folder", tests, NULL, NULL);
 }

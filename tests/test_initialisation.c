@@ -64,7 +64,7 @@ static const char shapes_[] =
     "{name: flat, type: flatten},"
     "{name: last, type: linear, outputs: 11}]}"; /* 11 x 160 */
 
-static void test_orthogonal(void **unused) {
+static void orthogonal_weights_are_orthogonal(void **unused) {
   (void)unused;
   static const struct {
     const char *text;
@@ -88,7 +88,7 @@ static void test_orthogonal(void **unused) {
 /* Of random orthogonal matrices (Haar measure), an element has mean 0, variance 1/n and a
  * symmetric distribution, on the diagonal as elsewhere: without the signs of R's diagonal it would
  * not be. */
-static void test_orthogonal_is_uniform(void **unused) {
+static void orthogonal_weights_are_uniform(void **unused) {
   (void)unused;
   enum { SIDE = 8, DRAWS = 400 };
   double sum[3] = {0}, squares[3] = {0};
@@ -115,7 +115,7 @@ static void test_orthogonal_is_uniform(void **unused) {
   }
 }
 
-static void test_the_seed_decides(void **unused) {
+static void the_seed_decides(void **unused) {
   (void)unused;
   char yaml[640];
   float *first = NULL;
@@ -157,7 +157,7 @@ static double size_through(const char *initialisation, const char *activation) {
 
 /* He's keeps the size through ReLU, Xavier's and orthogonal weights that of a linear network
  * (leaky_relu with slope 1); the default's variance of 1/3 a layer does not. */
-static void test_signals_keep_their_size(void **unused) {
+static void signals_keep_their_size(void **unused) {
   (void)unused;
   static const char linear[] = "leaky_relu, slope: 1";
   double he = size_through("initialisation: he", "relu");
@@ -174,10 +174,10 @@ static void test_signals_keep_their_size(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_orthogonal),
-      cmocka_unit_test(test_orthogonal_is_uniform),
-      cmocka_unit_test(test_the_seed_decides),
-      cmocka_unit_test(test_signals_keep_their_size),
+      cmocka_unit_test(orthogonal_weights_are_orthogonal),
+      cmocka_unit_test(orthogonal_weights_are_uniform),
+      cmocka_unit_test(the_seed_decides),
+      cmocka_unit_test(signals_keep_their_size),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -12,7 +12,7 @@
 #include "support/test.h"
 #include "verify/problems.h"
 
-static void test_references(void **unused) {
+static void layers_equal_their_references(void **unused) {
   (void)unused;
   for (int i = 0; gf__layers[i]; i++) {
     char only[96];
@@ -75,7 +75,7 @@ static gf_model *open_dropout(double p) {
   return model;
 }
 
-static void test_dropout(void **unused) {
+static void dropout_drops_its_fraction(void **unused) {
   (void)unused;
   const double parts[] = {0.1, 0.5, 0.9};
   float *x = floats_new(VALUES);
@@ -110,7 +110,7 @@ static int layers_with(unsigned flag) {
 }
 
 /* What the graph, the plan and the benchmark decide by. */
-static void test_flags(void **unused) {
+static void rows_have_their_flags(void **unused) {
   (void)unused;
   assert_ptr_equal(gf__layer_find("conv2d"), &gf__layer_conv2d);
   assert_true(gf__layer_has(&gf__layer_softmax_cross_entropy, GF__LAYER_IS_LOSS));
@@ -130,8 +130,9 @@ static void test_flags(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_references),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(layers_equal_their_references),
                                      cmocka_unit_test(fuzzers_start_from_every_layer),
-                                     cmocka_unit_test(test_flags), cmocka_unit_test(test_dropout)};
+                                     cmocka_unit_test(rows_have_their_flags),
+                                     cmocka_unit_test(dropout_drops_its_fraction)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -80,7 +80,7 @@ static void check_augmentation(const char *name, int side, int channels, int pad
   gf_dataset_free(&dataset);
 }
 
-static void test_augmentation(void **state) {
+static void the_loader_augments(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, 11);
   check_augmentation("cifar100", 32, 3, 4, true);
@@ -91,7 +91,7 @@ static void test_augmentation(void **state) {
   check_augmentation("fashion_mnist", 9, 1, 3, true);
 }
 
-static void test_crops_are_uniform(void **state) {
+static void crops_are_uniform(void **state) {
   (void)state;
   enum { PLACES = 9, DRAWS = 81 * 200 };
   const gf_dataset dataset = {.info = {.height = 32, .width = 32},
@@ -111,7 +111,7 @@ static void test_crops_are_uniform(void **state) {
 
 /* ---- the loader ---- */
 
-static void test_threads(void **state) {
+static void threads_change_nothing(void **state) {
   (void)state;
   static const int threads[] = {1, 2, 5, 0};
   write_cifar("train.bin", 2, 100, 0, 103);
@@ -154,7 +154,7 @@ static void test_threads(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_restart(void **state) {
+static void a_restart_gives_the_same_batches(void **state) {
   (void)state;
   enum { COUNT = 29, BATCH = 4, BATCHES = 8 };
   write_cifar("train.bin", 2, 100, 0, COUNT);
@@ -190,7 +190,7 @@ static void test_restart(void **state) {
 }
 
 /* Batches of the old epoch that are still being filled when a new one starts never reach it. */
-static void test_restart_under_way(void **state) {
+static void a_restart_under_way_gives_the_same_batches(void **state) {
   (void)state;
   enum { COUNT = 400, BATCH = 100, ROUNDS = 300 };
   write_cifar("train.bin", 2, 100, 0, COUNT);
@@ -214,7 +214,7 @@ static void test_restart_under_way(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_batch_stays(void **state) {
+static void a_batch_stays_until_the_next(void **state) {
   (void)state;
   enum { BATCH = 2 };
   write_cifar("train.bin", 2, 100, 0, 60);
@@ -237,7 +237,7 @@ static void test_batch_stays(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_loader_failures(void **state) {
+static void failures_of_the_loader_are_reported(void **state) {
   (void)state;
   write_cifar("test.bin", 2, 100, 0, 5);
   gf_dataset *dataset = open_split(GF_SPLIT_TEST, "cifar100", "");
@@ -264,10 +264,13 @@ static void test_loader_failures(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_augmentation),      cmocka_unit_test(test_crops_are_uniform),
-      IN_FOLDER(test_threads),           IN_FOLDER(test_restart),
-      IN_FOLDER(test_restart_under_way), IN_FOLDER(test_batch_stays),
-      IN_FOLDER(test_loader_failures),
+      IN_FOLDER(the_loader_augments),
+      cmocka_unit_test(crops_are_uniform),
+      IN_FOLDER(threads_change_nothing),
+      IN_FOLDER(a_restart_gives_the_same_batches),
+      IN_FOLDER(a_restart_under_way_gives_the_same_batches),
+      IN_FOLDER(a_batch_stays_until_the_next),
+      IN_FOLDER(failures_of_the_loader_are_reported),
   };
   return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void check_batch(const gf_batch *got, const gf_batch *from, size_t floats
   for (int i = 0; i < got->count; i++) assert_int_equal(used[i], 1);
 }
 
-static void test_batches(void **state) {
+static void batches_are_mixed(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, COUNT);
   gf_dataset *plain = open_split(GF_SPLIT_TRAIN, "cifar100", plain_);
@@ -74,7 +74,7 @@ static void test_batches(void **state) {
 }
 
 /* Neither the threads nor where an epoch is taken up again change a batch. */
-static void test_threads_and_restarts(void **state) {
+static void threads_and_restarts_change_nothing(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, COUNT);
   gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", mixed_);
@@ -99,7 +99,7 @@ static void test_threads_and_restarts(void **state) {
   gf_dataset_free(&dataset);
 }
 
-static void test_only_training_mixes(void **state) {
+static void only_training_mixes(void **state) {
   (void)state;
   write_cifar("train.bin", 2, 100, 0, COUNT);
   gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "cifar100", mixed_);
@@ -122,7 +122,7 @@ static void test_only_training_mixes(void **state) {
 
 /* Beta(a, a): mean 1/2, variance 1 / (4 (2a + 1)), fourth central moment
  * 3 / (16 (2a + 1) (2a + 3)); within five standard errors. */
-static void test_shares(void **state) {
+static void lambdas_have_their_distribution(void **state) {
   (void)state;
   enum { DRAWS = 20000 };
   static const double alphas[] = {0.05, 0.2, 1, 4, 50};
@@ -155,10 +155,10 @@ static void test_shares(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_batches),
-      IN_FOLDER(test_threads_and_restarts),
-      IN_FOLDER(test_only_training_mixes),
-      cmocka_unit_test(test_shares),
+      IN_FOLDER(batches_are_mixed),
+      IN_FOLDER(threads_and_restarts_change_nothing),
+      IN_FOLDER(only_training_mixes),
+      cmocka_unit_test(lambdas_have_their_distribution),
   };
   return cmocka_run_group_tests_name("mixup", tests, NULL, NULL);
 }

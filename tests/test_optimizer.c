@@ -85,7 +85,7 @@ static void runner_close(runner *r) {
   guarded_free();
 }
 
-static void test_references(void **unused) {
+static void optimizers_equal_their_references(void **unused) {
   (void)unused;
   for (int i = 0; gf__optimizers[i]; i++) {
     char only[96];
@@ -112,7 +112,7 @@ static void expect_steps(const settings *o, double rate, float w, const float *g
 
 /* A constant gradient: both means are it and its square at every step, whatever
  * its size is, and so each step is the learning rate. */
-static void test_adam_by_hand(void **unused) {
+static void adam_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const settings defaults = {"adam", "  eps: 0\n", 0, 0.9, 0.999, 0, 0, 0, 0};
   expect_steps(&defaults, 0.125, 1, (float[]){-1e-6f, -1e-6f, -1e-6f},
@@ -134,7 +134,7 @@ static void test_adam_by_hand(void **unused) {
   expect_steps(&eps, 1, 1, (float[]){0.25f, 0.25f}, (double[]){0.5, 0}, 2);
 }
 
-static void test_sgd_by_hand(void **unused) {
+static void sgd_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const settings momentum = {"sgd", "  momentum: 0.5\n", 0, 0, 0, 0, 0.5, 0, 0};
   expect_steps(&momentum, 0.25, 1, (float[]){1, 2, 0}, (double[]){0.75, 0.125, -0.1875}, 3);
@@ -147,7 +147,7 @@ static void test_sgd_by_hand(void **unused) {
 
 /* The decay takes rate * decay of the weights, whatever the gradient's means are: a quarter of 4
  * with no gradient, and of 3 beside a step of the whole rate. */
-static void test_adamw_by_hand(void **unused) {
+static void adamw_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const settings decay = {
       "adamw", "  beta1: 0\n  eps: 0.5\n  weight_decay: 0.5\n", 0.5, 0, 0.999, 0.5, 0, 0, 0};
@@ -158,7 +158,7 @@ static void test_adamw_by_hand(void **unused) {
 }
 
 /* s = 4 / 4, then 3 / 4 + 1 / 4; v = 2 / (1 + 1), then half of that and 1 / (1 + 1). */
-static void test_rmsprop_by_hand(void **unused) {
+static void rmsprop_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const settings o = {
       "rmsprop", "  alpha: 0.75\n  eps: 1\n  momentum: 0.5\n", 0, 0, 0, 1, 0.5, 0.75, 0};
@@ -183,7 +183,7 @@ static void step_clipped(const settings *o, const float *w, const float *gradien
 }
 
 /* Clipping inside the step is the step with a clipped gradient, to the bit. */
-static void test_every_optimizer_clips(void **unused) {
+static void every_optimizer_clips(void **unused) {
   (void)unused;
   const float scale = 0.3f, limit = 0.05f;
   for (size_t k = 0; k < sizeof cases_ / sizeof *cases_; k++) {
@@ -206,7 +206,7 @@ static void test_every_optimizer_clips(void **unused) {
 }
 
 /* What is not a number must not look like one. */
-static void test_clipping_keeps_nan(void **unused) {
+static void clipping_keeps_nan(void **unused) {
   (void)unused;
   const settings o = {"sgd", "  momentum: 0\n", 0, 0, 0, 0, 0, 0, 0};
   float *w = floats_new(COUNT), *gradient = floats_new(COUNT), *got = floats_new(COUNT);
@@ -218,10 +218,13 @@ static void test_clipping_keeps_nan(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_references),         cmocka_unit_test(test_adam_by_hand),
-      cmocka_unit_test(test_sgd_by_hand),        cmocka_unit_test(test_adamw_by_hand),
-      cmocka_unit_test(test_rmsprop_by_hand),    cmocka_unit_test(test_every_optimizer_clips),
-      cmocka_unit_test(test_clipping_keeps_nan),
+      cmocka_unit_test(optimizers_equal_their_references),
+      cmocka_unit_test(adam_is_as_computed_by_hand),
+      cmocka_unit_test(sgd_is_as_computed_by_hand),
+      cmocka_unit_test(adamw_is_as_computed_by_hand),
+      cmocka_unit_test(rmsprop_is_as_computed_by_hand),
+      cmocka_unit_test(every_optimizer_clips),
+      cmocka_unit_test(clipping_keeps_nan),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -14,7 +14,7 @@ static void assert_all_near(const double *actual, const double *expected, size_t
   for (size_t i = 0; i < count; i++) assert_near(actual[i], expected[i], 1e-12);
 }
 
-static void test_output_size(void **unused) {
+static void output_sizes_are_as_computed_by_hand(void **unused) {
   (void)unused;
   assert_int_equal(ref_output_size(32, 3, 1, 1, 1), 32);
   assert_int_equal(ref_output_size(7, 3, 2, 1, 2), 3); /* reads -1..3, 1..5, 3..7 */
@@ -23,7 +23,7 @@ static void test_output_size(void **unused) {
   assert_int_equal(ref_output_size(3, 3, 1, 0, 2), 0);
 }
 
-static void test_conv2d_by_hand(void **unused) {
+static void conv2d_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const double x[] = {1, 2, 3, 4}, weight[] = {1, 10, 100, 1000}, bias[] = {0.5};
   double y[9];
@@ -48,7 +48,7 @@ static void test_conv2d_by_hand(void **unused) {
   assert_all_near(y, (double[]){1 + 30, 3 + 50}, 2);
 }
 
-static void test_batch_norm_by_hand(void **unused) {
+static void batch_norm_is_as_computed_by_hand(void **unused) {
   (void)unused;
   /* mean 2.5, variance 1.25 (unbiased 5/3); with eps 0.75 the deviation is sqrt(2) */
   const double x[] = {1, 2, 3, 4}, gamma[] = {2}, beta[] = {1};
@@ -62,7 +62,7 @@ static void test_batch_norm_by_hand(void **unused) {
   assert_all_near(y, (double[]){0, 1, 2, 3}, 4);
 }
 
-static void test_activations_by_hand(void **unused) {
+static void activations_are_as_computed_by_hand(void **unused) {
   (void)unused;
   static const struct {
     const char *name;
@@ -97,7 +97,7 @@ static void test_activations_by_hand(void **unused) {
   assert_null(ref_activation_find("tan"));
 }
 
-static void test_pools_by_hand(void **unused) {
+static void pools_are_as_computed_by_hand(void **unused) {
   (void)unused;
   const ref_pool corners = {1, 2, 2, 1, {2, 2}, {2, 2}, {1, 1}};
   const ref_pool whole = {1, 2, 2, 1, {3, 3}, {1, 1}, {1, 1}};
@@ -116,14 +116,14 @@ static void test_pools_by_hand(void **unused) {
   assert_all_near(y, (double[]){2, 4}, 2);
 }
 
-static void test_linear(void **unused) {
+static void linear_has_its_gradient(void **unused) {
   (void)unused;
   double y[2];
   ref_linear_forward(1, 2, 2, (double[]){1, 2}, (double[]){1, 10, 100, 1000}, NULL, y);
   assert_all_near(y, (double[]){21, 2100}, 2);
 }
 
-static void test_add_flatten_dropout(void **unused) {
+static void add_flatten_and_dropout_are_as_computed_by_hand(void **unused) {
   (void)unused;
   double y[4];
   ref_add_forward(2, (double[]){1, 2}, (double[]){10, 20}, y);
@@ -141,7 +141,7 @@ static void test_add_flatten_dropout(void **unused) {
   assert_all_near(y, (double[]){4, 0, 0, 16}, 4);
 }
 
-static void test_concat_and_pad_shortcut(void **unused) {
+static void concat_and_pad_shortcut_are_as_computed_by_hand(void **unused) {
   (void)unused;
   double y[8];
   ref_concat_forward(2, 1, 2, (double[]){1, 2}, (double[]){10, 20, 30, 40}, y);
@@ -151,7 +151,7 @@ static void test_concat_and_pad_shortcut(void **unused) {
   assert_all_near(y, (double[]){1, 2, 0, 5, 6, 0}, 6);
 }
 
-static void test_softmax_cross_entropy(void **unused) {
+static void softmax_cross_entropy_is_as_computed_by_hand(void **unused) {
   (void)unused;
   /* probabilities 1/4 and 3/4, once with each label */
   const double logits[] = {0, log(3), 0, log(3)};
@@ -169,7 +169,7 @@ static void test_softmax_cross_entropy(void **unused) {
   assert_all_near(d, (double[]){1, -1}, 2);
 }
 
-static void test_squared_hinge(void **unused) {
+static void squared_hinge_is_as_computed_by_hand(void **unused) {
   (void)unused;
   double d[6];
   /* lacks of 1 - 2 + 1.5 and 1 - 2 + 0, which is none; then of 1 and 4 */
@@ -179,7 +179,7 @@ static void test_squared_hinge(void **unused) {
   assert_all_near(d, (double[]){-0.5, 0.5, 0, 4, -5, 1}, 6);
 }
 
-static void test_adam_by_hand(void **unused) {
+static void adam_is_as_computed_by_hand(void **unused) {
   (void)unused;
   /* Gradients 1, -1, 1 keep v / (1 - beta2^t) at 1, so that only m moves:
    * (1-b), -(1-b)^2, (1-b)(1-b+b^2) before the correction by 1 - b^t. */
@@ -200,7 +200,7 @@ static void test_adam_by_hand(void **unused) {
   assert_near(w, 2 - lr * 6 / 6.5, 1e-12);
 }
 
-static void test_sgd_by_hand(void **unused) {
+static void sgd_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const ref_sgd momentum = {1, 0.5, 0, 0}, decay = {0.1, 0, 0.5, 0};
   double w = 0, velocity = 0, gradient = 1;
@@ -211,7 +211,7 @@ static void test_sgd_by_hand(void **unused) {
   assert_near(w, 0.95 * 0.95, 1e-15);
 }
 
-static void test_statistics_and_cosine(void **unused) {
+static void statistics_and_cosine_are_as_computed_by_hand(void **unused) {
   (void)unused;
   ref_statistics s = ref_statistics_of(4, (double[]){3, 0, -4, -0.0});
   assert_near(s.mean_abs, 1.75, 0);
@@ -224,7 +224,7 @@ static void test_statistics_and_cosine(void **unused) {
   assert_near(ref_cosine(1e-3, 2e-5, 90, 90), 2e-5, 1e-18);
 }
 
-static void test_adamw_by_hand(void **unused) {
+static void adamw_by_hand(void **unused) {
   (void)unused;
   /* The decay is 0.1 * 0.5 of w, and the first step is lr g / (|g| + eps). */
   const ref_adam adamw = {0.1, 0.9, 0.999, 1, 0.5};
@@ -233,7 +233,7 @@ static void test_adamw_by_hand(void **unused) {
   assert_near(w, 2 * 0.95 - 0.1 * 3 / 4, 1e-12);
 }
 
-static void test_rmsprop_by_hand(void **unused) {
+static void rmsprop_by_hand(void **unused) {
   (void)unused;
   /* s = 0.75 * 16 is 12, then 0.25 * 12 + 0.75 * 4 is 6; the velocity is halved between. */
   const ref_rmsprop rmsprop = {0.1, 0.25, 0, 0.5, 0}, decay = {0.1, 0, 1, 0, 3};
@@ -250,14 +250,14 @@ static void test_rmsprop_by_hand(void **unused) {
   assert_near(w, 2 - 0.1 * 6 / 7, 1e-12);
 }
 
-static void test_clip_scale_by_hand(void **unused) {
+static void clip_scale_by_hand(void **unused) {
   (void)unused;
   const double gradient[] = {3, 0, -4};
   assert_near(ref_clip_scale(3, gradient, 2), 2 / (5 + 1e-6), 1e-15);
   assert_near(ref_clip_scale(3, gradient, 6), 1, 0);
 }
 
-static void test_volumes_by_hand(void **unused) {
+static void volumes_by_hand(void **unused) {
   (void)unused;
   /* One pixel of two channels and a depth of two: the image has the depth fastest. */
   double volume[4], image[4];
@@ -279,15 +279,23 @@ static void test_volumes_by_hand(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_output_size),           cmocka_unit_test(test_conv2d_by_hand),
-      cmocka_unit_test(test_batch_norm_by_hand),    cmocka_unit_test(test_activations_by_hand),
-      cmocka_unit_test(test_pools_by_hand),         cmocka_unit_test(test_linear),
-      cmocka_unit_test(test_add_flatten_dropout),   cmocka_unit_test(test_softmax_cross_entropy),
-      cmocka_unit_test(test_adam_by_hand),          cmocka_unit_test(test_sgd_by_hand),
-      cmocka_unit_test(test_statistics_and_cosine), cmocka_unit_test(test_concat_and_pad_shortcut),
-      cmocka_unit_test(test_squared_hinge),         cmocka_unit_test(test_adamw_by_hand),
-      cmocka_unit_test(test_rmsprop_by_hand),       cmocka_unit_test(test_clip_scale_by_hand),
-      cmocka_unit_test(test_volumes_by_hand),
+      cmocka_unit_test(output_sizes_are_as_computed_by_hand),
+      cmocka_unit_test(conv2d_is_as_computed_by_hand),
+      cmocka_unit_test(batch_norm_is_as_computed_by_hand),
+      cmocka_unit_test(activations_are_as_computed_by_hand),
+      cmocka_unit_test(pools_are_as_computed_by_hand),
+      cmocka_unit_test(linear_has_its_gradient),
+      cmocka_unit_test(add_flatten_and_dropout_are_as_computed_by_hand),
+      cmocka_unit_test(softmax_cross_entropy_is_as_computed_by_hand),
+      cmocka_unit_test(adam_is_as_computed_by_hand),
+      cmocka_unit_test(sgd_is_as_computed_by_hand),
+      cmocka_unit_test(statistics_and_cosine_are_as_computed_by_hand),
+      cmocka_unit_test(concat_and_pad_shortcut_are_as_computed_by_hand),
+      cmocka_unit_test(squared_hinge_is_as_computed_by_hand),
+      cmocka_unit_test(adamw_by_hand),
+      cmocka_unit_test(rmsprop_by_hand),
+      cmocka_unit_test(clip_scale_by_hand),
+      cmocka_unit_test(volumes_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

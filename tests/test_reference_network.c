@@ -57,7 +57,7 @@ static void randomise(ref_network *network) {
   }
 }
 
-static void test_network_counts(void **unused) {
+static void a_network_counts_its_layers_and_parameters(void **unused) {
   (void)unused;
   static const struct {
     int blocks, total, norm_every;
@@ -81,7 +81,7 @@ static void test_network_counts(void **unused) {
   assert_null(ref_network_new(&deep));
 }
 
-static void test_network_names(void **unused) {
+static void a_network_names_its_parameters(void **unused) {
   (void)unused;
   static const struct {
     const char *name;
@@ -127,7 +127,7 @@ static void test_network_names(void **unused) {
 
 /* With zero convolutions and an entry norm that gives beta everywhere, a plain
  * network forgets the entry; a residual one passes it through an activation a block. */
-static void test_network_by_hand(void **unused) {
+static void a_network_is_as_computed_by_hand(void **unused) {
   (void)unused;
   ref_network_options options = small_;
   ref_network *network = open_network(options);
@@ -169,7 +169,7 @@ static void test_network_by_hand(void **unused) {
 
 /* A batch norm's outputs have the mean of its shift; while all are positive, a
  * residual network of zero convolutions keeps that mean, whatever it pools. */
-static void test_network_pools_shortcut(void **unused) {
+static void a_network_pools_its_shortcut(void **unused) {
   (void)unused;
   ref_network_options options = small_;
   options.shortcut = true;
@@ -184,7 +184,7 @@ static void test_network_pools_shortcut(void **unused) {
 }
 
 /* One channel of 2x2 pixels through convolutions that multiply by 1. */
-static void test_network_order(void **unused) {
+static void layers_come_in_their_order(void **unused) {
   (void)unused;
   ref_network *network = open_network((ref_network_options){.height = 2,
                                                             .width = 2,
@@ -260,7 +260,7 @@ static void check_slope(ref_network *network, const ref_tensor *tensor, bool can
   if (cancelled != (fabs(slope) < 1e-6)) fail_msg("%s: %.9g", tensor->name, slope);
 }
 
-static void test_network_gradient(void **unused) {
+static void a_network_has_its_gradient(void **unused) {
   (void)unused;
   for (size_t row = 0; row < sizeof gradients_ / sizeof *gradients_; row++) {
     ref_network_options options = gradients_[row];
@@ -284,7 +284,7 @@ static void test_network_gradient(void **unused) {
   }
 }
 
-static void test_network_step(void **unused) {
+static void a_step_follows_the_gradient(void **unused) {
   (void)unused;
   const double lr = 0.01, decay = 0.1;
   ref_network *network = open_network(small_);
@@ -304,7 +304,7 @@ static void test_network_step(void **unused) {
   ref_network_free(&network);
 }
 
-static void test_network_inference(void **unused) {
+static void inference_uses_running_statistics(void **unused) {
   (void)unused;
   ref_network *network = open_network(small_);
   randomise(network);
@@ -328,10 +328,14 @@ static void test_network_inference(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_network_counts),  cmocka_unit_test(test_network_names),
-      cmocka_unit_test(test_network_by_hand), cmocka_unit_test(test_network_pools_shortcut),
-      cmocka_unit_test(test_network_order),   cmocka_unit_test(test_network_gradient),
-      cmocka_unit_test(test_network_step),    cmocka_unit_test(test_network_inference),
+      cmocka_unit_test(a_network_counts_its_layers_and_parameters),
+      cmocka_unit_test(a_network_names_its_parameters),
+      cmocka_unit_test(a_network_is_as_computed_by_hand),
+      cmocka_unit_test(a_network_pools_its_shortcut),
+      cmocka_unit_test(layers_come_in_their_order),
+      cmocka_unit_test(a_network_has_its_gradient),
+      cmocka_unit_test(a_step_follows_the_gradient),
+      cmocka_unit_test(inference_uses_running_statistics),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,7 @@ static void assert_pixel(const gf__canvas *canvas, int x, int y, gf__color expec
   }
 }
 
-static void test_fill(void **state) {
+static void a_rectangle_is_filled(void **state) {
   (void)state;
   gf__canvas *canvas = new_canvas(10, 8);
   gf__canvas_fill(canvas, (gf__box){2, 3, 5, 6}, red);
@@ -118,7 +118,7 @@ static void test_fill(void **state) {
   assert_null(canvas);
 }
 
-static void test_line(void **state) {
+static void a_line_is_drawn(void **state) {
   (void)state;
   gf__canvas *canvas = new_canvas(20, 20);
   gf__point level[] = {{4, 5}, {16, 5}};
@@ -143,7 +143,7 @@ static void assert_same_pixels(const gf__canvas *a, const gf__canvas *b, int wid
     for (int x = 0; x < width; x++) assert_pixel(a, x, y, gf__canvas_pixel(b, x, y));
 }
 
-static void test_joints_and_dashes_ignore_how_a_line_is_cut(void **state) {
+static void joints_and_dashes_ignore_how_a_line_is_cut(void **state) {
   (void)state;
   for (int dashed = 0; dashed < 2; dashed++) {
     gf__canvas *whole = new_canvas(120, 60), *parts = new_canvas(120, 60);
@@ -160,7 +160,7 @@ static void test_joints_and_dashes_ignore_how_a_line_is_cut(void **state) {
   }
 }
 
-static void test_dashes(void **state) {
+static void dashes_are_drawn(void **state) {
   (void)state;
   gf__canvas *canvas = new_canvas(60, 10);
   gf__point points[] = {{0, 5}, {60, 5}};
@@ -172,7 +172,7 @@ static void test_dashes(void **state) {
   gf__canvas_free(&canvas);
 }
 
-static void test_clip(void **state) {
+static void drawing_keeps_within_its_clip(void **state) {
   (void)state;
   gf__canvas *canvas = new_canvas(40, 40);
   gf__box clip = {10, 10, 30, 30};
@@ -203,7 +203,7 @@ static gf__box ink_box(const gf__canvas *canvas, int width, int height) {
   return box;
 }
 
-static void test_text_turns_by_a_right_angle(void **state) {
+static void text_turns_by_a_right_angle(void **state) {
   (void)state;
   enum { SIDE = 120 };
   gf__canvas *upright = new_canvas(SIDE, SIDE), *turned = new_canvas(SIDE, SIDE);
@@ -223,7 +223,7 @@ static void test_text_turns_by_a_right_angle(void **state) {
   gf__canvas_free(&turned);
 }
 
-static void test_text_aligns(void **state) {
+static void text_aligns(void **state) {
   (void)state;
   for (int align = GF__ALIGN_START; align <= GF__ALIGN_END; align++) {
     gf__canvas *canvas = new_canvas(200, 40);
@@ -237,7 +237,7 @@ static void test_text_aligns(void **state) {
   }
 }
 
-static void test_text_length(void **state) {
+static void a_text_has_its_length(void **state) {
   (void)state;
   gf__canvas *canvas = new_canvas(1, 1);
   double one = gf__canvas_text_length(canvas, 20, "H");
@@ -262,7 +262,7 @@ static void test_text_length(void **state) {
   gf__canvas_free(&canvas);
 }
 
-static void test_canvas_sizes(void **state) {
+static void sizes_of_a_canvas_are_checked(void **state) {
   (void)state;
   static const struct {
     int width, height;
@@ -294,7 +294,7 @@ static const char *labels(const gf__axis *axis) {
   return text;
 }
 
-static void test_linear_axes(void **state) {
+static void linear_axes_have_round_ticks(void **state) {
   (void)state;
   static const struct {
     double min, max;
@@ -324,7 +324,7 @@ static void test_linear_axes(void **state) {
   }
 }
 
-static void test_whole_and_snug_axes(void **state) {
+static void whole_and_snug_axes_have_their_ends(void **state) {
   (void)state;
   gf__axis axis = gf__axis_whole(1, 100, 12);
   assert_string_equal(labels(&axis), "10 20 30 40 50 60 70 80 90 100");
@@ -340,7 +340,7 @@ static void test_whole_and_snug_axes(void **state) {
   assert_near(axis.high, 0.9, 0);
 }
 
-static void test_log_axes(void **state) {
+static void log_axes_have_powers_for_ticks(void **state) {
   (void)state;
   gf__axis axis = gf__axis_log(3e-5, 0.2, 12);
   assert_string_equal(labels(&axis), "10⁻⁵ 10⁻⁴ 10⁻³ 10⁻² 10⁻¹ 10⁰");
@@ -360,7 +360,7 @@ static void test_log_axes(void **state) {
   assert_string_equal(labels(&axis), "10⁻³⁰⁰ 10⁻²⁰⁰ 10⁻¹⁰⁰ 10⁰ 10¹⁰⁰ 10²⁰⁰ 10³⁰⁰");
 }
 
-static void test_places(void **state) {
+static void values_have_their_places(void **state) {
   (void)state;
   gf__axis line = gf__axis_linear(0, 10, 5), log = gf__axis_log(1, 100, 5);
   assert_near(gf__axis_place(&line, 2.5), 0.25, 1e-12);
@@ -372,7 +372,7 @@ static void test_places(void **state) {
   assert_true(isnan(gf__axis_place(&log, -1)));
 }
 
-static void test_extreme_axes(void **state) {
+static void extreme_axes_are_drawn(void **state) {
   (void)state;
   static const double ends[][2] = {
       {-DBL_MAX, DBL_MAX}, {DBL_MAX, DBL_MAX},       {0, DBL_MIN},
@@ -394,7 +394,7 @@ static void test_extreme_axes(void **state) {
 
 static const gf__csv_column name_and_value[] = {{"name", true}, {"value", false}};
 
-static void test_csv(void **state) {
+static void a_csv_is_read(void **state) {
   (void)state;
   const char *path = write_text("a.csv",
                                 "value,other,name\r\n1.5,x,first\r\n-2e-45,,second\r\n"
@@ -449,7 +449,7 @@ static void quoted_cells_are_read(void **state) {
   gf__text_free(&written);
 }
 
-static void test_csv_errors(void **state) {
+static void a_broken_csv_is_refused(void **state) {
   (void)state;
 #define BYTES(text) text, sizeof text - 1
   static const struct {
@@ -497,7 +497,7 @@ static void test_csv_errors(void **state) {
 
 /* ---- tables ---- */
 
-static void test_table(void **state) {
+static void a_table_aligns_its_columns(void **state) {
   (void)state;
   static const gf__table_column columns[] = {{"layer", false}, {"count", true}, {"note", false}};
   gf__table table = {.columns = columns, .column_count = 3};
@@ -531,7 +531,7 @@ static void test_table(void **state) {
   gf__text_free(&text);
 }
 
-static void test_table_shortens_and_cleans(void **state) {
+static void a_table_shortens_and_cleans(void **state) {
   (void)state;
   static const gf__table_column columns[] = {{"a", false}, {"b", false}};
   gf__table table = {.columns = columns, .column_count = 2};
@@ -547,7 +547,7 @@ static void test_table_shortens_and_cleans(void **state) {
   gf__table_free(&table);
 }
 
-static void test_utf8(void **state) {
+static void utf8_is_read(void **state) {
   (void)state;
   static const struct {
     const char *text;
@@ -647,7 +647,7 @@ static picture draw(gf_chart chart) {
   return p;
 }
 
-static void test_values_stand_where_the_axis_says(void **state) {
+static void values_are_where_the_axis_says(void **state) {
   (void)state;
   double low[] = {2, 2, 2, 2, 2}, high[] = {7.5, 7.5, 7.5, 7.5, 7.5}, x[] = {0, 1, 2, 3, 4};
   gf_series series[] = {
@@ -672,7 +672,7 @@ static void test_values_stand_where_the_axis_says(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_slope(void **state) {
+static void a_slope_is_drawn(void **state) {
   (void)state;
   double y[] = {0, 10}, x[] = {10, 20};
   gf_series series = {.x = x, .y = y, .count = 2, .shade = 1};
@@ -684,7 +684,7 @@ static void test_slope(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_log_axis_leaves_out_zeros(void **state) {
+static void a_log_axis_leaves_out_zeros(void **state) {
   (void)state;
   double y[] = {1e-2, 1e-2, 0, 1e-2, 1e-2, -1, 1e-2};
   gf_series series = {.y = y, .count = 7, .shade = 1};
@@ -699,7 +699,7 @@ static void test_log_axis_leaves_out_zeros(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_values_that_are_no_numbers_are_gaps(void **state) {
+static void values_that_are_no_numbers_are_gaps(void **state) {
   (void)state;
   double y[] = {5, 5, NAN, 5, INFINITY, 5, 5}, x[] = {0, 1, 2, 3, 4, NAN, 6};
   gf_series series = {.x = x, .y = y, .count = 7, .shade = 1};
@@ -712,7 +712,7 @@ static void test_values_that_are_no_numbers_are_gaps(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_little_to_draw(void **state) {
+static void a_chart_may_have_little_to_draw(void **state) {
   (void)state;
   double nothing[] = {NAN, NAN}, zeros[] = {0, 0}, y[] = {3, 3, 3};
   gf_series none = {.name = "none"}, missing = {.name = "missing", .y = nothing, .count = 2},
@@ -737,7 +737,7 @@ static void test_little_to_draw(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_huge_values(void **state) {
+static void huge_values_are_drawn(void **state) {
   (void)state;
   double y[] = {-DBL_MAX, DBL_MAX, -1e300, 1e300, 0}, over[] = {0, 1e300, 0, 0, 0};
   gf_series series[] = {{.y = y, .count = 5, .shade = 1, .hue = 0},
@@ -753,7 +753,7 @@ static void test_huge_values(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_shades_run_from_light_to_dark(void **state) {
+static void shades_run_from_light_to_dark(void **state) {
   (void)state;
   double y[3][2] = {{1, 1}, {2, 2}, {3, 3}};
   gf_series series[3];
@@ -770,7 +770,7 @@ static void test_shades_run_from_light_to_dark(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_reference_line(void **state) {
+static void a_reference_line_is_drawn(void **state) {
   (void)state;
   double y[] = {1, 1};
   gf_series series = {.y = y, .count = 2, .shade = 1};
@@ -791,7 +791,7 @@ static void test_reference_line(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_many_names_stay_apart(void **state) {
+static void many_names_stay_apart(void **state) {
   (void)state;
   enum { COUNT = 200 };
   static char names[COUNT][24];
@@ -840,7 +840,7 @@ static void test_many_names_stay_apart(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_many_names_in_the_legend(void **state) {
+static void many_names_fit_the_legend(void **state) {
   (void)state;
   enum { COUNT = 300 };
   static gf_series series[COUNT];
@@ -853,7 +853,7 @@ static void test_many_names_in_the_legend(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_grid_of_charts(void **state) {
+static void charts_form_a_grid(void **state) {
   (void)state;
   gf_chart charts[] = {{.title = "a"},
                        {.title = "b", .width = 400, .height = 300},
@@ -875,7 +875,7 @@ static void test_grid_of_charts(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_wrong_charts(void **state) {
+static void wrong_charts_are_refused(void **state) {
   (void)state;
   gf_series series = {.count = 2};
   const struct {
@@ -906,7 +906,7 @@ static void test_wrong_charts(void **state) {
   assert_int_equal(files_in(folder), 0);
 }
 
-static void test_paths_that_cannot_be_written(void **state) {
+static void paths_that_cannot_be_written_are_named(void **state) {
   (void)state;
   gf_chart chart = {.title = "t", .width = 320, .height = 240};
   char message[512];
@@ -952,7 +952,7 @@ static const char *make_run(const char *name, int epochs, const char *gradients)
   return in_folder(name);
 }
 
-static void test_run_metrics(void **state) {
+static void the_metrics_of_a_run_are_read(void **state) {
   (void)state;
   const char *path = make_run("run", 2, NULL);
   gf__run run;
@@ -965,7 +965,7 @@ static void test_run_metrics(void **state) {
   assert_null(run.name);
 }
 
-static void test_run_gradients(void **state) {
+static void the_gradients_of_a_run_are_read(void **state) {
   (void)state;
   static const char records[] =
       "1,10,a,a.weight,0.5,1,1,0,1\n1,10,a,a.bias,7,1,1,0,1\n1,10,b,b.weight,0.25,1,1,0,1\n"
@@ -1000,7 +1000,7 @@ static const char activations[] =
     "epoch,step,layer,mean,deviation,dead\n1,10,a,-1,2,0.5\n1,10,b,0,1,0\n1,10,c,0.5,4,nan\n"
     "2,20,a,-2,0.25,0.75\n2,20,b,0,nan,1\n2,20,c,0.25,8,nan\n";
 
-static void test_run_activations(void **state) {
+static void the_activations_of_a_run_are_read(void **state) {
   (void)state;
   gf__run run;
   make_run("run", 2, NULL);
@@ -1020,7 +1020,7 @@ static void test_run_activations(void **state) {
   gf__run_free(&run);
 }
 
-static void test_run_names(void **state) {
+static void runs_have_names(void **state) {
   (void)state;
   make_run("run", 1, NULL);
   gf__run run;
@@ -1050,7 +1050,7 @@ static void note_written(void *user, const char *path) {
   gf__text_add(user, "%s ", path + strlen(folder) + 1);
 }
 
-static void test_pictures_of_a_run(void **state) {
+static void a_run_gets_its_pictures(void **state) {
   (void)state;
   gf__text gradients = {0}, written = {0};
   /* Twenty epochs, flat over the layers, a decade apart; zero in the middle layer. */
@@ -1102,7 +1102,7 @@ static void test_pictures_of_a_run(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_comparison_of_runs(void **state) {
+static void runs_are_compared(void **state) {
   (void)state;
   char paths[3][128];
   snprintf(paths[0], sizeof paths[0], "%s",
@@ -1142,7 +1142,7 @@ static void test_comparison_of_runs(void **state) {
 }
 
 /* The course of the first, the middle and the last of three layers over the epochs. */
-static void test_courses_of_layers(void **state) {
+static void each_layer_has_a_course(void **state) {
   (void)state;
   static const char gradients[] =
       "1,1,a,a.weight,1e-8,1,1,0,1\n1,1,b,b.weight,1e-4,1,1,0,1\n1,1,c,c.weight,1e-2,1,1,0,1\n"
@@ -1174,7 +1174,7 @@ static void test_courses_of_layers(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_panels_share_their_range(void **state) {
+static void panels_share_their_range(void **state) {
   (void)state;
   char paths[2][128];
   snprintf(paths[0], sizeof paths[0], "%s",
@@ -1198,7 +1198,7 @@ static void test_panels_share_their_range(void **state) {
   stbi_image_free(p.rgb);
 }
 
-static void test_plot_errors(void **state) {
+static void what_cannot_be_plotted_is_refused(void **state) {
   (void)state;
   const char *run = make_run("run", 1,
                              "1,1,a,a.weight,1,1,1,0,1\n1,1,b,b.weight,1,1,1,0,1\n"
@@ -1221,48 +1221,48 @@ static void test_plot_errors(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(test_fill),
-      TEST(test_line),
-      TEST(test_joints_and_dashes_ignore_how_a_line_is_cut),
-      TEST(test_dashes),
-      TEST(test_clip),
-      TEST(test_text_turns_by_a_right_angle),
-      TEST(test_text_aligns),
-      TEST(test_text_length),
-      TEST(test_canvas_sizes),
-      TEST(test_linear_axes),
-      TEST(test_whole_and_snug_axes),
-      TEST(test_log_axes),
-      TEST(test_places),
-      TEST(test_extreme_axes),
-      TEST(test_csv),
+      TEST(a_rectangle_is_filled),
+      TEST(a_line_is_drawn),
+      TEST(joints_and_dashes_ignore_how_a_line_is_cut),
+      TEST(dashes_are_drawn),
+      TEST(drawing_keeps_within_its_clip),
+      TEST(text_turns_by_a_right_angle),
+      TEST(text_aligns),
+      TEST(a_text_has_its_length),
+      TEST(sizes_of_a_canvas_are_checked),
+      TEST(linear_axes_have_round_ticks),
+      TEST(whole_and_snug_axes_have_their_ends),
+      TEST(log_axes_have_powers_for_ticks),
+      TEST(values_have_their_places),
+      TEST(extreme_axes_are_drawn),
+      TEST(a_csv_is_read),
       TEST(quoted_cells_are_read),
-      TEST(test_csv_errors),
-      TEST(test_table),
-      TEST(test_table_shortens_and_cleans),
-      TEST(test_utf8),
-      TEST(test_values_stand_where_the_axis_says),
-      TEST(test_slope),
-      TEST(test_log_axis_leaves_out_zeros),
-      TEST(test_values_that_are_no_numbers_are_gaps),
-      TEST(test_little_to_draw),
-      TEST(test_huge_values),
-      TEST(test_shades_run_from_light_to_dark),
-      TEST(test_reference_line),
-      TEST(test_many_names_stay_apart),
-      TEST(test_many_names_in_the_legend),
-      TEST(test_grid_of_charts),
-      TEST(test_wrong_charts),
-      TEST(test_paths_that_cannot_be_written),
-      TEST(test_run_metrics),
-      TEST(test_run_gradients),
-      TEST(test_run_activations),
-      TEST(test_run_names),
-      TEST(test_pictures_of_a_run),
-      TEST(test_comparison_of_runs),
-      TEST(test_courses_of_layers),
-      TEST(test_panels_share_their_range),
-      TEST(test_plot_errors),
+      TEST(a_broken_csv_is_refused),
+      TEST(a_table_aligns_its_columns),
+      TEST(a_table_shortens_and_cleans),
+      TEST(utf8_is_read),
+      TEST(values_are_where_the_axis_says),
+      TEST(a_slope_is_drawn),
+      TEST(a_log_axis_leaves_out_zeros),
+      TEST(values_that_are_no_numbers_are_gaps),
+      TEST(a_chart_may_have_little_to_draw),
+      TEST(huge_values_are_drawn),
+      TEST(shades_run_from_light_to_dark),
+      TEST(a_reference_line_is_drawn),
+      TEST(many_names_stay_apart),
+      TEST(many_names_fit_the_legend),
+      TEST(charts_form_a_grid),
+      TEST(wrong_charts_are_refused),
+      TEST(paths_that_cannot_be_written_are_named),
+      TEST(the_metrics_of_a_run_are_read),
+      TEST(the_gradients_of_a_run_are_read),
+      TEST(the_activations_of_a_run_are_read),
+      TEST(runs_have_names),
+      TEST(a_run_gets_its_pictures),
+      TEST(runs_are_compared),
+      TEST(each_layer_has_a_course),
+      TEST(panels_share_their_range),
+      TEST(what_cannot_be_plotted_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

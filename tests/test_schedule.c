@@ -28,7 +28,7 @@ static void assert_rates(const char *keys, double base, const double *expected, 
   }
 }
 
-static void test_warmup_rises_in_equal_steps(void **state) {
+static void warmup_rises_in_equal_steps(void **state) {
   (void)state;
   assert_rates("name: constant, warmup_epochs: 4, warmup_start: 0.2", 0.5,
                (double[]){0.1, 0.2, 0.3, 0.4, 0.5, 0.5}, 6);
@@ -39,7 +39,7 @@ static void test_warmup_rises_in_equal_steps(void **state) {
 }
 
 /* From the full rate in the first epoch after the warm-up, towards the final one. */
-static void test_cosine_spans_the_rest(void **state) {
+static void cosine_spans_the_rest(void **state) {
   (void)state;
   enum { EPOCHS = 37, WARM = 5 };
   double expected[EPOCHS];
@@ -51,7 +51,7 @@ static void test_cosine_spans_the_rest(void **state) {
 }
 
 /* Goyal et al. drop at the epochs 30, 60 and 80 of the run, the warm-up included. */
-static void test_drops_stay_where_they_are(void **state) {
+static void drops_stay_where_they_are(void **state) {
   (void)state;
   assert_rates("name: step, every: 3, factor: 0.5, warmup_epochs: 2, warmup_start: 0.5", 8,
                (double[]){4, 6, 8, 4, 4, 4, 2, 2}, 8);
@@ -59,14 +59,14 @@ static void test_drops_stay_where_they_are(void **state) {
                (double[]){4, 6, 2, 1}, 4);
 }
 
-static void test_a_run_may_be_all_warmup(void **state) {
+static void a_run_may_be_all_warmup(void **state) {
   (void)state;
   assert_rates("warmup_epochs: 4, warmup_start: 0", 4, (double[]){0, 1, 2}, 3);
   assert_rates("warmup_epochs: 3, warmup_start: 0", 3, (double[]){0, 1, 2}, 3);
 }
 
 /* Without a warm-up nothing changes, to the bit. */
-static void test_none_is_none(void **state) {
+static void none_is_none(void **state) {
   (void)state;
   const double pi = 3.14159265358979323846;
   gf__schedule_config plain = read(""), none = read("warmup_epochs: 0, warmup_start: 0.7");
@@ -77,7 +77,7 @@ static void test_none_is_none(void **state) {
   }
 }
 
-static void test_the_resolved_config_reads_back(void **state) {
+static void the_resolved_config_reads_back(void **state) {
   (void)state;
   gf__schedule_config schedule = read("name: constant, warmup_epochs: 7, warmup_start: 0.375"),
                       back;
@@ -94,12 +94,12 @@ static void test_the_resolved_config_reads_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_warmup_rises_in_equal_steps),
-      cmocka_unit_test(test_cosine_spans_the_rest),
-      cmocka_unit_test(test_drops_stay_where_they_are),
-      cmocka_unit_test(test_a_run_may_be_all_warmup),
-      cmocka_unit_test(test_none_is_none),
-      cmocka_unit_test(test_the_resolved_config_reads_back),
+      cmocka_unit_test(warmup_rises_in_equal_steps),
+      cmocka_unit_test(cosine_spans_the_rest),
+      cmocka_unit_test(drops_stay_where_they_are),
+      cmocka_unit_test(a_run_may_be_all_warmup),
+      cmocka_unit_test(none_is_none),
+      cmocka_unit_test(the_resolved_config_reads_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,13 +24,13 @@ static double mixed(int n, int classes, double smoothing, const double *logits, 
   return loss;
 }
 
-static void test_reference(void **unused) {
+static void the_loss_equals_the_reference(void **unused) {
   (void)unused;
   assert_verified("softmax_cross_entropy/soft_target");
 }
 
 /* Probabilities 3/4 and 1/4, targets 7/8 and 1/8. */
-static void test_reference_by_hand(void **unused) {
+static void the_reference_is_as_computed_by_hand(void **unused) {
   (void)unused;
   double d[2];
   double loss = ref_smoothed_cross_entropy(1, 2, 0.25, (double[]){log(3), 0}, (int[]){0}, d);
@@ -45,7 +45,7 @@ static void test_reference_by_hand(void **unused) {
 }
 
 /* The reference's gradient is the slope of its loss. */
-static void test_reference_gradient(void **unused) {
+static void the_reference_has_its_gradient(void **unused) {
   (void)unused;
   double logits[] = {0.5, -1, 2, 0.25, 1.5, -0.75}, d[6], none[6];
   const int labels[] = {2, 0};
@@ -89,7 +89,7 @@ static void pass(const char *network, double losses[2], float logits[2][IMAGES *
 }
 
 /* Of a graph and of a family alike, and in training only. */
-static void test_training_smooths(void **unused) {
+static void training_smooths(void **unused) {
   (void)unused;
   static const char *const networks[] = {
       "family: vgg_stages, stages: 1, blocks_per_stage: 0, filters: 4, norm: none",
@@ -115,7 +115,7 @@ static void test_training_smooths(void **unused) {
 }
 
 /* What an upload with second labels says holds for its batch alone. */
-static void test_mixed_labels(void **unused) {
+static void mixed_labels_have_their_loss(void **unused) {
   (void)unused;
   static const int labels[2 * IMAGES] = {1, 4, 0, 2, 4, 3};
   const double shares[] = {0.6, 1, 0.25};
@@ -143,7 +143,7 @@ static void test_mixed_labels(void **unused) {
   arrays_free();
 }
 
-static void test_a_share_of_one_is_refused(void **unused) {
+static void a_share_of_one_is_refused(void **unused) {
   (void)unused;
   gf_config *config;
   gf_model *model;
@@ -159,9 +159,12 @@ static void test_a_share_of_one_is_refused(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference),          cmocka_unit_test(test_reference_by_hand),
-      cmocka_unit_test(test_reference_gradient), cmocka_unit_test(test_training_smooths),
-      cmocka_unit_test(test_mixed_labels),       cmocka_unit_test(test_a_share_of_one_is_refused),
+      cmocka_unit_test(the_loss_equals_the_reference),
+      cmocka_unit_test(the_reference_is_as_computed_by_hand),
+      cmocka_unit_test(the_reference_has_its_gradient),
+      cmocka_unit_test(training_smooths),
+      cmocka_unit_test(mixed_labels_have_their_loss),
+      cmocka_unit_test(a_share_of_one_is_refused),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

@@ -82,7 +82,7 @@ static void expect(const tensor *t, const char *what, double got, double expecte
     fail_msg("%s: %s is %.9g and not %.9g", t->what, what, got, expected);
 }
 
-static void test_sizes_of_numbers(void **unused) {
+static void sums_of_known_tensors_are_right(void **unused) {
   (void)unused;
   static const tensor tensors[] = {
       {"ones", 1000, 1, 0},
@@ -111,13 +111,13 @@ static void test_sizes_of_numbers(void **unused) {
   }
 }
 
-static void test_reference(void **unused) {
+static void statistics_equal_the_reference(void **unused) {
   (void)unused;
   assert_verified("statistics/gradients");
 }
 
 /* Gradients whose squares leave the range of floats still have a mean and a largest one. */
-static void test_huge(void **unused) {
+static void huge_values_do_not_overflow(void **unused) {
   (void)unused;
   const tensor t = {"huge", 100, 1e30f, 5e30f};
   gf__statistics_sums s;
@@ -127,7 +127,7 @@ static void test_huge(void **unused) {
   assert_true(s.nonfinite == 0 && s.zeros == 0);
 }
 
-static void test_nonfinite(void **unused) {
+static void values_that_are_not_finite_are_counted(void **unused) {
   (void)unused;
   const tensor tensors[] = {{"NaN", 100, 1, NAN},
                             {"infinity", 100, 1, -INFINITY},
@@ -189,7 +189,7 @@ static void expect_row(const gf_gradient_stats *row, const gf_parameter_info *p,
     assert_true(isnan(row->update_ratio)); /* the shift of a norm begins as 0 */
 }
 
-static void test_step(void **unused) {
+static void the_step_has_statistics(void **unused) {
   (void)unused;
   gf_config *config;
   gf_model *model;
@@ -228,11 +228,11 @@ static void test_step(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sizes_of_numbers),
-      cmocka_unit_test(test_reference),
-      cmocka_unit_test(test_huge),
-      cmocka_unit_test(test_nonfinite),
-      cmocka_unit_test(test_step),
+      cmocka_unit_test(sums_of_known_tensors_are_right),
+      cmocka_unit_test(statistics_equal_the_reference),
+      cmocka_unit_test(huge_values_do_not_overflow),
+      cmocka_unit_test(values_that_are_not_finite_are_counted),
+      cmocka_unit_test(the_step_has_statistics),
   };
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

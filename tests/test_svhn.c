@@ -52,7 +52,7 @@ static void check_split(void) {
   free(labels);
 }
 
-static void test_files(void **state) {
+static void files_are_read(void **state) {
   (void)state;
   for (int compressed = 0; compressed < 2; compressed++) {
     write_file("test_32x32.mat", &(mat_flaw){.compressed = compressed});
@@ -62,7 +62,7 @@ static void test_files(void **state) {
   }
 }
 
-static void test_splits(void **state) {
+static void splits_have_their_sizes(void **state) {
   (void)state;
   write_file("train_32x32.mat", &(mat_flaw){.compressed = 1});
   gf_dataset *train = open_split(GF_SPLIT_TRAIN, "svhn", "  validation: 2\n");
@@ -87,7 +87,7 @@ static void fails(const mat_flaw *f, const char *rest) {
 #define Y_MUST ": y must be 7 x 1 bytes or doubles (type 2 or 9), but there are "
 #define AGAIN "; fetch it again"
 
-static void test_variables(void **state) {
+static void variables_are_checked(void **state) {
   (void)state;
   static const struct {
     mat_flaw flaw;
@@ -115,7 +115,7 @@ static void test_variables(void **state) {
 }
 
 /* A header that does not fit what is kept of it, or its variable. */
-static void test_headers(void **state) {
+static void headers_are_checked(void **state) {
   (void)state;
   static const char no_header[] = " is damaged: a variable has no header; fetch it again";
   static const char name[] = "X123456789012345678901234567890123456789012345678901234567890123";
@@ -136,7 +136,7 @@ static void test_headers(void **state) {
 }
 
 /* The sizes of a header promise what the file cannot hold. */
-static void test_sizes(void **state) {
+static void sizes_are_checked(void **state) {
   (void)state;
   static const int dims[] = {32, 32, 3, 1000000};
   gf__text file = {0};
@@ -151,7 +151,7 @@ static void test_sizes(void **state) {
   gf__text_free(&file);
 }
 
-static void test_corrupt(void **state) {
+static void corrupt_files_are_refused(void **state) {
   (void)state;
   gf__text file = make_mat(&(mat_flaw){.compressed = 1});
   char *last = file.data + file.size - 1; /* of the checksum of the labels */
@@ -168,7 +168,7 @@ static void test_corrupt(void **state) {
   gf__text_free(&file);
 }
 
-static void test_labels(void **state) {
+static void labels_are_checked(void **state) {
   (void)state;
   static const char format[] =
       ": record 4 (counted from 0) has the label %g; those of svhn are 1 to 10 (which is the digit "
@@ -184,7 +184,7 @@ static void test_labels(void **state) {
   }
 }
 
-static void test_other_files(void **state) {
+static void other_files_are_refused(void **state) {
   (void)state;
   static const char no_mat[] =
       " is no MATLAB file of level 5: it is damaged or another file; fetch it again";
@@ -208,7 +208,7 @@ static void test_other_files(void **state) {
 }
 
 /* Whatever is missing at the end: an error of the data, and never images of zeros. */
-static void test_truncated(void **state) {
+static void truncated_files_are_refused(void **state) {
   (void)state;
   for (int compressed = 0; compressed < 2; compressed++) {
     gf__text file = make_mat(&(mat_flaw){.compressed = compressed});
@@ -226,9 +226,15 @@ static void test_truncated(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(test_files),     IN_FOLDER(test_splits),  IN_FOLDER(test_variables),
-      IN_FOLDER(test_sizes),     IN_FOLDER(test_labels),  IN_FOLDER(test_other_files),
-      IN_FOLDER(test_truncated), IN_FOLDER(test_corrupt), IN_FOLDER(test_headers),
+      IN_FOLDER(files_are_read),
+      IN_FOLDER(splits_have_their_sizes),
+      IN_FOLDER(variables_are_checked),
+      IN_FOLDER(sizes_are_checked),
+      IN_FOLDER(labels_are_checked),
+      IN_FOLDER(other_files_are_refused),
+      IN_FOLDER(truncated_files_are_refused),
+      IN_FOLDER(corrupt_files_are_refused),
+      IN_FOLDER(headers_are_checked),
   };
   return cmocka_run_group_tests_name("svhn", tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static void use_locale(const char *name) { assert_int_equal(setenv("LC_ALL", nam
 
 /* ---- exact texts ---- */
 
-static void test_80_columns(void **unused) {
+static void a_terminal_of_80_columns_is_filled(void **unused) {
   (void)unused;
   use_locale("en_GB.UTF-8");
   gf__watch watch = {.draws = true, .width = 80, .height = 60};
@@ -69,7 +69,7 @@ static void test_80_columns(void **unused) {
   assert_int_equal(watch.lines, 7);
 }
 
-static void test_without_utf8(void **unused) {
+static void without_utf8_it_is_ascii(void **unused) {
   (void)unused;
   static const char *const others[] = {"C", "POSIX", "de_DE", "de_DE.ISO-8859-1@euro"};
   const char *expected =
@@ -88,7 +88,7 @@ static void test_without_utf8(void **unused) {
 }
 
 /* The first variable that is set decides. */
-static void test_locale(void **unused) {
+static void the_locale_decides_about_utf8(void **unused) {
   (void)unused;
   gf__watch watch = {.draws = true, .width = 80, .height = 60};
   use_locale("");
@@ -113,7 +113,7 @@ static void make_layers(gf_gradient_stats *out, char (*names)[32], int count) {
 }
 
 /* Nineteen layers and six rows for them: groups of four and the rest, each by its weakest. */
-static void test_40_columns_10_rows(void **unused) {
+static void a_terminal_of_40_columns_and_10_rows_is_filled(void **unused) {
   (void)unused;
   enum { LAYERS = 19 };
   char names[LAYERS][32];
@@ -134,7 +134,7 @@ static void test_40_columns_10_rows(void **unused) {
       "~ock_1_conv_8      │                0" END "10 of 19 below 1e-8, 2 not finite" END "\033[J");
 }
 
-static void test_200_columns(void **unused) {
+static void a_terminal_of_200_columns_is_filled(void **unused) {
   (void)unused;
   use_locale("C.UTF-8");
   gf__watch watch = {.draws = true, .width = 200, .height = 60};
@@ -150,7 +150,7 @@ static void test_200_columns(void **unused) {
       "0 of 2 below 1e-8" END "\033[J");
 }
 
-static void test_colours(void **unused) {
+static void colours_are_used(void **unused) {
   (void)unused;
   use_locale("C");
   gf__watch watch = {.draws = true, .colours = true, .width = 44, .height = 60};
@@ -168,7 +168,7 @@ static void test_colours(void **unused) {
 }
 
 /* What has no room is left out, the name last. */
-static void test_narrow_and_low(void **unused) {
+static void narrow_and_low_terminals_are_used(void **unused) {
   (void)unused;
   static const struct {
     int width, height;
@@ -195,7 +195,7 @@ static void test_narrow_and_low(void **unused) {
 }
 
 /* A name cannot move the cursor or be wider than it is long. */
-static void test_names(void **unused) {
+static void names_of_layers_cannot_steer_the_terminal(void **unused) {
   (void)unused;
   gf_gradient_stats g = flow_[0];
   g.layer = "a\033[2Jö\n";
@@ -227,7 +227,7 @@ static int width_of(const char *text) {
   return widest;
 }
 
-static void test_it_stays_in_the_terminal(void **unused) {
+static void it_stays_in_the_terminal(void **unused) {
   (void)unused;
   enum { MOST = 500 };
   static char names[MOST][32];
@@ -255,7 +255,7 @@ static void assert_begins(const char *text, const char *start) {
   if (strncmp(text, start, strlen(start)) != 0) fail_msg("begins otherwise: %.20s", text);
 }
 
-static void test_it_is_redrawn(void **unused) {
+static void it_is_redrawn(void **unused) {
   (void)unused;
   use_locale("C.UTF-8");
   gf__watch watch = {.draws = true, .width = 80, .height = 24};
@@ -296,7 +296,7 @@ static void another_threshold_has_its_own_mark(void **unused) {
 }
 
 /* On a stream without a buffer, as stderr is. */
-static void test_a_frame_is_one_write(void **unused) {
+static void a_frame_is_one_write(void **unused) {
   (void)unused;
   int writes = 0;
   gf__watch watch = {
@@ -313,7 +313,7 @@ static void test_a_frame_is_one_write(void **unused) {
 
 /* ---- lines ---- */
 
-static void test_records(void **unused) {
+static void records_are_shown(void **unused) {
   (void)unused;
   gf__watch watch = {0};
   use_locale("C.UTF-8");
@@ -334,7 +334,7 @@ static void test_records(void **unused) {
                       "epoch 2 step 190: 0 of 1 below 1e-8, 1 not finite\n");
 }
 
-static void test_nothing_to_show(void **unused) {
+static void nothing_to_show_is_said(void **unused) {
   (void)unused;
   gf__watch watch = {.draws = true, .width = 80, .height = 24};
   assert_string_equal(show(&watch, &progress_, 1, 1, NULL, 0), "");
@@ -345,20 +345,20 @@ static void test_nothing_to_show(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_80_columns),
-      cmocka_unit_test(test_without_utf8),
-      cmocka_unit_test(test_locale),
-      cmocka_unit_test(test_40_columns_10_rows),
-      cmocka_unit_test(test_200_columns),
-      cmocka_unit_test(test_colours),
-      cmocka_unit_test(test_narrow_and_low),
-      cmocka_unit_test(test_names),
-      cmocka_unit_test(test_it_stays_in_the_terminal),
-      cmocka_unit_test(test_it_is_redrawn),
+      cmocka_unit_test(a_terminal_of_80_columns_is_filled),
+      cmocka_unit_test(without_utf8_it_is_ascii),
+      cmocka_unit_test(the_locale_decides_about_utf8),
+      cmocka_unit_test(a_terminal_of_40_columns_and_10_rows_is_filled),
+      cmocka_unit_test(a_terminal_of_200_columns_is_filled),
+      cmocka_unit_test(colours_are_used),
+      cmocka_unit_test(narrow_and_low_terminals_are_used),
+      cmocka_unit_test(names_of_layers_cannot_steer_the_terminal),
+      cmocka_unit_test(it_stays_in_the_terminal),
+      cmocka_unit_test(it_is_redrawn),
       cmocka_unit_test(another_threshold_has_its_own_mark),
-      cmocka_unit_test(test_a_frame_is_one_write),
-      cmocka_unit_test(test_records),
-      cmocka_unit_test(test_nothing_to_show),
+      cmocka_unit_test(a_frame_is_one_write),
+      cmocka_unit_test(records_are_shown),
+      cmocka_unit_test(nothing_to_show_is_said),
   };
   return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
