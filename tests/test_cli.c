@@ -867,7 +867,7 @@ static void a_terminal_without_colours_gets_none(void **state) {
 
 /* ---- test ---- */
 
-static void test_prints_json(void **state) {
+static void prints_json(void **state) {
   (void)state;
   result r = RUN("test", finished_run(), "--json");
   assert_int_equal(r.code, 0);
@@ -906,7 +906,7 @@ static const char *read_class(const char *at, bool seen[CLASSES], double *accura
   return at + used;
 }
 
-static void test_prints_text(void **state) {
+static void prints_text(void **state) {
   (void)state;
   result r = RUN("test", finished_run());
   assert_int_equal(r.code, 0);
@@ -935,7 +935,7 @@ static void test_prints_text(void **state) {
   result_free(&r);
 }
 
-static void test_refuses_what_is_no_run(void **state) {
+static void refuses_what_is_no_run(void **state) {
   (void)state;
   need_device();
   assert_fails(RUN("test", "nowhere"), 1,
@@ -1009,9 +1009,9 @@ int main(void) {
       cmocka_unit_test(options_of_resumption_are_checked),
       cmocka_unit_test(a_terminal_gets_a_progress_bar),
       cmocka_unit_test(a_terminal_without_colours_gets_none),
-      cmocka_unit_test(test_prints_json),
-      cmocka_unit_test(test_prints_text),
-      cmocka_unit_test(test_refuses_what_is_no_run),
+      cmocka_unit_test(prints_json),
+      cmocka_unit_test(prints_text),
+      cmocka_unit_test(refuses_what_is_no_run),
       cmocka_unit_test(plot_draws_a_run),
   };
   return cmocka_run_group_tests_name("cli", tests, make_fixture, remove_fixture);

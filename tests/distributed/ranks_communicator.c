@@ -22,7 +22,7 @@ static float value_of(int r, size_t i) {
   return (float)((r + 1) * 1e-3 + (double)(i % 977) * 1.37 - 500) * (float)(r % 2 ? -1 : 1.0001);
 }
 
-static void test_a_rank_knows_its_place(void **state) {
+static void a_rank_knows_its_place(void **state) {
   (void)state;
   gf_rank self = gf_communicator_describe(communicator_);
   assert_in_range(self.rank, 0, self.ranks - 1);
@@ -34,7 +34,7 @@ static void test_a_rank_knows_its_place(void **state) {
   assert_int_equal(alone.rank, 0);
 }
 
-static void test_gathers_in_the_order_of_ranks(void **state) {
+static void gathers_in_the_order_of_ranks(void **state) {
   (void)state;
   int mine[3] = {rank_, 10 * rank_, -rank_}, *all = calloc((size_t)ranks_, sizeof mine);
   assert_ok(gf__communicator_gather(communicator_, mine, sizeof mine, all));
@@ -49,7 +49,7 @@ static void test_gathers_in_the_order_of_ranks(void **state) {
   assert_memory_equal(alone, mine, sizeof mine);
 }
 
-static void test_broadcasts_from_the_first(void **state) {
+static void broadcasts_from_the_first(void **state) {
   (void)state;
   enum { COUNT = 300000 };
   float *values = malloc(COUNT * sizeof *values);
@@ -59,7 +59,7 @@ static void test_broadcasts_from_the_first(void **state) {
   free(values);
 }
 
-static void test_sums(void **state) {
+static void sums_are_over_all_ranks(void **state) {
   (void)state;
   double values[2] = {rank_ + 1, 0.5};
   assert_ok(gf__communicator_sum(communicator_, values, 2));
@@ -68,7 +68,7 @@ static void test_sums(void **state) {
 }
 
 /* Against the mean in double, of lengths that do not divide, and of fewer floats than ranks. */
-static void test_means_are_those_of_the_definition(void **state) {
+static void means_are_those_of_the_definition(void **state) {
   (void)state;
   const size_t counts[] = {1, 3, 1000, 262147};
   int weights[8];
@@ -96,7 +96,7 @@ static void test_means_are_those_of_the_definition(void **state) {
   }
 }
 
-static void test_means_leave_out_ranks_without_weight(void **state) {
+static void means_leave_out_ranks_without_weight(void **state) {
   (void)state;
   if (ranks_ == 1) skip();
   int weights[8] = {5};
@@ -112,7 +112,7 @@ static void test_means_leave_out_ranks_without_weight(void **state) {
 
 /* Several under way at a time, waited for in another order than started, with other work between.
  */
-static void test_means_travel_together(void **state) {
+static void means_travel_together(void **state) {
   (void)state;
   enum { MEANS = 9, COUNT = 50021 };
   gf__mean *means[MEANS];
@@ -137,7 +137,7 @@ static void test_means_travel_together(void **state) {
 }
 
 /* Each number once, all of them, and in order on each rank; rolls do not mix. */
-static void test_numbers_are_handed_out_once(void **state) {
+static void numbers_are_handed_out_once(void **state) {
   (void)state;
   enum { NUMBERS = 60 };
   double taken[NUMBERS] = {0}, other = 0;
@@ -157,7 +157,7 @@ static void test_numbers_are_handed_out_once(void **state) {
   assert_true(other == NUMBERS * (NUMBERS - 1) / 2);
 }
 
-static void test_the_first_failure_is_that_of_all(void **state) {
+static void the_first_failure_is_that_of_all(void **state) {
   (void)state;
   assert_ok(gf_communicator_agree(communicator_, GF_OK));
   int who = ranks_ - 1;
@@ -177,7 +177,7 @@ static void test_the_first_failure_is_that_of_all(void **state) {
 }
 
 /* Ranks that share a CPU have cores of their own, as far as there are. */
-static void test_ranks_share_a_device(void **state) {
+static void ranks_share_a_device(void **state) {
   (void)state;
   gf_device *device, *whole;
   assert_ok(gf_device_open(&whole, "cpu"));
@@ -192,7 +192,7 @@ static void test_ranks_share_a_device(void **state) {
   gf_device_free(&whole);
 }
 
-static void test_a_list_assigns_devices_by_rank(void **state) {
+static void a_list_assigns_devices_by_rank(void **state) {
   (void)state;
   gf_device *device;
   char list[64] = "cpu,nothing like it";
@@ -213,17 +213,17 @@ int main(void) {
   rank_ = gf__communicator_rank(communicator_);
   ranks_ = gf__communicator_ranks(communicator_);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_a_rank_knows_its_place),
-      cmocka_unit_test(test_gathers_in_the_order_of_ranks),
-      cmocka_unit_test(test_broadcasts_from_the_first),
-      cmocka_unit_test(test_sums),
-      cmocka_unit_test(test_means_are_those_of_the_definition),
-      cmocka_unit_test(test_means_leave_out_ranks_without_weight),
-      cmocka_unit_test(test_means_travel_together),
-      cmocka_unit_test(test_numbers_are_handed_out_once),
-      cmocka_unit_test(test_the_first_failure_is_that_of_all),
-      cmocka_unit_test(test_ranks_share_a_device),
-      cmocka_unit_test(test_a_list_assigns_devices_by_rank),
+      cmocka_unit_test(a_rank_knows_its_place),
+      cmocka_unit_test(gathers_in_the_order_of_ranks),
+      cmocka_unit_test(broadcasts_from_the_first),
+      cmocka_unit_test(sums_are_over_all_ranks),
+      cmocka_unit_test(means_are_those_of_the_definition),
+      cmocka_unit_test(means_leave_out_ranks_without_weight),
+      cmocka_unit_test(means_travel_together),
+      cmocka_unit_test(numbers_are_handed_out_once),
+      cmocka_unit_test(the_first_failure_is_that_of_all),
+      cmocka_unit_test(ranks_share_a_device),
+      cmocka_unit_test(a_list_assigns_devices_by_rank),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   /* Others may wait for what this rank did not do. */

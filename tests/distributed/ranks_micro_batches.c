@@ -57,7 +57,7 @@ static void compare(subject *a, subject *b) {
   }
 }
 
-static void test_micro_batches_of_shards_are_a_whole(void **state) {
+static void micro_batches_of_shards_are_a_whole(void **state) {
   (void)state;
   int whole = EACH * ranks_, labels[EACH * 8];
   float *images = malloc((size_t)whole * FLOATS * sizeof *images);
@@ -108,7 +108,7 @@ int main(void) {
   }
   rank_ = gf__communicator_rank(communicator_);
   ranks_ = gf__communicator_ranks(communicator_);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_micro_batches_of_shards_are_a_whole)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(micro_batches_of_shards_are_a_whole)};
   int failed = cmocka_run_group_tests(tests, fixture_open, fixture_close);
   if (failed) gf_communicator_abort(communicator_, 1);
   gf_communicator_close(&communicator_);

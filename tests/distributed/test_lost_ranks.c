@@ -153,7 +153,7 @@ static int open_lost(void **state) {
 }
 
 /* GRADFLOW_SOAK=1: 20 times. */
-static void test_a_killed_rank_costs_nothing_that_was_saved(void **state) {
+static void a_killed_rank_costs_nothing_that_was_saved(void **state) {
   (void)state;
   bool soaks = getenv("GRADFLOW_SOAK") != NULL;
   int kills = soaks ? 20 : 3, ended = 0;
@@ -190,7 +190,7 @@ static void test_a_killed_rank_costs_nothing_that_was_saved(void **state) {
 }
 
 /* Whichever rank is asked to end, all of them save where they are together. */
-static void test_a_stop_is_agreed_upon(void **state) {
+static void a_stop_is_agreed_upon(void **state) {
   (void)state;
   char metrics[256];
   snprintf(metrics, sizeof metrics, "%s", in_folder("asked/metrics.csv"));
@@ -229,13 +229,13 @@ static void stop_rank(int rank) {
       rank, (int)process, host);
 }
 
-static void test_a_stopped_rank_is_named(void **state) {
+static void a_stopped_rank_is_named(void **state) {
   (void)state;
   stop_rank(1);
   stop_rank(0);
 }
 
-static void test_a_late_rank_is_named(void **state) {
+static void a_late_rank_is_named(void **state) {
   (void)state;
   char self[512];
   ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -266,10 +266,10 @@ static int be_late(void) {
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "late")) return be_late();
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_a_killed_rank_costs_nothing_that_was_saved),
-      cmocka_unit_test(test_a_stop_is_agreed_upon),
-      cmocka_unit_test(test_a_stopped_rank_is_named),
-      cmocka_unit_test(test_a_late_rank_is_named),
+      cmocka_unit_test(a_killed_rank_costs_nothing_that_was_saved),
+      cmocka_unit_test(a_stop_is_agreed_upon),
+      cmocka_unit_test(a_stopped_rank_is_named),
+      cmocka_unit_test(a_late_rank_is_named),
   };
   return cmocka_run_group_tests(tests, open_lost, fixture_close);
 }

@@ -81,7 +81,7 @@ static int count_of(const char *text, const char *part) {
   return count;
 }
 
-static void test_ranks_make_the_study_of_one_process(void **state) {
+static void ranks_make_the_study_of_one_process(void **state) {
   (void)state;
   run_ok(0, "serial", "");
   run_ok(3, "spread", "");
@@ -98,7 +98,7 @@ static void test_ranks_make_the_study_of_one_process(void **state) {
   free(printed), free(said);
 }
 
-static void test_the_longest_come_first(void **state) {
+static void the_longest_come_first(void **state) {
   (void)state;
   static const char *const order[] = {"long/seed-5",   "long/seed-6",  "middle/seed-5",
                                       "middle/seed-6", "short/seed-5", "short/seed-6"};
@@ -113,7 +113,7 @@ static void test_the_longest_come_first(void **state) {
   free(said);
 }
 
-static void test_a_run_that_fails_stops_no_other(void **state) {
+static void a_run_that_fails_stops_no_other(void **state) {
   (void)state;
   char *said, path[256];
   snprintf(path, sizeof path, "%s", in_folder("failed/middle/seed-5"));
@@ -139,9 +139,9 @@ static void test_a_run_that_fails_stops_no_other(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_ranks_make_the_study_of_one_process),
-      cmocka_unit_test(test_the_longest_come_first),
-      cmocka_unit_test(test_a_run_that_fails_stops_no_other),
+      cmocka_unit_test(ranks_make_the_study_of_one_process),
+      cmocka_unit_test(the_longest_come_first),
+      cmocka_unit_test(a_run_that_fails_stops_no_other),
   };
   return cmocka_run_group_tests(tests, open_study, fixture_close);
 }

@@ -99,7 +99,7 @@ static void assert_equal_bits(const char *out, const char *other) {
   assert_true(is_same(out, other, "best.safetensors"));
 }
 
-static void test_ranks_train_as_one_device(void **state) {
+static void ranks_train_as_one_device(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   train_ok(0, "net.yaml", "one", "");
@@ -111,7 +111,7 @@ static void test_ranks_train_as_one_device(void **state) {
   compare_logs("four", "one");
 }
 
-static void test_runs_of_as_many_ranks_are_equal(void **state) {
+static void runs_of_as_many_ranks_are_equal(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   train_ok(2, "net.yaml", "two", "--overwrite");
@@ -124,7 +124,7 @@ static void test_runs_of_as_many_ranks_are_equal(void **state) {
 
 /* Three quarters for the first; by measured speeds, of which only that they differ little from
  * equal ones is known here. */
-static void test_shards_need_not_be_equal(void **state) {
+static void shards_need_not_be_equal(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   train_ok(0, "net.yaml", "one", "--overwrite");
@@ -146,7 +146,7 @@ static void test_shards_need_not_be_equal(void **state) {
 }
 
 /* Batches of 59, then of 1: some ranks have no image of it, and wait for the one that has. */
-static void test_ranks_may_have_no_image_of_a_small_batch(void **state) {
+static void ranks_may_have_no_image_of_a_small_batch(void **state) {
   (void)state;
   char model[2048];
   snprintf(model, sizeof model, normed_, "sync");
@@ -166,7 +166,7 @@ static void test_ranks_may_have_no_image_of_a_small_batch(void **state) {
 
 /* ---- batch norm ---- */
 
-static void test_synchronous_batch_norm_is_over_the_whole_batch(void **state) {
+static void synchronous_batch_norm_is_over_the_whole_batch(void **state) {
   (void)state;
   char model[2048];
   snprintf(model, sizeof model, normed_, "sync");
@@ -220,7 +220,7 @@ static void train_halves(const char *yaml, double losses[50]) {
   gf_config_free(&config);
 }
 
-static void test_local_batch_norm_is_over_each_part(void **state) {
+static void local_batch_norm_is_over_each_part(void **state) {
   (void)state;
   char model[2048];
   double one[50], two[50], halves[50];
@@ -254,7 +254,7 @@ static void go_on(const char *out, int ranks, int then) {
   if (system(line) != 0) fail_msg("%s", said());
 }
 
-static void test_a_run_goes_on_with_any_number_of_ranks(void **state) {
+static void a_run_goes_on_with_any_number_of_ranks(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   train_ok(2, "net.yaml", "two", "--overwrite");
@@ -281,7 +281,7 @@ static void assert_said_once(int code, const char *message) {
   free(text);
 }
 
-static void test_what_is_wrong_is_said_once(void **state) {
+static void what_is_wrong_is_said_once(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   assert_said_once(run(4, "net.yaml", "wrong", "--set train.batch_size=3"),
@@ -300,7 +300,7 @@ static void test_what_is_wrong_is_said_once(void **state) {
   assert_false(gf__path_exists(in_folder("wrong")));
 }
 
-static void test_a_loss_that_is_not_finite_is_said_once(void **state) {
+static void a_loss_that_is_not_finite_is_said_once(void **state) {
   (void)state;
   write_config("net.yaml", augmented_, net_, steps_);
   int code = run(2, "net.yaml", "diverged",
@@ -315,7 +315,7 @@ static void test_a_loss_that_is_not_finite_is_said_once(void **state) {
 
 /* ---- scale ---- */
 
-static void test_measured_steps_stand_beside_the_model(void **state) {
+static void measured_steps_stand_beside_the_model(void **state) {
   (void)state;
   char line[1024];
   write_config("net.yaml", augmented_, net_, steps_);
@@ -340,16 +340,16 @@ static void test_measured_steps_stand_beside_the_model(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_ranks_train_as_one_device),
-      cmocka_unit_test(test_runs_of_as_many_ranks_are_equal),
-      cmocka_unit_test(test_shards_need_not_be_equal),
-      cmocka_unit_test(test_ranks_may_have_no_image_of_a_small_batch),
-      cmocka_unit_test(test_synchronous_batch_norm_is_over_the_whole_batch),
-      cmocka_unit_test(test_local_batch_norm_is_over_each_part),
-      cmocka_unit_test(test_a_run_goes_on_with_any_number_of_ranks),
-      cmocka_unit_test(test_what_is_wrong_is_said_once),
-      cmocka_unit_test(test_a_loss_that_is_not_finite_is_said_once),
-      cmocka_unit_test(test_measured_steps_stand_beside_the_model),
+      cmocka_unit_test(ranks_train_as_one_device),
+      cmocka_unit_test(runs_of_as_many_ranks_are_equal),
+      cmocka_unit_test(shards_need_not_be_equal),
+      cmocka_unit_test(ranks_may_have_no_image_of_a_small_batch),
+      cmocka_unit_test(synchronous_batch_norm_is_over_the_whole_batch),
+      cmocka_unit_test(local_batch_norm_is_over_each_part),
+      cmocka_unit_test(a_run_goes_on_with_any_number_of_ranks),
+      cmocka_unit_test(what_is_wrong_is_said_once),
+      cmocka_unit_test(a_loss_that_is_not_finite_is_said_once),
+      cmocka_unit_test(measured_steps_stand_beside_the_model),
   };
   return cmocka_run_group_tests(tests, open_small, fixture_close);
 }
