@@ -18,12 +18,11 @@ static inline const gf_config *fuzz_parse(const char *yaml) {
   return fuzz_config_;
 }
 
-/* Every key is given, since defaults are read as YAML, which takes longer than all else. */
 static inline const gf_config *fuzz_config(const char *name, const char *mean) {
   static const char format[] =
       "data: {name: %s, path: \"%s\", validation: 0, split_seed: 0, train_limit: 0, test_limit: 0, "
       "pad_to: 0, crop_padding: 0, flip: false, cutout: 0, jitter: 0, mixup: 0, mean: %s, "
-      "std: %s, resize: 40, image_size: 32, bad_file: stop}\n";
+      "std: %s}\n";
   char yaml[1024];
   snprintf(yaml, sizeof yaml, format, name, fuzz_folder(), mean, mean);
   return fuzz_parse(yaml);

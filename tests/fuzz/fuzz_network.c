@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if ((status == GF_OK) != (layers != NULL)) fuzz_fail("layers after a failure");
   for (int i = 0; layers && i < count; i++) {
     const gf_layer_summary *l = &layers[i];
-    double floats = (double)l->output.height * l->output.width * l->output.channels;
+    double floats = (double)l->depth * l->output.height * l->output.width * l->output.channels;
     if (l->output.height < 1 || l->output.width < 1 || l->output.channels < 1)
       fuzz_fail("an output of nothing");
     if ((double)l->bytes != 4 * floats) fuzz_fail("a size that went round");
