@@ -75,18 +75,13 @@ static bool has_unused_word(const vocabulary *v, const char *identifier, size_t 
 static void check_words(void *user, const char *path, char *text) {
   vocabulary *v = user;
   int line = 1;
+  size_t length;
   source_strip(text);
-  for (const char *p = text; *p;) {
-    if (*p == '\n') line++;
-    if (!isalpha((unsigned char)*p) && *p != '_') {
-      p += isdigit((unsigned char)*p) ? strspn(p, "0123456789abcdefxABCDEFXuUlL.") : 1;
-      continue;
-    }
-    size_t length = 0;
-    while (isalnum((unsigned char)p[length]) || p[length] == '_') length++;
+  const char *counted = text;
+  for (const char *p = text; (p = source_identifier(p, &length)); p += length) {
+    for (; counted < p; counted++) line += *counted == '\n';
     if (has_unused_word(v, p, length))
       gf__text_add(&v->faults, "%s:%d: %.*s\n", path, line, (int)length, p);
-    p += length;
   }
 }
 

@@ -158,20 +158,14 @@ static void check_include(sight *seen, const char *path, int line, const char *r
 }
 
 static void check_words(sight *seen, const char *path, int line, const char *text) {
-  for (const char *p = text; *p;) {
-    if (!isalpha((unsigned char)*p) && *p != '_') {
-      p += isdigit((unsigned char)*p) ? strspn(p, "0123456789abcdefxABCDEFXuUlL.") : 1;
-      continue;
-    }
-    size_t length = 0;
-    while (isalnum((unsigned char)p[length]) || p[length] == '_') length++;
+  size_t length;
+  for (const char *p = text; (p = source_identifier(p, &length)); p += length) {
     bool is_call = p[length + strspn(p + length, " ")] == '(';
     bool is_member = p > text && (p[-1] == '.' || p[-1] == '>');
     if ((is_call && !is_member && is_listed(p, length, calls, COUNT(calls))) ||
         is_listed(p, length, words, COUNT(words)))
       gf__text_add(&seen->breaches, "%s:%d: the library may not use %.*s\n", path, line,
                    (int)length, p);
-    p += length;
   }
 }
 

@@ -1,7 +1,19 @@
 #include "base/cache.h"
 
+#include <sha256.h>
+
 #include "base/file.h"
 #include "base/os.h"
+
+_Static_assert(GF__CACHE_DIGEST_SIZE == SHA256_DIGEST_STRING_LENGTH, "digits and a NUL");
+
+gf_status gf__cache_digest(gf__text *key, char out[GF__CACHE_DIGEST_SIZE]) {
+  gf_status status = gf__text_status(key);
+  out[0] = 0;
+  if (status == GF_OK) SHA256Data((const uint8_t *)key->data, key->size, out);
+  gf__text_free(key);
+  return status;
+}
 
 gf_status gf__cache_path(char *out, size_t size, const char *name) {
   char folder[3072], real[3072];

@@ -5,8 +5,12 @@
 
 #include <stddef.h>
 
-#include "base/error.h"
+#include "base/text.h"
 
+/* SHA-256 of the key as 64 hexadecimal digits, by which a file of the folder is named. Frees the
+ * key's text. */
+enum { GF__CACHE_DIGEST_SIZE = 65 };
+gf_status gf__cache_digest(gf__text *key, char out[GF__CACHE_DIGEST_SIZE]) GF_MUST_USE;
 /* The path of name in the folder, which is created; without symbolic links on the way.
  * GF_ERROR_FILE, with the reason, where there is no folder that can be trusted. */
 gf_status gf__cache_path(char *out, size_t size, const char *name) GF_MUST_USE;

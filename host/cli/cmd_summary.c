@@ -94,8 +94,8 @@ static gf_status print_json(const gf__cli *cli) {
 static int run_summary(const gf__cli *cli) {
   const summary_options *o = cli->options;
   summary s = {0};
-  gf_status status = read_summary(cli, &s);
-  if (status == GF_OK) status = o->json ? print_json(cli) : print_text(&s);
+  gf_status status = o->json ? print_json(cli) : read_summary(cli, &s);
+  if (status == GF_OK && !o->json) status = print_text(&s);
   free(s.layers);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "device/internal.h"
 
 static bool contains_ignoring_case(const char *text, const char *wanted) {
@@ -78,12 +79,9 @@ static bool search_visit(void *user, cl_device_id id, const gf_device_info *info
   s->seen++;
   add_line(&s->all, info);
   if (!search_matches(s, info)) return true;
-  gf__candidate *rows = realloc(found->rows, (size_t)(found->count + 1) * sizeof *rows);
-  s->failed = !rows;
-  if (!rows) return false;
-  rows[found->count++] = (gf__candidate){.id = id, .info = *info};
-  found->rows = rows;
-  return true;
+  s->failed = gf__grow(&found->rows, (size_t)found->count, sizeof *found->rows) != GF_OK;
+  if (!s->failed) found->rows[found->count++] = (gf__candidate){.id = id, .info = *info};
+  return !s->failed;
 }
 
 static gf_status fail_ambiguous(const search *s) {

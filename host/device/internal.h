@@ -126,12 +126,18 @@ gf_status gf__fail_cl(const gf_device *device, cl_int error, const char *format,
 /* Releases what CLBlast holds of a device that is closed. */
 void gf__gemm_release(gf_device *device);
 
+/* A kernel file of the library, or NULL. */
+const struct gf__embedded *gf__kernel_file(const char *name);
+
 /* Opens device->queue. */
 gf_status gf__queue_open(gf_device *device, bool profiling) GF_MUST_USE;
 /* Releases the events whose times were not read, and the rows. */
 void gf__profile_free(gf__profile *profile);
-/* Before a command is queued: where its event is to be stored, or NULL where none is wanted. Commands whose
- * names begin with the same sizeof(gf_profile_row.name) - 1 characters share a row. */
+/* When a command ran, in nanoseconds of the device's clock. */
+void gf__event_times(cl_event event, cl_ulong *start, cl_ulong *end);
+/* Before a command is queued: where its event is to be stored, or NULL where none is wanted.
+ * Commands whose names begin with the same sizeof(gf_profile_row.name) - 1 characters share a row.
+ */
 cl_event *gf__profile_begin(gf_device *device, const char *name, double flops, double bytes);
 /* After it was queued. */
 void gf__profile_end(gf_device *device);

@@ -19,16 +19,13 @@ enum {
 
 gf_status gf__kernel_cache_path(const gf_device *device, const gf__text *source,
                                 const char *options, char *out, size_t size) {
-  char name[SHA256_DIGEST_STRING_LENGTH + 8], digest[SHA256_DIGEST_STRING_LENGTH];
+  char name[GF__CACHE_DIGEST_SIZE + 8], digest[GF__CACHE_DIGEST_SIZE];
   const gf_device_info *info = gf_device_describe(device);
   gf__text key = {0};
   gf__text_add(&key, "%s\n%s\n", FORMAT, options);
   gf__device_key(info, &key);
   gf__text_add_bytes(&key, source->data, source->size);
-  gf_status status = gf__text_status(&key);
-  if (status == GF_OK) SHA256Data((const uint8_t *)key.data, key.size, digest);
-  gf__text_free(&key);
-  GF_TRY(status);
+  GF_TRY(gf__cache_digest(&key, digest));
   snprintf(name, sizeof name, "%s.bin", digest);
   return gf__cache_path(out, size, name);
 }

@@ -1,5 +1,4 @@
 /* Whether a driver runs a kernel to its end: some stop a long loop, and report success. */
-#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +66,8 @@ static gf_status use_program(gf_device *device, cl_program program, use_kernel *
 }
 
 static gf_status use_probe(gf_device *device, use_kernel *use, void *result) {
-  const gf__embedded *file = gf__kernel_files;
-  while (file->name && strcmp(file->name, "probe.cl")) file++;
-  if (!file->name) return gf__fail(GF_ERROR_BUILD, "there is no kernel file probe.cl");
+  const gf__embedded *file = gf__kernel_file("probe.cl");
+  if (!file) return gf__fail(GF_ERROR_BUILD, "there is no kernel file probe.cl");
   const char *text = (const char *)file->bytes;
   cl_int error;
   cl_program program = clCreateProgramWithSource(device->context, 1, &text, &file->size, &error);
@@ -89,23 +87,18 @@ static gf_status probe_iterations(gf_device *device, cl_kernel kernel, cl_mem ou
 
 /* ---- times ---- */
 
-static double event_seconds(cl_event event) {
-  cl_ulong start = 0, end = 0;
-  clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
-  clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-  return 1e-9 * (double)(end - start);
-}
-
 /* result: bool, whether the event of a kernel says how long it took. */
 static gf_status probe_times(gf_device *device, cl_kernel kernel, cl_mem out, void *result) {
   cl_uint value;
+  cl_ulong start = 0, end = 0;
   cl_event event = NULL;
   GF_TRY(run_kernel(device, kernel, out, &value, NULL)); /* a first launch may compile */
   double started = gf__seconds();
   gf_status status = run_kernel(device, kernel, out, &value, &event);
   double seconds = gf__seconds() - started;
   /* The kernel's loops are most of the time; a thousandth of it is no measurement. */
-  if (status == GF_OK) *(bool *)result = event_seconds(event) > seconds / 1000;
+  if (status == GF_OK) gf__event_times(event, &start, &end);
+  *(bool *)result = 1e-9 * (double)(end - start) > seconds / 1000;
   if (event) clReleaseEvent(event);
   return status;
 }
@@ -130,14 +123,11 @@ static gf_status judge(const gf_device *device, long iterations) {
 }
 
 static gf_status find_path(const gf_device *device, char *out, size_t size) {
-  char name[SHA256_DIGEST_STRING_LENGTH + 8], digest[SHA256_DIGEST_STRING_LENGTH];
+  char name[GF__CACHE_DIGEST_SIZE + 8], digest[GF__CACHE_DIGEST_SIZE];
   gf__text key = {0};
   gf__text_add(&key, "%s\n", FORMAT);
   gf__device_key(&device->info, &key);
-  gf_status status = gf__text_status(&key);
-  if (status == GF_OK) SHA256Data((const uint8_t *)key.data, key.size, digest);
-  gf__text_free(&key);
-  GF_TRY(status);
+  GF_TRY(gf__cache_digest(&key, digest));
   snprintf(name, sizeof name, "probe-%s", digest);
   return gf__cache_path(out, size, name);
 }

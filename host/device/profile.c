@@ -27,10 +27,15 @@ static void add_span(gf__profile *profile, int row, cl_ulong start, cl_ulong end
     profile->spans[profile->span_count++] = (gf__span){row, start, end};
 }
 
+void gf__event_times(cl_event event, cl_ulong *start, cl_ulong *end) {
+  *start = *end = 0;
+  clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof *start, start, NULL);
+  clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof *end, end, NULL);
+}
+
 static void add_event(gf__profile *profile, const gf__pending *pending) {
-  cl_ulong start = 0, end = 0;
-  clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
-  clGetEventProfilingInfo(pending->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
+  cl_ulong start, end;
+  gf__event_times(pending->event, &start, &end);
   add_span(profile, pending->row, start, end);
 }
 

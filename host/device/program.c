@@ -11,7 +11,7 @@
 
 enum { LARGEST_SOURCE = 1 << 20 }; /* bytes */
 
-static const gf__embedded *find_embedded(const char *name) {
+const gf__embedded *gf__kernel_file(const char *name) {
   const gf__embedded *file = gf__kernel_files;
   while (file->name && strcmp(file->name, name)) file++;
   return file->name ? file : NULL;
@@ -28,7 +28,7 @@ static gf_status read_source(const char *name, char **out) {
     GF_TRY(gf__path_join(path, sizeof path, folder, name));
     return gf__file_read_within(path, LARGEST_SOURCE, out, &size);
   }
-  const gf__embedded *file = find_embedded(name);
+  const gf__embedded *file = gf__kernel_file(name);
   if (!file) return gf__fail(GF_ERROR_BUILD, "there is no kernel file %s in the library", name);
   *out = gf__text_copy_bytes((const char *)file->bytes, file->size);
   return *out ? GF_OK : gf__fail_host_memory(file->size + 1);

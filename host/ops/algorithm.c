@@ -1,6 +1,5 @@
 #include "ops/algorithm.h"
 
-#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,22 +22,17 @@ struct gf__tuning {
   char path[4096];   /* of the file; "" without a cache folder */
 };
 
-static void tuning_file_name(const gf_device_info *d, char out[SHA256_DIGEST_STRING_LENGTH]) {
+static gf_status find_tuning_file(gf__tuning *tuning) {
+  const gf_device_info *d = gf_device_describe(tuning->device);
   gf_versions v = gf_versions_get();
+  char digest[GF__CACHE_DIGEST_SIZE], name[128];
   gf__text key = {0};
   gf__device_key(d, &key);
   /* A sub-device of a CPU is slower than the whole. */
   gf__text_add(&key, "%d units\n%s\n%s\n%s\n", d->compute_units, v.program, v.commit, v.clblast);
-  out[0] = 0;
-  if (gf__text_status(&key) == GF_OK) SHA256Data((const uint8_t *)key.data, key.size, out);
-  gf__text_free(&key);
-}
-
-static void find_tuning_file(gf__tuning *tuning) {
-  char digest[SHA256_DIGEST_STRING_LENGTH], name[128];
-  tuning_file_name(gf_device_describe(tuning->device), digest);
+  GF_TRY(gf__cache_digest(&key, digest));
   snprintf(name, sizeof name, "tuning-%.32s.json", digest);
-  if (gf__cache_path(tuning->path, sizeof tuning->path, name) != GF_OK) tuning->path[0] = 0;
+  return gf__cache_path(tuning->path, sizeof tuning->path, name);
 }
 
 /* The choices in the file, or NULL. */
@@ -59,7 +53,7 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, co
   tuning->mode = mode;
   tuning->force = force;
   tuning->start = gf__seconds();
-  if (mode != GF__TUNE_OFF) find_tuning_file(tuning);
+  if (mode != GF__TUNE_OFF && find_tuning_file(tuning) != GF_OK) tuning->path[0] = 0;
   if (mode == GF__TUNE_FAST && tuning->path[0]) tuning->choices = read_tuning_file(tuning->path);
   if (!json_is_object(tuning->choices)) {
     json_decref(tuning->choices);

@@ -74,12 +74,11 @@ static char *write_position(const gf__position *p) {
     json_array_append_new(marks, json_pack("{s:I, s:s}", "size", (json_int_t)p->marks[i].size,
                                            "sha256", p->marks[i].sha256));
   json_t *json =
-      json_pack("{s:i, s:i, s:i, s:I, s:f, s:f, s:{s:i, s:I, s:f, s:f, s:f, s:f}, s:o}", "format",
-                FORMAT, "epoch", p->epoch, "batch", p->batch, "steps", (json_int_t)p->steps,
-                "seconds", p->seconds, "best_accuracy", p->best_accuracy, "trained", "steps",
-                trained->steps, "images", (json_int_t)trained->images, "batch_losses",
-                trained->batch_losses, "batch_accuracies", trained->batch_accuracies, "losses",
-                trained->losses, "correct", trained->correct, "logs", marks);
+      json_pack("{s:i, s:i, s:i, s:I, s:f, s:f, s:{s:i, s:I, s:f, s:f}, s:o}", "format", FORMAT,
+                "epoch", p->epoch, "batch", p->batch, "steps", (json_int_t)p->steps, "seconds",
+                p->seconds, "best_accuracy", p->best_accuracy, "trained", "steps", trained->steps,
+                "images", (json_int_t)trained->images, "losses", trained->losses, "correct",
+                trained->correct, "logs", marks);
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
   json_decref(json);
   return text;
@@ -116,12 +115,11 @@ static gf_status read_position(const char *path, const char *text, gf__position 
   whole n = {0};
   gf__loss_sums *trained = &out->trained;
   *out = (gf__position){0};
-  int failed = json_unpack(
-      json, "{s:I, s:I, s:I, s:I, s:F, s:F, s:{s:I, s:I, s:F, s:F, s:F, s:F}}", "format", &n.format,
-      "epoch", &n.epoch, "batch", &n.batch, "steps", &n.steps, "seconds", &out->seconds,
-      "best_accuracy", &out->best_accuracy, "trained", "steps", &n.trained_steps, "images",
-      &n.images, "batch_losses", &trained->batch_losses, "batch_accuracies",
-      &trained->batch_accuracies, "losses", &trained->losses, "correct", &trained->correct);
+  int failed = json_unpack(json, "{s:I, s:I, s:I, s:I, s:F, s:F, s:{s:I, s:I, s:F, s:F}}", "format",
+                           &n.format, "epoch", &n.epoch, "batch", &n.batch, "steps", &n.steps,
+                           "seconds", &out->seconds, "best_accuracy", &out->best_accuracy,
+                           "trained", "steps", &n.trained_steps, "images", &n.images, "losses",
+                           &trained->losses, "correct", &trained->correct);
   gf_status status = GF_OK;
   if (failed || !is_possible(&n))
     status = gf__fail(GF_ERROR_DATA, "%s does not say where its run was, or is of another version",

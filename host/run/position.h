@@ -8,8 +8,7 @@
 typedef struct gf__loss_sums {
   int steps;
   long images;
-  double batch_losses, batch_accuracies; /* of the means of each batch */
-  double losses, correct;                /* of each image */
+  double losses, correct; /* of each image */
 } gf__loss_sums;
 
 /* Everything that comes after a position follows from it, the weights, the optimizer's state and

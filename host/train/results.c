@@ -16,8 +16,6 @@ static void add_step_result(gf__results *results, const double sums_of_step[2], 
   bool finite = isfinite(losses);
   if (results->step) results->step(results->user, later, losses / count, correct / count);
   if (!finite && results->skips) return;
-  sums->batch_losses += losses / count;
-  sums->batch_accuracies += correct / count;
   sums->losses += losses;
   sums->correct += correct;
   sums->images += count;

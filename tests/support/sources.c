@@ -2,6 +2,7 @@
 
 #include "support/sources.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,13 @@ void source_strip(char *text) {
     }
     if (!*p) return;
   }
+}
+
+const char *source_identifier(const char *p, size_t *length) {
+  for (*length = 0; *p && !isalpha((unsigned char)*p) && *p != '_';)
+    p += isdigit((unsigned char)*p) ? strspn(p, "0123456789abcdefxABCDEFXuUlL.") : 1;
+  while (isalnum((unsigned char)p[*length]) || p[*length] == '_') ++*length;
+  return *p ? p : NULL;
 }
 
 static bool is_source(const char *name) {
