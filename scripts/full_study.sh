@@ -143,7 +143,10 @@ for name in "${names[@]}"; do
     begun) arguments=(--resume "$out/$name") ;;
   esac
   printf '%s  %s: %s\n' "$(date '+%F %T')" "$name" "$(state_of "$name")"
-  nice -n 19 "$out/$name.program" train --quiet "${arguments[@]}" >>"$out/$name.log" 2>&1 &
+  # Linux may weigh sessions against each other before it looks at the priorities within one, so the
+  # run gets a session of its own, whose priority is the lowest, too.
+  setsid sh -c '{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 19 "$@"' sh \
+    "$out/$name.program" train --quiet "${arguments[@]}" >>"$out/$name.log" 2>&1 &
   child=$!
   status=0
   watch "$name" "$(column "$name" 3)" || status=$?
