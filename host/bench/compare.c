@@ -172,8 +172,12 @@ static gf_status add_all(gf__text *out, const gf__bench_set *set) {
   return GF_OK;
 }
 
+gf_bench_compare_options gf_bench_compare_options_default(void) {
+  return (gf_bench_compare_options){.fail_below = 0};
+}
+
 gf_status gf_bench_compare(const char *const *paths, int count,
-                           const gf_bench_comparison *comparison, char **text, int *failed) {
+                           const gf_bench_compare_options *comparison, char **text, int *failed) {
   gf__bench_set set;
   gf__text out = {0}, verdict = {0};
   *text = NULL;

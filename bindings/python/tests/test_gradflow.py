@@ -21,7 +21,7 @@ import unittest
 import numpy as np
 
 import gradflow
-from gradflow import _library
+from gradflow import _c, _library
 
 RECORDS, TRAINED, BATCH, EPOCHS, CLASSES = 300, 285, 50, 2, 100
 BATCHES = [BATCH] * 5 + [TRAINED - 5 * BATCH]  # images of each step of an epoch
@@ -449,14 +449,14 @@ class Finding(unittest.TestCase):
     os.environ.get("GRADFLOW_LAYOUT"), "GRADFLOW_LAYOUT names no file of the C side"
 )
 class Layout(unittest.TestCase):
-    """The structs of _library.py are those of the C headers, as a C program has measured them."""
+    """The structs of _c.py are those of the C headers, as a C program has measured them."""
 
     def test_structs(self):
         # Lines: STRUCT 0 SIZE, and STRUCT.FIELD OFFSET SIZE
         lines = pathlib.Path(os.environ["GRADFLOW_LAYOUT"]).read_text().splitlines()
         measured = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in lines}
         found = {}
-        for name, kind in vars(_library).items():
+        for name, kind in vars(_c).items():
             is_struct = isinstance(kind, type) and issubclass(kind, ctypes.Structure)
             if not is_struct or kind is ctypes.Structure:
                 continue
