@@ -32,9 +32,9 @@ for argument; do
   case $argument in
     # A browser for the HTML page, C++ for programs that use the library, ONNX and its protobuf-c
     # for exports, a device that watches kernels, MPI for ranks, Python for its readers of our
-    # files, Doxygen for the comments of the public headers.
+    # files.
     --tests) optional+=(
-      chromium doxygen g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin
+      chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin
       protobuf-c-compiler python3-venv
     ) ;;
     --tools) optional+=(ccache clang clang-tidy cppcheck doxygen libclang-rt-dev valgrind) ;;

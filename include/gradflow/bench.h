@@ -42,8 +42,8 @@ typedef struct gf_bench_builds {
   int loaded;             /**< programs that were taken from the kernel cache */
   double compile_seconds; /**< of all that were compiled */
   double load_seconds;    /**< of all that were loaded */
-  /** Of the first training step of plain7 with nothing in the cache; 0: not measured (quick form).
-   */
+  /** The time of the first training step of plain7 with nothing in the cache; 0: not measured
+   * (quick form). */
   double fresh_seconds;
 } gf_bench_builds;
 
@@ -81,8 +81,8 @@ typedef struct gf_bench_row {
   double bytes;         /**< read and written at least */
   double upload_bytes;  /**< from the host */
   double launches;      /**< of kernels */
-  /** Of the limit that binds it; above 1 where an algorithm does with fewer flops or a cache
-   * answers instead of the memory. */
+  /** The fraction of the limit that binds it which is reached; above 1 where an algorithm does with
+   * fewer flops or a cache answers instead of the memory. */
   double fraction;
   gf_bound bound;         /**< the limit that binds it */
   gf_bench_rounds rounds; /**< of a network */
@@ -162,8 +162,8 @@ typedef struct gf_bench_layer {
 typedef struct gf_bench_layer_options {
   const gf_bench_layer *layers; /**< (count); there is no default */
   int count;                    /**< layers, at least 1 */
-  /** Of convolutions: "auto", as a network chooses, or one by its name. NULL: each that takes the
-   * shape. */
+  /** The algorithm of convolutions: "auto", as a network chooses, or one by its name. NULL: each
+   * that takes the shape. */
   const char *algorithm;
   const char *tune;   /**< as model.tune */
   bool gemm_defaults; /**< CLBlast's own parameters for the matrix product, in place of ours */

@@ -29,8 +29,8 @@ typedef struct gf_divergence_place {
   gf_divergence_phase phase; /**< of the step */
   char layer[64];            /**< "block_0_0_conv_0" */
   char tensor[96];           /**< the parameter or the input */
-  /** Of the element where they differ most: activations as (image, height, width, channel), volumes
-   * with depth before height, parameters as in gf_parameter_info. */
+  /** The place of the element where they differ most: in activations (image, height, width,
+   * channel), in volumes with depth before height, in parameters as in gf_parameter_info. */
   int index[5];
   int shape[5];      /**< of the tensor */
   int dims;          /**< of index and shape */

@@ -56,13 +56,14 @@ typedef struct gf_layer_pass {
   /** The inputs. NULL in backward unless the type says that backward reads them. */
   const gf_buffer *in[GF_LAYER_INPUTS];
   gf_buffer *out; /**< the output; NULL in backward unless the type says that backward reads it */
-  /** Of the loss with respect to out; NULL in forward. */
+  /** The gradient of the loss with respect to out; NULL in forward. */
   const gf_buffer *out_gradient;
-  /** Of the loss with respect to each input; NULL in forward, and in backward where it is not
-   * wanted. Backward writes, never adds. */
+  /** The gradient of the loss with respect to each input; NULL in forward, and in backward where it
+   * is not wanted. Backward writes, never adds. */
   gf_buffer *in_gradient[GF_LAYER_INPUTS];
   gf_buffer *parameter[GF_LAYER_PARAMETERS]; /**< in the order in which setup added them */
-  /** Of the loss with respect to each parameter; NULL in forward. Backward writes them. */
+  /** The gradient of the loss with respect to each parameter; NULL in forward. Backward writes
+   * them. */
   gf_buffer *parameter_gradient[GF_LAYER_PARAMETERS];
   gf_buffer *saved;     /**< type->saved bytes, kept from forward to backward; or NULL */
   gf_buffer *workspace; /**< type->workspace bytes, lost when the function returns; or NULL */
@@ -78,7 +79,8 @@ typedef struct gf_layer_type {
   int key_count;            /**< at most GF_LAYER_KEYS */
   int least_inputs;         /**< at least 1 */
   int most_inputs;          /**< at most GF_LAYER_INPUTS */
-  /** OpenCL C 1.2. Sums in a fixed order and no atomics of floats, for equal bits of equal seeds.
+  /** The kernels, in OpenCL C 1.2. They sum in a fixed order and use no atomics of floats, so that
+   * equal seeds give equal bits.
    */
   const char *source;
   bool backward_reads_in;  /**< backward needs the inputs, which then are kept for it */

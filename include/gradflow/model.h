@@ -91,7 +91,7 @@ typedef struct gf_loss {
 
 /** Computes one pass forward over count images (count, height, width, channels) in host memory, and
  * their loss against labels (count), each from 0 to classes - 1. training selects the batch's own
- * statistics and dropout. With loss NULL labels may be NULL, too. Waits for the result. */
+ * statistics and dropout. labels may be NULL where loss is. Waits for the result. */
 GF_API gf_status gf_model_forward(gf_model *model, const float *images, const int *labels,
                                   int count, bool training, gf_loss *loss) GF_MUST_USE;
 

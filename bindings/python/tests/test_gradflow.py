@@ -429,7 +429,7 @@ class Finding(unittest.TestCase):
         libc = ctypes.util.find_library("c")
         found = self.load(GRADFLOW_LIBRARY=libc)
         self.assertIn(
-            f"{libc} has no gf_config_free: it is not a gradflow 0.1 library", found.stderr
+            f"{libc} has no gf_bench_compare: it is not a gradflow 0.1 library", found.stderr
         )
 
     @unittest.skipUnless(os.environ.get("GRADFLOW_LIBRARY"), "GRADFLOW_LIBRARY names no library")
