@@ -213,7 +213,8 @@ static gf_status work_all(job *jobs, int count) {
 
 static gf_status run_jobs(queue *q) {
   int count = q->options->jobs;
-  if (count > q->count && q->count > 0) count = q->count;
+  if (count > q->count) count = q->count;
+  if (count < 1) count = 1;
   job *jobs = calloc((size_t)count, sizeof *jobs);
   if (!jobs) return gf__fail_host_memory((size_t)count * sizeof *jobs);
   for (int i = 0; i < count; i++) jobs[i].queue = q;
