@@ -12,7 +12,7 @@ needs neither root nor a network.
 
 options:
       --tests  also what some tests compare with; without, they are skipped
-      --tools  also what lint.sh, fuzz.sh and valgrind.sh run
+      --tools  also what lint.sh, fuzz.sh, valgrind.sh and the target docs run
   -h, --help   print this help
 END
 }
@@ -37,7 +37,7 @@ for argument; do
       chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin
       protobuf-c-compiler python3-venv
     ) ;;
-    --tools) optional+=(ccache clang clang-tidy cppcheck libclang-rt-dev valgrind) ;;
+    --tools) optional+=(ccache clang clang-tidy cppcheck doxygen libclang-rt-dev valgrind) ;;
     -h | --help) usage && exit 0 ;;
     *)
       printf "setup.sh: unknown argument '%s'; see scripts/setup.sh --help\n" "$argument" >&2

@@ -353,7 +353,7 @@ static char *compare(int count, double fail_below, int *failed) {
     snprintf(paths[i], sizeof paths[i], "%s", in_folder(names[i]));
     all[i] = paths[i];
   }
-  gf_bench_comparison to = {.fail_below = fail_below};
+  gf_bench_compare_options to = {.fail_below = fail_below};
   assert_ok(gf_bench_compare(all, count, &to, &text, failed));
   return text;
 }
@@ -470,7 +470,7 @@ static void a_failure_is_said(void **state) {
   assert_int_equal(failed, 4);
   assert_has(text, "\nB was not measured to the end: gone\n");
   free(text);
-  gf_bench_comparison to = {0};
+  gf_bench_compare_options to = {0};
   char message[512], path[256];
   snprintf(path, sizeof path, "%s", in_folder("b.json"));
   snprintf(message, sizeof message, "%s has no device that was measured: gone", path);
@@ -493,7 +493,7 @@ static void forms_are_not_mixed(void **state) {
            "%s (quick form) and %s (full form) have no measurement in common; measure both in the "
            "same form",
            a, b);
-  gf_bench_comparison to = {0};
+  gf_bench_compare_options to = {0};
   assert_fails(GF_ERROR_DATA, message,
                gf_bench_compare((const char *const[]){a, b}, 2, &to, &text, &failed));
 }
@@ -535,7 +535,7 @@ static void pictures_and_the_page_are_drawn(void **state) {
   snprintf(a, sizeof a, "%s", in_folder("a.json"));
   snprintf(b, sizeof b, "%s", in_folder("b.json"));
   snprintf(out, sizeof out, "%s", in_folder("out"));
-  gf_bench_comparison to = {0.9, out, count_written, &written};
+  gf_bench_compare_options to = {0.9, out, count_written, &written};
   assert_ok(gf_bench_compare((const char *const[]){a, b}, 2, &to, &text, &failed));
   free(text);
   assert_int_equal(written, 5);
@@ -559,7 +559,7 @@ static void one_device_is_shown_alone(void **state) {
   write_one("a.json", "GPU", 25, usual);
   snprintf(a, sizeof a, "%s", in_folder("a.json"));
   snprintf(out, sizeof out, "%s", in_folder("alone"));
-  gf_bench_comparison to = {0, out, count_written, &written};
+  gf_bench_compare_options to = {0, out, count_written, &written};
   assert_ok(gf_bench_compare((const char *const[]){a}, 1, &to, &text, &failed));
   assert_int_equal(written, 4);
   assert_false(gf__path_exists(in_folder("alone/ratios.png")));

@@ -242,7 +242,8 @@ static void layers_are_measured_by_each_algorithm(void **state) {
       {"a", "n=2", "conv2d", ", filters: 5, padding: 1, bias: false", {4, 6, 3}, 2},
       {"b", NULL, "max_pool", ", kernel: 2", {4, 6, 3}, 3}};
   gf_bench *bench = NULL;
-  assert_ok(gf_bench_layers(&bench, &(gf_bench_layer_options){.layers = layers, .count = 2},
+  assert_ok(gf_bench_layers(&bench,
+                            &(gf_bench_layer_options){.layers = layers, .count = 2, .tune = "off"},
                             &(gf_bench_options){0}));
   const gf_bench_device *d = &bench->devices[0];
   assert_int_equal(bench->form, GF_BENCH_LAYERS);
@@ -269,7 +270,8 @@ static void an_algorithm_is_chosen_by_name(void **state) {
   const gf_bench_layer layer = {"a",       NULL, "conv2d", ", filters: 5, kernel: 1, bias: false",
                                 {4, 6, 3}, 2};
   gf_bench *bench = NULL;
-  gf_bench_layer_options what = {.layers = &layer, .count = 1, .algorithm = "im2col"};
+  gf_bench_layer_options what = {
+      .layers = &layer, .count = 1, .algorithm = "im2col", .tune = "off"};
   assert_ok(gf_bench_layers(&bench, &what, &(gf_bench_options){0}));
   assert_int_equal(bench->devices[0].row_count, 3);
   gf_bench_free(&bench);
@@ -350,7 +352,7 @@ static void orders_that_cannot_be_are_refused(void **state) {
   assert_null(bench);
 }
 
-static int stop_at_once(void *user) {
+static bool stop_at_once(void *user) {
   ++*(int *)user;
   return 1;
 }

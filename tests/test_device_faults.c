@@ -15,7 +15,8 @@ static const char network_[] =
 static gf_status run(const char *out) {
   char path[256];
   snprintf(path, sizeof path, "%s", in_folder(out));
-  gf_train_options options = {.out = path, .resume = 1, .checkpoint_steps = 4};
+  gf_train_options options = {
+      .out = path, .resume = 1, .checkpoint_steps = 4, .keep_checkpoints = 2};
   gf_config *config = config_of(network_, "");
   gf_status status = gf_train(fixture_device, config, &options);
   gf_config_free(&config);

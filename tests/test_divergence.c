@@ -91,7 +91,7 @@ static void open_pair(pair *p, double tolerance) {
   *p = (pair){.lockstep = {.tolerance = tolerance, .result = &p->result}};
   assert_ok(gf_dataset_open(&p->dataset, config, GF_SPLIT_TRAIN));
   assert_ok(gf_loader_open(&p->loader, p->dataset,
-                           &(gf_loader_options){.batch_size = BATCH, .training = 1}));
+                           &(gf_loader_options){.batch_size = BATCH, .training = 1, .to = 1}));
   assert_ok(gf_loader_start(p->loader, 0, 0));
   assert_ok(gf_loader_next(p->loader, &p->batch));
   assert_ok(

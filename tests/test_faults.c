@@ -51,7 +51,7 @@ static gf_status run(int network, const char *out) {
   gf_device *device;
   char path[256];
   snprintf(path, sizeof path, "%s", in_folder(out));
-  gf_train_options options = {.out = path};
+  gf_train_options options = {.out = path, .keep_checkpoints = 2};
   gf_status status = gf_device_open(&device, NULL);
   if (status != GF_OK) return status;
   gf_config *config = small_config(network);

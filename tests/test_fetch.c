@@ -20,8 +20,11 @@
 static char file_[256]; /* where the file goes */
 static gf_fetched fetched_;
 
-static const gf_fetch_options patient_ = {
-    .to = data_folder, .attempts = 3, .backoff_seconds = 0.01, .stall_seconds = 0.5};
+static const gf_fetch_options patient_ = {.to = data_folder,
+                                          .attempts = 3,
+                                          .backoff_seconds = 0.01,
+                                          .connect_seconds = 20,
+                                          .stall_seconds = 0.5};
 
 /* Fetches one file of the size and MD5 from the server with these replies. */
 static gf_status fetch_as(const gf__fetch_file *file, const gf_fetch_options *options,
@@ -374,7 +377,7 @@ static void a_file_in_the_way_is_reported(void **state) {
   assert_requests(0);
 }
 
-static int stop_at_half(void *user) {
+static bool stop_at_half(void *user) {
   (void)user;
   gf__names names;
   if (gf__list_folder(in_data("letters"), &names) != GF_OK) return 0;

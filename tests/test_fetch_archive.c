@@ -110,7 +110,7 @@ static void what_a_crash_left_is_used_or_removed(void **state) {
   assert_int_equal(fetch_server.request_count, 0);
 }
 
-static int stop_when_unpacking(void *user) {
+static bool stop_when_unpacking(void *user) {
   (void)user;
   return gf__path_exists(in_data("letters.unpack"));
 }
@@ -269,7 +269,8 @@ static void wrong_arguments_are_refused(void **state) {
   assert_message("no data set 'imagenet' can be fetched" KNOWN);
   static const char *const mirrors[] = {"ftp://a/b", "file:///etc", "example.org", "http://", ""};
   for (size_t i = 0; i < sizeof mirrors / sizeof *mirrors; i++) {
-    gf_fetch_options options = {.to = data_folder, .mirror = mirrors[i]};
+    gf_fetch_options options = fetch_options;
+    options.mirror = mirrors[i];
     assert_int_equal(gf_fetch("fashion_mnist", &options, &fetched_), GF_ERROR_ARGUMENT);
     assert_message(
         "the mirror '%s' must be an address of a folder that begins with http:// or "

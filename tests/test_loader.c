@@ -242,7 +242,7 @@ static void failures_of_the_loader_are_reported(void **state) {
   write_cifar("test.bin", 2, 100, 0, 5);
   gf_dataset *dataset = open_split(GF_SPLIT_TEST, "cifar100", "");
   gf_loader *loader = NULL;
-  gf_loader_options options = {.batch_size = 0};
+  gf_loader_options options = {.batch_size = 0, .to = 1};
   assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_ERROR_ARGUMENT);
   assert_string_equal(gf_error_message(), "a loader's batch size is at least 1, not 0");
   options = (gf_loader_options){.batch_size = 2, .threads = -1};

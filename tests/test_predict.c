@@ -136,7 +136,7 @@ static void predictions_are_those_of_the_test_split(void **state) {
   gf_model *model = NULL;
   gf_batch batch;
   int at = 0;
-  gf_loader_options options = {.batch_size = BATCH};
+  gf_loader_options options = {.batch_size = BATCH, .to = 1};
   assert_ok(gf_dataset_open(&dataset, config, GF_SPLIT_TEST));
   assert_ok(gf_loader_open(&loader, dataset, &options));
   assert_ok(gf_model_open(&model, fixture_device, config, (gf_image_shape){SIDE, SIDE, COLOURS},
@@ -279,7 +279,7 @@ static void a_failure_ends_no_other(void **state) {
     snprintf(paths[i], sizeof paths[i], "%s", in_folder(names[i]));
     list[i] = paths[i];
   }
-  assert_ok(predict("run", list, 6, (gf_predict_options){0}, &result));
+  assert_ok(predict("run", list, 6, gf_predict_options_default(), &result));
   assert_int_equal(result.images, 2);
   assert_int_equal(result.failed, 4);
   snprintf(expected, sizeof expected,
@@ -317,7 +317,7 @@ static void copy_file(const char *from, const char *to) {
 
 static void folders_that_are_no_whole_runs_are_refused(void **state) {
   (void)state;
-  gf_predict_options none = {0};
+  gf_predict_options none = gf_predict_options_default();
   assert_fails_in_folder(
       GF_ERROR_FILE,
       "%s/images is no run folder: it has no config.yaml; name a folder that gradflow train has "
@@ -345,7 +345,7 @@ static void weights_that_do_not_fit_are_listed(void **state) {
            fixture_folder, "filters: 5, norm: entry");
   write_text("wide/config.yaml", yaml);
   copy_file("run/best.safetensors", "wide/best.safetensors");
-  assert_int_equal(predict_one("wide", (gf_predict_options){0}), GF_ERROR_DATA);
+  assert_int_equal(predict_one("wide", gf_predict_options_default()), GF_ERROR_DATA);
   char beginning[512];
   snprintf(beginning, sizeof beginning,
            "%s/wide/best.safetensors does not fit the network:\n"
@@ -376,7 +376,7 @@ static void weights_without_numbers_fail_each_image(void **state) {
   copy_file("run/config.yaml", "diverged/config.yaml");
   assert_ok(gf_model_save(model, in_folder("diverged/last.safetensors")));
   gf_model_free(&model);
-  assert_ok(predict_one("diverged", (gf_predict_options){.saliency = 1}));
+  assert_ok(predict_one("diverged", (gf_predict_options){.top = 5, .saliency = 1}));
   snprintf(expected, sizeof expected,
            "nonfinite: images/image_00.png: %s/images/image_00.png: the network's scores are not "
            "finite: its weights are of a run that diverged\n",
@@ -402,7 +402,7 @@ static void names_come_from_the_file_or_the_data_set(void **state) {
   assert_ok(predict_one("run", options));
   assert_non_null(strstr(told_.log.data, "images/image_00.png kind "));
   write_names("fine_label_names.txt", CLASSES);
-  assert_ok(predict_one("run", (gf_predict_options){0}));
+  assert_ok(predict_one("run", gf_predict_options_default()));
   assert_non_null(strstr(told_.log.data, "images/image_00.png kind "));
   assert_int_equal(remove(in_folder("fine_label_names.txt")), 0);
 
@@ -466,7 +466,7 @@ static void the_run_tells_the_classes_of_folders(void **state) {
   assert_fails_in_folder(
       GF_ERROR_DATA,
       "%s/moved/train has 1 class name, but the network has 100 classes; give one name per line",
-      predict_one("folders", (gf_predict_options){0}));
+      predict_one("folders", gf_predict_options_default()));
   assert_ok(gf__remove_folder(in_folder("moved")));
   /* The names that the run was trained with, where neither a file nor a folder has them. */
   write_network("folders/network.json", "spot");
@@ -474,14 +474,14 @@ static void the_run_tells_the_classes_of_folders(void **state) {
   assert_non_null(strstr(told_.log.data, "images/image_00.png spot\n"));
   /* A run of a program that wrote no network.json needs the folders. */
   assert_int_equal(remove(in_folder("folders/network.json")), 0);
-  assert_int_equal(predict_one("folders", (gf_predict_options){0}), GF_ERROR_FILE);
+  assert_int_equal(predict_one("folders", gf_predict_options_default()), GF_ERROR_FILE);
   assert_non_null(strstr(gf_error_message(),
                          "folders has no network.json, and its network cannot be built from its "
                          "config.yaml: there is no train in "));
   snprintf(yaml, sizeof yaml, "data: {name: image_folder}\nmodel: {family: resnet_imagenet}\n");
   write_text("folders/config.yaml", yaml);
   write_network("folders/network.json", NULL);
-  assert_int_equal(predict_one("folders", (gf_predict_options){0}), GF_ERROR_DATA);
+  assert_int_equal(predict_one("folders", gf_predict_options_default()), GF_ERROR_DATA);
   assert_non_null(strstr(gf_error_message(), "last.safetensors does not fit the network:\n"));
   assert_non_null(strstr(gf_error_message(), "missing: conv1.weight"));
 }

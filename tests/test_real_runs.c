@@ -23,7 +23,7 @@ static char *verdict_of(const char *name) {
   assert_ok(gf_config_set(config, "data.train_limit=400"));
   assert_ok(gf_config_set(config, "train.epochs=1"));
   snprintf(path, sizeof path, "%s", in_folder(name));
-  gf_train_options options = {.out = path};
+  gf_train_options options = {.out = path, .keep_checkpoints = 2};
   assert_ok(gf_train(fixture_device, config, &options));
   gf_config_free(&config);
   assert_ok(gf_diagnose(path, &verdict));

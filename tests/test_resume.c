@@ -31,7 +31,7 @@ typedef struct stopper {
   int asked, stops_at;
 } stopper;
 
-static int stop(void *user) {
+static bool stop(void *user) {
   stopper *s = user;
   return ++s->asked == s->stops_at;
 }
@@ -50,7 +50,7 @@ static gf_status run_part(const char *more, const char *out, part p) {
                               .resume = p.resume,
                               .force = p.force,
                               .checkpoint_steps = p.checkpoint_steps,
-                              .keep_checkpoints = p.keep,
+                              .keep_checkpoints = p.keep ? p.keep : 2,
                               .events = {.user = &s, .stop = stop}};
   gf_config *config = stateful(more);
   gf_status status = gf_train(fixture_device, config, &options);
@@ -325,7 +325,8 @@ static void another_path_to_the_images_goes_on(void **state) {
   assert_ok(gf_config_set(config, "model.tune=off"));
   char path[256];
   snprintf(path, sizeof path, "%s", in_folder("elsewhere"));
-  assert_ok(gf_train(fixture_device, config, &(gf_train_options){.out = path, .resume = 1}));
+  assert_ok(gf_train(fixture_device, config,
+                     &(gf_train_options){.out = path, .resume = 1, .keep_checkpoints = 2}));
   gf_config_free(&config);
   assert_true(is_same("elsewhere", "whole", "last.safetensors"));
 }

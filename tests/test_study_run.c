@@ -111,7 +111,7 @@ static void on_run(void *user, const gf_study_event *e) {
   gf__text_add(&r->runs, "%s %s\n", e->run, e->failure ? e->failure : ends[e->status]);
 }
 
-static int on_stop(void *user) {
+static bool on_stop(void *user) {
   record *r = user;
   return ++r->questions == r->stop_after;
 }
@@ -135,7 +135,7 @@ static void run_all(const char *out, gf_study_options options) {
 static void a_study_trains_tests_and_reports(void **state) {
   (void)state;
   record r = {0};
-  assert_ok(run_with("study.yaml", "whole", &r, (gf_study_options){0}));
+  assert_ok(run_with("study.yaml", "whole", &r, gf_study_options_default()));
   assert_string_equal(
       r.runs.data,
       "four/seed-5 finished\nfour/seed-6 finished\neight/seed-5 finished\n"
@@ -162,7 +162,7 @@ static void finished_runs_are_left(void **state) {
   static const char tested[] = "{\"loss\": 1, \"accuracy\": 0.5, \"images\": 2, \"classes\": 100}";
   study_write("whole/four/seed-5/last.safetensors", "not touched");
   study_write("whole/four/seed-5/test.json", tested);
-  assert_ok(run_with("study.yaml", "whole", &r, (gf_study_options){0}));
+  assert_ok(run_with("study.yaml", "whole", &r, gf_study_options_default()));
   assert_int_equal(r.begun, 0);
   gf__text_free(&r.runs);
   char *text = study_read("whole/four/seed-5/last.safetensors");
@@ -173,7 +173,7 @@ static void finished_runs_are_left(void **state) {
   free(text);
   r = (record){0};
   assert_ok(run_with("study.yaml", "whole", &r,
-                     (gf_study_options){.overwrite = 1, .shard = 1, .shards = 6}));
+                     (gf_study_options){.overwrite = 1, .shard = 1, .shards = 6, .jobs = 1}));
   assert_int_equal(r.begun, 1);
   gf__text_free(&r.runs);
 }
@@ -187,8 +187,8 @@ static void copy_into(const char *from, const char *to) {
 
 static void two_shards_merged_are_one_run(void **state) {
   (void)state;
-  run_all("shard1", (gf_study_options){.shard = 1, .shards = 2});
-  run_all("shard2", (gf_study_options){.shard = 2, .shards = 2});
+  run_all("shard1", (gf_study_options){.shard = 1, .shards = 2, .jobs = 1});
+  run_all("shard2", (gf_study_options){.shard = 2, .shards = 2, .jobs = 1});
   assert_true(gf__path_exists(in_folder("shard1/four/seed-5")));
   assert_false(gf__path_exists(in_folder("shard1/four/seed-6")));
   assert_false(gf__path_exists(in_folder("shard2/four/seed-5")));
@@ -200,7 +200,7 @@ static void two_shards_merged_are_one_run(void **state) {
 
 static void jobs_give_the_same(void **state) {
   (void)state;
-  run_all("jobs", (gf_study_options){.jobs = 3});
+  run_all("jobs", (gf_study_options){.shard = 1, .shards = 1, .jobs = 3});
   report("jobs");
   assert_same_report("whole", "jobs");
 }
@@ -210,14 +210,14 @@ static void a_stopped_study_goes_on(void **state) {
   static const long stops[] = {1, 10, 25, 60};
   for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
     record r = {.stop_after = stops[i]};
-    assert_int_equal(run_with("study.yaml", "stopped", &r, (gf_study_options){0}),
+    assert_int_equal(run_with("study.yaml", "stopped", &r, gf_study_options_default()),
                      GF_ERROR_INTERRUPTED);
     assert_non_null(strstr(gf_error_message(),
                            "of 6 runs are at their end. The same command goes "
                            "on from here"));
     gf__text_free(&r.runs);
   }
-  run_all("stopped", (gf_study_options){0});
+  run_all("stopped", gf_study_options_default());
   report("stopped");
   assert_same_report("whole", "stopped");
 }
@@ -233,11 +233,11 @@ static void a_diverged_run_is_a_result(void **state) {
               "optimizer.learning_rate: 1000}}\n"
               "  - {name: calm, base: base.yaml}\n"
               "tables: [{name: t}]\n");
-  assert_ok(run_with("wild.yaml", "wild", &r, (gf_study_options){0}));
+  assert_ok(run_with("wild.yaml", "wild", &r, gf_study_options_default()));
   assert_string_equal(r.runs.data, "wild/seed-5 diverged\ncalm/seed-5 finished\n");
   gf__text_free(&r.runs);
   r = (record){0}; /* and stays one */
-  assert_ok(run_with("wild.yaml", "wild", &r, (gf_study_options){0}));
+  assert_ok(run_with("wild.yaml", "wild", &r, gf_study_options_default()));
   assert_string_equal(r.runs.data, "wild/seed-5 diverged\ncalm/seed-5 finished\n");
   assert_int_equal(r.begun, 0);
   gf__text_free(&r.runs);
@@ -260,7 +260,8 @@ static void a_failed_run_stops_no_other(void **state) {
               "  - {name: lost, base: base.yaml, set: {data.path: /nonexistent}}\n"
               "  - {name: calm, base: base.yaml}\n"
               "  - {name: more, base: base.yaml, set: {data.path: /nonexistent/too}}\n");
-  assert_int_equal(run_with("failing.yaml", "failing", &r, (gf_study_options){0}), GF_ERROR_FILE);
+  assert_int_equal(run_with("failing.yaml", "failing", &r, gf_study_options_default()),
+                   GF_ERROR_FILE);
   const char *message = gf_error_message(),
              *begin =
                  "2 of 3 runs failed:\n  lost/seed-5: data.path: there is no folder "
@@ -280,7 +281,8 @@ static void a_changed_setting_is_refused(void **state) {
   study_write("changed.yaml",
               "study: {name: s}\nseeds: [5]\n"
               "settings: [{name: calm, base: base.yaml, set: {model.filters: 5}}]\n");
-  assert_int_equal(run_with("changed.yaml", "wild", &r, (gf_study_options){0}), GF_ERROR_CONFIG);
+  assert_int_equal(run_with("changed.yaml", "wild", &r, gf_study_options_default()),
+                   GF_ERROR_CONFIG);
   assert_non_null(strstr(gf_error_message(),
                          "1 of 1 runs failed:\n  calm/seed-5: the config is not "
                          "that of the run in "));
@@ -291,11 +293,12 @@ static void a_changed_setting_is_refused(void **state) {
 /* ---- plans ---- */
 
 static void plans_know_states_and_times(void **state) {
+  gf_study_options options = gf_study_options_default();
   (void)state;
   gf_study_item *items;
   int count;
   gf_study *study = load_study("study.yaml", "plan");
-  assert_ok(gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count));
+  assert_ok(gf_study_plan(study, &options, 1, &items, &count));
   assert_int_equal(count, 6);
   for (int i = 0; i < count; i++) /* measured */
     assert_true(items[i].seconds_left > 0 && items[i].seconds_left < 600);
@@ -307,14 +310,14 @@ static void plans_know_states_and_times(void **state) {
               "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
               "1,1,1,1,1,1\n2,1,1,1,1,1\n");
   study_write("plan/four/seed-5/timing.csv", "epoch,seconds,images_per_second\n1,6,1\n2,4,1\n");
-  assert_ok(gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count));
+  assert_ok(gf_study_plan(study, &options, 1, &items, &count));
   assert_int_equal(items[0].state.status, GF_RUN_STARTED);
   assert_int_equal(items[0].state.epochs_done, 2);
   assert_true(items[0].seconds_left == 5 && items[1].seconds_left == 15);
   gf_study_items_free(&items, count);
   gf_study_free(&study);
   study = load_study("study.yaml", "whole");
-  assert_ok(gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count));
+  assert_ok(gf_study_plan(study, &options, 1, &items, &count));
   for (int i = 0; i < count; i++) {
     assert_int_equal(items[i].state.status, GF_RUN_FINISHED);
     assert_true(items[i].seconds_left == 0);
@@ -328,6 +331,7 @@ static void add_log(void *user, gf_log_level level, const char *message) {
 }
 
 static void unknown_times_have_one_line_a_reason(void **state) {
+  gf_study_options options = gf_study_options_default();
   (void)state;
   gf_study_item *items;
   int count;
@@ -340,7 +344,7 @@ static void unknown_times_have_one_line_a_reason(void **state) {
               "  - {name: e, base: lost.yaml, set: {data.path: /nowhere_else}}\n");
   gf_study *study = load_study("unknown.yaml", "unknown");
   gf_log_to(add_log, &log);
-  gf_status status = gf_study_plan(study, &(gf_study_options){0}, 1, &items, &count);
+  gf_status status = gf_study_plan(study, &options, 1, &items, &count);
   gf_log_to(NULL, NULL);
   assert_ok(status);
   for (int i = 0; i < count; i++)

@@ -202,14 +202,15 @@ static void shards_share_the_runs(void **state) {
   static const struct {
     int shard, shards, count;
     const char *folders[6];
-  } cases[] = {{0, 0, 6, {"a/seed-4", "a/seed-7", "b/seed-4", "b/seed-7", "c/seed-4", "c/seed-7"}},
-               {1, 1, 6, {"a/seed-4", "a/seed-7", "b/seed-4", "b/seed-7", "c/seed-4", "c/seed-7"}},
+  } cases[] = {{1, 1, 6, {"a/seed-4", "a/seed-7", "b/seed-4", "b/seed-7", "c/seed-4", "c/seed-7"}},
                {1, 4, 2, {"a/seed-4", "c/seed-4"}},
                {4, 4, 1, {"b/seed-7"}},
                {7, 9, 0, {NULL}}};
   gf_study *s = load_study("study.yaml", "runs");
   for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-    gf_study_options options = {.shard = cases[k].shard, .shards = cases[k].shards};
+    gf_study_options options = gf_study_options_default();
+    options.shard = cases[k].shard;
+    options.shards = cases[k].shards;
     gf_study_item *items;
     int count;
     assert_ok(gf_study_plan(s, &options, 0, &items, &count));
@@ -226,10 +227,14 @@ static void shards_share_the_runs(void **state) {
   }
   gf_study_item *items;
   int count;
-  assert_fails(GF_ERROR_ARGUMENT, "shard 3 of 2: must be 1 of 1 to N of N",
-               gf_study_plan(s, &(gf_study_options){.shard = 3, .shards = 2}, 0, &items, &count));
+  assert_fails(GF_ERROR_ARGUMENT, "shard 0 of 0: must be 1 of 1 to N of N",
+               gf_study_plan(s, &(gf_study_options){.jobs = 1}, 0, &items, &count));
+  assert_fails(
+      GF_ERROR_ARGUMENT, "shard 3 of 2: must be 1 of 1 to N of N",
+      gf_study_plan(s, &(gf_study_options){.shard = 3, .shards = 2, .jobs = 1}, 0, &items, &count));
   assert_fails(GF_ERROR_ARGUMENT, "-1 jobs: must be at least 1",
-               gf_study_plan(s, &(gf_study_options){.jobs = -1}, 0, &items, &count));
+               gf_study_plan(s, &(gf_study_options){.shard = 1, .shards = 1, .jobs = -1}, 0, &items,
+                             &count));
   gf_study_free(&s);
 }
 
@@ -424,6 +429,7 @@ static void check_notes(const gf_study *study) {
 }
 
 static void check_study(const char *path) {
+  gf_study_options options = gf_study_options_default();
   gf_study *study;
   gf_study_item *items;
   int count, row = 0;
@@ -431,7 +437,7 @@ static void check_study(const char *path) {
   while (row < STUDIES && strcmp(studies_[row].name, study->name) != 0) row++;
   if (row == STUDIES) fail_msg("%s is not in the list of this test", path);
   assert_non_null(strstr(path, study->name));
-  assert_ok(gf_study_plan(study, &(gf_study_options){0}, 0, &items, &count));
+  assert_ok(gf_study_plan(study, &options, 0, &items, &count));
   assert_int_equal(count, studies_[row].runs);
   assert_int_equal(study->table_count, studies_[row].tables);
   assert_int_equal(study->figure_count, studies_[row].figures);

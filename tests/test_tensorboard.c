@@ -205,7 +205,7 @@ typedef struct stopper {
   int asked, stops_at;
 } stopper;
 
-static int stop(void *user) {
+static bool stop(void *user) {
   stopper *s = user;
   return ++s->asked == s->stops_at;
 }
@@ -214,8 +214,11 @@ static gf_status run_part(const char *more, const char *out, int stops_at) {
   char path[256];
   snprintf(path, sizeof path, "%s", in_folder(out));
   stopper s = {.stops_at = stops_at};
-  gf_train_options options = {
-      .out = path, .resume = 1, .events = {.user = &s, .stop = stop}, .checkpoint_steps = 4};
+  gf_train_options options = {.out = path,
+                              .resume = 1,
+                              .events = {.user = &s, .stop = stop},
+                              .checkpoint_steps = 4,
+                              .keep_checkpoints = 2};
   gf_config *config = config_of(network_, more);
   assert_ok(gf_config_set(config, "train.gradients_every=4"));
   gf_status status = gf_train(fixture_device, config, &options);

@@ -77,8 +77,9 @@ typedef struct loop {
 } loop;
 
 static void open_loop(loop *l, const gf_config *config) {
-  gf_loader_options training = {.batch_size = BATCH, .threads = 1, .seed = 5, .training = 1};
-  gf_loader_options checking = {.batch_size = 4, .threads = 1};
+  gf_loader_options training = {
+      .batch_size = BATCH, .threads = 1, .seed = 5, .training = 1, .to = 1};
+  gf_loader_options checking = {.batch_size = 4, .threads = 1, .to = 1};
   *l = (loop){0};
   assert_ok(gf_dataset_open(&l->train, config, GF_SPLIT_TRAIN));
   assert_ok(gf_dataset_open(&l->validation, config, GF_SPLIT_VALIDATION));
@@ -340,7 +341,7 @@ static void write_text(const char *name, const char *text) {
 
 static gf_status train_over(const char *out, int overwrite) {
   gf_config *config = config_of(dropout_, "");
-  gf_train_options options = {.out = in_folder(out), .overwrite = overwrite};
+  gf_train_options options = {.out = in_folder(out), .overwrite = overwrite, .keep_checkpoints = 2};
   gf_status status = gf_train(fixture_device, config, &options);
   gf_config_free(&config);
   return status;
@@ -376,7 +377,7 @@ static void existing_folders_are_left_alone(void **state) {
 static void a_wrong_config_replaces_nothing(void **state) {
   (void)state;
   gf_config *config = config_of(family_, "optimizer: {learning_rat: 1}\n");
-  gf_train_options options = {.out = in_folder("dropout-c"), .overwrite = 1};
+  gf_train_options options = {.out = in_folder("dropout-c"), .overwrite = 1, .keep_checkpoints = 2};
   assert_fails(GF_ERROR_CONFIG,
                "net:4:13: unknown key 'learning_rat' in optimizer; did you mean 'learning_rate'? "
                "known keys: name, learning_rate, weight_decay, clip_norm, clip_value, beta1, "
@@ -411,7 +412,7 @@ typedef struct witness {
   gf__text written;   /* the pictures' names, a line each */
 } witness;
 
-static int stop(void *user) {
+static bool stop(void *user) {
   witness *w = user;
   return ++w->asked == w->stops_at;
 }
@@ -594,7 +595,7 @@ static void the_epoch_before_is_kept(void **state) {
 }
 
 /* Lets the first write of the weights end up on a device that is always full. */
-static int fill_the_disk(void *user) {
+static bool fill_the_disk(void *user) {
   char path[256];
   snprintf(path, sizeof path, "%s.tmp.%d", in_folder("full/last.safetensors"), gf__process_id());
   int *links = user;
@@ -695,7 +696,7 @@ static void a_test_is_the_loop_of_its_parts(void **state) {
   gf_dataset *dataset = NULL;
   gf_loader *loader = NULL;
   gf_model *model = NULL;
-  gf_loader_options options = {.batch_size = 4};
+  gf_loader_options options = {.batch_size = 4, .to = 1};
   double losses = 0, correct = 0;
   assert_ok(gf_dataset_open(&dataset, config, GF_SPLIT_TEST));
   assert_ok(gf_loader_open(&loader, dataset, &options));

@@ -167,7 +167,9 @@ int main(int argc, char **argv) {
   gf_config *config = NULL;
   gf_device *device = NULL;
   gf_test_result result = {0};
-  gf_train_options options = {.out = argv[1], .overwrite = 1};
+  gf_train_options options = gf_train_options_default();
+  options.out = argv[1];
+  options.overwrite = true;
   options.events.epoch = on_epoch;
 
   gf_status status = gf_layer_register(&swish);

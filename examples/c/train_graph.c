@@ -60,7 +60,9 @@ int main(int argc, char **argv) {
   gf_device *device = NULL;
   gf_test_result result = {0};
   watch w = {0, 0};
-  gf_train_options options = {.out = argv[1], .overwrite = 1};
+  gf_train_options options = gf_train_options_default();
+  options.out = argv[1];
+  options.overwrite = true;
   options.events.user = &w;
   options.events.gradients = on_gradients;
   options.events.epoch = on_epoch;

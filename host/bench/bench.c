@@ -173,6 +173,10 @@ static gf_status measure_order(gf_bench **out, const order *o) {
   return status;
 }
 
+gf_bench_options gf_bench_options_default(void) {
+  return (gf_bench_options){.form = GF_BENCH_QUICK};
+}
+
 gf_status gf_bench_run(gf_bench **out, const gf_bench_options *options) {
   *out = NULL;
   if (options->form != GF_BENCH_QUICK && options->form != GF_BENCH_FULL)
@@ -181,9 +185,17 @@ gf_status gf_bench_run(gf_bench **out, const gf_bench_options *options) {
   return measure_order(out, &(order){.options = options, .form = options->form});
 }
 
+gf_bench_layer_options gf_bench_layer_options_default(void) {
+  return (gf_bench_layer_options){.tune = "off"};
+}
+
 gf_status gf_bench_layers(gf_bench **out, const gf_bench_layer_options *what,
                           const gf_bench_options *options) {
   return measure_order(out, &(order){.options = options, .layers = what, .form = GF_BENCH_LAYERS});
+}
+
+gf_bench_train_options gf_bench_train_options_default(void) {
+  return (gf_bench_train_options){.rounds = 3, .steps = 20};
 }
 
 gf_status gf_bench_train(gf_bench **out, const gf_bench_train_options *what,

@@ -172,8 +172,12 @@ static gf_status add_all(gf__text *out, const gf__bench_set *set) {
   return GF_OK;
 }
 
+gf_bench_compare_options gf_bench_compare_options_default(void) {
+  return (gf_bench_compare_options){.fail_below = 0};
+}
+
 gf_status gf_bench_compare(const char *const *paths, int count,
-                           const gf_bench_comparison *comparison, char **text, int *failed) {
+                           const gf_bench_compare_options *options, char **text, int *failed) {
   gf__bench_set set;
   gf__text out = {0}, verdict = {0};
   *text = NULL;
@@ -181,11 +185,11 @@ gf_status gf_bench_compare(const char *const *paths, int count,
   gf_status status = gf__bench_set_load(&set, paths, count);
   if (status == GF_OK) status = add_all(&out, &set);
   if (status == GF_OK) {
-    *failed = judge(&verdict, &set, comparison->fail_below);
+    *failed = judge(&verdict, &set, options->fail_below);
     status = gf__text_status(&verdict);
   }
-  if (status == GF_OK && comparison->folder)
-    status = gf__bench_report(&set, comparison, verdict.data ? verdict.data : "");
+  if (status == GF_OK && options->folder)
+    status = gf__bench_report(&set, options, verdict.data ? verdict.data : "");
   gf__text_add(&out, "%s", verdict.data ? verdict.data : "");
   if (status == GF_OK) status = gf__text_status(&out);
   if (status == GF_OK)

@@ -42,7 +42,7 @@ double gf__bench_mean_ratio(const gf__bench_set *set, const gf__bench_subject *s
 
 /* Writes pictures and the page into comparison->folder; text is what the terminal shows.
  * pictures.c, page.c */
-gf_status gf__bench_report(const gf__bench_set *set, const gf_bench_comparison *comparison,
+gf_status gf__bench_report(const gf__bench_set *set, const gf_bench_compare_options *comparison,
                            const char *verdict) GF_MUST_USE;
 
 #endif

@@ -48,8 +48,7 @@ static gf_status measure_layer(gf__measurement *m, const gf_bench_layer *of, con
   snprintf(what, sizeof what, "%s %s", of->name, is_convolution(of) ? by : "");
   GF_TRY(gf__measurement_next(m, what));
   if (!c.layer) return gf__fail(GF_ERROR_ARGUMENT, "there is no layer of type '%s'", of->type);
-  const char *tune = m->layers->tune ? m->layers->tune : "off";
-  gf_status status = gf__bench_case_open(&model, m->device, &c, of->batch, by, tune);
+  gf_status status = gf__bench_case_open(&model, m->device, &c, of->batch, by, m->layers->tune);
   const gf__bench_direction *directions = gf__bench_directions(c.layer);
   for (int d = 0; status == GF_OK && directions[d].name; d++) {
     bool is_other =

@@ -16,7 +16,7 @@ enum { PATH = 4096 };
 
 typedef struct report {
   const gf__bench_set *set;
-  const gf_bench_comparison *to;
+  const gf_bench_compare_options *to;
   gf__text page;
 } report;
 
@@ -262,7 +262,7 @@ static gf_status add_body(report *r, const char *verdict) {
   return gf__html_end(&r->page);
 }
 
-gf_status gf__bench_report(const gf__bench_set *set, const gf_bench_comparison *comparison,
+gf_status gf__bench_report(const gf__bench_set *set, const gf_bench_compare_options *comparison,
                            const char *verdict) {
   report r = {.set = set, .to = comparison};
   char path[PATH];

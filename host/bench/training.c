@@ -63,7 +63,9 @@ static gf_status network_open_loader(network *n) {
   if (info.count < n->step.batch.count)
     return gf__fail(GF_ERROR_ARGUMENT, "%s has %d images for training, fewer than a batch of %d",
                     info.name, info.count, n->step.batch.count);
-  gf_loader_options loading = {.batch_size = n->step.batch.count, .training = 1};
+  gf_loader_options loading = gf_loader_options_default();
+  loading.batch_size = n->step.batch.count;
+  loading.training = true;
   GF_TRY(gf_loader_open(&n->loader, n->dataset, &loading));
   return gf_loader_start(n->loader, 0, 0);
 }

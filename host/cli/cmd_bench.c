@@ -104,8 +104,11 @@ typedef gf_status measurement(gf_bench **out, const gf__cli *cli, const gf_bench
 static int run_measurement(const gf__cli *cli, measurement *measures) {
   const bench_options *o = cli->options;
   gf__bar bar = {.file = stderr, .enabled = gf__cli_can_draw(stderr)};
-  gf_bench_options options = {
-      .device = o->device, .user = &bar, .progress = on_progress, .stop = gf__interrupt_stops};
+  gf_bench_options options = gf_bench_options_default();
+  options.device = o->device;
+  options.user = &bar;
+  options.progress = on_progress;
+  options.stop = gf__interrupt_stops;
   gf_bench *bench = NULL;
   gf_status status = o->out ? check_out(o->out) : GF_OK;
   if (status != GF_OK) return gf__cli_fail(status);
@@ -142,14 +145,13 @@ static gf_status measure_layers(gf_bench **out, const gf__cli *cli,
   gf__layer_cases cases = {0};
   gf_status status =
       gf__layer_cases_read(&cases, cli->arguments + 1, cli->argument_count - 1, o->batch);
-  if (status == GF_OK)
-    status = gf_bench_layers(out,
-                             &(gf_bench_layer_options){.layers = cases.layers,
-                                                       .count = cases.count,
-                                                       .algorithm = o->algorithm,
-                                                       .tune = tune_of(o),
-                                                       .gemm_defaults = o->gemm_defaults},
-                             options);
+  gf_bench_layer_options what = gf_bench_layer_options_default();
+  what.layers = cases.layers;
+  what.count = cases.count;
+  what.algorithm = o->algorithm;
+  if (tune_of(o)) what.tune = tune_of(o);
+  what.gemm_defaults = o->gemm_defaults;
+  if (status == GF_OK) status = gf_bench_layers(out, &what, options);
   gf__layer_cases_free(&cases);
   return status;
 }
@@ -158,7 +160,7 @@ static int bench_layers(const gf__cli *cli) { return run_measurement(cli, measur
 
 /* ---- networks ---- */
 
-enum { MOST_CONFIGS = 16, USUAL_ROUNDS = 3, USUAL_STEPS = 20 };
+enum { MOST_CONFIGS = 16 };
 
 typedef struct networks {
   gf_config *configs[MOST_CONFIGS];
@@ -210,13 +212,14 @@ static gf_status measure_train(gf_bench **out, const gf__cli *cli,
   networks all = {.count = 0};
   const gf_config *configs[MOST_CONFIGS];
   const char *names[MOST_CONFIGS];
-  gf_bench_train_options what = {.configs = configs,
-                                 .names = names,
-                                 .rounds = o->rounds ? o->rounds : USUAL_ROUNDS,
-                                 .steps = o->steps ? o->steps : USUAL_STEPS,
-                                 .batch = o->batch,
-                                 .statistics = o->statistics,
-                                 .loader = o->loader};
+  gf_bench_train_options what = gf_bench_train_options_default();
+  what.configs = configs;
+  what.names = names;
+  if (o->rounds) what.rounds = o->rounds;
+  if (o->steps) what.steps = o->steps;
+  what.batch = o->batch;
+  what.statistics = o->statistics;
+  what.loader = o->loader;
   gf_status status = read_networks(&all, cli);
   for (int i = 0; i < all.count; i++) {
     configs[i] = all.configs[i];
@@ -239,7 +242,10 @@ static void on_written(void *user, const char *path) {
 
 static int bench_compare(const gf__cli *cli) {
   const bench_options *o = cli->options;
-  gf_bench_comparison to = {.folder = o->out, .fail_below = o->fail_below, .written = on_written};
+  gf_bench_compare_options to = gf_bench_compare_options_default();
+  to.folder = o->out;
+  to.fail_below = o->fail_below;
+  to.written = on_written;
   char *text = NULL;
   int failed = 0;
   gf_status status = GF_OK;

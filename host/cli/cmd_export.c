@@ -60,8 +60,10 @@ static gf_status find_format(const char *path, int *out) {
 static gf_status export_run(const gf__cli *cli) {
   const export_options *o = cli->options;
   const char *run = cli->arguments[0], *path = cli->arguments[1];
-  gf_export_options options = {
-      .weights = o->weights, .softmax = o->softmax, .overwrite = o->overwrite};
+  gf_export_options options = gf_export_options_default();
+  options.weights = o->weights;
+  options.softmax = o->softmax;
+  options.overwrite = o->overwrite;
   gf_conversion result;
   int format;
   GF_TRY(find_format(path, &format));

@@ -110,10 +110,10 @@ static int run_fetch(const gf__cli *cli) {
   screen s = {.bar = {.file = stderr, .enabled = !o->quiet && draws},
               .says_lines = !o->quiet && !draws,
               .quiet = o->quiet};
-  gf_fetch_options how = {
-      .to = o->to,
-      .mirror = o->mirror,
-      .events = {.user = &s, .progress = on_progress, .stop = gf__interrupt_stops}};
+  gf_fetch_options how = gf_fetch_options_default();
+  if (o->to) how.to = o->to;
+  how.mirror = o->mirror;
+  how.events = (gf_fetch_events){.user = &s, .progress = on_progress, .stop = gf__interrupt_stops};
   gf_fetched fetched;
   gf_log_to(on_log, &s);
   gf__interrupt_catch();

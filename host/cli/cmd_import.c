@@ -28,7 +28,9 @@ static gf_status load_config(gf_config **out, const gf__cli *cli) {
 
 static gf_status import(const gf__cli *cli, const char *out) {
   const import_options *o = cli->options;
-  gf_import_options import_to = {.out = out, .overwrite = o->overwrite};
+  gf_import_options import_to = gf_import_options_default();
+  import_to.out = out;
+  import_to.overwrite = o->overwrite;
   gf_config *config = NULL;
   gf_conversion result;
   gf_status status = load_config(&config, cli);

@@ -223,7 +223,8 @@ static int run_predict(const gf__cli *cli) {
   output o = {.options = cli->options, .run = cli->arguments[0]};
   gf__text out = {0};
   gf_predicted result = {0};
-  gf_predict_options options = {.events = {&o, print_prediction, note_sheet}};
+  gf_predict_options options = gf_predict_options_default();
+  options.events = (gf_predict_events){&o, print_prediction, note_sheet};
   gf_status status = read_options(cli, &options, &out);
   if (status == GF_OK) status = predict_images(cli, &o, &options, &result);
   gf__text_free(&out);

@@ -109,7 +109,7 @@ static gf_status read_scale(const gf__cli *cli, scale *s) {
 }
 
 static gf_status measure_steps(const scale_options *o, scale *s) {
-  GF_TRY(gf_communicator_open_device(&s->device, s->communicator, o->device, 0));
+  GF_TRY(gf_communicator_open_device(&s->device, s->communicator, o->device, false));
   int ranks = gf_communicator_describe(s->communicator).ranks;
   gf_status status = gf_scale_measure(&s->costs, s->device, s->config);
   GF_TRY(gf_communicator_agree(s->communicator, status));

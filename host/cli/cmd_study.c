@@ -55,7 +55,10 @@ static gf_status read_shard(const char *text, gf_study_options *out) {
 }
 
 static gf_status read_options(const study_options *o, gf_study_options *out) {
-  *out = (gf_study_options){.device = o->device, .overwrite = o->overwrite, .jobs = o->jobs};
+  *out = gf_study_options_default();
+  out->device = o->device;
+  out->overwrite = o->overwrite;
+  if (o->jobs) out->jobs = o->jobs;
   return o->shard ? read_shard(o->shard, out) : GF_OK;
 }
 
@@ -117,7 +120,7 @@ static void on_run(void *user, const gf_study_event *e) {
   gf__text_free(&line);
 }
 
-static int on_stop(void *user) {
+static bool on_stop(void *user) {
   screen *s = user;
   if (!gf__interrupt_signal() || s->said_stopping) return gf__interrupt_signal();
   s->said_stopping = true;
@@ -236,7 +239,7 @@ static int train_study(const gf__cli *cli, const gf_study *study, gf_study_optio
 
 static int run_runs(const gf__cli *cli, const gf_study *study) {
   const study_options *o = cli->options;
-  gf_study_options how = {0};
+  gf_study_options how = gf_study_options_default();
   gf_communicator *communicator;
   gf_status status = gf_communicator_open(&communicator, o->rank_timeout);
   if (status == GF_OK) status = gf_communicator_agree(communicator, read_options(o, &how));

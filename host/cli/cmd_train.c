@@ -95,7 +95,7 @@ static void on_gradients(void *user, int epoch, long step, const gf_gradient_sta
   gf__watch_show(&s->watch, s->progress.epoch ? &s->progress : NULL, epoch, step, gradients, count);
 }
 
-static int on_stop(void *user) {
+static bool on_stop(void *user) {
   say_stopping(user);
   return gf__interrupt_stops(NULL);
 }
@@ -349,7 +349,7 @@ static gf_status print_dry_run(gf_device *device, const gf_config *config) {
 static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *how) {
   const train_options *o = cli->options;
   gf_device *device = NULL;
-  GF_TRY(gf_communicator_open_device(&device, how->communicator, o->device, 0));
+  GF_TRY(gf_communicator_open_device(&device, how->communicator, o->device, false));
   gf_status status = GF_OK;
   if (!o->dry_run)
     status = train_network(cli, device, config, how);
@@ -363,10 +363,7 @@ static int run_train(const gf__cli *cli) {
   const train_options *o = cli->options;
   gf_config *config = NULL;
   gf__text out = {0};
-  gf_train_options how = {.overwrite = o->overwrite,
-                          .resume = o->resume != NULL,
-                          .force = o->force,
-                          .balance = o->balance};
+  gf_train_options how = gf_train_options_default();
   if (!cli->argument_count && !o->resume)
     return gf__cli_fail(
         gf__fail(GF_ERROR_ARGUMENT, "a config is missing; see gradflow train --help"));
@@ -375,6 +372,10 @@ static int run_train(const gf__cli *cli) {
   else
     gf__cli_default_out(cli->arguments[0], &out);
   how.out = out.data;
+  how.overwrite = o->overwrite;
+  how.resume = o->resume != NULL;
+  how.force = o->force;
+  how.balance = o->balance;
   gf_status status = gf_communicator_open(&how.communicator, o->rank_timeout);
   if (status == GF_OK) {
     status = gf__text_status(&out);

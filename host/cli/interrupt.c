@@ -21,7 +21,7 @@ int gf__interrupt_signal(void) { return signal_; }
 
 int gf__interrupt_exit_code(void) { return signal_ ? EXIT_BY_SIGNAL + signal_ : 0; }
 
-int gf__interrupt_stops(void *user) {
+bool gf__interrupt_stops(void *user) {
   (void)user;
   return signal_ != 0;
 }

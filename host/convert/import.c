@@ -79,6 +79,8 @@ static gf_status make_folder(const gf__stored *stored, const gf_config *config,
   return status;
 }
 
+gf_import_options gf_import_options_default(void) { return (gf_import_options){.out = NULL}; }
+
 gf_status gf_import(const gf_config *config, const char *weights, const gf_import_options *options,
                     gf_conversion *result) {
   gf__stored stored = {0};

@@ -45,12 +45,12 @@ static gf_status write(const gf__stored *stored, const char *path) {
 
 gf_status gf_export_pytorch(const char *run_folder, const char *path,
                             const gf_export_options *options, gf_conversion *out) {
-  gf_export_options none = {0};
+  const gf_export_options usual = gf_export_options_default();
   gf_conversion result;
   gf__stored stored = {0};
   gf_config *config;
   gf_status status =
-      gf__export_begin(run_folder, path, options ? options : &none, &config, &result);
+      gf__export_begin(run_folder, path, options ? options : &usual, &config, &result);
   if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights, run_folder);
   if (status == GF_OK) status = write(&stored, path);
   if (status == GF_OK && out) gf__stored_describe(&stored, result.weights, out);

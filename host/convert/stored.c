@@ -90,6 +90,8 @@ void gf__stored_describe(const gf__stored *stored, const char *weights, gf_conve
     }
 }
 
+gf_export_options gf_export_options_default(void) { return (gf_export_options){.weights = NULL}; }
+
 gf_status gf__export_begin(const char *run_folder, const char *path,
                            const gf_export_options *options, gf_config **config,
                            gf_conversion *out) {

@@ -120,8 +120,10 @@ static gf_status check_options(const gf_loader_options *options) {
   if (options->threads < 0 || options->threads > MOST_THREADS)
     return gf__fail(GF_ERROR_ARGUMENT, "a loader has 0 to %d threads, not %d", MOST_THREADS,
                     options->threads);
-  if (!(options->from >= 0 && options->from <= options->to && options->to <= 1))
-    return gf__fail(GF_ERROR_ARGUMENT, "a loader's shard is within 0 and 1, not from %g to %g",
+  if (!(options->from >= 0 && options->from <= options->to && options->to > 0 && options->to <= 1))
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "a loader's shard is within 0 and 1, not from %g to %g; "
+                    "gf_loader_options_default() gives the whole",
                     options->from, options->to);
   return GF_OK;
 }
@@ -169,11 +171,10 @@ static gf_status open_loader(gf_loader *loader, const gf_dataset *dataset,
   int cpus = gf__cpu_count();
   if (!options->threads)
     loader->options.threads = cpus < MOST_DEFAULT_THREADS ? cpus : MOST_DEFAULT_THREADS;
-  if (options->to == 0) loader->options.to = 1;
   loader->count = info->count;
   if (!options->training) {
     loader->first = gf__shard_begin(options->from, info->count);
-    loader->count = gf__shard_begin(loader->options.to, info->count) - loader->first;
+    loader->count = gf__shard_begin(options->to, info->count) - loader->first;
   }
   /* No batch is larger than what there is. */
   int count = loader->count;
@@ -188,6 +189,8 @@ static gf_status open_loader(gf_loader *loader, const gf_dataset *dataset,
     GF_TRY(gf__thread_start(&loader->threads[i], loader_work, loader));
   return GF_OK;
 }
+
+gf_loader_options gf_loader_options_default(void) { return (gf_loader_options){.to = 1}; }
 
 gf_status gf_loader_open(gf_loader **out, const gf_dataset *dataset,
                          const gf_loader_options *options) {

@@ -50,7 +50,7 @@ int gf__communicator_ranks(const gf_communicator *communicator) {
   return communicator ? communicator->place.ranks : 1;
 }
 
-int gf_communicator_agreed(const gf_communicator *communicator) {
+bool gf_communicator_agreed(const gf_communicator *communicator) {
   return !communicator || communicator->has_agreed;
 }
 

@@ -52,7 +52,7 @@ static gf_status open_claimed(gf_device **out, gf_communicator *communicator,
 }
 
 gf_status gf_communicator_open_device(gf_device **out, gf_communicator *communicator,
-                                      const char *selector, int whole) {
+                                      const char *selector, bool whole) {
   gf_rank self = gf_communicator_describe(communicator);
   gf_device_info info = {0};
   gf__text item = {0};

@@ -17,7 +17,7 @@ _Static_assert(MD5_DIGEST_STRING_LENGTH == GF__MD5_DIGITS + 1, "MD5 has 128 bits
 
 typedef struct fetch {
   const gf__fetch_source *source;
-  gf_fetch_options options; /* without zeros */
+  gf_fetch_options options;
   char folder[GF__PATH_SIZE];
 } fetch;
 
@@ -183,27 +183,37 @@ static bool is_web(const char *url) {
   return false;
 }
 
-static gf_status read_options(fetch *f) {
-  gf_fetch_options *o = &f->options;
-  if (!o->to) o->to = "data";
-  if (!o->attempts) o->attempts = 5;
-  if (!o->backoff_seconds) o->backoff_seconds = 1;
-  if (!o->connect_seconds) o->connect_seconds = 20;
-  if (!o->stall_seconds) o->stall_seconds = 30;
-  if (!*o->to) return gf__fail(GF_ERROR_ARGUMENT, "the folder to fetch to has no name");
+gf_fetch_options gf_fetch_options_default(void) {
+  return (gf_fetch_options){.to = "data",
+                            .attempts = 5,
+                            .backoff_seconds = 1,
+                            .connect_seconds = 20,
+                            .stall_seconds = 30};
+}
+
+static gf_status check_options(fetch *f) {
+  const gf_fetch_options *o = &f->options;
+  if (!o->to || !*o->to) return gf__fail(GF_ERROR_ARGUMENT, "the folder to fetch to has no name");
   if (o->mirror && !is_web(o->mirror))
     return gf__fail(GF_ERROR_ARGUMENT,
                     "the mirror '%s' must be an address of a folder that begins with http:// or "
                     "https://",
                     o->mirror);
+  if (o->attempts < 1 || !(o->backoff_seconds > 0) || !(o->connect_seconds > 0) ||
+      !(o->stall_seconds > 0))
+    return gf__fail(
+        GF_ERROR_ARGUMENT,
+        "%d attempts, %g seconds apart, with %g for a connection and %g without a byte: "
+        "all must be above 0; gf_fetch_options_default() gives usual ones",
+        o->attempts, o->backoff_seconds, o->connect_seconds, o->stall_seconds);
   return gf__path_join(f->folder, sizeof f->folder, o->to, f->source->folder);
 }
 
 gf_status gf__fetch_source_to(const gf__fetch_source *source, const gf_fetch_options *options,
                               gf_fetched *out) {
-  fetch f = {.source = source, .options = options ? *options : (gf_fetch_options){0}};
+  fetch f = {.source = source, .options = options ? *options : gf_fetch_options_default()};
   *out = (gf_fetched){.data_name = source->data_name};
-  GF_TRY(read_options(&f));
+  GF_TRY(check_options(&f));
   char *path = gf__text_copy(f.folder);
   if (!path) return gf__fail_host_memory(strlen(f.folder) + 1);
   bool had_to = gf__path_exists(f.options.to), had_folder = gf__path_exists(f.folder);

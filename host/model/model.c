@@ -212,7 +212,7 @@ gf_status gf__model_read_results(gf_model *model, int first, int count, float *o
 }
 
 gf_status gf_model_forward(gf_model *model, const float *images, const int *labels, int count,
-                           int training, gf_loss *loss) {
+                           bool training, gf_loss *loss) {
   GF_TRY(gf__model_upload(model, images, labels, count));
   GF_TRY(gf__model_queue_forward(model, training, 0));
   if (!loss) return gf_device_finish(model->device);

@@ -12,7 +12,7 @@
 #include "report/contact_sheet.h"
 #include "run/run_folder.h"
 
-enum { USUAL_TOP = 5, NUMBER_SIZE = 16 };
+enum { NUMBER_SIZE = 16 };
 
 /* A file of the batch. */
 typedef struct file {
@@ -24,7 +24,7 @@ typedef struct file {
 /* One call of gf_predict. */
 typedef struct prediction_job {
   const char *folder;
-  gf_predict_options options; /* with top as it is */
+  gf_predict_options options; /* top is at most the number of classes */
   gf_predicted *result;
   gf_predictor *predictor;
   int file_count, image_count;
@@ -60,13 +60,12 @@ static gf_status allocate(prediction_job *job) {
 }
 
 static gf_status open_job(prediction_job *job, gf_device *device) {
-  if (job->options.top < 0)
+  if (job->options.top < 1)
     return gf__fail(GF_ERROR_ARGUMENT, "at least one class is listed of an image, not %d",
                     job->options.top);
   GF_TRY(gf__predictor_open_with(&job->predictor, device, job->folder, job->options.classes,
-                                 job->options.saliency != 0));
+                                 job->options.saliency));
   int classes = job->predictor->classes;
-  if (!job->options.top) job->options.top = USUAL_TOP;
   if (job->options.top > classes) job->options.top = classes;
   if (job->options.out) GF_TRY(gf__make_folder(job->options.out));
   if (job->options.out) GF_TRY(gf__contact_sheet_new(&job->sheet));
@@ -294,10 +293,13 @@ static gf_status predict_all(prediction_job *job, const char *const *paths, int 
   return job->sheet && gf__contact_sheet_count(job->sheet) > 0 ? write_sheet(job) : GF_OK;
 }
 
+gf_predict_options gf_predict_options_default(void) { return (gf_predict_options){.top = 5}; }
+
 gf_status gf_predict(gf_device *device, const char *run_folder, const char *const *paths, int count,
                      const gf_predict_options *options, gf_predicted *out) {
-  prediction_job job = {.folder = run_folder, .result = out};
-  if (options) job.options = *options;
+  prediction_job job = {.folder = run_folder,
+                        .result = out,
+                        .options = options ? *options : gf_predict_options_default()};
   *out = (gf_predicted){0};
   gf_status status = open_job(&job, device);
   if (status == GF_OK) status = predict_all(&job, paths, count);

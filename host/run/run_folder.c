@@ -35,7 +35,7 @@ static bool is_bare(const char *path) {
   return bare;
 }
 
-gf_status gf__run_folder_check(const char *path, int overwrite) {
+gf_status gf__run_folder_check(const char *path, bool overwrite) {
   char config[GF__PATH_SIZE];
   if (!gf__path_exists(path) || is_bare(path)) return GF_OK;
   if (!overwrite)
@@ -94,7 +94,7 @@ gf_status gf__run_folder_remove_torn(const char *folder) {
   return GF_OK;
 }
 
-gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
+gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool overwrite,
                                 const gf__text *config, const gf_device_info *device) {
   char environment[GF__PATH_SIZE];
   *out = (gf__run_folder){.path = path};

@@ -25,9 +25,9 @@ typedef struct gf__run_folder {
 
 /* Whether gf__run_folder_create would succeed, so that a long preparation is
  * not in vain: an existing path is refused unless it is a run folder and overwrite. */
-gf_status gf__run_folder_check(const char *path, int overwrite) GF_MUST_USE;
+gf_status gf__run_folder_check(const char *path, bool overwrite) GF_MUST_USE;
 /* Creates the folder with config.yaml, and environment.json where there is a device. */
-gf_status gf__run_folder_create(gf__run_folder *out, const char *path, int overwrite,
+gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool overwrite,
                                 const gf__text *config, const gf_device_info *device) GF_MUST_USE;
 /* Opens the folder of a run that goes on at epoch, its logs cut back to the marks; config
  * replaces config.yaml. Another device, driver or version than before is told. */

@@ -11,11 +11,10 @@
 /* ---- the runs of a shard ---- */
 
 static gf_status check_options(const gf_study_options *o) {
-  bool all = o->shard == 0 && o->shards == 0;
-  if (!all && (o->shards < 1 || o->shard < 1 || o->shard > o->shards))
+  if (o->shards < 1 || o->shard < 1 || o->shard > o->shards)
     return gf__fail(GF_ERROR_ARGUMENT, "shard %d of %d: must be 1 of 1 to N of N", o->shard,
                     o->shards);
-  if (o->jobs < 0) return gf__fail(GF_ERROR_ARGUMENT, "%d jobs: must be at least 1", o->jobs);
+  if (o->jobs < 1) return gf__fail(GF_ERROR_ARGUMENT, "%d jobs: must be at least 1", o->jobs);
   return GF_OK;
 }
 
@@ -35,12 +34,11 @@ static gf_status add_item(const gf_study *study, const gf__setting *setting, uin
 
 static gf_status list_items(const gf_study *study, const gf_study_options *options,
                             gf_study_item *items, int *count) {
-  int shards = options->shards ? options->shards : 1, shard = options->shards ? options->shard : 1;
   int index = 0;
   for (int i = 0; i < study->setting_count; i++) {
     const gf__setting *setting = &study->settings[i];
     for (int k = 0; k < setting->seed_count; k++)
-      if (index++ % shards == shard - 1)
+      if (index++ % options->shards == options->shard - 1)
         GF_TRY(add_item(study, setting, setting->seeds[k], &items[(*count)++]));
   }
   return GF_OK;
@@ -215,7 +213,7 @@ static gf_status estimate(const gf_study *study, const char *selector, gf_study_
   return status;
 }
 
-gf_status gf_study_plan(const gf_study *study, const gf_study_options *options, int wants_estimate,
+gf_status gf_study_plan(const gf_study *study, const gf_study_options *options, bool wants_estimate,
                         gf_study_item **out, int *count) {
   size_t most = 0;
   *out = NULL;

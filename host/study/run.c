@@ -48,8 +48,7 @@ static double usual_epoch(const queue *q) {
 
 static double seconds_left(const job *j, const gf_progress *progress) {
   const queue *q = j->queue;
-  int jobs = q->options->jobs > 1 ? q->options->jobs : 1,
-      own_epochs = gf__item_epochs_left(j->item);
+  int jobs = q->options->jobs, own_epochs = gf__item_epochs_left(j->item);
   double usual = usual_epoch(q), others = 0, own = progress->seconds_left;
   if (isnan(usual) && own_epochs > 0) usual = own / own_epochs;
   for (int i = 0; i < q->count; i++) {
@@ -86,7 +85,7 @@ static void on_epoch(void *user, const gf_epoch *epoch) {
   gf__lock_release(j->queue->lock);
 }
 
-static int on_stop(void *user) {
+static bool on_stop(void *user) {
   queue *q = ((job *)user)->queue;
   const gf_study_events *events = &q->options->events;
   gf__lock_take(q->lock);
@@ -100,11 +99,12 @@ static int on_stop(void *user) {
 
 static gf_status train(job *j) {
   const gf_study_options *options = j->queue->options;
-  gf_train_options training = {
-      .out = j->item->folder,
-      .overwrite = options->overwrite,
-      .resume = !options->overwrite,
-      .events = {.user = j, .progress = on_progress, .epoch = on_epoch, .stop = on_stop}};
+  gf_train_options training = gf_train_options_default();
+  training.out = j->item->folder;
+  training.overwrite = options->overwrite;
+  training.resume = !options->overwrite;
+  training.events =
+      (gf_train_events){.user = j, .progress = on_progress, .epoch = on_epoch, .stop = on_stop};
   gf_config *config;
   GF_TRY(gf__item_config(j->queue->study, j->item, &config));
   gf_status status = gf_train(j->device, config, &training);
@@ -199,7 +199,7 @@ static gf_status work_all(job *jobs, int count) {
   gf_status status = GF_OK;
   for (int i = 0; i < count && status == GF_OK; i++)
     status =
-        gf_communicator_open_device(&jobs[i].device, options->communicator, options->device, 1);
+        gf_communicator_open_device(&jobs[i].device, options->communicator, options->device, true);
   for (int i = 1; i < count && status == GF_OK; i++)
     status = gf__thread_start(&jobs[i].thread, work, &jobs[i]);
   if (status == GF_OK)
@@ -212,8 +212,9 @@ static gf_status work_all(job *jobs, int count) {
 }
 
 static gf_status run_jobs(queue *q) {
-  int count = q->options->jobs > 1 ? q->options->jobs : 1;
-  if (count > q->count && q->count > 0) count = q->count;
+  int count = q->options->jobs;
+  if (count > q->count) count = q->count;
+  if (count < 1) count = 1;
   job *jobs = calloc((size_t)count, sizeof *jobs);
   if (!jobs) return gf__fail_host_memory((size_t)count * sizeof *jobs);
   for (int i = 0; i < count; i++) jobs[i].queue = q;
@@ -240,13 +241,17 @@ static gf_status open_queue(queue *q) {
     return gf__fail(GF_ERROR_ARGUMENT,
                     "%d jobs: with several ranks each of them is a job; start more ranks",
                     options->jobs);
-  GF_TRY(gf_study_plan(q->study, options, 0, &q->items, &q->count));
+  GF_TRY(gf_study_plan(q->study, options, false, &q->items, &q->count));
   for (int i = 0; options->overwrite && i < q->count; i++)
     q->items[i].state = (gf_run_state){.epochs = q->items[i].state.epochs};
   q->order = calloc((size_t)q->count + 1, sizeof *q->order);
   if (!q->order) return gf__fail_host_memory((size_t)q->count * sizeof *q->order);
   GF_TRY(gf__study_epoch_seconds(q->study, q->items, q->count, &q->epoch_seconds));
   return gf__lock_new(&q->lock);
+}
+
+gf_study_options gf_study_options_default(void) {
+  return (gf_study_options){.shard = 1, .shards = 1, .jobs = 1};
 }
 
 gf_status gf_study_run(const gf_study *study, const gf_study_options *options) {

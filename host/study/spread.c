@@ -37,7 +37,7 @@ static gf_status estimate(const gf_study *study, const gf_study_options *options
   if (options->device)
     snprintf(device, sizeof device, "%.*s", (int)strcspn(options->device, ","), options->device);
   first.device = *device ? device : NULL;
-  GF_TRY(gf_study_plan(study, &first, 1, &items, &found));
+  GF_TRY(gf_study_plan(study, &first, true, &items, &found));
   rated *all = malloc(((size_t)count + 1) * sizeof *all);
   gf_status status = all ? GF_OK : gf__fail_host_memory((size_t)count * sizeof *all);
   if (status == GF_OK) sort(items, count, all, order);

@@ -29,7 +29,10 @@ static gf_status open_comparison(comparison *c, gf_device *const devices[2],
   GF_TRY(gf_dataset_open(&c->dataset, config, GF_SPLIT_TRAIN));
   gf_dataset_info info = gf_dataset_describe(c->dataset);
   int batch = c->run.batch_size < info.count ? c->run.batch_size : info.count;
-  gf_loader_options options = {.batch_size = batch, .seed = c->run.seed, .training = 1};
+  gf_loader_options options = gf_loader_options_default();
+  options.batch_size = batch;
+  options.seed = c->run.seed;
+  options.training = true;
   GF_TRY(gf_loader_open(&c->loader, c->dataset, &options));
   size_t bytes = (size_t)c->options->steps * sizeof *c->result->steps;
   c->result->steps = malloc(bytes);
@@ -65,6 +68,10 @@ static gf_status compare_epoch(comparison *c, int epoch) {
     GF_TRY(gf__lockstep_step(&c->lockstep, &batch, rate));
   }
   return GF_OK;
+}
+
+gf_divergence_options gf_divergence_options_default(void) {
+  return (gf_divergence_options){.steps = 10, .tolerance = 0.1};
 }
 
 gf_status gf_divergence_run(gf_divergence *out, gf_device *a, gf_device *b, const gf_config *config,

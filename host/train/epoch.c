@@ -21,7 +21,7 @@ gf__checkpoint_tensors gf__training_tensors(const gf__training *t) {
 }
 
 gf_status gf__training_checkpoint(gf__training *t) {
-  int kept = t->options.keep_checkpoints ? t->options.keep_checkpoints : 2;
+  int kept = t->options.keep_checkpoints;
   if (!t->writes) return GF_OK;
   GF_TRY(gf__run_folder_flush(&t->folder));
   for (int i = 0; i < GF__LOGS; i++) t->position.marks[i] = gf__record_log_mark(&t->folder.logs[i]);

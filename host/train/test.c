@@ -35,7 +35,8 @@ static gf_status open_test(test_run *t, gf_device *device, const char *folder) {
   int batch = t->run.batch_size < info.count ? t->run.batch_size : info.count;
   GF_TRY(gf_model_open(&t->model, device, t->config, image, info.classes, batch, 0));
   GF_TRY(load_weights(t, folder));
-  gf_loader_options options = {.batch_size = batch};
+  gf_loader_options options = gf_loader_options_default();
+  options.batch_size = batch;
   GF_TRY(gf_loader_open(&t->loader, t->dataset, &options));
   size_t bytes = (size_t)batch * (size_t)info.classes * sizeof *t->logits;
   t->logits = malloc(bytes);

@@ -12,13 +12,14 @@
 #include "train/training.h"
 
 static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_dataset *dataset,
-                             int training) {
+                             bool training) {
   int rank = gf__communicator_rank(t->communicator);
-  gf_loader_options options = {.batch_size = training ? t->config.batch_size : t->model->batch,
-                               .seed = t->config.seed,
-                               .training = training,
-                               .from = t->shard_bounds[rank],
-                               .to = t->shard_bounds[rank + 1]};
+  gf_loader_options options = gf_loader_options_default();
+  options.batch_size = training ? t->config.batch_size : t->model->batch;
+  options.seed = t->config.seed;
+  options.training = training;
+  options.from = t->shard_bounds[rank];
+  options.to = t->shard_bounds[rank + 1];
   return gf_loader_open(out, dataset, &options);
 }
 
@@ -368,6 +369,19 @@ static gf_status make_run(gf__training *t) {
   return end_run(t, status);
 }
 
+gf_train_options gf_train_options_default(void) {
+  return (gf_train_options){.keep_checkpoints = 2};
+}
+
+static gf_status check_options(const gf_train_options *o) {
+  if (!o->out || !*o->out)
+    return gf__fail(GF_ERROR_ARGUMENT, "gf_train_options.out is missing: it names the run folder");
+  if (o->keep_checkpoints >= 1) return GF_OK;
+  return gf__fail(GF_ERROR_ARGUMENT,
+                  "%d checkpoints kept: must be at least 1, and is 2 by gf_train_options_default()",
+                  o->keep_checkpoints);
+}
+
 gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_options *options) {
   gf__training t = {.device = device,
                     .options = *options,
@@ -375,7 +389,8 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
                     .writes = gf__communicator_rank(options->communicator) == 0};
   gf__text resolved = {0};
   found_run found = {0};
-  gf_status status = check_run(&t, config, &resolved, &found);
+  gf_status status = check_options(options);
+  if (status == GF_OK) status = check_run(&t, config, &resolved, &found);
   bool goes_on = status == GF_OK && !found.has_ended;
   if (goes_on) status = open_run(&t, config, &resolved, found.resumes);
   gf__text_free(&resolved);

@@ -1,4 +1,5 @@
-/* How fast many ranks would train: a model of a step, from what a rank's device and the network
+/** @file
+ * How fast many ranks would train: a model of a step, from what a rank's device and the network
  * between ranks were measured to do.
  *
  * A step of N ranks is: forward, backward, of which each bucket of gradients travels as soon as it
@@ -15,68 +16,82 @@
 #include <gradflow/config.h>
 #include <gradflow/model.h>
 
-/* Gradients that travel together. */
+/** Gradients that travel together. */
 typedef struct gf_scale_bucket {
-  double bytes;
-  double ready; /* fraction of the backward pass after which they are there */
+  double bytes; /**< of them */
+  double ready; /**< fraction of the backward pass after which they are there */
 } gf_scale_bucket;
 
+/** What the network between ranks was measured to do. */
 typedef struct gf_scale_network {
-  double latency;   /* seconds of a message without content */
-  double overhead;  /* seconds of each of many messages at once */
-  double bandwidth; /* bytes a second, of a rank, in and out at a time */
+  double latency;   /**< seconds of a message without content */
+  double overhead;  /**< seconds of each of many messages at once */
+  double bandwidth; /**< bytes a second, of a rank, in and out at a time */
 } gf_scale_network;
 
-/* Of a rank. Seconds. */
+/** What a step takes on a rank's device. Times are in seconds. */
 typedef struct gf_scale_costs {
-  double fixed, image;     /* of forward and backward: of a step, and of each image in it */
-  double backward;         /* fraction of that which is backward */
-  double update, transfer; /* of the optimizer; of all gradients from the device and back */
-  gf_scale_bucket *buckets;
-  int bucket_count;
-  gf_memory memory; /* for batch images */
-  int batch;        /* the config's */
-  size_t parameters;
+  double fixed;             /**< of forward and backward of a step, without its images */
+  double image;             /**< of forward and backward of each image */
+  double backward;          /**< fraction of those that is backward */
+  double update;            /**< of the optimizer */
+  double transfer;          /**< of all gradients from the device and back */
+  gf_scale_bucket *buckets; /**< (bucket_count), in the order in which they are ready */
+  int bucket_count;         /**< buckets of gradients */
+  gf_memory memory;         /**< for batch images */
+  int batch;                /**< the config's */
+  size_t parameters;        /**< trainable elements */
 } gf_scale_costs;
 
+/** What binds a step of many ranks. */
 typedef enum gf_scale_bound {
-  GF_SCALE_COMPUTE,   /* less than a tenth of a step is anything else than images */
-  GF_SCALE_FIXED,     /* what a step takes on the device however few its images are */
-  GF_SCALE_TRANSFER,  /* gradients between device and host, and the update */
-  GF_SCALE_LATENCY,   /* messages, however short they are */
-  GF_SCALE_BANDWIDTH, /* bytes between ranks */
-  GF_SCALE_BOUNDS
+  GF_SCALE_COMPUTE,   /**< less than a tenth of a step is anything else than images */
+  GF_SCALE_FIXED,     /**< what a step takes on the device however few its images are */
+  GF_SCALE_TRANSFER,  /**< gradients between device and host, and the update */
+  GF_SCALE_LATENCY,   /**< messages, however short they are */
+  GF_SCALE_BANDWIDTH, /**< bytes between ranks */
+  GF_SCALE_BOUNDS     /**< how many there are */
 } gf_scale_bound;
+
+/** What binds in a word, as "compute"; never NULL. */
 GF_API const char *gf_scale_bound_name(gf_scale_bound bound);
 
+/** A step of a number of ranks, as predicted. */
 typedef struct gf_scale_point {
-  int ranks;
-  double images;     /* of each rank */
-  double step;       /* seconds */
-  double exposed;    /* of it, when the device waits for gradients */
-  double efficiency; /* images a second of a rank, to those of one rank alone with as many or, where
-                        the whole batch is given, with all of it */
-  gf_scale_bound bound;
+  int ranks;      /**< how many */
+  double images;  /**< of each rank */
+  double step;    /**< seconds */
+  double exposed; /**< seconds of it in which the device waits for gradients */
+  /** Images a second of a rank, to those of one rank alone with as many images or, where the whole
+   * batch is given, with all of it. */
+  double efficiency;
+  gf_scale_bound bound; /**< what binds it */
 } gf_scale_point;
 
-/* Measures the network of a config on a device: two batches of zeros, the update, transfers. Where
- * a config's files alone tell the number of classes, they are 1000. The caller frees out. */
+/** Measures the network of a config on a device: two batches of zeros, the update, transfers. Where
+ * a config's files alone give the number of classes, it is taken to be 1000. The caller frees *out
+ * with gf_scale_costs_free(). Errors are those of gf_model_open(). */
 GF_API gf_status gf_scale_measure(gf_scale_costs *out, gf_device *device,
                                   const gf_config *config) GF_MUST_USE;
+
+/** Frees what the costs point to. */
 GF_API void gf_scale_costs_free(gf_scale_costs *costs);
-/* Measures the network between the ranks of a communicator of two or more. */
+
+/** Measures the network between the ranks of a communicator of two or more, which all call it. */
 GF_API gf_status gf_scale_measure_network(gf_scale_network *out,
                                           gf_communicator *communicator) GF_MUST_USE;
-/* Seconds of a step of all ranks of the communicator, each with a batch of zeros as the config's.
- */
+
+/** Measures the seconds of a step of all ranks of the communicator, which all call it, each with a
+ * batch of zeros of the config's size. */
 GF_API gf_status gf_scale_measure_step(double *seconds, gf_device *device,
                                        gf_communicator *communicator,
                                        const gf_config *config) GF_MUST_USE;
 
-/* Ranks with so many images each. */
+/** Predicts a step of a number of ranks with so many images each. */
 GF_API gf_scale_point gf_scale_each(const gf_scale_costs *costs, const gf_scale_network *network,
                                     int ranks, double images);
-/* Ranks that have a batch of so many images in all. */
+
+/** Predicts a step of a number of ranks that have a batch of so many images together. */
 GF_API gf_scale_point gf_scale_whole(const gf_scale_costs *costs, const gf_scale_network *network,
                                      int ranks, double images);
 

@@ -198,7 +198,7 @@ static void train_halves(const char *yaml, double losses[50]) {
   gf_trainer *trainer;
   assert_ok(gf_config_load(&config, in_folder(yaml)));
   assert_ok(gf_dataset_open(&data, config, GF_SPLIT_TRAIN));
-  gf_loader_options options = {.batch_size = 60, .seed = 7, .training = 1};
+  gf_loader_options options = {.batch_size = 60, .seed = 7, .training = 1, .to = 1};
   assert_ok(gf_loader_open(&loader, data, &options));
   gf_image_shape image = {32, 32, 3};
   assert_ok(gf_model_open(&model, fixture_device, config, image, CLASSES, 30, 7));

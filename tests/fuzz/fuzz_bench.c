@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (strcmp(json, same) != 0) fuzz_fail("what was read is not the same");
   if (gf_bench_text(bench, &text) != GF_OK) fuzz_fail("no tables");
   free(text);
-  gf_bench_comparison to = {.fail_below = 1};
+  gf_bench_compare_options to = {.fail_below = 1};
   if (gf_bench_compare((const char *const[]){path, again}, 2, &to, &text, &failed) == GF_OK) {
     if (failed) fuzz_fail("slower than itself");
     free(text);

@@ -21,7 +21,7 @@ static void write_neighbours(void) {
 static void plan(const gf_study *study) {
   gf_study_item *items;
   int count;
-  gf_study_options options = {.shard = 1, .shards = 2};
+  gf_study_options options = {.shard = 1, .shards = 2, .jobs = 1};
   if (gf_study_plan(study, &options, 0, &items, &count) != GF_OK) return;
   for (int i = 0; i < count; i++)
     if (!items[i].folder || !items[i].setting) fuzz_fail("a run without a folder");

@@ -136,7 +136,7 @@ gf_loader *open_loader(const gf_dataset *dataset, int batch, int threads, unsign
                        int training) {
   gf_loader *loader = NULL;
   gf_loader_options options = {
-      .batch_size = batch, .threads = threads, .seed = seed, .training = training};
+      .batch_size = batch, .threads = threads, .seed = seed, .training = training, .to = 1};
   assert_int_equal(gf_loader_open(&loader, dataset, &options), GF_OK);
   return loader;
 }

@@ -12,8 +12,11 @@ char data_folder[80];
 unsigned char served_bytes[FILE_SIZE];
 char served_md5[MD5_DIGEST_STRING_LENGTH];
 server fetch_server;
-const gf_fetch_options fetch_options = {
-    .to = data_folder, .attempts = 1, .backoff_seconds = 0.01, .stall_seconds = 0.5};
+const gf_fetch_options fetch_options = {.to = data_folder,
+                                        .attempts = 1,
+                                        .backoff_seconds = 0.01,
+                                        .connect_seconds = 20,
+                                        .stall_seconds = 0.5};
 
 int fetch_open(void **state) {
   (void)state;

@@ -39,7 +39,7 @@ gf_config *config_of(const char *model, const char *more) {
 gf_status train_with(const gf_config *config, const char *out, const gf_train_events *events) {
   char path[256]; /* in_folder's own do not last as long as a run with callbacks */
   snprintf(path, sizeof path, "%s", in_folder(out));
-  gf_train_options options = {.out = path};
+  gf_train_options options = {.out = path, .keep_checkpoints = 2};
   if (events) options.events = *events;
   return gf_train(fixture_device, config, &options);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
+from . import _c
 from . import _library as lib
 
 
@@ -31,7 +32,7 @@ class Device:
     max_allocation: int
 
 
-def _describe(info: lib.gf_device_info) -> Device:
+def _describe(info: _c.gf_device_info) -> Device:
     return Device(
         selector=f"{info.platform}:{info.index}",
         type=lib.text(lib.library().gf_device_type_name(info.type)),
@@ -48,7 +49,7 @@ def _describe(info: lib.gf_device_info) -> Device:
 def devices() -> list[Device]:
     """All devices of all platforms; there may be none, which is no error."""
     library = lib.library()
-    rows = ctypes.POINTER(lib.gf_device_info)()
+    rows = ctypes.POINTER(_c.gf_device_info)()
     count, platforms = ctypes.c_int(), ctypes.c_int()
     lib.check(
         library.gf_devices_list(ctypes.byref(rows), ctypes.byref(count), ctypes.byref(platforms))

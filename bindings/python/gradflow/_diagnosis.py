@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _c
 from . import _library as lib
 
 
@@ -85,7 +86,7 @@ def _array(pointer: Any, *shape: int) -> np.ndarray:
     return np.ctypeslib.as_array(pointer, shape).copy()
 
 
-def _finding(found: lib.gf_finding) -> Finding:
+def _finding(found: _c.gf_finding) -> Finding:
     remedies = tuple(
         Remedy(lib.text(r.text), lib.text(r.setting) if r.setting else None)
         for r in found.remedies[: found.remedy_count]
@@ -99,7 +100,7 @@ def _finding(found: lib.gf_finding) -> Finding:
     )
 
 
-def _history(d: lib.gf_diagnosis) -> GradientHistory:
+def _history(d: _c.gf_diagnosis) -> GradientHistory:
     shape = (d.epoch_count, d.layer_count)
     return GradientHistory(
         layers=tuple(lib.text(d.layers[i]) for i in range(d.layer_count)),
@@ -117,7 +118,7 @@ def diagnose(run: str | os.PathLike[str]) -> Diagnosis:
     Raises:
         Error: for a folder that is no run's, or whose run has not finished an epoch.
     """
-    library, opened = lib.library(), ctypes.POINTER(lib.gf_diagnosis)()
+    library, opened = lib.library(), ctypes.POINTER(_c.gf_diagnosis)()
     lib.check(library.gf_diagnosis_open(ctypes.byref(opened), lib.path(run)))
     try:
         d = opened.contents

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _c
 from . import _library as lib
 
 
@@ -76,7 +77,7 @@ class Predictor:
         return out if values.ndim == 4 else out[0]
 
     def _run(self, images: np.ndarray, out: np.ndarray) -> None:
-        library, shape = lib.library(), lib.gf_image_shape(*images.shape[1:])
+        library, shape = lib.library(), _c.gf_image_shape(*images.shape[1:])
         values: np.ndarray
         pointer: Any
         if images.dtype == np.uint8:

@@ -15,6 +15,7 @@ from typing import Any, Union
 
 import numpy as np
 
+from . import _c
 from . import _library as lib
 
 
@@ -137,22 +138,22 @@ class _Witness:
 
     def epoch(self, _user: int | None, epoch: Any) -> None:
         e = epoch.contents
-        self._tell(lambda: Epoch(*(getattr(e, name) for name in lib.fields(lib.gf_epoch))))
+        self._tell(lambda: Epoch(*(getattr(e, name) for name in lib.fields(_c.gf_epoch))))
 
     def gradients(self, _user: int | None, epoch: int, step: int, rows: Any, count: int) -> None:
         self._tell(lambda: _gradients_of(epoch, step, rows, count))
 
-    def stop(self, _user: int | None) -> int:
-        return int(self.stops or self.error is not None)
+    def stop(self, _user: int | None) -> bool:
+        return self.stops or self.error is not None
 
-    def events(self) -> lib.gf_train_events:
+    def events(self) -> _c.gf_train_events:
         if self._callback is None:
-            return lib.gf_train_events(stop=lib.STOP_FUNCTION(self.stop))
-        return lib.gf_train_events(
-            epoch=lib.EPOCH_FUNCTION(self.epoch),
-            stop=lib.STOP_FUNCTION(self.stop),
-            gradients=lib.GRADIENTS_FUNCTION(self.gradients),
-            step=lib.STEP_FUNCTION(self.step),
+            return _c.gf_train_events(stop=_c.gf_train_events_stop(self.stop))
+        return _c.gf_train_events(
+            epoch=_c.gf_train_events_epoch(self.epoch),
+            stop=_c.gf_train_events_stop(self.stop),
+            gradients=_c.gf_train_events_gradients(self.gradients),
+            step=_c.gf_train_events_step(self.step),
         )
 
 
@@ -256,19 +257,16 @@ def train(
     """
     library, witness = lib.library(), _Witness(callback)
     events = witness.events()
-    options = lib.gf_train_options(
-        out=lib.path(out),
-        overwrite=overwrite,
-        resume=resume,
-        force=force,
-        checkpoint_steps=checkpoint_steps,
-        events=events,
-    )
+    options = library.gf_train_options_default()
+    options.out = lib.path(out)
+    options.overwrite, options.resume, options.force = overwrite, resume, force
+    options.checkpoint_steps = checkpoint_steps
+    options.events = events
     with open_config(config, settings or {}) as opened, lib.open_device(device) as on:
         with _interrupts(witness):
             status = library.gf_train(on.value, opened.value, options)
         if witness.error:
             raise witness.error
-        if not (witness.stops and status == lib.STATUS_INTERRUPTED):
+        if not (witness.stops and status == _c.GF_ERROR_INTERRUPTED):
             lib.check(status)
     return Run(out)

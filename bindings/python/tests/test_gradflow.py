@@ -21,7 +21,7 @@ import unittest
 import numpy as np
 
 import gradflow
-from gradflow import _library
+from gradflow import _c, _library
 
 RECORDS, TRAINED, BATCH, EPOCHS, CLASSES = 300, 285, 50, 2, 100
 BATCHES = [BATCH] * 5 + [TRAINED - 5 * BATCH]  # images of each step of an epoch
@@ -429,7 +429,7 @@ class Finding(unittest.TestCase):
         libc = ctypes.util.find_library("c")
         found = self.load(GRADFLOW_LIBRARY=libc)
         self.assertIn(
-            f"{libc} has no gf_config_free: it is not a gradflow 0.1 library", found.stderr
+            f"{libc} has no gf_bench_compare: it is not a gradflow 0.1 library", found.stderr
         )
 
     @unittest.skipUnless(os.environ.get("GRADFLOW_LIBRARY"), "GRADFLOW_LIBRARY names no library")
@@ -449,14 +449,14 @@ class Finding(unittest.TestCase):
     os.environ.get("GRADFLOW_LAYOUT"), "GRADFLOW_LAYOUT names no file of the C side"
 )
 class Layout(unittest.TestCase):
-    """The structs of _library.py are those of the C headers, as a C program has measured them."""
+    """The structs of _c.py are those of the C headers, as a C program has measured them."""
 
     def test_structs(self):
         # Lines: STRUCT 0 SIZE, and STRUCT.FIELD OFFSET SIZE
         lines = pathlib.Path(os.environ["GRADFLOW_LAYOUT"]).read_text().splitlines()
         measured = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in lines}
         found = {}
-        for name, kind in vars(_library).items():
+        for name, kind in vars(_c).items():
             is_struct = isinstance(kind, type) and issubclass(kind, ctypes.Structure)
             if not is_struct or kind is ctypes.Structure:
                 continue

@@ -129,11 +129,11 @@ static gf_status write(const gf__stored *stored, const gf_config *config, bool s
 
 gf_status gf_export_onnx(const char *run_folder, const char *path, const gf_export_options *options,
                          gf_conversion *out) {
-  gf_export_options none = {0};
+  const gf_export_options usual = gf_export_options_default();
   gf_conversion result;
   gf__stored stored = {0};
   gf_config *config;
-  if (!options) options = &none;
+  if (!options) options = &usual;
   gf_status status = gf__export_begin(run_folder, path, options, &config, &result);
   if (status == GF_OK) status = gf__stored_open(&stored, config, result.weights, run_folder);
   if (status == GF_OK) status = write(&stored, config, options->softmax, path);
