@@ -133,8 +133,8 @@ __kernel void conv2d_direct_weight(__global const float *restrict x,
   __global float *dw = partial + (size_t)g * PARTIAL_SIZE, *db = dw + KH * KW * C * PACKED;
   for (int i = 0; i < PARTIAL_SIZE; i++) dw[i] = 0;
 #if TAIL
-  float padded[ROWS][OW * PACKED] __attribute__((aligned(64)));
-  for (int i = 0; i < ROWS * OW * PACKED; i++) padded[0][i] = 0;
+  float padded[ROWS * OW * PACKED] __attribute__((aligned(64)));
+  for (int i = 0; i < ROWS * OW * PACKED; i++) padded[i] = 0;
 #endif
   for (int number = g; number < n; number += partials) {
     __global const float *image = x + (size_t)number * H * W * C;
@@ -144,8 +144,8 @@ __kernel void conv2d_direct_weight(__global const float *restrict x,
       __global const float *dy_rows = dy + ((size_t)number * OH + first) * OW * FILTERS;
 #if TAIL
       for (int i = 0; i < count * OW; i++)
-        for (int k = 0; k < FILTERS; k++) padded[0][i * PACKED + k] = dy_rows[i * FILTERS + k];
-      const float *from = padded[0];
+        for (int k = 0; k < FILTERS; k++) padded[i * PACKED + k] = dy_rows[i * FILTERS + k];
+      const float *from = padded;
 #else
       __global const float *from = dy_rows;
 #endif
