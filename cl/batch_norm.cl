@@ -1,22 +1,30 @@
 /* Batch normalization (Ioffe and Szegedy, 2015) over the rows of x (rows, C).
- * Options: VEC, C. saved is (2, C): mean, and 1 / sqrt(variance + eps). */
+ * Options: VEC, C, and BLOCK, the vectors of channels that a work-item sums side by side, so that it
+ * reads rows in longer pieces. saved is (2, C): mean, and 1 / sqrt(variance + eps). */
 #include "vector.clh"
 #include "epilogue.clh"
+
+#define UNROLL _Pragma("unroll")
+#define EACH_OF_BLOCK UNROLL for (int b = 0; b < BLOCK; b++)
 
 /* Range p of the rows: its mean and its sum of squared distances from that mean, into
  * partial (partials, 2, C). Two passes over the rows, so that large means cost no digits. */
 __kernel void moments(__global const float *x, __global float *partial, int rows, int partials) {
-  int c = get_global_id(0) * VEC, p = get_global_id(1);
+  const int c = get_global_id(0) * VEC * BLOCK, p = get_global_id(1);
   int first = (int)((long)rows * p / partials), last = (int)((long)rows * (p + 1) / partials);
-  V sum = 0, squares = 0;
-  for (int r = first; r < last; r++) sum += VLOAD(x + (size_t)r * C + c);
-  V mean = last > first ? sum / (float)(last - first) : sum;
-  for (int r = first; r < last; r++) {
-    V d = VLOAD(x + (size_t)r * C + c) - mean;
-    squares = fma(d, d, squares);
-  }
-  VSTORE(mean, partial + (size_t)(2 * p) * C + c);
-  VSTORE(squares, partial + (size_t)(2 * p + 1) * C + c);
+  V mean[BLOCK], squares[BLOCK];
+  EACH_OF_BLOCK mean[b] = squares[b] = 0;
+  for (int r = first; r < last; r++)
+    EACH_OF_BLOCK mean[b] += VLOAD(x + (size_t)r * C + c + b * VEC);
+  if (last > first) EACH_OF_BLOCK mean[b] = mean[b] / (float)(last - first);
+  for (int r = first; r < last; r++)
+    EACH_OF_BLOCK {
+      V d = VLOAD(x + (size_t)r * C + c + b * VEC) - mean[b];
+      squares[b] = fma(d, d, squares[b]);
+    }
+  __global float *out = partial + (size_t)(2 * p) * C + c;
+  EACH_OF_BLOCK VSTORE(mean[b], out + b * VEC);
+  EACH_OF_BLOCK VSTORE(squares[b], out + C + b * VEC);
 }
 
 /* Joins the partial moments (Chan, Golub and LeVeque, 1979): the mean, and the sum of squared distances. */
@@ -96,16 +104,24 @@ __kernel void normalize_rows(__global const float *x, __global const float *save
 __kernel void gradient_sums(__global const float *x, __global const float *dy,
                             __global const float *saved, __global float *partial, int rows,
                             int partials) {
-  int c = get_global_id(0) * VEC, p = get_global_id(1);
+  const int c = get_global_id(0) * VEC * BLOCK, p = get_global_id(1);
   int first = (int)((long)rows * p / partials), last = (int)((long)rows * (p + 1) / partials);
-  V mean = VLOAD(saved + c), rate = VLOAD(saved + C + c), shift = 0, scale = 0;
-  for (int r = first; r < last; r++) {
-    V d = VLOAD(dy + (size_t)r * C + c);
-    shift += d;
-    scale = fma(d, (VLOAD(x + (size_t)r * C + c) - mean) * rate, scale);
+  V mean[BLOCK], rate[BLOCK], shift[BLOCK], scale[BLOCK];
+  EACH_OF_BLOCK {
+    mean[b] = VLOAD(saved + c + b * VEC);
+    rate[b] = VLOAD(saved + C + c + b * VEC);
+    shift[b] = scale[b] = 0;
   }
-  VSTORE(shift, partial + (size_t)(2 * p) * C + c);
-  VSTORE(scale, partial + (size_t)(2 * p + 1) * C + c);
+  for (int r = first; r < last; r++)
+    EACH_OF_BLOCK {
+      size_t at = (size_t)r * C + c + b * VEC;
+      V d = VLOAD(dy + at);
+      shift[b] += d;
+      scale[b] = fma(d, (VLOAD(x + at) - mean[b]) * rate[b], scale[b]);
+    }
+  __global float *out = partial + (size_t)(2 * p) * C + c;
+  EACH_OF_BLOCK VSTORE(shift[b], out + b * VEC);
+  EACH_OF_BLOCK VSTORE(scale[b], out + C + b * VEC);
 }
 
 __kernel void join_gradient_sums(__global const float *partial, __global float *dgamma,

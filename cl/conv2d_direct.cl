@@ -9,54 +9,68 @@
 #define UNROLL _Pragma("unroll")
 #define WIDTH ((OW - 1) * SW + (KW - 1) * DW + 1) /* of a staged row, with its padding */
 #define SPAN ((KH - 1) * DH + 1)                   /* input rows under one output row */
+#define ROWS_IN ((ROWS - 1) * SH + SPAN)           /* input rows of a work-item */
 #define LANES (VEC * BLOCK)
 #define TAIL (FILTERS % LANES)
 #if TILE > OW
 #undef TILE
 #define TILE OW
 #endif
+/* A kernel of one tap is a matrix product, which reads the image as it is. */
+#define POINTWISE (KH == 1 && KW == 1 && PH == 0 && PW == 0)
+/* Without gaps between them, the taps of a row are one run of floats. */
+#if DW == 1
+#define RUN (KW * C)
+#else
+#define RUN C
+#endif
 
 /* Copies input row iy of one image to staged (WIDTH, C), zeros outside. */
 inline void stage_row(__global const float *image, int iy, float *staged) {
-  bool inside = iy >= 0 && iy < H;
-  for (int i = 0; i < WIDTH; i++) {
-    int ix = i - PW;
-    if (inside && ix >= 0 && ix < W) {
-      __global const float *from = image + ((size_t)iy * W + ix) * C;
-      for (int c = 0; c < C; c++) staged[i * C + c] = from[c];
-    } else {
-      for (int c = 0; c < C; c++) staged[i * C + c] = 0;
-    }
-  }
+  const int inside = iy < 0 || iy >= H ? 0 : min(W, WIDTH - PW) * C;
+  __global const float *from = image + (size_t)iy * W * C;
+  for (int i = 0; i < PW * C; i++) staged[i] = 0;
+  for (int i = 0; i < inside; i++) staged[PW * C + i] = from[i];
+  for (int i = PW * C + inside; i < WIDTH * C; i++) staged[i] = 0;
 }
 
+#if POINTWISE
+#define SOURCE __global const float
+#define SOURCE_ROW(oy, r) (image + (size_t)(oy) * SH * W * C)
+#define STAGE_ROWS(image, first, count)
+#else
+#define SOURCE const float
+#define SOURCE_ROW(oy, r) rows[((oy) - first) * SH + (r) * DH]
+#define STAGE_ROWS(image, first, count)                                        \
+  float rows[ROWS_IN][WIDTH * C] __attribute__((aligned(64)));                 \
+  for (int i = 0; i < ((count) - 1) * SH + SPAN; i++)                          \
+    stage_row(image, (first) * SH - PH + i, rows[i]);
+#endif
+
 #if !CHANNELS /* forward and data gradient */
-/* y = epilogue(x * w); w is (KH, KW, C, PACKED). */
+/* y = epilogue(x * w); w is (PACKED / LANES, KH, KW, C, LANES), so that a register tile reads one
+ * piece of it, and all rows of a work-item that piece before they come to the next. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv2d_direct(__global const float *restrict x, __global const float *restrict w,
                             __global float *y, EPILOGUE) {
   const int n = get_global_id(1), first = get_global_id(0) * ROWS;
   const int last = min(first + ROWS, OH);
   __global const float *image = x + (size_t)n * H * W * C;
-  float rows[SPAN][WIDTH * C] __attribute__((aligned(64)));
-  int next = first * SH - PH; /* the first input row that is not staged */
-  for (int oy = first; oy < last; oy++) {
-    int top = oy * SH - PH;
-    if (next < top) next = top;
-    for (; next < top + SPAN; next++) stage_row(image, next, rows[(next + PH) % SPAN]);
-    for (int tile = 0; tile < OW; tile += TILE) {
-      int ox = min(tile, OW - TILE); /* the last tile may overlap the one before */
-      for (int k = 0; k < PACKED; k += LANES) {
+  STAGE_ROWS(image, first, last - first)
+  for (int k = 0; k < PACKED; k += LANES) {
+    for (int oy = first; oy < last; oy++) {
+      for (int tile = 0; tile < OW; tile += TILE) {
+        int ox = min(tile, OW - TILE); /* the last tile may overlap the one before */
+        __global const float *weight = w + (size_t)k * KH * KW * C;
         V sum[TILE][BLOCK];
         UNROLL for (int p = 0; p < TILE; p++)
           UNROLL for (int b = 0; b < BLOCK; b++) sum[p][b] = 0;
         for (int r = 0; r < KH; r++) {
-          for (int s = 0; s < KW; s++) {
-            const float *from = rows[(top + PH + r * DH) % SPAN] + (ox * SW + s * DW) * C;
-            __global const float *weight = w + (size_t)(r * KW + s) * C * PACKED + k;
-            for (int c = 0; c < C; c++) {
+          for (int s = 0; s < KW * C / RUN; s++) {
+            SOURCE *from = SOURCE_ROW(oy, r) + (ox * SW + s * DW) * C;
+            for (int c = 0; c < RUN; c++, weight += LANES) {
               V wv[BLOCK];
-              UNROLL for (int b = 0; b < BLOCK; b++) wv[b] = VLOAD(weight + c * PACKED + b * VEC);
+              UNROLL for (int b = 0; b < BLOCK; b++) wv[b] = VLOAD(weight + b * VEC);
               UNROLL for (int p = 0; p < TILE; p++) {
                 V v = (V)(from[c + p * SW * C]);
                 UNROLL for (int b = 0; b < BLOCK; b++) sum[p][b] = fma(v, wv[b], sum[p][b]);
@@ -86,10 +100,15 @@ __kernel void conv2d_direct(__global const float *restrict x, __global const flo
   }
 }
 
-/* out (KH, KW, C, PACKED) = w padded with zeros after the filters. */
+/* Where a weight is among the packed ones; rest is its tap and its channel. */
+inline size_t packed_place(int rest, int k) {
+  return ((size_t)(k / LANES) * KH * KW * C + rest) * LANES + k % LANES;
+}
+
+/* out (PACKED / LANES, KH, KW, C, LANES) = w padded with zeros after the filters. */
 __kernel void pack_weights(__global const float *w, __global float *out) {
   int k = get_global_id(0), rest = get_global_id(1);
-  out[(size_t)rest * PACKED + k] = k < FILTERS ? w[(size_t)rest * FILTERS + k] : 0;
+  out[packed_place(rest, k)] = k < FILTERS ? w[(size_t)rest * FILTERS + k] : 0;
 }
 
 /* The same from w (KH, KW, FILTERS, C) of the convolution whose data gradient
@@ -98,11 +117,10 @@ __kernel void pack_flipped_weights(__global const float *w, __global float *out)
   int k = get_global_id(0), rest = get_global_id(1), c = rest % C, tap = rest / C;
   float v = 0;
   if (k < FILTERS) v = w[((size_t)(KH * KW - 1 - tap) * FILTERS + k) * C + c];
-  out[(size_t)rest * PACKED + k] = v;
+  out[packed_place(rest, k)] = v;
 }
 
 #else
-#define ROWS_IN ((ROWS - 1) * SH + SPAN)
 #define PARTIAL_SIZE (KH * KW * C * PACKED + PACKED)
 
 /* Work-item g adds the images g, g + partials, … into its own partial sums (KH, KW, C,
@@ -114,21 +132,20 @@ __kernel void conv2d_direct_weight(__global const float *restrict x,
   const int g = get_global_id(0), partials = get_global_size(0);
   __global float *dw = partial + (size_t)g * PARTIAL_SIZE, *db = dw + KH * KW * C * PACKED;
   for (int i = 0; i < PARTIAL_SIZE; i++) dw[i] = 0;
-  float rows[ROWS_IN][WIDTH * C] __attribute__((aligned(64)));
 #if TAIL
-  float padded[ROWS][OW * PACKED] __attribute__((aligned(64)));
-  for (int i = 0; i < ROWS * OW * PACKED; i++) padded[0][i] = 0;
+  float padded[ROWS * OW * PACKED] __attribute__((aligned(64)));
+  for (int i = 0; i < ROWS * OW * PACKED; i++) padded[i] = 0;
 #endif
-  for (int image = g; image < n; image += partials) {
+  for (int number = g; number < n; number += partials) {
+    __global const float *image = x + (size_t)number * H * W * C;
     for (int first = 0; first < OH; first += ROWS) {
       int count = min(ROWS, OH - first);
-      for (int i = 0; i < (count - 1) * SH + SPAN; i++)
-        stage_row(x + (size_t)image * H * W * C, first * SH - PH + i, rows[i]);
-      __global const float *dy_rows = dy + ((size_t)image * OH + first) * OW * FILTERS;
+      STAGE_ROWS(image, first, count)
+      __global const float *dy_rows = dy + ((size_t)number * OH + first) * OW * FILTERS;
 #if TAIL
       for (int i = 0; i < count * OW; i++)
-        for (int k = 0; k < FILTERS; k++) padded[0][i * PACKED + k] = dy_rows[i * FILTERS + k];
-      const float *from = padded[0];
+        for (int k = 0; k < FILTERS; k++) padded[i * PACKED + k] = dy_rows[i * FILTERS + k];
+      const float *from = padded;
 #else
       __global const float *from = dy_rows;
 #endif
@@ -147,7 +164,7 @@ __kernel void conv2d_direct_weight(__global const float *restrict x,
                 UNROLL for (int b = 0; b < BLOCK; b++)
                   sum[s][i][b] = VLOAD(out + (s * C + i) * PACKED + b * VEC);
             for (int oy = 0; oy < count; oy++) {
-              const float *row = rows[oy * SH + r * DH] + c;
+              SOURCE *row = SOURCE_ROW(first + oy, r) + c;
               for (int ox = 0; ox < OW; ox++) {
                 V d[BLOCK];
                 UNROLL for (int b = 0; b < BLOCK; b++)

@@ -10,6 +10,7 @@
 #include "epilogue.clh"
 
 #define UNROLL _Pragma("unroll")
+#define NOUNROLL _Pragma("nounroll")
 #define T (M + 2)
 #define POINTS (T * T)
 #define ACROSS ((OW + M - 1) / M)
@@ -109,6 +110,47 @@
 #endif
 
 /* v (POINTS at STEP, C) = B' x B of one tile; x has rows of stride floats. */
+#if M == 4
+/* The 36 vectors of a tile do not fit 32 registers, but two rows of six do, with what they are made
+ * of: each pair of rows is computed from the tile anew, in a loop of its own, so that the compiler
+ * does not keep what it has loaded. */
+#define DATA_ROWS_0_5(d, a, b)                                         \
+  {                                                                    \
+    a = fma(4.0f, d[0], fma(-5.0f, d[2], d[4]));                       \
+    b = fma(4.0f, d[1], fma(-5.0f, d[3], d[5]));                       \
+  }
+#define DATA_ROWS_1_2(d, a, b)                                         \
+  {                                                                    \
+    V e = d[4] - 4.0f * d[2], f = d[3] - 4.0f * d[1];                  \
+    a = e + f;                                                         \
+    b = e - f;                                                         \
+  }
+#define DATA_ROWS_3_4(d, a, b)                                         \
+  {                                                                    \
+    V g = d[4] - d[2], h = 2.0f * (d[3] - d[1]);                       \
+    a = g + h;                                                         \
+    b = g - h;                                                         \
+  }
+#define TRANSFORM_ROWS(ROWS, FIRST, SECOND)                                       \
+  NOUNROLL for (int c = 0; c < C; c += VEC) {                                     \
+    V a[T], b[T], o[T];                                                           \
+    UNROLL for (int j = 0; j < T; j++) {                                          \
+      V d[T];                                                                     \
+      UNROLL for (int i = 0; i < T; i++) d[i] = VLOAD(x + i * stride + j * C + c); \
+      ROWS(d, a[j], b[j])                                                         \
+    }                                                                             \
+    DATA_1D(a, o)                                                                 \
+    UNROLL for (int j = 0; j < T; j++) VSTORE(o[j], v + (FIRST * T + j) * STEP + c);  \
+    DATA_1D(b, o)                                                                 \
+    UNROLL for (int j = 0; j < T; j++) VSTORE(o[j], v + (SECOND * T + j) * STEP + c); \
+  }
+#define DEFINE_TRANSFORM_DATA(NAME, SPACE)                                        \
+  inline void NAME(SPACE const float *x, int stride, float *v) {                  \
+    TRANSFORM_ROWS(DATA_ROWS_0_5, 0, 5)                                           \
+    TRANSFORM_ROWS(DATA_ROWS_1_2, 1, 2)                                           \
+    TRANSFORM_ROWS(DATA_ROWS_3_4, 3, 4)                                           \
+  }
+#else
 #define DEFINE_TRANSFORM_DATA(NAME, SPACE)                                        \
   inline void NAME(SPACE const float *x, int stride, float *v) {                  \
     for (int c = 0; c < C; c += VEC) {                                            \
@@ -126,6 +168,7 @@
       }                                                                           \
     }                                                                             \
   }
+#endif
 DEFINE_TRANSFORM_DATA(transform_data, __global)
 DEFINE_TRANSFORM_DATA(transform_patch, )
 
@@ -159,7 +202,11 @@ inline void load_tile(__global const float *x, tile t, float *v) {
 }
 
 #if PASS == 0
-/* u (POINTS, C, FILTERS) = G w G'; one work-item per channel and vector of filters. */
+/* Transformed weights u (POINTS, FILTERS / LANES, C, LANES): what a register tile reads is in one
+ * piece, which a stride of FILTERS would spread over few cache sets. */
+#define WEIGHT_BLOCK(p, k) ((size_t)((p) * (FILTERS / LANES) + (k) / LANES) * C * LANES)
+
+/* u = G w G'; one work-item per channel and vector of filters. */
 #define TRANSFORM_WEIGHTS(LOAD)                                        \
   int c = get_global_id(0), k = get_global_id(1) * VEC;                \
   V t[T][3];                                                           \
@@ -173,7 +220,7 @@ inline void load_tile(__global const float *x, tile t, float *v) {
     V o[T];                                                            \
     WEIGHT_1D(t[i], o)                                                 \
     UNROLL for (int j = 0; j < T; j++)                                 \
-      VSTORE(o[j], u + ((size_t)(i * T + j) * C + c) * FILTERS + k);   \
+      VSTORE(o[j], u + WEIGHT_BLOCK(i * T + j, k) + c * LANES + k % LANES); \
   }
 
 /* w (3, 3, C, FILTERS) */
@@ -196,7 +243,7 @@ __kernel void winograd_flipped_weights(__global const float *restrict w,
   TRANSFORM_WEIGHTS(load_flipped(w, r * 3 + s, c, k))
 }
 
-/* v (POINTS, TILES, C) times u (POINTS, C, FILTERS), in place. */
+/* v (POINTS, TILES, C) times u, in place. */
 inline void multiply(float *v, __global const float *restrict u) {
   for (int p = 0; p < POINTS; p++) {
     for (int g = 0; g < TILES; g += GROUP) {
@@ -208,13 +255,13 @@ inline void multiply(float *v, __global const float *restrict u) {
 #define PRODUCT(t, b) rows + (t) * LD + (b) * VEC
 #endif
       for (int k = 0; k < FILTERS; k += LANES) {
-        __global const float *weight = u + (size_t)p * C * FILTERS + k;
+        __global const float *weight = u + WEIGHT_BLOCK(p, k);
         V sum[GROUP][BLOCK];
         UNROLL for (int t = 0; t < GROUP; t++)
           UNROLL for (int b = 0; b < BLOCK; b++) sum[t][b] = 0;
         for (int c = 0; c < C; c++) {
           V w[BLOCK];
-          UNROLL for (int b = 0; b < BLOCK; b++) w[b] = VLOAD(weight + c * FILTERS + b * VEC);
+          UNROLL for (int b = 0; b < BLOCK; b++) w[b] = VLOAD(weight + c * LANES + b * VEC);
           UNROLL for (int t = 0; t < GROUP; t++) {
             V x = (V)(rows[t * LD + c]);
             UNROLL for (int b = 0; b < BLOCK; b++) sum[t][b] = fma(x, w[b], sum[t][b]);
@@ -232,6 +279,49 @@ inline void multiply(float *v, __global const float *restrict u) {
   }
 }
 
+/* o (M, M) = A' m A of one tile, m having its points at STEP. */
+#if M == 4
+/* Rows 0 and 2, and then 1 and 3, so that what a pair needs fits the registers. */
+#define OUTPUT_ROWS_0_2(m, a, b)                                       \
+  {                                                                    \
+    V s = m[1] + m[2], d = m[3] + m[4];                                \
+    a = m[0] + s + d;                                                  \
+    b = fma(4.0f, d, s);                                               \
+  }
+#define OUTPUT_ROWS_1_3(m, a, b)                                       \
+  {                                                                    \
+    V s = m[1] - m[2], d = m[3] - m[4];                                \
+    a = fma(2.0f, d, s);                                               \
+    b = fma(8.0f, d, s) + m[5];                                        \
+  }
+#define OUTPUT_PAIR(ROWS, m, o, FIRST, SECOND)                         \
+  {                                                                    \
+    V upper[T], lower[T];                                                     \
+    UNROLL for (int j = 0; j < T; j++) {                               \
+      V column[T];                                                     \
+      UNROLL for (int i = 0; i < T; i++) column[i] = VLOAD((m) + (i * T + j) * STEP); \
+      ROWS(column, upper[j], lower[j])                                         \
+    }                                                                  \
+    OUTPUT_1D(upper, o[FIRST])                                             \
+    OUTPUT_1D(lower, o[SECOND])                                            \
+  }
+#define OUTPUT_TRANSFORM(m, o)                                         \
+  OUTPUT_PAIR(OUTPUT_ROWS_0_2, m, o, 0, 2)                             \
+  OUTPUT_PAIR(OUTPUT_ROWS_1_3, m, o, 1, 3)
+#else
+#define OUTPUT_TRANSFORM(m, o)                                         \
+  {                                                                    \
+    V half_way[M][T];                                                  \
+    UNROLL for (int j = 0; j < T; j++) {                               \
+      V column[T], out[M];                                             \
+      UNROLL for (int i = 0; i < T; i++) column[i] = VLOAD((m) + (i * T + j) * STEP); \
+      OUTPUT_1D(column, out)                                           \
+      UNROLL for (int i = 0; i < M; i++) half_way[i][j] = out[i];      \
+    }                                                                  \
+    UNROLL for (int i = 0; i < M; i++) OUTPUT_1D(half_way[i], o[i])    \
+  }
+#endif
+
 /* y = epilogue(x * w), u being the transformed weights; tiles = n * PER_IMAGE. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv2d_winograd(__global const float *restrict x, __global const float *restrict u,
@@ -246,15 +336,8 @@ __kernel void conv2d_winograd(__global const float *restrict x, __global const f
   for (int q = 0; q < count; q++) {
     tile t = tile_at(first + q);
     for (int k = 0; k < FILTERS; k += VEC) {
-      V half_way[M][T];
-      UNROLL for (int j = 0; j < T; j++) {
-        V m[T], o[M];
-        UNROLL for (int i = 0; i < T; i++) m[i] = VLOAD(v + (i * T + j) * STEP + q * LD + k);
-        OUTPUT_1D(m, o)
-        UNROLL for (int i = 0; i < M; i++) half_way[i][j] = o[i];
-      }
       V o[M][M];
-      UNROLL for (int i = 0; i < M; i++) OUTPUT_1D(half_way[i], o[i])
+      OUTPUT_TRANSFORM(v + q * LD + k, o)
       for (int i = 0; i < M && t.y + i < OH; i++)
         for (int j = 0; j < M && t.x + j < OW; j++) {
           size_t at = (((size_t)t.n * OH + t.y + i) * OW + t.x + j) * FILTERS + k;

@@ -45,7 +45,7 @@ static void keep_warning(void *user, gf_log_level level, const char *message) {
 
 /* The beginnings of the names of the files in the cache; kernels have none. */
 static const char *kind_of(const char *name) {
-  static const char *const kinds[] = {"tuning-", "probe-"};
+  static const char *const kinds[] = {"tuning-", "probe-", "vectors-"};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (!strncmp(name, kinds[i], strlen(kinds[i]))) return kinds[i];
   return "";
@@ -118,7 +118,8 @@ static const struct {
   void (*use)(void);
 } users_[] = {{"kernels", "", use_kernel},
               {"tuning", "tuning-", use_tuning},
-              {"the check of the driver", "probe-", use_check}};
+              {"the check of the driver", "probe-", use_check},
+              {"the access to vectors", "vectors-", use_check}};
 enum { USERS = sizeof users_ / sizeof *users_ };
 
 /* Whether the file of the user is the same one after a use as before. */

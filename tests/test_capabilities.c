@@ -318,6 +318,51 @@ static void drivers_without_times_are_timed_by_the_host(void **state) {
   }
 }
 
+/* The file of the cache folder that says how vectors are moved, or "none". */
+static const char *kept_access(const char *folder) {
+  static char text[64];
+  gf__names names;
+  snprintf(text, sizeof text, "none");
+  assert_ok(gf__list_folder(folder, &names));
+  for (size_t i = 0; i < names.count; i++) {
+    char path[GF__PATH_SIZE], *read;
+    size_t size;
+    if (strncmp(names.v[i], "vectors-", 8) != 0) continue;
+    assert_ok(gf__path_join(path, sizeof path, folder, names.v[i]));
+    assert_ok(gf__file_read_within(path, sizeof text - 1, &read, &size));
+    snprintf(text, sizeof text, "%s", read);
+    free(read);
+  }
+  gf__names_free(&names);
+  return text;
+}
+
+/* The second program of an empty cache folder is that of the pointers; the first is the probe of
+ * loops. A refusal is kept, and what may be gone another time is not. */
+static void drivers_that_refuse_pointers_get_none(void **state) {
+  (void)state;
+  const char *cache = getenv("GRADFLOW_CACHE_DIR");
+  static const struct {
+    const char *fault, *kept;
+  } rows[] = {{"fail=clBuildProgram:2:CL_BUILD_PROGRAM_FAILURE", "vload\n"},
+              {"fail=clBuildProgram:2:CL_OUT_OF_HOST_MEMORY", "none"},
+              {"fail=clCreateBuffer:2:CL_OUT_OF_RESOURCES", "none"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char folder[64];
+    snprintf(folder, sizeof folder, "refused-%zu", i);
+    setenv("GRADFLOW_CACHE_DIR", in_folder(folder), 1);
+    open_masked(rows[i].fault);
+    assert_false(fixture_device->has_vector_pointers);
+    gf_device_free(&fixture_device);
+    if (icd_leaks()[0]) fail_msg("%s leaves%s", rows[i].fault, icd_leaks());
+    assert_string_equal(kept_access(getenv("GRADFLOW_CACHE_DIR")), rows[i].kept);
+  }
+  if (cache)
+    setenv("GRADFLOW_CACHE_DIR", cache, 1);
+  else
+    unsetenv("GRADFLOW_CACHE_DIR");
+}
+
 static void the_best_device_comes_first(void **state) {
   (void)state;
   /* Best first. */
@@ -455,6 +500,7 @@ int main(void) {
       cmocka_unit_test_teardown(what_a_kernel_requires_is_launched, unmask),
       cmocka_unit_test_teardown(drivers_that_end_loops_are_refused, unmask),
       cmocka_unit_test_teardown(drivers_without_times_are_timed_by_the_host, unmask),
+      cmocka_unit_test_teardown(drivers_that_refuse_pointers_get_none, unmask),
       cmocka_unit_test(the_best_device_comes_first),
       cmocka_unit_test_teardown(caches_know_the_masks, unmask),
       cmocka_unit_test_teardown(runs_agree_under_every_mask, unmask),

@@ -48,7 +48,8 @@ static gf_status open_context(gf_device *device) {
     return gf__fail_cl(device, error, "cannot create a context");
   }
   GF_TRY(gf__queue_open(device, false));
-  return gf__device_probe(device);
+  GF_TRY(gf__device_probe(device));
+  return gf__device_choose_vector_access(device);
 }
 
 static gf_status open_candidate(gf_device **out, const gf__candidate *candidate, int index,

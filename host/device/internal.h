@@ -75,6 +75,7 @@ struct gf_device {
   size_t products_bytes;
   bool has_warned_of_cache;  /* of one that cannot be used */
   bool binary_query_is_slow; /* the driver is not asked for a program's binary again */
+  bool has_vector_pointers;  /* kernels move vectors through pointers: cl/vector.clh */
 };
 
 /* Calls visit for every device; visit returns false to stop. *platforms counts platforms. */
@@ -113,6 +114,11 @@ bool gf__device_divides(cl_device_id id, int count);
 /* Runs a kernel whose result is known, once per device and driver version: GF_ERROR_DEVICE, with
  * the reason, for a driver that computes nothing or something else without saying so. */
 gf_status gf__device_probe(gf_device *device) GF_MUST_USE;
+/* Chooses how kernels move vectors, by measurement once per device and driver version, or as
+ * GRADFLOW_VECTOR_ACCESS says. */
+gf_status gf__device_choose_vector_access(gf_device *device) GF_MUST_USE;
+/* The build option of kernels that move them through pointers. */
+#define GF__VECTOR_POINTERS "-DVECTOR_POINTERS "
 /* Whether the events of the device's queue, which is one that profiles, say how long a kernel
  * took. */
 gf_status gf__device_measures_times(gf_device *device, bool *measures) GF_MUST_USE;

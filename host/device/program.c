@@ -273,8 +273,9 @@ gf_status gf__kernel_get_from(gf__kernel **out, gf_device *device, const char *f
   char all[1200];
   *out = NULL;
   /* Denormals are kept: vanishing gradients are the subject. */
-  int n = snprintf(all, sizeof all, "-cl-std=CL1.2 %s%s%s", options, *device->fresh ? " " : "",
-                   device->fresh);
+  int n = snprintf(all, sizeof all, "-cl-std=CL1.2 %s%s%s%s",
+                   device->has_vector_pointers ? GF__VECTOR_POINTERS : "", options,
+                   *device->fresh ? " " : "", device->fresh);
   if (n < 0 || (size_t)n >= sizeof all)
     return gf__fail(GF_ERROR_BUILD, "the build options of %s are too long", file);
   gf__program *program = NULL;

@@ -68,8 +68,8 @@ static gf_status pool3d_setup(gf_node *node, gf__pool_kind kind) {
 
 static gf_status avg_pool_setup(gf_node *node) { return pool_setup(node, GF__POOL_AVG); }
 static gf_status max_pool_setup(gf_node *node) { return pool_setup(node, GF__POOL_MAX); }
-static gf_status avg_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF__POOL_AVG_3D); }
-static gf_status max_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF__POOL_MAX_3D); }
+static gf_status avg_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF__POOL_AVG); }
+static gf_status max_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF__POOL_MAX); }
 
 static gf_status global_avg_pool_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
@@ -81,7 +81,7 @@ static gf_status global_avg_pool_setup(gf_node *node) {
 }
 
 static size_t max_pool_saved(const gf_node *node, int batch) {
-  return (size_t)batch * gf__tensor_size(&node->out) * sizeof(int);
+  return (size_t)batch * gf__tensor_size(&node->out) * gf__pool_winner_bytes(node->state);
 }
 
 static gf_status pool_forward(gf_node *node, const gf__pass *pass) {

@@ -8,19 +8,29 @@ size_t gf__batch_norm_workspace(const gf_device *device, int channels) {
   return (size_t)gf__reduce_partials(device) * 2 * (size_t)channels * sizeof(float);
 }
 
+/* Vectors of channels side by side: a CPU's caches want long pieces of a row, a GPU wants many
+ * work-items. */
+static int batch_norm_block(const gf_device *device, int channels) {
+  if (gf_device_describe(device)->type != GF_DEVICE_CPU) return 1;
+  int vectors = channels / gf__vector_width(device, channels), block = 4;
+  while (vectors % block) block--;
+  return block;
+}
+
 static gf_status get_batch_norm_kernel(gf_device *device, int channels, const char *name,
                                        gf__kernel **out) {
   char options[64];
-  snprintf(options, sizeof options, "-DVEC=%d -DC=%d", gf__vector_width(device, channels),
-           channels);
+  snprintf(options, sizeof options, "-DVEC=%d -DC=%d -DBLOCK=%d",
+           gf__vector_width(device, channels), channels, batch_norm_block(device, channels));
   return gf__kernel_get(out, device, "batch_norm.cl", name, options);
 }
 
-/* One work-item per vector of channels and range of the rows. */
+/* One work-item per block of channels and range of the rows. */
 static gf__grid batch_norm_partials_grid(const gf_device *device, int channels, int rows,
                                          int operands) {
-  gf__grid grid = gf__grid_single((size_t)(channels / gf__vector_width(device, channels)),
-                                  (size_t)gf__reduce_partials(device), 1);
+  int lanes = gf__vector_width(device, channels) * batch_norm_block(device, channels);
+  gf__grid grid =
+      gf__grid_single((size_t)(channels / lanes), (size_t)gf__reduce_partials(device), 1);
   grid.bytes = 4.0 * rows * channels * operands;
   return grid;
 }

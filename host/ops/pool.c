@@ -4,13 +4,11 @@
 
 /* The kernels of each kind. */
 static const struct {
-  const char *file, *forward, *backward;
+  const char *forward, *backward;
   bool has_winner;
 } kinds_[] = {
-    [GF__POOL_AVG] = {"pool.cl", "avg_pool", "avg_pool_backward", false},
-    [GF__POOL_MAX] = {"pool.cl", "max_pool", "max_pool_backward", true},
-    [GF__POOL_AVG_3D] = {"pool3d.cl", "avg_pool3d", "avg_pool3d_backward", false},
-    [GF__POOL_MAX_3D] = {"pool3d.cl", "max_pool3d", "max_pool3d_backward", true},
+    [GF__POOL_AVG] = {"avg_pool", "avg_pool_backward", false},
+    [GF__POOL_MAX] = {"max_pool", "max_pool_backward", true},
 };
 
 gf_status gf__pool_infer(gf__pool *pool) {
@@ -23,49 +21,55 @@ gf_status gf__pool_infer(gf__pool *pool) {
   return GF_OK;
 }
 
-/* Values per work-item: the winner of each is looked up alone. */
-static int pool_width(const gf_device *device, const gf__pool *pool) {
-  return kinds_[pool->kind].has_winner ? 1 : gf__vector_width(device, pool->c);
+/* The winner of a window is one of its taps: a byte, where that is enough. */
+size_t gf__pool_winner_bytes(const gf__pool *pool) {
+  return gf__window_taps(&pool->window) > 256 ? sizeof(int) : 1;
 }
 
-static gf_status get_pool_kernel(gf_device *device, const gf__pool *pool, const char *name,
-                                 gf__kernel **out) {
-  char options[400];
-  int n = gf__window_options(options, sizeof options, &pool->window);
-  snprintf(options + n, sizeof options - (size_t)n, "-DC=%d -DVEC=%d", pool->c,
-           pool_width(device, pool));
-  return gf__kernel_get(out, device, kinds_[pool->kind].file, name, options);
-}
+/* A launch over the rows of what is written: width vectors each. */
+typedef struct pool_launch {
+  gf__kernel *kernel;
+  gf__grid grid;
+  int rows;
+} pool_launch;
 
-/* One work-item per vector of values of n tensors of so many pixels. */
-static gf__grid pool_grid(const gf_device *device, const gf__pool *pool, int n, size_t pixels,
-                          int *count) {
+/* A CPU's work-item computes a row, and any other's a vector. */
+static gf_status prepare_pool(gf_device *device, const gf__pool *pool, int n, const int size[3],
+                              const char *name, pool_launch *out) {
+  enum { CPU_GROUP = 4 };
   const gf__window *w = &pool->window;
-  *count = n * (int)pixels * (pool->c / pool_width(device, pool));
-  gf__grid grid = gf__grid_flat(device, (size_t)*count);
-  grid.bytes = 4.0 * n * pool->c * (double)(gf__window_inputs(w) + gf__window_outputs(w));
-  return grid;
+  int vector = gf__vector_width(device, pool->c);
+  bool is_cpu = gf_device_describe(device)->type == GF_DEVICE_CPU;
+  int split = is_cpu ? 1 : size[2] * (pool->c / vector);
+  char options[400];
+  int used = gf__window_options(options, sizeof options, w);
+  snprintf(options + used, sizeof options - (size_t)used, "-DC=%d -DVEC=%d -DSPLIT=%d", pool->c,
+           vector, split);
+  out->rows = n * size[0] * size[1];
+  size_t items = (size_t)out->rows * (size_t)split;
+  out->grid = is_cpu ? gf__grid_groups(device, items, CPU_GROUP) : gf__grid_flat(device, items);
+  double values = (double)n * pool->c * (double)gf__window_outputs(w);
+  out->grid.bytes = 4.0 * (values + (double)n * pool->c * (double)gf__window_inputs(w));
+  if (kinds_[pool->kind].has_winner)
+    out->grid.bytes += values * (double)gf__pool_winner_bytes(pool);
+  return gf__kernel_get(&out->kernel, device, "pool.cl", name, options);
 }
 
 gf_status gf__pool_forward(gf_device *device, const gf__pool *pool, const gf__pool_operands *o) {
-  gf__kernel *kernel;
-  int count;
-  GF_TRY(get_pool_kernel(device, pool, kinds_[pool->kind].forward, &kernel));
-  gf__grid grid = pool_grid(device, pool, o->n, gf__window_outputs(&pool->window), &count);
+  pool_launch l;
+  GF_TRY(prepare_pool(device, pool, o->n, pool->window.out, kinds_[pool->kind].forward, &l));
   if (kinds_[pool->kind].has_winner)
-    return GF_LAUNCH(kernel, grid, GF_BUFFER(o->in), GF_BUFFER(o->out), GF_BUFFER(o->winner),
-                     GF_INT(count));
-  return GF_LAUNCH(kernel, grid, GF_BUFFER(o->in), GF_BUFFER(o->out), GF_INT(count));
+    return GF_LAUNCH(l.kernel, l.grid, GF_BUFFER(o->in), GF_BUFFER(o->out), GF_BUFFER(o->winner),
+                     GF_INT(l.rows));
+  return GF_LAUNCH(l.kernel, l.grid, GF_BUFFER(o->in), GF_BUFFER(o->out), GF_INT(l.rows));
 }
 
 gf_status gf__pool_backward(gf_device *device, const gf__pool *pool, const gf__pool_operands *o) {
-  gf__kernel *kernel;
-  int count;
-  GF_TRY(get_pool_kernel(device, pool, kinds_[pool->kind].backward, &kernel));
-  gf__grid grid = pool_grid(device, pool, o->n, gf__window_inputs(&pool->window), &count);
+  pool_launch l;
+  GF_TRY(prepare_pool(device, pool, o->n, pool->window.size, kinds_[pool->kind].backward, &l));
   if (kinds_[pool->kind].has_winner)
-    return GF_LAUNCH(kernel, grid, GF_BUFFER(o->in), GF_BUFFER(o->winner), GF_BUFFER(o->out),
-                     GF_INT(count), GF_EPILOGUE(&o->epilogue));
-  return GF_LAUNCH(kernel, grid, GF_BUFFER(o->in), GF_BUFFER(o->out), GF_INT(count),
+    return GF_LAUNCH(l.kernel, l.grid, GF_BUFFER(o->in), GF_BUFFER(o->winner), GF_BUFFER(o->out),
+                     GF_INT(l.rows), GF_EPILOGUE(&o->epilogue));
+  return GF_LAUNCH(l.kernel, l.grid, GF_BUFFER(o->in), GF_BUFFER(o->out), GF_INT(l.rows),
                    GF_EPILOGUE(&o->epilogue));
 }

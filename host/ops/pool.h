@@ -5,13 +5,7 @@
 #include "ops/epilogue.h"
 #include "ops/window.h"
 
-/* The first two move over images, which are volumes of depth 1. */
-typedef enum gf__pool_kind {
-  GF__POOL_AVG,
-  GF__POOL_MAX,
-  GF__POOL_AVG_3D,
-  GF__POOL_MAX_3D
-} gf__pool_kind;
+typedef enum gf__pool_kind { GF__POOL_AVG, GF__POOL_MAX } gf__pool_kind;
 
 typedef struct gf__pool {
   gf__pool_kind kind;
@@ -24,13 +18,16 @@ typedef struct gf__pool_operands {
   int n;
   const gf_buffer *in;   /* x (n, window.size, c); in backward dy (n, window.out, c) */
   gf_buffer *out;        /* y, or dx: written */
-  gf_buffer *winner;     /* maximum: one int per output value, kept from forward to backward */
+  gf_buffer *winner;     /* maximum: gf__pool_winner_bytes per output value, kept from forward to
+                            backward */
   gf__epilogue epilogue; /* backward */
 } gf__pool_operands;
 
 /* Fills pool->window.out. GF_ERROR_SHAPE when the window does not fit the padded input, or when a
  * window could lie in the padding alone. */
 gf_status gf__pool_infer(gf__pool *pool) GF_MUST_USE;
+/* The bytes in which a value of a maximum remembers where it comes from. */
+size_t gf__pool_winner_bytes(const gf__pool *pool);
 /* y; of an average, padding counts as zeros. */
 gf_status gf__pool_forward(gf_device *device, const gf__pool *pool,
                            const gf__pool_operands *operands) GF_MUST_USE;

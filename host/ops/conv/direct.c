@@ -9,7 +9,9 @@ typedef struct tiling {
   int channels;                 /* of backward_weight's tile, which is channels x kernel width */
 } tiling;
 
-enum { STAGED_BYTES = 256 << 10, FORWARD_ROWS = 8, WEIGHT_ROWS = 4 };
+/* The input of so many output rows is staged; weights are read once for so many rows, so that short
+ * ones want more of them. */
+enum { STAGED_BYTES = 256 << 10, FORWARD_ROWS = 8, WEIGHT_ROWS = 4, WEIGHT_PIXELS = 256 };
 
 static tiling choose_tiling(const gf_device *device, const gf__conv_shape *s) {
   int native = gf_device_describe(device)->vector_width_float;
@@ -20,7 +22,7 @@ static tiling choose_tiling(const gf_device *device, const gf__conv_shape *s) {
   t.packed = (s->filters + lanes - 1) / lanes * lanes;
   t.tile = native >= 16 ? 8 : 4;
   t.channels = registers / (s->window.kernel[2] * t.block);
-  if (t.channels > 4) t.channels = 4;
+  if (t.channels > 8) t.channels = 8;
   while (t.channels > 1 && s->c % t.channels) t.channels--;
   return t;
 }
@@ -30,8 +32,15 @@ static size_t direct_patch(const gf__conv_shape *s) {
   return gf__window_taps(&s->window) * (size_t)s->c;
 }
 
+/* A kernel of one tap reads the image as it is. */
+static bool is_pointwise(const gf__conv_shape *s) {
+  const gf__window *w = &s->window;
+  return w->kernel[1] == 1 && w->kernel[2] == 1 && w->padding[1] == 0 && w->padding[2] == 0;
+}
+
 static size_t staged_bytes(const gf__conv_shape *s, int rows) {
   const gf__window *w = &s->window;
+  if (is_pointwise(s)) return 0;
   size_t width = (size_t)((w->out[2] - 1) * w->stride[2] + (w->kernel[2] - 1) * w->dilation[2] + 1);
   size_t height = (size_t)((rows - 1) * w->stride[1] + (w->kernel[1] - 1) * w->dilation[1] + 1);
   return width * height * (size_t)s->c * sizeof(float);
@@ -44,10 +53,29 @@ static bool accepts_data(const gf__conv_shape *s) {
          staged_bytes(&flipped, 1) <= STAGED_BYTES;
 }
 
+/* What backward_weight stages, and its copy of dy where the filters fill no vector. */
+static size_t weight_bytes(const gf__conv_shape *s, int rows) {
+  size_t padded = (size_t)(rows * s->window.out[2] * (s->filters + 32)) * sizeof(float);
+  return staged_bytes(s, rows) + padded;
+}
+
 static bool accepts_weight(const gf_device *device, const gf__conv_shape *s) {
-  size_t padded = (size_t)(WEIGHT_ROWS * s->window.out[2] * (s->filters + 32)) * sizeof(float);
-  return choose_tiling(device, s).channels >= 1 &&
-         staged_bytes(s, WEIGHT_ROWS) + padded <= STAGED_BYTES;
+  return choose_tiling(device, s).channels >= 1 && weight_bytes(s, WEIGHT_ROWS) <= STAGED_BYTES;
+}
+
+static int forward_rows(const gf__conv_shape *s) {
+  int rows = FORWARD_ROWS;
+  while (rows > 1 && staged_bytes(s, rows) > STAGED_BYTES) rows /= 2;
+  return rows;
+}
+
+static int weight_rows(const gf__conv_shape *s) {
+  const int *out = s->window.out;
+  int rows = WEIGHT_ROWS < out[1] ? WEIGHT_ROWS : out[1];
+  while (rows < out[1] && rows * out[2] < WEIGHT_PIXELS &&
+         weight_bytes(s, rows + 1) <= STAGED_BYTES)
+    rows++;
+  return rows;
 }
 
 static bool direct_accepts(const gf__conv_algorithm *self, const gf_device *device,
@@ -93,7 +121,8 @@ static gf_status direct_convolve(gf_device *device, const gf__conv_shape *s,
                                  const gf__conv_operands *o, const gf_buffer *x, const char *pack) {
   tiling t = choose_tiling(device, s);
   char options[GF__CONV_OPTIONS_SIZE];
-  direct_options(options, s, &t, FORWARD_ROWS, 0);
+  int rows = forward_rows(s);
+  direct_options(options, s, &t, rows, 0);
   const gf_buffer *weights = o->w;
   gf__kernel *kernel;
   if (pack) {
@@ -103,8 +132,7 @@ static gf_status direct_convolve(gf_device *device, const gf__conv_shape *s,
     weights = o->workspace;
   }
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", "conv2d_direct", options));
-  gf__grid grid = gf__grid_single((size_t)((s->window.out[1] + FORWARD_ROWS - 1) / FORWARD_ROWS),
-                                  (size_t)o->n, 1);
+  gf__grid grid = gf__grid_single((size_t)((s->window.out[1] + rows - 1) / rows), (size_t)o->n, 1);
   grid.flops = gf__conv_flops(s, o->n);
   grid.bytes = gf__conv_bytes(s, o->n);
   return GF_LAUNCH(kernel, grid, GF_BUFFER(x), GF_BUFFER(weights), GF_BUFFER(o->out),
@@ -114,7 +142,8 @@ static gf_status direct_convolve(gf_device *device, const gf__conv_shape *s,
 static gf_status direct_forward(const gf__conv_algorithm *self, gf_device *device,
                                 const gf__conv_shape *s, const gf__conv_operands *o) {
   (void)self;
-  bool packed = choose_tiling(device, s).packed == s->filters;
+  tiling t = choose_tiling(device, s);
+  bool packed = t.packed == s->filters && t.packed == t.vec * t.block; /* in one block */
   return direct_convolve(device, s, o, o->x, packed ? NULL : "pack_weights");
 }
 
@@ -131,8 +160,7 @@ static gf_status direct_backward_weight(const gf__conv_algorithm *self, gf_devic
   tiling t = choose_tiling(device, s);
   char options[GF__CONV_OPTIONS_SIZE];
   gf__kernel *kernel, *sum;
-  direct_options(options, s, &t, s->window.out[1] < WEIGHT_ROWS ? s->window.out[1] : WEIGHT_ROWS,
-                 t.channels);
+  direct_options(options, s, &t, weight_rows(s), t.channels);
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_direct.cl", "conv2d_direct_weight", options));
   GF_TRY(gf__kernel_get(&sum, device, "conv2d_direct.cl", "sum_weight_partials", options));
   gf__grid grid = gf__grid_single((size_t)gf__conv_weight_partials(device), 1, 1);

@@ -37,12 +37,21 @@ static int winograd_priority(const gf__conv_algorithm *self, const gf_device *de
   return (self->tile == 4) == prefers_4 ? 3 : 2;
 }
 
-/* Tiles per work-item: a scratch of 8 stays near the first cache, and where there are few tiles,
- * all units are to find work. backward_weight reads and writes its sums once per block, so longer
- * blocks suit it. */
-static int tiles_at_once(const gf__conv_shape *s, int m, gf__conv_direction direction) {
+/* From so many channels on, the transformed weights of a point are read from a farther cache for
+ * each register tile, so that a work-item does better with more tiles for them. */
+enum { WIDE_CHANNELS = 128, WIDE_TILES = 32, ITEMS_PER_UNIT = 4 };
+
+/* Tiles per work-item of n images: a scratch of 8 stays near the first cache, and where there are
+ * few tiles, all units are to find work. backward_weight reads and writes its sums once per block,
+ * so longer blocks suit it. */
+static int tiles_at_once(const gf_device *device, const gf__conv_shape *s, int m,
+                         gf__conv_direction direction, int n) {
   if (direction == GF__CONV_BACKWARD_WEIGHT) return 16;
-  return tiles_of(s, m) >= 4 ? 8 : 4;
+  if (tiles_of(s, m) < 4) return 4;
+  int tiles = 8, items = ITEMS_PER_UNIT * gf_device_describe(device)->compute_units;
+  if (s->c < WIDE_CHANNELS && s->filters < WIDE_CHANNELS) return tiles;
+  while (tiles < WIDE_TILES && (long)n * tiles_of(s, m) >= 2L * tiles * items) tiles *= 2;
+  return tiles;
 }
 
 static size_t winograd_workspace(const gf__conv_algorithm *self, const gf_device *device,
@@ -55,10 +64,11 @@ static size_t winograd_workspace(const gf__conv_algorithm *self, const gf_device
 }
 
 static void winograd_options(char out[GF__CONV_OPTIONS_SIZE], const gf_device *device,
-                             const gf__conv_shape *s, int m, gf__conv_direction direction) {
+                             const gf__conv_shape *s, int m, gf__conv_direction direction, int n) {
   int vector = vector_of(device);
   gf__conv_options(out, s, "-DVEC=%d -DBLOCK=%d -DM=%d -DTILES=%d -DPASS=%d", vector,
-                   s->filters % (2 * vector) ? 1 : 2, m, tiles_at_once(s, m, direction), direction);
+                   s->filters % (2 * vector) ? 1 : 2, m, tiles_at_once(device, s, m, direction, n),
+                   direction);
 }
 
 /* The forward direction of a shape; transform names the kernel that transforms o->w. */
@@ -68,8 +78,8 @@ static gf_status winograd_convolve(gf_device *device, const gf__conv_shape *s,
   gf__kernel *weights, *kernel;
   char options[GF__CONV_OPTIONS_SIZE];
   /* The data gradient is the forward direction of another shape, often of the same one. */
-  int at_once = tiles_at_once(s, m, GF__CONV_FORWARD), tiles = o->n * tiles_of(s, m);
-  winograd_options(options, device, s, m, GF__CONV_FORWARD);
+  int at_once = tiles_at_once(device, s, m, GF__CONV_FORWARD, o->n), tiles = o->n * tiles_of(s, m);
+  winograd_options(options, device, s, m, GF__CONV_FORWARD, o->n);
   GF_TRY(gf__kernel_get(&weights, device, "conv2d_winograd.cl", transform, options));
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_winograd.cl", "conv2d_winograd", options));
   gf__grid all = gf__grid_single((size_t)s->c, (size_t)(s->filters / vector_of(device)), 1);
@@ -96,7 +106,7 @@ static gf_status winograd_backward_weight(const gf__conv_algorithm *self, gf_dev
                                           const gf__conv_shape *s, const gf__conv_operands *o) {
   gf__kernel *kernel, *join;
   char options[GF__CONV_OPTIONS_SIZE];
-  winograd_options(options, device, s, self->tile, GF__CONV_BACKWARD_WEIGHT);
+  winograd_options(options, device, s, self->tile, GF__CONV_BACKWARD_WEIGHT, o->n);
   GF_TRY(gf__kernel_get(&kernel, device, "conv2d_winograd.cl", "conv2d_winograd_weight", options));
   GF_TRY(gf__kernel_get(&join, device, "conv2d_winograd.cl", "winograd_join_weights", options));
   gf__grid grid = gf__grid_single((size_t)gf__conv_weight_partials(device), 1, 1);
