@@ -31,6 +31,27 @@ typedef struct gf__matrix {
 gf__matrix gf__gradient_matrix(const gf__run *run, const double *values);
 gf__matrix gf__activation_matrix(const gf__run *run, const double *values);
 
+/* "plain37: what", the title of a picture. */
+typedef struct gf__title {
+  char text[256];
+} gf__title;
+gf__title gf__title_of(const gf__run *run, const char *what);
+
+/* What guessing scores, as lines of a chart of losses or of accuracies in percent, and what their
+ * chart's y axis has to show. */
+enum { GF__MOST_LEVELS = 2 };
+typedef struct gf__guess_lines {
+  gf_level levels[GF__MOST_LEVELS];
+  char names[GF__MOST_LEVELS][64];
+  int count;
+  double span; /* the least range of y */
+} gf__guess_lines;
+void gf__guess_lines_make(gf__guess_lines *out, const gf__guess *guess, bool is_accuracy);
+/* The guess that all of the runs share, of 0 classes where they differ. */
+gf__guess gf__common_guess(const gf__run *runs, int count);
+/* Puts the lines into the chart. */
+void gf__guess_lines_add(gf_chart *chart, const gf__guess_lines *lines);
+
 /* Lines over the layers, one an epoch, light to dark; what a chart of them points to. */
 enum { GF__MOST_LINES = 12 };
 typedef struct gf__layer_lines {

@@ -54,10 +54,11 @@ static const struct {
 } log_files[] = {
     [GF__LOG_METRICS] = {"metrics.csv",
                          "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-                         "validation_accuracy\n"},
+                         "validation_accuracy,predicted_classes,most_predicted\n"},
     [GF__LOG_TIMING] = {"timing.csv", "epoch,seconds,images_per_second\n"},
     [GF__LOG_GRADIENTS] = {"gradients.csv",
-                           "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"},
+                           "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio,"
+                           "weight_l2\n"},
     [GF__LOG_ACTIVATIONS] = {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"},
 };
 
@@ -133,9 +134,9 @@ void gf__run_folder_free(gf__run_folder *folder) {
 }
 
 void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *e) {
-  gf__text_add(&folder->logs[GF__LOG_METRICS].pending, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch,
-               e->learning_rate, e->train_loss, e->train_accuracy, e->validation_loss,
-               e->validation_accuracy);
+  gf__text_add(&folder->logs[GF__LOG_METRICS].pending, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%d,%.9g\n",
+               e->epoch, e->learning_rate, e->train_loss, e->train_accuracy, e->validation_loss,
+               e->validation_accuracy, e->predicted_classes, e->most_predicted);
   gf__text_add(&folder->logs[GF__LOG_TIMING].pending, "%d,%.3f,%.1f\n", e->epoch, e->seconds,
                e->images_per_second);
 }
@@ -149,8 +150,8 @@ void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
     gf__csv_add_text(rows, g->layer);
     gf__text_add(rows, ",");
     gf__csv_add_text(rows, g->parameter);
-    gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.6g\n", g->mean_abs, g->l2, g->max_abs, g->zeros,
-                 g->update_ratio);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n", g->mean_abs, g->l2, g->max_abs, g->zeros,
+                 g->update_ratio, g->weight_l2);
   }
 }
 

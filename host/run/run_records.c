@@ -9,7 +9,7 @@
 #include "run/network.h"
 
 /* The columns of a CSV of layers; its numbers come behind these. */
-enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 4 };
+enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 5 };
 
 /* "runs/plain/" -> "plain" */
 static gf_status base_name(const char *folder, char **out) {
@@ -35,6 +35,9 @@ static gf_status load_metrics(gf__run *run) {
       [GF__TRAIN_ACCURACY] = {"train_accuracy", false},
       [GF__VALIDATION_LOSS] = {"validation_loss", false},
       [GF__VALIDATION_ACCURACY] = {"validation_accuracy", false},
+      [GF__LEARNING_RATE] = {"learning_rate", GF__CSV_OPTIONAL},
+      [GF__PREDICTED_CLASSES] = {"predicted_classes", GF__CSV_OPTIONAL},
+      [GF__MOST_PREDICTED] = {"most_predicted", GF__CSV_OPTIONAL},
   };
   char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, run->folder, "metrics.csv"));
@@ -68,8 +71,9 @@ static const history_kind gradients_kind = {.file = "gradients.csv",
                                                         {"mean_abs", false},
                                                         {"l2", false},
                                                         {"zeros", false},
-                                                        {"update_ratio", false}},
-                                            .numbers = 4};
+                                                        {"update_ratio", false},
+                                                        {"weight_l2", GF__CSV_OPTIONAL}},
+                                            .numbers = 5};
 
 static const history_kind activations_kind = {.file = "activations.csv",
                                               .record_of = "layer",
@@ -209,6 +213,7 @@ static gf_status load_gradients(gf__run *run) {
   run->l2_norms = h.values[1];
   run->zeros = h.values[2];
   run->update_ratios = h.values[3];
+  run->weight_norms = h.values[4];
   return status;
 }
 
@@ -226,6 +231,15 @@ static gf_status load_activations(gf__run *run) {
   return status;
 }
 
+/* Of a run that did not record how many images it trains: from the steps of its epochs. */
+static long estimate_images(const gf__run *run, int batch) {
+  size_t rows = run->gradients.rows;
+  if (rows == 0 || batch == 0) return 0;
+  double epoch = run->gradients.numbers[EPOCH][rows - 1],
+         images = run->gradients.numbers[STEP][rows - 1] / epoch * batch;
+  return images >= 1 && images < 1e12 ? (long)images : 0;
+}
+
 /* Without a network.json, as older programs left a run, the config says what the optimizer is. */
 static gf_status load_thresholds(gf__run *run) {
   char path[GF__PATH_SIZE];
@@ -235,7 +249,11 @@ static gf_status load_thresholds(gf__run *run) {
   GF_TRY(gf__path_join(path, sizeof path, run->folder, "network.json"));
   if (gf__path_exists(path)) {
     gf_status status = gf__network_read(&network, run->folder);
-    if (status == GF_OK) run->vanishing = gf__vanishing_of(network.optimizer, network.eps);
+    if (status == GF_OK) {
+      run->vanishing = gf__vanishing_of(network.optimizer, network.eps);
+      run->guess =
+          gf__guess_of(network.classes, &run->data, estimate_images(run, network.images.gradients));
+    }
     gf__network_free(&network);
     return status;
   }
@@ -253,9 +271,15 @@ gf_status gf__run_load(gf__run *out, const char *folder) {
   if (status == GF_OK) status = load_metrics(out);
   if (status == GF_OK) status = load_gradients(out);
   if (status == GF_OK) status = load_activations(out);
+  if (status == GF_OK) status = gf__data_record_read(&out->data, folder);
   if (status == GF_OK) status = load_thresholds(out);
   if (status != GF_OK) gf__run_free(out);
   return status;
+}
+
+double gf__run_steps(const gf__run *run) {
+  size_t rows = run->gradients.rows;
+  return rows ? run->gradients.numbers[STEP][rows - 1] : (double)NAN;
 }
 
 const char *gf__runs_threshold(const gf__run *runs, int count) {
@@ -266,12 +290,14 @@ const char *gf__runs_threshold(const gf__run *runs, int count) {
 
 void gf__run_free(gf__run *run) {
   gf__run_activations *a = &run->activations;
-  void *const owned[] = {run->name,     run->layers, run->epochs, run->mean_gradients,
-                         run->l2_norms, run->zeros,  a->layers,   run->update_ratios,
-                         a->epochs,     a->means,    a->dead,     a->deviations};
+  void *const owned[] = {run->name,        run->layers, run->epochs, run->mean_gradients,
+                         run->l2_norms,    run->zeros,  a->layers,   run->update_ratios,
+                         a->epochs,        a->means,    a->dead,     a->deviations,
+                         run->weight_norms};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
   gf__csv_free(&run->metrics);
   gf__csv_free(&run->gradients);
   gf__csv_free(&a->csv);
+  gf__data_record_free(&run->data);
   *run = (gf__run){0};
 }

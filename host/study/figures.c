@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/os.h"
 
-enum { MOST_LINES = 12, MOST_NAMED = 6, PANEL_WIDTH = 1000, MOST_COLUMNS = 3 };
+enum { MOST_LINES = 12, MOST_LEGEND = 8, PANEL_WIDTH = 1000, MOST_COLUMNS = 3 };
 
 /* ---- loss and accuracy against epoch ---- */
 
@@ -38,6 +38,9 @@ static gf_status draw_curves(gf__figure *f, const gf__study_figure *figure, cons
                                      .series = f->series,
                                      .count = 2 * (int)f->run_count,
                                      .log_y = figure->log};
+  gf__guess guess = gf__common_guess(f->runs, (int)f->run_count);
+  gf__guess_lines_make(&f->guess, &guess, train == GF__TRAIN_ACCURACY);
+  gf__guess_lines_add(&f->charts[0], &f->guess);
   f->columns = 1;
   return GF_OK;
 }
@@ -70,22 +73,25 @@ static void add_flow(gf__figure *f, size_t run, bool log) {
   bool zero = false;
   for (int i = 0; i < count; i++) {
     int line = count > 1 ? (i * (r->epoch_count - 1) + (count - 1) / 2) / (count - 1) : 0;
-    bool named = count <= MOST_NAMED || i == 0 || i == count / 2 || i == count - 1;
     char *name = f->series_names[run * MOST_LINES + (size_t)i];
     snprintf(name, sizeof *f->series_names, "epoch %.0f", r->epochs[line]);
-    series[i] = (gf_series){.name = named ? name : NULL,
+    series[i] = (gf_series){.name = name,
                             .y = line_values(r, line),
                             .count = r->layer_count,
                             .shade = count > 1 ? (float)i / (float)(count - 1) : 1,
                             .hue = (int)run};
     zero |= has_zero(&series[i]);
   }
-  f->charts[f->count++] = (gf_chart){.title = f->names[run],
+  snprintf(f->titles[run].text, sizeof f->titles[run].text, "%s: mean |gradient| of the weights",
+           f->names[run]);
+  f->charts[f->count++] = (gf_chart){.title = f->titles[run].text,
                                      .x_label = "weights, input to output",
                                      .y_label = "mean |gradient|",
                                      .series = series,
                                      .count = count,
                                      .log_y = log,
+                                     .bar = {count > MOST_LEGEND ? series[0].name : NULL,
+                                             count > MOST_LEGEND ? series[count - 1].name : NULL},
                                      .x_names = r->layers,
                                      .x_name_count = r->layer_count,
                                      .note = log && zero ? "zero where the line is missing" : NULL,
@@ -116,7 +122,8 @@ static gf_status draw_flow(gf__figure *f, const gf__study_figure *figure) {
   f->series = calloc(lines, sizeof *f->series);
   f->series_names = calloc(lines, sizeof *f->series_names);
   f->charts = calloc(f->run_count, sizeof *f->charts);
-  if (!f->series || !f->series_names || !f->charts)
+  f->titles = calloc(f->run_count, sizeof *f->titles);
+  if (!f->series || !f->series_names || !f->charts || !f->titles)
     return gf__fail_host_memory(lines * sizeof *f->series);
   for (size_t i = 0; i < f->run_count; i++)
     if (f->runs[i].layer_count > 0) add_flow(f, i, figure->log);
@@ -171,6 +178,10 @@ _Static_assert(sizeof gf__figure_words / sizeof *gf__figure_words ==
                    sizeof draws / sizeof *draws + 1,
                "draws follows gf__figure_words row by row");
 
+bool gf__figure_is_of_gradients(int kind) {
+  return draws[kind] == draw_flow || draws[kind] == draw_compared_flow;
+}
+
 /* Those of the figure's runs that have metrics. */
 static gf_status load_runs(gf__figure *f, const gf_study *study, const gf__study_figure *figure) {
   for (int i = 0; i < figure->setting_count; i++) {
@@ -205,5 +216,6 @@ void gf__figure_free(gf__figure *figure) {
   free(figure->series);
   free(figure->series_names);
   free(figure->depths);
+  free(figure->titles);
   *figure = (gf__figure){0};
 }

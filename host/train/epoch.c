@@ -178,9 +178,24 @@ static gf_status record_statistics(gf__training *t, bool recorded) {
   return GF_OK;
 }
 
+/* data.json with what the network gets to see, of which the first batch is a sample. */
+static gf_status record_input(const gf__training *t, const gf_batch *batch) {
+  gf__data_record record;
+  const gf_dataset_info data = gf_dataset_describe(t->train);
+  long pixels = (long)data.height * data.width;
+  gf_status status = gf__data_record_read(&record, t->folder.path);
+  if (status == GF_OK)
+    status = gf__input_statistics_make(&record.input, batch->images, batch->count, pixels,
+                                       data.channels);
+  if (status == GF_OK) status = gf__data_record_write(t->folder.path, &record);
+  gf__data_record_free(&record);
+  return status;
+}
+
 static gf_status train_batch(gf__training *t) {
   gf_batch batch;
   GF_TRY(gf_loader_next(t->train_loader, &batch));
+  if (t->writes && t->position.steps == 0) GF_TRY(record_input(t, &batch));
   int row = gf__results_row(&t->trained, batch.whole);
   bool recorded = is_recorded(t), watched = is_watched(t);
   gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
@@ -227,6 +242,7 @@ static gf_status validate_batch(gf__training *t, gf__results *results) {
   GF_TRY(gf__model_upload(t->model, batch.images, batch.labels, batch.count));
   int row = gf__results_row(results, batch.count);
   GF_TRY(gf__model_queue_forward(t->model, false, row));
+  GF_TRY(gf__predictions_add(&t->predictions, t->model));
   return gf__results_poll(results);
 }
 
@@ -236,6 +252,7 @@ static gf_status validate(gf__training *t, gf__loss_sums *sums) {
   gf__results results;
   gf__results_begin(&results, gf__trainer_alone(t->trainer), sums);
   GF_TRY(gf_loader_start(t->validation_loader, 0, 0));
+  GF_TRY(gf__predictions_begin(&t->predictions, t->model));
   do {
     if (run_stops(t)) return fail_interrupted(t);
     if (b == batches) break;
@@ -247,7 +264,7 @@ static gf_status validate(gf__training *t, gf__loss_sums *sums) {
   GF_TRY(gf__results_read(&results));
   GF_TRY(gf__ranks_sum_validation(t, sums));
   bool stops = gf__allreduce_stops(gf__trainer_allreduce(t->trainer), false);
-  return stops ? fail_interrupted(t) : GF_OK;
+  return stops ? fail_interrupted(t) : gf__predictions_sum(&t->predictions, t->communicator);
 }
 
 /* ---- the epoch ---- */
@@ -263,7 +280,9 @@ static gf_epoch epoch_row(const gf__training *t, double train_seconds,
                   .validation_loss = NAN,
                   .validation_accuracy = NAN,
                   .seconds = gf__seconds() - t->epoch_started,
-                  .images_per_second = (double)trained->images / train_seconds};
+                  .images_per_second = (double)trained->images / train_seconds,
+                  .predicted_classes = gf__predictions_classes(&t->predictions),
+                  .most_predicted = gf__predictions_most(&t->predictions)};
   if (validated->images) {
     row.validation_loss = validated->losses / (double)validated->images;
     row.validation_accuracy = validated->correct / (double)validated->images;

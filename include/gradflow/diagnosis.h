@@ -5,22 +5,47 @@
 
 #include <gradflow/status.h>
 
-/** What is found, in the order in which findings become the headline where several hold; but a
- * layer that is dead as a whole comes before what vanishes below it. docs/diagnosis.md has the
- * thresholds and their sources. */
+/** What is found, in the order in which findings become the headline where several hold: what
+ * causes others comes before what follows from it. gf_rule_of has the threshold of each and its
+ * source. */
 typedef enum gf_verdict {
-  GF_VERDICT_NONFINITE,    /**< a gradient or a loss is an infinity or a NaN */
-  GF_VERDICT_EXPLODING,    /**< mean |g| of a layer is above 1 */
-  GF_VERDICT_VANISHING,    /**< mean |g| of a layer is below the optimizer's eps */
-  GF_VERDICT_DEAD,         /**< more than 40% of an activation's channels let no gradient through */
-  GF_VERDICT_SATURATED,    /**< the same of a sigmoid or tanh at an end of their range */
-  GF_VERDICT_SMALL_STEPS,  /**< steps move the weights by less than 1e-4 of their size */
-  GF_VERDICT_LARGE_STEPS,  /**< by more than 0.1 of their size */
-  GF_VERDICT_NOT_LEARNING, /**< none of these, and the loss or the accuracy stays that of guessing
-                            */
-  GF_VERDICT_HEALTHY,      /**< none of these */
-  GF_VERDICT_COUNT         /**< how many there are */
+  GF_VERDICT_NORM_OF_ONE,    /**< a norm sees a single value per channel, so that nothing is left */
+  GF_VERDICT_INPUT_CONSTANT, /**< all images of a batch are the same to the network */
+  GF_VERDICT_INPUT_SCALE,    /**< inputs are far from mean 0 and deviation 1 */
+  GF_VERDICT_RATE_HIGH,      /**< the learning rate is far above the optimizer's usual one */
+  GF_VERDICT_RATE_LOW,       /**< or far below it */
+  GF_VERDICT_DECAY,          /**< weight decay outweighs the gradient */
+  GF_VERDICT_NONFINITE,      /**< a gradient or a loss is an infinity or a NaN */
+  GF_VERDICT_BRANCH_GROWS,   /**< activations grow from one residual block to the next */
+  GF_VERDICT_EXPLODING,      /**< gradients grow on their way to the input */
+  GF_VERDICT_NO_GRADIENT,    /**< a layer is detached from the loss, or frozen */
+  GF_VERDICT_DEAD_AT_START,  /**< a whole layer lets no gradient through from the first record on */
+  GF_VERDICT_DEAD_LAYER,     /**< a whole layer has come to let no gradient through */
+  GF_VERDICT_SATURATED,   /**< many channels of sigmoids and tanhs are at an end of their range */
+  GF_VERDICT_VANISHING,   /**< gradients lose their scale on their way to the input */
+  GF_VERDICT_ONE_CLASS,   /**< whatever the image, the network answers with one class */
+  GF_VERDICT_DEAD,        /**< many channels of the whole network let no gradient through */
+  GF_VERDICT_SMALL_STEPS, /**< steps move the weights by very little for their size */
+  GF_VERDICT_LARGE_STEPS, /**< or by very much */
+  GF_VERDICT_ABOVE_GUESSING, /**< the loss is worse than that of guessing */
+  GF_VERDICT_NOT_LEARNING,   /**< loss and accuracy stay those of guessing */
+  GF_VERDICT_OVERFITTING,    /**< validation becomes worse while training becomes better */
+  GF_VERDICT_PLATEAU,        /**< the loss has stopped falling */
+  GF_VERDICT_FITTED,         /**< the loss is near 0: gradients are small as nothing is left */
+  GF_VERDICT_HEALTHY,        /**< none of these */
+  GF_VERDICT_COUNT           /**< how many there are */
 } gf_verdict;
+
+/** What a verdict means, wherever it is given. */
+typedef struct gf_rule {
+  gf_verdict verdict; /**< which one */
+  const char *name;   /**< "vanishing" */
+  const char *holds;  /**< when it holds, with its threshold */
+  const char *source; /**< of the threshold */
+} gf_rule;
+
+/** The rule of a verdict; NULL for what is none. The library owns it. */
+GF_API const gf_rule *gf_rule_of(gf_verdict verdict);
 
 /** A verdict in words: "vanishing", "dead units". Never NULL; the library owns the text. */
 GF_API const char *gf_verdict_name(gf_verdict verdict);
@@ -34,7 +59,7 @@ typedef struct gf_remedy {
 } gf_remedy;
 
 enum {
-  GF_MOST_REMEDIES = 12 /**< of a finding */
+  GF_MOST_REMEDIES = 32 /**< of a finding */
 };
 
 /** One thing that holds for the gradients of a run. */

@@ -61,17 +61,32 @@ GF_ONNX_OPSET = 13
 GF_SPLIT_TRAIN = 0
 GF_SPLIT_VALIDATION = 1
 GF_SPLIT_TEST = 2
-GF_VERDICT_NONFINITE = 0
-GF_VERDICT_EXPLODING = 1
-GF_VERDICT_VANISHING = 2
-GF_VERDICT_DEAD = 3
-GF_VERDICT_SATURATED = 4
-GF_VERDICT_SMALL_STEPS = 5
-GF_VERDICT_LARGE_STEPS = 6
-GF_VERDICT_NOT_LEARNING = 7
-GF_VERDICT_HEALTHY = 8
-GF_VERDICT_COUNT = 9
-GF_MOST_REMEDIES = 12
+GF_VERDICT_NORM_OF_ONE = 0
+GF_VERDICT_INPUT_CONSTANT = 1
+GF_VERDICT_INPUT_SCALE = 2
+GF_VERDICT_RATE_HIGH = 3
+GF_VERDICT_RATE_LOW = 4
+GF_VERDICT_DECAY = 5
+GF_VERDICT_NONFINITE = 6
+GF_VERDICT_BRANCH_GROWS = 7
+GF_VERDICT_EXPLODING = 8
+GF_VERDICT_NO_GRADIENT = 9
+GF_VERDICT_DEAD_AT_START = 10
+GF_VERDICT_DEAD_LAYER = 11
+GF_VERDICT_SATURATED = 12
+GF_VERDICT_VANISHING = 13
+GF_VERDICT_ONE_CLASS = 14
+GF_VERDICT_DEAD = 15
+GF_VERDICT_SMALL_STEPS = 16
+GF_VERDICT_LARGE_STEPS = 17
+GF_VERDICT_ABOVE_GUESSING = 18
+GF_VERDICT_NOT_LEARNING = 19
+GF_VERDICT_OVERFITTING = 20
+GF_VERDICT_PLATEAU = 21
+GF_VERDICT_FITTED = 22
+GF_VERDICT_HEALTHY = 23
+GF_VERDICT_COUNT = 24
+GF_MOST_REMEDIES = 32
 GF_DIVERGENCE_FORWARD = 0
 GF_DIVERGENCE_BACKWARD = 1
 GF_DIVERGENCE_GRADIENT = 2
@@ -396,6 +411,10 @@ class gf_loader_options(Structure):
     ]
 
 
+class gf_rule(Structure):
+    _fields_ = [("verdict", c_int), ("name", c_char_p), ("holds", c_char_p), ("source", c_char_p)]
+
+
 class gf_remedy(Structure):
     _fields_ = [("text", c_char_p), ("setting", c_char_p)]
 
@@ -407,14 +426,14 @@ class gf_finding(Structure):
         ("evidence", c_char_p),
         ("threshold", c_char_p),
         ("remedy_count", c_int),
-        ("remedies", gf_remedy * 12),
+        ("remedies", gf_remedy * 32),
     ]
 
 
 class gf_diagnosis(Structure):
     _fields_ = [
         ("finding_count", c_int),
-        ("findings", gf_finding * 9),
+        ("findings", gf_finding * 24),
         ("layer_count", c_int),
         ("epoch_count", c_int),
         ("layers", POINTER(c_char_p)),
@@ -663,6 +682,10 @@ class gf_series(Structure):
     ]
 
 
+class gf_level(Structure):
+    _fields_ = [("at", c_double), ("name", c_char_p)]
+
+
 class gf_chart(Structure):
     _fields_ = [
         ("title", c_char_p),
@@ -680,6 +703,11 @@ class gf_chart(Structure):
         ("y_max", c_double),
         ("reference", c_double),
         ("reference_name", c_char_p),
+        ("levels", POINTER(gf_level)),
+        ("level_count", c_int),
+        ("y_span", c_double),
+        ("trims", c_bool),
+        ("bar", c_char_p * 2),
     ]
 
 
@@ -728,6 +756,7 @@ class gf_gradient_stats(Structure):
         ("zeros", c_double),
         ("update_ratio", c_double),
         ("nonfinite", c_long),
+        ("weight_l2", c_double),
     ]
 
 
@@ -766,6 +795,8 @@ class gf_epoch(Structure):
         ("validation_accuracy", c_double),
         ("seconds", c_double),
         ("images_per_second", c_double),
+        ("predicted_classes", c_int),
+        ("most_predicted", c_double),
     ]
 
 
@@ -1067,6 +1098,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_profile_read": (c_int, [c_void_p, POINTER(POINTER(gf_profile_row)), POINTER(c_int)]),
     "gf_profile_start": (c_int, [c_void_p]),
     "gf_profile_trace": (c_int, [c_void_p, c_char_p]),
+    "gf_rule_of": (POINTER(gf_rule), [c_int]),
     "gf_run_read_state": (c_int, [c_char_p, POINTER(gf_run_state)]),
     "gf_scale_bound_name": (c_char_p, [c_int]),
     "gf_scale_costs_free": (None, [POINTER(gf_scale_costs)]),
