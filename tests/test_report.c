@@ -715,7 +715,7 @@ static void values_that_are_no_numbers_are_gaps(void **state) {
 static void a_chart_may_have_little_to_draw(void **state) {
   (void)state;
   double nothing[] = {NAN, NAN}, zeros[] = {0, 0}, y[] = {3, 3, 3};
-  gf_series none = {"none", false}, missing = {.name = "missing", .y = nothing, .count = 2},
+  gf_series none = {.name = "none"}, missing = {.name = "missing", .y = nothing, .count = 2},
             zero = {.y = zeros, .count = 2}, one = {.y = y, .count = 1, .shade = 1},
             constant = {.y = y, .count = 3, .shade = 1};
   gf_chart empty[] = {{.title = "no series"},
