@@ -34,6 +34,12 @@ gf__title gf__title_of(const gf__run *run, const char *what) {
   return title;
 }
 
+const char *gf__time_label(const gf__run *runs, int count) {
+  int steps = 0;
+  for (int i = 0; i < count; i++) steps += runs[i].counts_steps;
+  return steps == count ? "step" : steps ? "epoch, or step of a run with fewer than 3" : "epoch";
+}
+
 /* ---- guessing ---- */
 
 static const double least_accuracy_span = 5;   /* percent */
@@ -112,7 +118,7 @@ static gf_status draw_own_curves(const gf__gallery *g, const gf__run *run) {
     gf__guess_lines lines;
     gf__title title = gf__title_of(run, kind->title);
     gf_chart chart = {.title = title.text,
-                      .x_label = "epoch",
+                      .x_label = gf__time_label(run, 1),
                       .y_label = kind->y_label,
                       .series = series,
                       .count = 2};
@@ -139,7 +145,7 @@ static gf_status compare_curves(const gf__gallery *g, const gf__run *runs, int c
     snprintf(title, sizeof title, "Runs compared: %s", kind->title);
     gf_chart chart = {.title = title,
                       .note = "solid: train, dashed: validation",
-                      .x_label = "epoch",
+                      .x_label = gf__time_label(runs, count),
                       .y_label = kind->y_label,
                       .series = series,
                       .count = 2 * count};
@@ -183,7 +189,7 @@ static gf_status check_out(const char *out, int count) {
 
 static gf_status plot_runs(gf__run *runs, const char *const *folders, int count, gf__gallery *g) {
   const char *out = g->folder;
-  for (int i = 0; i < count; i++) GF_TRY(gf__run_load(&runs[i], folders[i]));
+  for (int i = 0; i < count; i++) GF_TRY(gf__run_load_for_charts(&runs[i], folders[i]));
   if (count > 1) GF_TRY(check_out(out, count));
   for (int i = 0; i < count; i++) {
     g->folder = folders[i];

@@ -25,6 +25,7 @@ typedef struct gf__matrix {
   const double *epochs;
   int epoch_count, layer_count;
   const char *const *layers;
+  bool counts_steps; /* epochs are steps */
 } gf__matrix;
 
 /* values is one of the run's. */
@@ -35,6 +36,8 @@ gf__matrix gf__activation_matrix(const gf__run *run, const double *values);
 typedef struct gf__title {
   char text[256];
 } gf__title;
+/* What the x axis of a course over time counts. */
+const char *gf__time_label(const gf__run *runs, int count);
 gf__title gf__title_of(const gf__run *run, const char *what);
 
 /* What guessing scores, as lines of a chart of losses or of accuracies in percent, and what their

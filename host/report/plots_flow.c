@@ -18,7 +18,8 @@ const char gf__zero_note[] = "zero where the line is missing";
 /* ---- lines over the layers ---- */
 
 gf__matrix gf__gradient_matrix(const gf__run *run, const double *values) {
-  return (gf__matrix){values, run->epochs, run->epoch_count, run->layer_count, run->layers};
+  return (gf__matrix){values,           run->epochs, run->epoch_count,
+                      run->layer_count, run->layers, run->counts_steps};
 }
 
 static const double *line_values(const gf__matrix *m, int line) {
@@ -34,7 +35,8 @@ gf_chart gf__layer_chart(gf__layer_lines *lines, const gf__matrix *matrix, int h
   bool has_zero = false;
   for (int i = 0; i < count; i++) {
     int line = gf__spread(i, count, matrix->epoch_count);
-    snprintf(lines->names[i], sizeof lines->names[i], "epoch %.0f", matrix->epochs[line]);
+    snprintf(lines->names[i], sizeof lines->names[i], "%s %.0f",
+             matrix->counts_steps ? "step" : "epoch", matrix->epochs[line]);
     lines->series[i] = (gf_series){.name = lines->names[i],
                                    .y = line_values(matrix, line),
                                    .count = matrix->layer_count,

@@ -22,7 +22,7 @@ static gf_status add_heat_map(const gf__gallery *gallery, const char *file, cons
       values[layer * epochs + epoch] = m->values[epoch * layers + layer];
   gf__heat_map map = {.title = title,
                       .note = "from the input at the top to the output",
-                      .x_label = "epoch",
+                      .x_label = m->counts_steps ? "step" : "epoch",
                       .value_label = value_label,
                       .row_names = m->layers,
                       .columns = m->epochs,
@@ -69,7 +69,7 @@ static gf_status plot_layers(const gf__gallery *gallery, const gf__run *run) {
   gf__title title = gf__title_of(run, "mean |gradient| of layers over the depth");
   gf_chart chart = {.title = title.text,
                     .note = has_zero ? gf__zero_note : NULL,
-                    .x_label = "epoch",
+                    .x_label = gf__time_label(run, 1),
                     .y_label = gradient_label,
                     .series = series,
                     .count = count,
@@ -103,7 +103,7 @@ static gf_chart depth_panel(const gf__run *runs, int count, int place, int place
                             .hue = i};
     values += m.epoch_count;
   }
-  return (gf_chart){.x_label = "epoch",
+  return (gf_chart){.x_label = gf__time_label(runs, count),
                     .y_label = gradient_label,
                     .series = series,
                     .count = count,
@@ -144,7 +144,8 @@ gf_status gf__compare_courses(const gf__gallery *gallery, const gf__run *runs, i
 
 gf__matrix gf__activation_matrix(const gf__run *run, const double *values) {
   const gf__run_activations *a = &run->activations;
-  return (gf__matrix){values, a->epochs, a->epoch_count, a->layer_count, a->layers};
+  return (gf__matrix){values,         a->epochs, a->epoch_count,
+                      a->layer_count, a->layers, run->counts_steps};
 }
 
 /* A matrix of the layers alone that have numbers; what it points to. */

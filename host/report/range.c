@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static const double least_part = 0.05; /* of the axis, which the others need */
-enum { FEWEST = 4 };                   /* values, of which one may be left out */
+static const double least_fraction = 0.05; /* of the axis, which the others need */
+enum { FEWEST = 4 };                       /* values, of which one may be left out */
 
 static int compare_values(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -35,7 +35,7 @@ gf__trim gf__trim_values(double *values, size_t count, const gf_level *levels, i
       extend_by_levels(levels, level_count, &kept_low, &kept_high);
       double all = fmax(t.most, kept_high) - fmin(t.least, kept_low);
       bool is_worth =
-          above + below > 0 && kept_high > kept_low && kept_high - kept_low < least_part * all;
+          above + below > 0 && kept_high > kept_low && kept_high - kept_low < least_fraction * all;
       if (!is_worth) continue;
       t.above = (int)above;
       t.below = (int)below;

@@ -88,6 +88,7 @@ static const history_kind activations_kind = {.file = "activations.csv",
 
 typedef struct history {
   const history_kind *kind;
+  int by; /* EPOCH, or STEP for a line per record */
   gf__csv csv;
   int layer_count, epoch_count;
   const char **layers;
@@ -138,7 +139,7 @@ static size_t line_of(history *h, double epoch) {
 }
 
 static gf_status read_record(history *h, const char *path, size_t start, size_t end) {
-  size_t line = line_of(h, h->csv.numbers[EPOCH][start]);
+  size_t line = line_of(h, h->csv.numbers[h->by][start]);
   int expected = 0;
   for (int n = 0; n < h->kind->numbers; n++)
     for (int i = 0; i < h->layer_count; i++) h->values[n][line + (size_t)i] = NAN;
@@ -167,7 +168,7 @@ static gf_status allocate_lines(history *h) {
   const gf__csv *csv = &h->csv;
   size_t end = record_end(csv, 0), lines = 1;
   for (size_t i = 1; i < csv->rows; i++)
-    lines += csv->numbers[EPOCH][i] != csv->numbers[EPOCH][i - 1];
+    lines += csv->numbers[h->by][i] != csv->numbers[h->by][i - 1];
   size_t count = (size_t)layers_in(csv, 0, end);
   if (count == 0) return GF_OK;
   h->layers = malloc(count * sizeof *h->layers);
@@ -202,7 +203,7 @@ static gf_status load_history(history *h, const char *folder) {
 }
 
 static gf_status load_gradients(gf__run *run) {
-  history h = {.kind = &gradients_kind};
+  history h = {.kind = &gradients_kind, .by = run->counts_steps ? STEP : EPOCH};
   gf_status status = load_history(&h, run->folder);
   run->gradients = h.csv;
   run->layer_count = h.layer_count;
@@ -218,7 +219,7 @@ static gf_status load_gradients(gf__run *run) {
 }
 
 static gf_status load_activations(gf__run *run) {
-  history h = {.kind = &activations_kind};
+  history h = {.kind = &activations_kind, .by = run->counts_steps ? STEP : EPOCH};
   gf_status status = load_history(&h, run->folder);
   run->activations = (gf__run_activations){.csv = h.csv,
                                            .layer_count = h.layer_count,
@@ -265,16 +266,37 @@ static gf_status load_thresholds(gf__run *run) {
   return GF_OK;
 }
 
-gf_status gf__run_load(gf__run *out, const char *folder) {
+/* The epochs of metrics become the steps of their last records. */
+static void count_steps(gf__run *run) {
+  const gf__csv *g = &run->gradients;
+  for (size_t e = 0; e < run->metrics.rows && g->rows; e++) {
+    double epoch = run->metrics.numbers[GF__EPOCH][e], step = (double)NAN;
+    for (size_t i = 0; i < g->rows; i++)
+      if (g->numbers[EPOCH][i] == epoch) step = g->numbers[STEP][i];
+    run->metrics.numbers[GF__EPOCH][e] = step;
+  }
+}
+
+static gf_status load_run(gf__run *out, const char *folder, size_t fewest_epochs) {
   *out = (gf__run){.folder = folder};
   gf_status status = base_name(folder, &out->name);
   if (status == GF_OK) status = load_metrics(out);
+  out->counts_steps = out->metrics.rows < fewest_epochs;
   if (status == GF_OK) status = load_gradients(out);
   if (status == GF_OK) status = load_activations(out);
   if (status == GF_OK) status = gf__data_record_read(&out->data, folder);
   if (status == GF_OK) status = load_thresholds(out);
+  out->counts_steps = out->counts_steps && out->gradients.rows > 0;
+  if (status == GF_OK && out->counts_steps) count_steps(out);
   if (status != GF_OK) gf__run_free(out);
   return status;
+}
+
+gf_status gf__run_load(gf__run *out, const char *folder) { return load_run(out, folder, 0); }
+
+gf_status gf__run_load_for_charts(gf__run *out, const char *folder) {
+  enum { FEWEST_EPOCHS = 3 };
+  return load_run(out, folder, FEWEST_EPOCHS);
 }
 
 double gf__run_steps(const gf__run *run) {

@@ -45,6 +45,7 @@ typedef struct gf__run {
   double *mean_gradients, *l2_norms, *zeros, *update_ratios;
   double *weight_norms; /* L2 norms of the weights; NaN where they were not recorded */
   gf__run_activations activations;
+  bool counts_steps;       /* what is called epoch here, in metrics as well, is a step */
   gf__vanishing vanishing; /* by the run's optimizer */
   gf__data_record data;    /* of no classes where it was not recorded */
   gf__guess guess;
@@ -53,6 +54,9 @@ typedef struct gf__run {
 /* Free the result with gf__run_free. GF_ERROR_FILE without metrics.csv, GF_ERROR_DATA for a
  * CSV that is damaged; gradients.csv and activations.csv may be missing. */
 gf_status gf__run_load(gf__run *out, const char *folder) GF_MUST_USE;
+/* The same for charts: of a run with fewer than three epochs, which a chart of epochs would show as
+ * a point or a line, each record is one of its own, and steps stand in place of epochs. */
+gf_status gf__run_load_for_charts(gf__run *out, const char *folder) GF_MUST_USE;
 /* The step of the last record of gradients; NaN without any. */
 double gf__run_steps(const gf__run *run);
 /* The label of the threshold that all of the runs have, or NULL where they have several. */

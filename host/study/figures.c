@@ -33,7 +33,7 @@ static gf_status draw_curves(gf__figure *f, const gf__study_figure *figure, cons
   }
   f->charts[f->count++] = (gf_chart){.title = figure->title,
                                      .note = "solid: train, dashed: validation",
-                                     .x_label = "epoch",
+                                     .x_label = gf__time_label(f->runs, (int)f->run_count),
                                      .y_label = y_label,
                                      .series = f->series,
                                      .count = 2 * (int)f->run_count,
@@ -74,7 +74,8 @@ static void add_flow(gf__figure *f, size_t run, bool log) {
   for (int i = 0; i < count; i++) {
     int line = count > 1 ? (i * (r->epoch_count - 1) + (count - 1) / 2) / (count - 1) : 0;
     char *name = f->series_names[run * MOST_LINES + (size_t)i];
-    snprintf(name, sizeof *f->series_names, "epoch %.0f", r->epochs[line]);
+    snprintf(name, sizeof *f->series_names, "%s %.0f", r->counts_steps ? "step" : "epoch",
+             r->epochs[line]);
     series[i] = (gf_series){.name = name,
                             .y = line_values(r, line),
                             .count = r->layer_count,
@@ -190,7 +191,7 @@ static gf_status load_runs(gf__figure *f, const gf_study *study, const gf__study
     GF_TRY(gf__study_run_folder(folder, study, setting, figure->seeds[i]));
     GF_TRY(gf__path_join(metrics, sizeof metrics, folder, "metrics.csv"));
     if (!gf__path_exists(metrics)) continue;
-    GF_TRY(gf__run_load(&f->runs[f->run_count], folder));
+    GF_TRY(gf__run_load_for_charts(&f->runs[f->run_count], folder));
     f->runs[f->run_count].folder = NULL; /* which ends here */
     f->names[f->run_count++] = setting->label;
   }

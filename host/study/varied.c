@@ -106,16 +106,16 @@ static gf_status add_keys(gf__varied *v, const gf_study *study, const gf__study_
   return GF_OK;
 }
 
-static const char *last_part(const char *key) {
+static const char *key_end(const char *key) {
   const char *point = strrchr(key, '.');
   return point ? point + 1 : key;
 }
 
 static void choose_names(gf__varied *v) {
   for (int i = 0; i < v->count; i++) {
-    v->names[i] = last_part(v->keys[i]);
+    v->names[i] = key_end(v->keys[i]);
     for (int k = 0; k < v->count; k++)
-      if (k != i && !strcmp(last_part(v->keys[k]), last_part(v->keys[i]))) v->names[i] = v->keys[i];
+      if (k != i && !strcmp(key_end(v->keys[k]), key_end(v->keys[i]))) v->names[i] = v->keys[i];
   }
 }
 
