@@ -227,6 +227,19 @@ static void draw_frame(panel *p) {
                  b.right - b.left, p->chart->x_label);
 }
 
+/* How many points are within a label's height of y, above it or, for a direction of 1, below. */
+static int count_near(const panel *p, double y, int direction) {
+  const gf_chart *chart = p->chart;
+  int count = 0;
+  for (int k = 0; k < chart->count; k++)
+    for (int i = 0; i < chart->series[k].count; i++) {
+      if (!is_drawn(chart, &chart->series[k], i)) continue;
+      double d = direction * (y_place(p, gf__axis_place(&p->y, chart->series[k].y[i])) - y);
+      count += d > 1 && d < SMALL + 2 * BETWEEN;
+    }
+  return count;
+}
+
 /* Its name is at the left, or for every other one at the right, so that two that are close do not
  * cover each other. */
 static void draw_level(panel *p, gf_level level, bool at_right) {
@@ -238,8 +251,11 @@ static void draw_level(panel *p, gf_level level, bool at_right) {
   double length = gf__canvas_text_length(p->canvas, SMALL, level.name);
   double left = at_right ? p->plot.right - BETWEEN - length : p->plot.left + BETWEEN;
   if (left < p->plot.left) left = p->plot.left;
-  /* Above the line, or below it where the plot ends. */
-  double base = y - SMALL - BETWEEN > p->plot.top ? y - BETWEEN : y + SMALL + BETWEEN / 2.0;
+  /* Above the line, or below it where the plot ends or fewer points are. */
+  bool has_room = y - SMALL - BETWEEN > p->plot.top,
+       has_room_below = y + SMALL + BETWEEN < p->plot.bottom;
+  bool is_above = has_room && (!has_room_below || count_near(p, y, -1) <= count_near(p, y, 1));
+  double base = is_above ? y - BETWEEN : y + SMALL + BETWEEN / 2.0;
   gf__canvas_fill(p->canvas,
                   (gf__box){left - 3, base - SMALL, left + length + 3, base + 0.25 * SMALL}, paper);
   chart_put_text(p, left, base, (gf__text_style){.size = SMALL, .color = muted},

@@ -130,15 +130,25 @@ class Chart {
   trim(values) {
     const sorted = [...values].sort((a, b) => a - b), count = sorted.length;
     const most = Math.floor(count / 4), levels = this.data.levels.map(level => level.at);
-    const range = (low, high) => Math.max(high, ...levels) - Math.min(low, ...levels);
-    for (let above = 0; above <= most; above++)
-      for (let below = 0; above + below <= most; below++) {
-        const kept = range(sorted[below], sorted[count - 1 - above]);
-        const all = range(sorted[0], sorted[count - 1]);
-        if (above + below && kept > 0 && kept < all / 20)
-          return sorted.slice(below, count - above);
-      }
-    return values;
+    const shown = (above, below) => [
+      Math.min(sorted[below], ...levels), Math.max(sorted[count - 1 - above], ...levels)];
+    let above = 0, below = 0;
+    const further = () => {
+      const [first, last] = shown(above, below);
+      for (let a = above; a <= most; a++)
+        for (let b = below; a + b <= most; b++) {
+          const [low, high] = shown(a, b), range = high - low;
+          if (!(range > 0 && range < (last - first) / 20)) continue;
+          const isFar = (!a || sorted[count - a] - high >= 10 * range) &&
+              (!b || low - sorted[b - 1] >= 10 * range);
+          if (!isFar) continue;
+          [above, below] = [a, b];
+          return true;
+        }
+      return false;
+    };
+    if (most > 0) while (further());
+    return sorted.slice(below, count - above);
   }
 
   // What y shows of the lines that are on: the same rules as for PNG charts.
