@@ -295,9 +295,11 @@ static void a_run_leaves_these_files(void **state) {
       names,
       "accuracy.png activation_heat_map.png activations.csv activations.png "
       "algorithms.json best.safetensors checkpoint_0.safetensors "
-      "checkpoint_1.safetensors config.yaml data.json environment.json gradient_flow.png "
+      "checkpoint_1.safetensors config.yaml data.json early_steps.csv environment.json "
+      "gradient_flow.png "
       "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
       "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+      "signal_flow.png "
       "timing.csv update_ratio.png");
   static const struct {
     const char *name, *header;
@@ -305,7 +307,8 @@ static void a_run_leaves_these_files(void **state) {
                "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
                "validation_accuracy,predicted_classes,most_predicted\n"},
               {"timing.csv", "epoch,seconds,images_per_second\n"},
-              {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"}};
+              {"activations.csv", "epoch,step,layer,mean,deviation,dead,contrast\n"},
+              {"early_steps.csv", "step,layer,rms,contrast,dead,mean_abs,loss\n"}};
   for (size_t i = 0; i < sizeof csvs / sizeof *csvs; i++) {
     char *text = read_text("family-a", csvs[i].name, &size);
     assert_memory_equal(text, csvs[i].header, strlen(csvs[i].header));
@@ -497,7 +500,8 @@ static void events_tell_what_the_files_say(void **state) {
   assert_string_equal(w.written.data,
                       "loss.png\naccuracy.png\ngradient_flow.png\n"
                       "gradient_flow_linear.png\nupdate_ratio.png\ngradient_heat_map.png\n"
-                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n");
+                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n"
+                      "signal_flow.png\n");
   gf__text_free(&w.written);
   gf__text lines = {0};
   for (int i = 0; i < 2; i++) {
@@ -640,9 +644,10 @@ static void a_full_disk_is_named(void **state) {
   assert_int_equal(links, 1);
   char names[256];
   list_folder("full", names, sizeof names);
-  assert_string_equal(names,
-                      "activations.csv algorithms.json config.yaml data.json environment.json "
-                      "gradients.csv metrics.csv network.json timing.csv");
+  assert_string_equal(
+      names,
+      "activations.csv algorithms.json config.yaml data.json early_steps.csv environment.json "
+      "gradients.csv metrics.csv network.json timing.csv");
 }
 
 /* ---- without a validation split ---- */

@@ -12,7 +12,7 @@
 /* How well the run does, beside guessing. */
 typedef struct gf__learning {
   size_t epochs;
-  double steps; /* of the run; NaN where no record says it */
+  double steps;                       /* of the run; NaN where no record says it */
   double first_loss, loss, best_loss; /* of training: first, last and lowest; NaN without epochs */
   double accuracy;                    /* of training in the last epoch, a fraction */
   bool is_known;     /* the number of classes is, without which nothing is said of guessing */

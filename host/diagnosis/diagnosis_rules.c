@@ -9,7 +9,8 @@ enum {
   /* What reaches the network, or how it is stepped, is wrong: all else follows from it. */
   OUTSIDE = BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(RATE_HIGH) | BIT(DECAY),
   TOO_LARGE = BIT(NONFINITE) | BIT(EXPLODING) | BIT(BRANCH_GROWS),
-  STOPPED = BIT(NO_GRADIENT) | BIT(DEAD_AT_START) | BIT(DEAD_LAYER) | BIT(VANISHING),
+  STOPPED = BIT(NO_GRADIENT) | BIT(DEAD_AT_START) | BIT(DEAD_LAYER) | BIT(VANISHING) |
+            BIT(SIGNAL_LOST) | BIT(KILLED),
   CAUSES = OUTSIDE | TOO_LARGE | STOPPED | BIT(INPUT_SCALE) | BIT(RATE_LOW),
   STEPS = BIT(SMALL_STEPS) | BIT(LARGE_STEPS),
   ANY = -1
@@ -85,12 +86,24 @@ static const rule_row rules[] = {
         "at most 0.01 on a whole batch, and the loss is above half of that of guessing.",
         "Glorot and Bengio, 2010, on layers that saturate one after the other; 40% as for dead "
         "units"),
+    ROW(KILLED, "killed by training", gf__find_killed,
+        OUTSIDE | BIT(NONFINITE) | BIT(DEAD_AT_START), false,
+        "The contrast of the logits was above 1e-6 before the first step and is at most a "
+        "thousandth of that by now, or all channels of an activation have died since; and the loss "
+        "is not better than by guessing.",
+        "Lu et al., 2019, on networks that die; the thousandth is this program's"),
     ROW(VANISHING, "vanishing", gf__find_vanishing,
         BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(NO_GRADIENT), false,
         "In two records mean |gradient| of a layer is below optimizer.eps (1e-8 without one) and "
         "below 1e-3 times that of the layer nearest to the loss.",
         "Kingma and Ba, 2015: below eps steps shrink with the gradient; 1e-3 is ten times less "
         "than healthy networks of this program have"),
+    ROW(SIGNAL_LOST, "signal lost", gf__find_signal_lost, OUTSIDE | BIT(NONFINITE), false,
+        "The contrast of the logits, the fraction of their energy that differs between images, is "
+        "below 1e-6 before the first step and in the last record, and the loss is not better than "
+        "by guessing.",
+        "Schoenholz et al., 2017, on correlations that tend to 1 with depth; 1e-6 is a thousandth "
+        "of the values, and rounding alone leaves about 1e-14"),
     ROW(ONE_CLASS, "predicts one class", gf__find_one_class, CAUSES, true,
         "All validation images were taken for one class, or exactly the commonest class was right "
         "in training, in two epochs, and that class is larger than 1.5 / classes.",

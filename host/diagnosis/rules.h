@@ -24,9 +24,15 @@ gf__find gf__find_nonfinite, gf__find_exploding, gf__find_vanishing, gf__find_no
 /* rules_activations.c */
 gf__find gf__find_growing_branch, gf__find_dead_at_start, gf__find_dead_layer, gf__find_dead,
     gf__find_saturated;
+/* rules_signal.c */
+gf__find gf__find_signal_lost, gf__find_killed;
 /* rules_learning.c */
 gf__find gf__find_one_class, gf__find_above_guessing, gf__find_not_learning, gf__find_overfitting,
     gf__find_plateau, gf__find_fitted, gf__find_healthy;
+
+/* For a gradient that vanishes: whether the signal reaches the logits, so that the gradient is lost
+ * on its way back. Nothing where that is not known. */
+void gf__add_direction(gf__text *out, const gf__case *c);
 
 /* Sentences that several rules have. */
 extern const char gf__mean_gradient[];

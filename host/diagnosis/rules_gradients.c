@@ -126,6 +126,7 @@ bool gf__find_vanishing(const gf__case *c, gf__draft *d) {
   if (zeros)
     gf__text_add(&d->evidence, " In %d layer%s most elements of the gradient are exactly 0.", zeros,
                  zeros == 1 ? "" : "s");
+  gf__add_direction(&d->evidence, c);
   gf__add_only_record(&d->evidence, run->epoch_count);
   gf__text_add(&d->here, v->is_eps ? "The level is %s, which %s adds as eps." : "The level is %s.",
                v->number.text, *v->optimizer ? v->optimizer : "adam");

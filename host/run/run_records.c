@@ -83,8 +83,9 @@ static const history_kind activations_kind = {.file = "activations.csv",
                                                           {"layer", true},
                                                           {"mean", false},
                                                           {"deviation", false},
-                                                          {"dead", false}},
-                                              .numbers = 3};
+                                                          {"dead", false},
+                                                          {"contrast", GF__CSV_OPTIONAL}},
+                                              .numbers = 4};
 
 typedef struct history {
   const history_kind *kind;
@@ -228,7 +229,8 @@ static gf_status load_activations(gf__run *run) {
                                            .epochs = h.epochs,
                                            .means = h.values[0],
                                            .deviations = h.values[1],
-                                           .dead = h.values[2]};
+                                           .dead = h.values[2],
+                                           .contrasts = h.values[3]};
   return status;
 }
 
@@ -284,6 +286,7 @@ static gf_status load_run(gf__run *out, const char *folder, size_t fewest_epochs
   out->counts_steps = out->metrics.rows < fewest_epochs;
   if (status == GF_OK) status = load_gradients(out);
   if (status == GF_OK) status = load_activations(out);
+  if (status == GF_OK) status = gf__early_steps_load(&out->early, folder);
   if (status == GF_OK) status = gf__data_record_read(&out->data, folder);
   if (status == GF_OK) status = load_thresholds(out);
   out->counts_steps = out->counts_steps && out->gradients.rows > 0;
@@ -312,14 +315,15 @@ const char *gf__runs_threshold(const gf__run *runs, int count) {
 
 void gf__run_free(gf__run *run) {
   gf__run_activations *a = &run->activations;
-  void *const owned[] = {run->name,        run->layers, run->epochs, run->mean_gradients,
-                         run->l2_norms,    run->zeros,  a->layers,   run->update_ratios,
-                         a->epochs,        a->means,    a->dead,     a->deviations,
-                         run->weight_norms};
+  void *const owned[] = {run->name,         run->layers, run->epochs, run->mean_gradients,
+                         run->l2_norms,     run->zeros,  a->layers,   run->update_ratios,
+                         a->epochs,         a->means,    a->dead,     a->deviations,
+                         run->weight_norms, a->contrasts};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
   gf__csv_free(&run->metrics);
   gf__csv_free(&run->gradients);
   gf__csv_free(&a->csv);
+  gf__early_steps_free(&run->early);
   gf__data_record_free(&run->data);
   *run = (gf__run){0};
 }

@@ -3,6 +3,7 @@
 #define GF_RUN_RUN_RECORDS_H
 
 #include "base/csv.h"
+#include "run/early_steps.h"
 #include "run/guess.h"
 #include "run/thresholds.h"
 
@@ -27,8 +28,8 @@ typedef struct gf__run_activations {
   int epoch_count;
   double *epochs; /* (epoch_count) */
   /* (epoch_count, layer_count) each, of the epoch's last record; dead, a share of channels, is
-   * NaN for a layer that has no activation. */
-  double *means, *deviations, *dead;
+   * NaN for a layer that has no activation; contrasts are all NaN in a run of an older program. */
+  double *means, *deviations, *dead, *contrasts;
 } gf__run_activations;
 
 typedef struct gf__run {
@@ -45,6 +46,7 @@ typedef struct gf__run {
   double *mean_gradients, *l2_norms, *zeros, *update_ratios;
   double *weight_norms; /* L2 norms of the weights; NaN where they were not recorded */
   gf__run_activations activations;
+  gf__early_steps early;
   bool counts_steps;       /* what is called epoch here, in metrics as well, is a step */
   gf__vanishing vanishing; /* by the run's optimizer */
   gf__data_record data;    /* of no classes where it was not recorded */

@@ -7,6 +7,7 @@
 #include "run/checkpoint.h"
 #include "run/data_record.h"
 #include "run/run_events.h"
+#include "run/thresholds.h"
 #include "train/predictions.h"
 #include "train/results.h"
 #include "train/train_config.h"
@@ -28,8 +29,10 @@ typedef struct gf__training {
   gf__run_folder folder;
   gf__position position;
   gf__predictions predictions; /* of this epoch's validation */
-  gf__results trained; /* of this epoch; its sums are the position's */
-  double rate;         /* of learning, in this epoch */
+  gf__results trained;         /* of this epoch; its sums are the position's */
+  double rate;                 /* of learning, in this epoch */
+  double step_loss;            /* of the last step that was read */
+  gf__vanishing vanishing;
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */

@@ -74,19 +74,22 @@ GF_VERDICT_NO_GRADIENT = 9
 GF_VERDICT_DEAD_AT_START = 10
 GF_VERDICT_DEAD_LAYER = 11
 GF_VERDICT_SATURATED = 12
-GF_VERDICT_VANISHING = 13
-GF_VERDICT_ONE_CLASS = 14
-GF_VERDICT_DEAD = 15
-GF_VERDICT_SMALL_STEPS = 16
-GF_VERDICT_LARGE_STEPS = 17
-GF_VERDICT_ABOVE_GUESSING = 18
-GF_VERDICT_NOT_LEARNING = 19
-GF_VERDICT_OVERFITTING = 20
-GF_VERDICT_PLATEAU = 21
-GF_VERDICT_FITTED = 22
-GF_VERDICT_HEALTHY = 23
-GF_VERDICT_COUNT = 24
+GF_VERDICT_KILLED = 13
+GF_VERDICT_VANISHING = 14
+GF_VERDICT_SIGNAL_LOST = 15
+GF_VERDICT_ONE_CLASS = 16
+GF_VERDICT_DEAD = 17
+GF_VERDICT_SMALL_STEPS = 18
+GF_VERDICT_LARGE_STEPS = 19
+GF_VERDICT_ABOVE_GUESSING = 20
+GF_VERDICT_NOT_LEARNING = 21
+GF_VERDICT_OVERFITTING = 22
+GF_VERDICT_PLATEAU = 23
+GF_VERDICT_FITTED = 24
+GF_VERDICT_HEALTHY = 25
+GF_VERDICT_COUNT = 26
 GF_MOST_REMEDIES = 32
+GF_MOST_SIGNAL_NOTES = 12
 GF_DIVERGENCE_FORWARD = 0
 GF_DIVERGENCE_BACKWARD = 1
 GF_DIVERGENCE_GRADIENT = 2
@@ -195,9 +198,11 @@ class gf_loss(Structure):
 class gf_activation_stats(Structure):
     _fields_ = [
         ("layer", c_char_p),
+        ("stored_by", c_char_p),
         ("mean", c_double),
         ("deviation", c_double),
         ("dead", c_double),
+        ("contrast", c_double),
     ]
 
 
@@ -433,7 +438,7 @@ class gf_finding(Structure):
 class gf_diagnosis(Structure):
     _fields_ = [
         ("finding_count", c_int),
-        ("findings", gf_finding * 24),
+        ("findings", gf_finding * 26),
         ("layer_count", c_int),
         ("epoch_count", c_int),
         ("layers", POINTER(c_char_p)),
@@ -450,6 +455,68 @@ class gf_diagnosis(Structure):
         ("activation_mean", POINTER(c_double)),
         ("activation_deviation", POINTER(c_double)),
         ("activation_dead", POINTER(c_double)),
+        ("owner", c_void_p),
+    ]
+
+
+class gf_signal_layer(Structure):
+    _fields_ = [
+        ("layer", c_char_p),
+        ("rms", c_double),
+        ("contrast", c_double),
+        ("contrast_expected", c_double),
+        ("dimension", c_double),
+        ("dead", c_double),
+        ("mean_abs", c_double),
+        ("coherence", c_double),
+    ]
+
+
+class gf_signal_theory(Structure):
+    _fields_ = [
+        ("reason", c_char_p),
+        ("activation", c_char_p),
+        ("layers", c_int),
+        ("weight_variance", c_double),
+        ("bias_variance", c_double),
+        ("length", c_double),
+        ("chi", c_double),
+        ("correlation", c_double),
+        ("depth", c_double),
+        ("contrast_expected", c_double),
+        ("contrast_measured", c_double),
+        ("gradient_expected", c_double),
+        ("gradient_measured", c_double),
+    ]
+
+
+class gf_signal_batch(Structure):
+    _fields_ = [
+        ("images", c_int),
+        ("channels", c_int),
+        ("classes", c_int),
+        ("mean", POINTER(c_double)),
+        ("deviation", POINTER(c_double)),
+        ("class_images", POINTER(c_int)),
+        ("absent_classes", c_int),
+        ("wrong_labels", c_int),
+        ("duplicates", c_int),
+        ("constant", c_int),
+        ("nonfinite", c_int),
+    ]
+
+
+class gf_signal(Structure):
+    _fields_ = [
+        ("headline", c_char_p),
+        ("note_count", c_int),
+        ("notes", c_char_p * 12),
+        ("loss", c_double),
+        ("guess", c_double),
+        ("layer_count", c_int),
+        ("layers", POINTER(gf_signal_layer)),
+        ("theory", gf_signal_theory),
+        ("batch", gf_signal_batch),
         ("owner", c_void_p),
     ]
 
@@ -1113,6 +1180,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         gf_scale_point,
         [POINTER(gf_scale_costs), POINTER(gf_scale_network), c_int, c_double],
     ),
+    "gf_signal_free": (None, [POINTER(POINTER(gf_signal))]),
+    "gf_signal_open": (c_int, [POINTER(POINTER(gf_signal)), c_void_p, c_void_p]),
+    "gf_signal_plot": (c_int, [POINTER(gf_signal), c_char_p]),
     "gf_status_name": (c_char_p, [c_int]),
     "gf_study_free": (None, [POINTER(c_void_p)]),
     "gf_study_help": (c_int, [POINTER(c_char_p)]),
