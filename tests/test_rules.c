@@ -96,7 +96,9 @@ static void write_network(const records *r) {
                r->network ? r->network : usual_network, optimizer);
   write_text("run/network.json", text.data);
   gf__text_free(&text);
-  gf__text_add(&text, "optimizer: {name: %s, weight_decay: %s}\nmodel: {family: vgg_stages}\n",
+  gf__text_add(&text,
+               "data: {name: cifar10, mean: 0.5, std: 0.25}\n"
+               "optimizer: {name: %s, weight_decay: %s}\nmodel: {family: vgg_stages}\n",
                optimizer, r->decay ? r->decay : "0");
   write_text("run/config.yaml", text.data);
   gf__text_free(&text);
@@ -174,6 +176,11 @@ static void inputs_are_judged_by_the_first_batch(void **state) {
       {{.data = DATA(BALANCED, BATCH("0.3", "1", "null"))}, GF_VERDICT_HEALTHY, NULL},
   };
   ASSERT_VERDICTS(cases);
+  /* What makes the batch of mean -10.1 and deviation 1 one of mean 0: 0.5 - 0.25 * 10.1. */
+  gf_diagnosis *d = diagnose(&cases[3].run);
+  assert_string_equal(d->findings[0].remedies[0].setting, "data.mean=[-2.025]");
+  assert_string_equal(d->findings[0].remedies[1].setting, "data.std=[0.25]");
+  gf_diagnosis_free(&d);
 }
 
 #define NORM(height, width)                                                                    \

@@ -57,6 +57,14 @@ static void add_larger_batch(const gf__case *c, gf__text *out) {
     gf__text_add(out, "%.0f", number < USUAL ? USUAL : 2 * number);
 }
 
+/* The number of a channel in a list; a list of one may be that number alone. */
+static bool read_channel(const gf__value *list, int channel, double *out) {
+  if (list->kind == GF__SCALAR) return channel == 0 && gf__float_parse(list->text, out);
+  if ((size_t)channel >= list->count) return false;
+  const gf__value *item = list->items[channel];
+  return item->kind == GF__SCALAR && gf__float_parse(item->text, out);
+}
+
 /* "[0.49,0.48,0.45]": what data.mean or data.std has to be so that the first batch has mean 0 and
  * deviation 1. */
 static void add_moments(const gf__case *c, bool is_mean, gf__text *out) {
@@ -64,11 +72,9 @@ static void add_moments(const gf__case *c, bool is_mean, gf__text *out) {
   const gf__value *data = c->config ? gf__value_get(gf__config_root(c->config), "data") : NULL;
   const gf__value *means = gf__value_get(data, "mean"), *stds = gf__value_get(data, "std");
   if (!means || !stds || s->channels < 1) return;
-  if (means->count != (size_t)s->channels || stds->count != means->count) return;
   for (int i = 0; i < s->channels; i++) {
     double mean, std;
-    if (!gf__float_parse(means->items[i]->text, &mean)) return;
-    if (!gf__float_parse(stds->items[i]->text, &std)) return;
+    if (!read_channel(means, i, &mean) || !read_channel(stds, i, &std)) return;
     gf__text_add(out, "%s%.4g", i ? "," : "[",
                  is_mean ? mean + std * s->mean[i] : std * s->deviation[i]);
   }

@@ -335,7 +335,7 @@ static void warn_of_norms(const gf__training *t) {
     gf__log(GF_LOG_WARNING,
             "the batch norm '%s' sees one value of each channel at a time, of which it leaves "
             "nothing: the network cannot learn through it; %s",
-            out->name,
+            node->name,
             ranks > 1 ? "set model.batch_norm to sync, so that it sees the images of all ranks"
                       : "use a larger train.batch_size, or a network without that norm");
     return;
