@@ -35,9 +35,9 @@ gf_status gf__activations_queue(gf_model *model, const gf_node *node, int *chann
   find_activation(node, &alive);
   int first = *channel;
   *channel += node->out.c;
-  return gf__activation_statistics(model->device, (int)gf__node_rows(node, &model->pass),
-                                   node->out.c, node->out.data, alive, model->workspace,
-                                   model->activation_moments, first);
+  return gf__activation_statistics(
+      model->device, model->pass.n, (int)gf__node_rows(node, &model->pass), node->out.c,
+      node->out.data, alive, model->workspace, model->activation_moments, first);
 }
 
 int gf__model_activation_count(const gf_model *model) {
@@ -54,7 +54,11 @@ static void describe_activations(const gf_model *model, const gf__activation_mom
     gf__interval alive;
     gf__activation_summary s = gf__activation_summarize(moments, node->out.c);
     double dead = find_activation(node, &alive) ? s.dead : (double)NAN;
-    *out++ = (gf_activation_stats){node->out.name, s.mean, s.deviation, dead};
+    *out++ = (gf_activation_stats){.layer = node->out.name,
+                                   .mean = s.mean,
+                                   .deviation = s.deviation,
+                                   .dead = dead,
+                                   .contrast = model->pass.n > 1 ? s.contrast : (double)NAN};
     moments += node->out.c;
   }
 }

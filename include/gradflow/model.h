@@ -108,6 +108,10 @@ typedef struct gf_activation_stats {
    * at every pixel of every image, so that hardly any gradient comes through. NaN where the layer
    * has no activation. */
   double dead;
+  /* The fraction of the output's energy that differs between the images: the sum of squares after
+   * the mean over the images is taken away from each element, by the sum of squares of all. 0 where
+   * the images make no difference; NaN for a single image, and where a value is not finite. */
+  double contrast;
 } gf_activation_stats;
 
 /** Copies the logits of the last forward pass, (count, classes), to out. Waits for the device. */
