@@ -274,7 +274,7 @@ static void a_run_leaves_these_files(void **state) {
       names,
       "accuracy.png activation_heat_map.png activations.csv activations.png "
       "algorithms.json best.safetensors checkpoint_0.safetensors "
-      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
+      "checkpoint_1.safetensors config.yaml early_steps.csv environment.json gradient_flow.png "
       "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
       "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
       "timing.csv update_ratio.png");
@@ -284,7 +284,8 @@ static void a_run_leaves_these_files(void **state) {
                "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
                "validation_accuracy\n"},
               {"timing.csv", "epoch,seconds,images_per_second\n"},
-              {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"}};
+              {"activations.csv", "epoch,step,layer,mean,deviation,dead,contrast\n"},
+              {"early_steps.csv", "step,layer,rms,contrast,dead,mean_abs,loss\n"}};
   for (size_t i = 0; i < sizeof csvs / sizeof *csvs; i++) {
     char *text = read_text("family-a", csvs[i].name, &size);
     assert_memory_equal(text, csvs[i].header, strlen(csvs[i].header));
@@ -618,9 +619,10 @@ static void a_full_disk_is_named(void **state) {
   assert_int_equal(links, 1);
   char names[256];
   list_folder("full", names, sizeof names);
-  assert_string_equal(names,
-                      "activations.csv algorithms.json config.yaml environment.json gradients.csv "
-                      "metrics.csv network.json timing.csv");
+  assert_string_equal(
+      names,
+      "activations.csv algorithms.json config.yaml early_steps.csv environment.json "
+      "gradients.csv metrics.csv network.json timing.csv");
 }
 
 /* ---- without a validation split ---- */

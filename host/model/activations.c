@@ -55,6 +55,7 @@ static void describe_activations(const gf_model *model, const gf__activation_mom
     gf__activation_summary s = gf__activation_summarize(moments, node->out.c);
     double dead = find_activation(node, &alive) ? s.dead : (double)NAN;
     *out++ = (gf_activation_stats){.layer = node->out.name,
+                                   .stored_by = node->name,
                                    .mean = s.mean,
                                    .deviation = s.deviation,
                                    .dead = dead,

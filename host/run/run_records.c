@@ -79,8 +79,9 @@ static const history_kind activations_kind = {.file = "activations.csv",
                                                           {"layer", true},
                                                           {"mean", false},
                                                           {"deviation", false},
-                                                          {"dead", false}},
-                                              .numbers = 3};
+                                                          {"dead", false},
+                                                          {"contrast", GF__CSV_OPTIONAL}},
+                                              .numbers = 4};
 
 typedef struct history {
   const history_kind *kind;
@@ -222,7 +223,8 @@ static gf_status load_activations(gf__run *run) {
                                            .epochs = h.epochs,
                                            .means = h.values[0],
                                            .deviations = h.values[1],
-                                           .dead = h.values[2]};
+                                           .dead = h.values[2],
+                                           .contrasts = h.values[3]};
   return status;
 }
 
@@ -253,6 +255,7 @@ gf_status gf__run_load(gf__run *out, const char *folder) {
   if (status == GF_OK) status = load_metrics(out);
   if (status == GF_OK) status = load_gradients(out);
   if (status == GF_OK) status = load_activations(out);
+  if (status == GF_OK) status = gf__early_steps_load(&out->early, folder);
   if (status == GF_OK) status = load_thresholds(out);
   if (status != GF_OK) gf__run_free(out);
   return status;
@@ -268,10 +271,12 @@ void gf__run_free(gf__run *run) {
   gf__run_activations *a = &run->activations;
   void *const owned[] = {run->name,     run->layers, run->epochs, run->mean_gradients,
                          run->l2_norms, run->zeros,  a->layers,   run->update_ratios,
-                         a->epochs,     a->means,    a->dead,     a->deviations};
+                         a->epochs,     a->means,    a->dead,     a->deviations,
+                         a->contrasts};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
   gf__csv_free(&run->metrics);
   gf__csv_free(&run->gradients);
   gf__csv_free(&a->csv);
+  gf__early_steps_free(&run->early);
   *run = (gf__run){0};
 }

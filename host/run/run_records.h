@@ -3,6 +3,7 @@
 #define GF_RUN_RUN_RECORDS_H
 
 #include "base/csv.h"
+#include "run/early_steps.h"
 #include "run/thresholds.h"
 
 /* The columns of metrics.csv; accuracies are read as fractions and kept in percent. */
@@ -23,8 +24,8 @@ typedef struct gf__run_activations {
   int epoch_count;
   double *epochs; /* (epoch_count) */
   /* (epoch_count, layer_count) each, of the epoch's last record; dead, a share of channels, is
-   * NaN for a layer that has no activation. */
-  double *means, *deviations, *dead;
+   * NaN for a layer that has no activation; contrasts are all NaN in a run of an older program. */
+  double *means, *deviations, *dead, *contrasts;
 } gf__run_activations;
 
 typedef struct gf__run {
@@ -40,6 +41,7 @@ typedef struct gf__run {
    * share of elements that are 0, and how far the step moved the weights for their size. */
   double *mean_gradients, *l2_norms, *zeros, *update_ratios;
   gf__run_activations activations;
+  gf__early_steps early;
   gf__vanishing vanishing; /* by the run's optimizer */
 } gf__run;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "run/early_steps.h"
 #include "train/training.h"
 
 /* Reports are for people: a few a second. */
@@ -134,6 +135,7 @@ static void record_step(void *training, int later, double loss, double accuracy)
                         .loss = loss,
                         .accuracy = accuracy,
                         .learning_rate = t->rate};
+  t->step_loss = loss;
   gf__run_events_add_step(&t->folder, &step);
   if (events->step) events->step(events->user, &step);
 }
@@ -158,18 +160,38 @@ static bool is_watched(const gf__training *t) {
          gf__seconds() - t->watched >= watch_seconds;
 }
 
-static gf_status record_statistics(gf__training *t, bool recorded) {
+/* Whether the next step is one of early_steps.csv. */
+static bool is_early(const gf__training *t) {
+  return gf__early_steps_has(t->position.steps) && t->position.batch < whole_batches(t);
+}
+
+/* The weights were updated once since. */
+static void record_early_step(gf__training *t, int gradients) {
+  gf__early_step step = {.step = t->position.steps - 1,
+                         .loss = t->step_loss,
+                         .activations = t->activations,
+                         .gradients = t->gradients,
+                         .activation_count = gf__model_activation_count(t->model),
+                         .gradient_count = gradients};
+  gf__early_steps_add(&t->folder, &step);
+}
+
+static gf_status record_statistics(gf__training *t, bool recorded, bool early) {
   const gf_train_events *events = &t->options.events;
   int count = gf_trainer_gradient_count(t->trainer), epoch = t->position.epoch;
   long step = t->position.steps;
   const gf__whole_batch *whole = gf__allreduce_whole_batch(gf__trainer_allreduce(t->trainer));
-  if (recorded) GF_TRY(gf__model_read_activations(t->model, whole, t->activations));
+  if (recorded || early) GF_TRY(gf__model_read_activations(t->model, whole, t->activations));
   if (!t->writes) return GF_OK;
   GF_TRY(gf__trainer_read_gradients(t->trainer, t->gradients));
-  if (events->gradients) events->gradients(events->user, epoch, step, t->gradients, count);
-  t->watched = gf__seconds();
-  if (!recorded) return GF_OK;
+  if (recorded || !early) { /* else nobody has asked for them */
+    if (events->gradients) events->gradients(events->user, epoch, step, t->gradients, count);
+    t->watched = gf__seconds();
+  }
+  if (!recorded && !early) return GF_OK;
   GF_TRY(gf__results_read(&t->trained)); /* events are in the order of steps */
+  if (early) record_early_step(t, count);
+  if (!recorded) return GF_OK;
   GF_TRY(gf__run_events_add_gradients(&t->folder, step, t->model, gf__trainer_gradient(t->trainer),
                                       t->gradients));
   gf__run_folder_add_gradients(&t->folder, epoch, step, t->gradients, count);
@@ -182,15 +204,16 @@ static gf_status train_batch(gf__training *t) {
   gf_batch batch;
   GF_TRY(gf_loader_next(t->train_loader, &batch));
   int row = gf__results_row(&t->trained, batch.whole);
-  bool recorded = is_recorded(t), watched = is_watched(t);
-  gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
-                        : watched ? GF__MEASURE_GRADIENTS
-                                  : GF__MEASURE_NOTHING;
+  bool recorded = is_recorded(t), early = is_early(t), watched = is_watched(t);
+  gf__measure measure = recorded || early ? GF__MEASURE_ACTIVATIONS
+                        : watched         ? GF__MEASURE_GRADIENTS
+                                          : GF__MEASURE_NOTHING;
+  t->step_loss = NAN;
   GF_TRY(gf__trainer_queue_step(t->trainer, &batch, t->rate, row, measure));
   t->position.steps++;
   t->position.batch++;
   GF_TRY(gf__results_poll(&t->trained));
-  return recorded || watched ? record_statistics(t, recorded) : GF_OK;
+  return measure ? record_statistics(t, recorded, early) : GF_OK;
 }
 
 static bool is_checkpoint_due(const gf__training *t, int batches) {

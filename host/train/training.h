@@ -27,6 +27,7 @@ typedef struct gf__training {
   gf__position position;
   gf__results trained; /* of this epoch; its sums are the position's */
   double rate;         /* of learning, in this epoch */
+  double step_loss;    /* of the last step that was read */
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */
