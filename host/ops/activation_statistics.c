@@ -97,5 +97,5 @@ gf__activation_summary gf__activation_summarize(const gf__activation_moments *mo
   /* Of a layer that is 0 everywhere nothing differs. */
   double contrast = energy == 0 ? 0 : difference / energy;
   return (gf__activation_summary){mean, sqrt(variance), (double)dead / channels,
-                                  isfinite(contrast) ? contrast : (double)NAN};
+                                  isfinite(contrast) ? contrast : (double)NAN, energy};
 }

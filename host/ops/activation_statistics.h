@@ -31,6 +31,7 @@ typedef struct gf__activation_summary {
   /* Fraction of the energy that differs between the images: 0 where nothing does, NaN where a value
    * is not finite. */
   double contrast;
+  double energy; /* sum of squares of all values */
 } gf__activation_summary;
 
 /* The outputs of the activation between which its derivative is above GF__ALIVE. */
@@ -43,8 +44,8 @@ gf_status gf__activation_statistics(gf_device *device, int images, int rows, int
                                     const gf_buffer *x, gf__interval alive, gf_buffer *workspace,
                                     gf_buffer *out, int first_channel) GF_MUST_USE;
 /* The moments of a channel over the images of several ranks: rank r has images[r] of them, and its
- * moments are moments[r * stride]. The mean over the images that differences are from remains each
- * rank's own. */
+ * moments are moments[r * stride]. Differences remain those from each
+ * rank's own mean over its images. */
 gf__activation_moments gf__activation_join(const gf__activation_moments *moments, size_t stride,
                                            const int *images, int ranks);
 /* The sum of squares that is energy or difference. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/signal.h"
+
 bool gf__early_steps_has(long step) { return (step & (step - 1)) == 0; }
 
 /* ---- writing ---- */
@@ -26,6 +28,27 @@ void gf__early_steps_add(gf__run_folder *folder, const gf__early_step *step) {
     gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.9g\n", hypot(a->mean, a->deviation), a->contrast,
                  a->dead, gradient_of(step, a->stored_by), step->loss);
   }
+}
+
+void gf__early_steps_log(const gf__early_step *step, const gf__vanishing *vanishing) {
+  size_t count = (size_t)step->activation_count;
+  const char **layers = malloc((count + 1) * sizeof *layers);
+  double *numbers = malloc((3 * count + 1) * sizeof *numbers);
+  gf__text line = {0};
+  for (size_t i = 0; i < count && layers && numbers; i++) {
+    const gf_activation_stats *a = &step->activations[i];
+    layers[i] = a->layer;
+    numbers[i] = a->contrast;
+    numbers[count + i] = gradient_of(step, a->stored_by);
+    numbers[2 * count + i] = a->dead;
+  }
+  gf__signal_course course = {(int)count, layers, numbers, numbers + count, numbers + 2 * count};
+  if (layers && numbers && count) gf__signal_add_line(&line, &course, vanishing);
+  if (line.data && gf__text_status(&line) == GF_OK)
+    gf__log(GF_LOG_INFO, "before the first step %s", line.data);
+  gf__text_free(&line);
+  free(layers);
+  free(numbers);
 }
 
 /* ---- reading ---- */

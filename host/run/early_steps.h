@@ -5,6 +5,7 @@
 
 #include "base/csv.h"
 #include "run/run_folder.h"
+#include "run/thresholds.h"
 
 /* Whether the step after so many is recorded: 0, and each power of two. */
 bool gf__early_steps_has(long step);
@@ -18,6 +19,8 @@ typedef struct gf__early_step {
   int activation_count, gradient_count;
 } gf__early_step;
 void gf__early_steps_add(gf__run_folder *folder, const gf__early_step *step);
+/* Logs one line on the fresh network, whose record it is. */
+void gf__early_steps_log(const gf__early_step *step, const gf__vanishing *vanishing);
 
 /* What the file says; all counts are 0 without it, as in runs of older programs. */
 typedef struct gf__early_steps {

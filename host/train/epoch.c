@@ -174,6 +174,7 @@ static void record_early_step(gf__training *t, int gradients) {
                          .activation_count = gf__model_activation_count(t->model),
                          .gradient_count = gradients};
   gf__early_steps_add(&t->folder, &step);
+  if (step.step == 0) gf__early_steps_log(&step, &t->vanishing);
 }
 
 static gf_status record_statistics(gf__training *t, bool recorded, bool early) {

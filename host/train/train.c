@@ -283,6 +283,7 @@ static gf_status check_folder(const gf__training *t, const gf__text *resolved, f
 static gf_status check_own(gf__training *t, const gf_config *config, gf__text *resolved,
                            found_run *out) {
   GF_TRY(gf__train_config_read(&t->config, config));
+  t->vanishing = gf__vanishing_of_config(config);
   if (t->writes) GF_TRY(find_folder(t, out));
   GF_TRY(open_data(t, config));
   GF_TRY(write_config(resolved, t, config));

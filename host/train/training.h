@@ -6,6 +6,7 @@
 
 #include "run/checkpoint.h"
 #include "run/run_events.h"
+#include "run/thresholds.h"
 #include "train/results.h"
 #include "train/train_config.h"
 #include "train/trainer.h"
@@ -28,6 +29,7 @@ typedef struct gf__training {
   gf__results trained; /* of this epoch; its sums are the position's */
   double rate;         /* of learning, in this epoch */
   double step_loss;    /* of the last step that was read */
+  gf__vanishing vanishing;
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */

@@ -3,6 +3,8 @@
 #ifndef GRADFLOW_DIAGNOSIS_H
 #define GRADFLOW_DIAGNOSIS_H
 
+#include <gradflow/config.h>
+#include <gradflow/device.h>
 #include <gradflow/status.h>
 
 /** What is found, in the order in which findings become the headline where several hold; but a
@@ -91,5 +93,74 @@ GF_API void gf_diagnosis_free(gf_diagnosis **diagnosis);
 /** The headline alone: what happened in one line. The caller frees *out with free. Errors are those
  * of gf_diagnosis_open(). */
 GF_API gf_status gf_diagnose(const char *run_folder, char **out) GF_MUST_USE;
+
+/* ---- before training ---- */
+
+/* What a layer of a fresh network stores for one batch, and the gradient of its weight. */
+typedef struct gf_signal_layer {
+  const char *layer; /* whose output it is, as in activations.csv */
+  double rms;        /* root of the mean square over images, pixels and channels */
+  double contrast;   /* fraction of the energy that differs between images */
+  /* The contrast that mean-field theory expects, from that of the first activation on; NaN where
+   * it says nothing. */
+  double contrast_expected;
+  double dimension; /* effective number of directions in which up to 32 images differ */
+  double dead;      /* fraction of channels; NaN without an activation */
+  /* Mean |g| of the weight of the layer that stores the output, of the batch; and that divided by
+   * its mean over up to 8 images alone. NaN without a weight. */
+  double mean_abs, coherence;
+} gf_signal_layer;
+
+/* Mean-field theory for wide chains of random layers (Poole et al., 2016; Schoenholz et al., 2017),
+ * beside the geometric means per layer that were measured. */
+typedef struct gf_signal_theory {
+  const char *reason;     /* why it says nothing of this network; else NULL */
+  const char *activation; /* "leaky_relu"; NULL where no layer has one */
+  int layers;             /* weights that an activation follows */
+  /* fan_in times the variance of the weights, and the variance of the biases: means over those. */
+  double weight_variance, bias_variance;
+  double length;      /* mean square before activations that the layers tend to; may be infinite */
+  double chi;         /* what a layer does to the squared gradient, and to small differences */
+  double correlation; /* of two images' activations that the layers tend to */
+  double depth;       /* layers in which differences to it shrink to 1/e; may be infinite */
+  /* What a layer multiplies contrast by on the way forward, and mean |g| on the way back. */
+  double contrast_expected, contrast_measured, gradient_expected, gradient_measured;
+} gf_signal_theory;
+
+/* The batch as the network gets it. */
+typedef struct gf_signal_batch {
+  int images, channels, classes;
+  const double *mean, *deviation; /* (channels) */
+  const int *class_images;        /* (classes) */
+  int absent_classes;
+  int wrong_labels; /* outside of 0 to classes - 1 */
+  int duplicates;   /* images that are equal to one before them */
+  int constant;     /* images of one value */
+  int nonfinite;    /* values */
+} gf_signal_batch;
+
+enum { GF_MOST_SIGNAL_NOTES = 12 };
+
+typedef struct gf_signal {
+  char *headline; /* one line, as training prints it before the first epoch */
+  /* What is wrong, a sentence or two each with the numbers; none where nothing is. */
+  int note_count;
+  char *notes[GF_MOST_SIGNAL_NOTES];
+  double loss, guess; /* of the batch, and ln(classes) */
+  int layer_count;
+  const gf_signal_layer *layers; /* (layer_count) from the input to the output */
+  gf_signal_theory theory;
+  gf_signal_batch batch;
+  void *owner;
+} gf_signal;
+
+/* Sends the first training batch of the config, at most 256 images of it, forward and backward
+ * through the fresh network, without tuning its convolutions; no file is written. The caller frees
+ * *out. GF_ERROR_CONFIG for a config without data or network. */
+GF_API gf_status gf_signal_open(gf_signal **out, gf_device *device,
+                                const gf_config *config) GF_MUST_USE;
+GF_API void gf_signal_free(gf_signal **signal);
+/* Contrast, size and gradient over the layers, as PNG. */
+GF_API gf_status gf_signal_plot(const gf_signal *signal, const char *path) GF_MUST_USE;
 
 #endif
