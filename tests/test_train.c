@@ -277,6 +277,7 @@ static void a_run_leaves_these_files(void **state) {
       "checkpoint_1.safetensors config.yaml early_steps.csv environment.json gradient_flow.png "
       "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
       "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+      "signal_flow.png "
       "timing.csv update_ratio.png");
   static const struct {
     const char *name, *header;
@@ -477,7 +478,8 @@ static void events_tell_what_the_files_say(void **state) {
   assert_string_equal(w.written.data,
                       "loss.png\naccuracy.png\ngradient_flow.png\n"
                       "gradient_flow_linear.png\nupdate_ratio.png\ngradient_heat_map.png\n"
-                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n");
+                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n"
+                      "signal_flow.png\n");
   gf__text_free(&w.written);
   gf__text lines = {0};
   for (int i = 0; i < 2; i++) {

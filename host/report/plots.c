@@ -126,6 +126,7 @@ static gf_status plot_runs(gf__run *runs, const char *const *folders, int count,
     GF_TRY(gf__plot_flow(g, &runs[i]));
     GF_TRY(gf__plot_courses(g, &runs[i]));
     GF_TRY(gf__plot_activations(g, &runs[i]));
+    GF_TRY(gf__plot_signal(g, &runs[i]));
   }
   if (count == 1) return GF_OK;
   g->folder = out;

@@ -71,6 +71,8 @@ gf_status gf__compare_flow(const gf__gallery *gallery, const gf__run *runs, int 
 gf_status gf__plot_courses(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
 gf_status gf__compare_courses(const gf__gallery *gallery, const gf__run *runs,
                               int count) GF_MUST_USE;
+/* signal_flow.png, of a run that has recorded contrast. */
+gf_status gf__plot_signal(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
 /* activations.png, activation_heat_map.png; of several runs activations_last.png. */
 gf_status gf__plot_activations(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
 gf_status gf__compare_activations(const gf__gallery *gallery, const gf__run *runs,

@@ -65,6 +65,7 @@ static bool has_zero(const gf_series *series) {
 /* A chart of a run, a line an epoch; up to MOST_LINES of them, both ends among them. */
 static void add_flow(gf__figure *f, size_t run, bool log) {
   const gf__run *r = &f->runs[run];
+  if (r->layer_count == 0) return;
   int count = r->epoch_count < MOST_LINES ? r->epoch_count : MOST_LINES;
   gf_series *series = f->series + run * MOST_LINES;
   bool zero = false;
@@ -94,6 +95,37 @@ static void add_flow(gf__figure *f, size_t run, bool log) {
                                      .reference_name = log ? r->vanishing.label : NULL};
 }
 
+/* The same of the contrast of activations, on the way forward. */
+static void add_signal(gf__figure *f, size_t run, bool log) {
+  const gf__run_activations *a = &f->runs[run].activations;
+  if (a->layer_count == 0) return;
+  int count = a->epoch_count < MOST_LINES ? a->epoch_count : MOST_LINES;
+  gf_series *series = f->series + run * MOST_LINES;
+  bool zero = false;
+  for (int i = 0; i < count; i++) {
+    int line = count > 1 ? (i * (a->epoch_count - 1) + (count - 1) / 2) / (count - 1) : 0;
+    bool named = count <= MOST_NAMED || i == 0 || i == count / 2 || i == count - 1;
+    char *name = f->series_names[run * MOST_LINES + (size_t)i];
+    snprintf(name, sizeof *f->series_names, "epoch %.0f", a->epochs[line]);
+    series[i] = (gf_series){.name = named ? name : NULL,
+                            .y = a->contrasts + (size_t)line * (size_t)a->layer_count,
+                            .count = a->layer_count,
+                            .shade = count > 1 ? (float)i / (float)(count - 1) : 1,
+                            .hue = (int)run};
+    zero |= has_zero(&series[i]);
+  }
+  f->charts[f->count++] = (gf_chart){.title = f->names[run],
+                                     .x_label = "layers, input to output",
+                                     .y_label = "contrast",
+                                     .series = series,
+                                     .count = count,
+                                     .log_y = log,
+                                     .x_names = a->layers,
+                                     .x_name_count = a->layer_count,
+                                     .note = log && zero ? "zero where the line is missing" : NULL,
+                                     .width = f->run_count > 1 ? PANEL_WIDTH : 0};
+}
+
 /* The range of all charts on a logarithmic axis, so that levels compare. */
 static void join_ranges(gf__figure *f) {
   double min = INFINITY, max = -INFINITY;
@@ -111,18 +143,27 @@ static void join_ranges(gf__figure *f) {
   }
 }
 
-static gf_status draw_flow(gf__figure *f, const gf__study_figure *figure) {
+typedef void add_run(gf__figure *f, size_t run, bool log);
+
+static gf_status draw_each(gf__figure *f, const gf__study_figure *figure, add_run *add) {
   size_t lines = f->run_count * MOST_LINES;
   f->series = calloc(lines, sizeof *f->series);
   f->series_names = calloc(lines, sizeof *f->series_names);
   f->charts = calloc(f->run_count, sizeof *f->charts);
   if (!f->series || !f->series_names || !f->charts)
     return gf__fail_host_memory(lines * sizeof *f->series);
-  for (size_t i = 0; i < f->run_count; i++)
-    if (f->runs[i].layer_count > 0) add_flow(f, i, figure->log);
+  for (size_t i = 0; i < f->run_count; i++) add(f, i, figure->log);
   if (figure->log) join_ranges(f);
   f->columns = f->count < MOST_COLUMNS ? f->count : MOST_COLUMNS;
   return GF_OK;
+}
+
+static gf_status draw_flow(gf__figure *f, const gf__study_figure *figure) {
+  return draw_each(f, figure, add_flow);
+}
+
+static gf_status draw_signal(gf__figure *f, const gf__study_figure *figure) {
+  return draw_each(f, figure, add_signal);
 }
 
 /* The last epoch of each run against relative depth, so that depths compare. */
@@ -163,10 +204,10 @@ static gf_status draw_compared_flow(gf__figure *f, const gf__study_figure *figur
 
 /* ---- kinds ---- */
 
-const char *const gf__figure_words[] = {"loss", "accuracy", "gradient_flow",
-                                        "gradient_flow_compare", NULL};
+const char *const gf__figure_words[] = {
+    "loss", "accuracy", "gradient_flow", "gradient_flow_compare", "signal_flow", NULL};
 static gf_status (*const draws[])(gf__figure *, const gf__study_figure *) = {
-    draw_loss, draw_accuracy, draw_flow, draw_compared_flow};
+    draw_loss, draw_accuracy, draw_flow, draw_compared_flow, draw_signal};
 _Static_assert(sizeof gf__figure_words / sizeof *gf__figure_words ==
                    sizeof draws / sizeof *draws + 1,
                "draws follows gf__figure_words row by row");
