@@ -1,12 +1,12 @@
 """How much of the images is left in each layer of the study's networks, in double precision.
 
     contrast.py DATA [--images N] [--seed N] [--init default|he|orthogonal] [--network plain37]
-    contrast.py --weights FILE.safetensors --inputs FOLDER
+    contrast.py --folder FOLDER --network NAME
 
 The first form takes images of CIFAR-100's train.bin in DATA and prints a line per block: its
 contrast, and the mean |gradient| of its first convolution for the batch and for one image. The
-second takes the weights and the images that a test has written, FOLDER/images.f32 and
-FOLDER/labels.i32, and writes a line "LAYER CONTRAST RMS" per activation to standard output."""
+second takes the weights and the 32 x 32 images that a test has written, FOLDER/ours.safetensors
+and FOLDER/images.f32, and writes the contrast of each activation to FOLDER/contrast.f64."""
 
 import argparse
 import os
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from networks import Study
 
+KINDS = {"plain37": {}, "residual37": {"shortcut": True}, "plain37_norm": {"norm": True}}
 MEAN, DEVIATION = (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)
 
 
@@ -72,8 +73,7 @@ def gradient(model, images, labels):
 
 def print_table(options):
     torch.manual_seed(options.seed)
-    kinds = {"plain37": {}, "residual37": {"shortcut": True}, "plain37_norm": {"norm": True}}
-    model = Study(100, 5, **kinds[options.network]).double()
+    model = Study(100, 5, **KINDS[options.network]).double()
     initialise(model, options.init)
     images, labels = read_cifar(options.data, options.images)
     with Trace() as trace:
@@ -90,18 +90,17 @@ def print_table(options):
     print(f"  logits differ by {logits.std(0).mean():.1e}")
 
 
-def print_trace(options):
+def write_contrast(options):
     from safetensors.torch import load_file
 
-    labels = numpy.fromfile(os.path.join(options.inputs, "labels.i32"), "<i4")
-    images = numpy.fromfile(os.path.join(options.inputs, "images.f32"), "<f4")
-    images = torch.from_numpy(images.reshape(len(labels), 3, 32, 32)).double()
-    model = Study(10, 5, "residual" in options.network, "norm" in options.network)
-    model.load_state_dict(load_file(options.weights))
+    images = numpy.fromfile(os.path.join(options.folder, "images.f32"), "<f4")
+    images = torch.from_numpy(images.reshape(-1, 3, 32, 32)).double()
+    model = Study(10, 5, **KINDS[options.network])
+    model.load_state_dict(load_file(os.path.join(options.folder, "ours.safetensors")))
     with Trace() as trace:
         model.double()(images)
-    for x in trace.outputs:
-        print(f"{contrast(x):.9e} {float((x**2).mean() ** 0.5):.9e}")
+    numbers = numpy.array([contrast(x) for x in trace.outputs])
+    numbers.tofile(os.path.join(options.folder, "contrast.f64"))
 
 
 def main():
@@ -110,13 +109,12 @@ def main():
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--init", choices=["default", "he", "orthogonal"], default="default")
-    parser.add_argument("--network", default="plain37")
-    parser.add_argument("--weights")
-    parser.add_argument("--inputs")
+    parser.add_argument("--network", choices=KINDS, default="plain37")
+    parser.add_argument("--folder")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.weights:
-        print_trace(options)
+    if options.folder:
+        write_contrast(options)
     else:
         print_table(options)
 
