@@ -6,7 +6,7 @@
 
 enum { MOST_IMAGES = 256 };
 
-static gf_status open_batch(gf__signal *s, const gf__train_config *config) {
+static gf_status open_batch(gf__fresh *s, const gf__train_config *config) {
   int count = gf_dataset_describe(s->dataset).count, size = config->batch_size;
   if (size > count) size = count;
   if (size > MOST_IMAGES) size = MOST_IMAGES;
@@ -16,7 +16,7 @@ static gf_status open_batch(gf__signal *s, const gf__train_config *config) {
   return gf_loader_next(s->loader, &s->batch);
 }
 
-static gf_status open_network(gf__signal *s, gf_device *device, const gf_config *config,
+static gf_status open_network(gf__fresh *s, gf_device *device, const gf_config *config,
                               unsigned long long seed) {
   gf_dataset_info info = gf_dataset_describe(s->dataset);
   gf_image_shape image = {info.height, info.width, info.channels};
@@ -26,7 +26,7 @@ static gf_status open_network(gf__signal *s, gf_device *device, const gf_config 
   return gf_trainer_open(&s->trainer, s->model, config);
 }
 
-static gf_status open_signal(gf__signal *s, gf_device *device, const gf_config *config) {
+static gf_status open_signal(gf__fresh *s, gf_device *device, const gf_config *config) {
   gf__train_config train;
   if (!gf__value_get(gf__config_root(config), "data"))
     return gf__fail(GF_ERROR_CONFIG,
@@ -46,7 +46,7 @@ static gf_status open_signal(gf__signal *s, gf_device *device, const gf_config *
 
 gf_status gf_signal_open(gf_signal **out, gf_device *device, const gf_config *config) {
   *out = NULL;
-  gf__signal *s = calloc(1, sizeof *s);
+  gf__fresh *s = calloc(1, sizeof *s);
   if (!s) return gf__fail_host_memory(sizeof *s);
   s->signal.owner = s;
   *out = &s->signal;
@@ -57,7 +57,7 @@ gf_status gf_signal_open(gf_signal **out, gf_device *device, const gf_config *co
 
 void gf_signal_free(gf_signal **signal) {
   if (!*signal) return;
-  gf__signal *s = (*signal)->owner;
+  gf__fresh *s = (*signal)->owner;
   free(s->signal.headline);
   for (int i = 0; i < s->signal.note_count; i++) free(s->signal.notes[i]);
   gf_trainer_free(&s->trainer);

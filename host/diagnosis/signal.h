@@ -10,7 +10,7 @@
 #include "train/trainer.h"
 
 /* A signal with the memory that it points into. */
-typedef struct gf__signal {
+typedef struct gf__fresh {
   gf_signal signal;
   gf_dataset *dataset;
   gf_loader *loader;
@@ -25,14 +25,14 @@ typedef struct gf__signal {
   const char **names;
   double *course_numbers;
   gf__signal_course course;
-} gf__signal;
+} gf__fresh;
 
 /* signal_measure.c: sends the batch through the network, and fills in the layers and the loss. */
-gf_status gf__signal_measure(gf__signal *s) GF_MUST_USE;
+gf_status gf__signal_measure(gf__fresh *s) GF_MUST_USE;
 /* signal_batch.c: what the batch is like. */
-gf_status gf__signal_read_batch(gf__signal *s) GF_MUST_USE;
+gf_status gf__signal_read_batch(gf__fresh *s) GF_MUST_USE;
 /* signal_notes.c: headline and notes of what the rest says. */
-gf_status gf__signal_judge(gf__signal *s) GF_MUST_USE;
+gf_status gf__signal_judge(gf__fresh *s) GF_MUST_USE;
 
 /* ---- mean_field.c ---- */
 
@@ -56,6 +56,6 @@ typedef struct gf__mean_field_state {
 bool gf__mean_field_step(const gf__mean_field_activation *activation, double weight_variance,
                          double bias_variance, gf__mean_field_state *state, double *gain);
 /* signal_theory.c: the theory for the network, and what was measured beside it. */
-gf_status gf__signal_add_theory(gf__signal *s) GF_MUST_USE;
+gf_status gf__signal_add_theory(gf__fresh *s) GF_MUST_USE;
 
 #endif

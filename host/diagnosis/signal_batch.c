@@ -5,7 +5,7 @@
 
 #include "diagnosis/signal.h"
 
-static void add_moments(const gf__signal *s, size_t floats, gf_signal_batch *out, double *mean,
+static void add_moments(const gf__fresh *s, size_t floats, gf_signal_batch *out, double *mean,
                         double *deviation) {
   const float *x = s->batch.images;
   size_t channels = (size_t)out->channels, count = (size_t)s->batch.count * floats;
@@ -27,7 +27,7 @@ static bool is_constant(const float *x, size_t floats) {
   return true;
 }
 
-static void count_images(const gf__signal *s, size_t floats, gf_signal_batch *out) {
+static void count_images(const gf__fresh *s, size_t floats, gf_signal_batch *out) {
   size_t bytes = floats * sizeof(float);
   for (int i = 0; i < s->batch.count; i++) {
     const float *x = s->batch.images + (size_t)i * floats;
@@ -39,7 +39,7 @@ static void count_images(const gf__signal *s, size_t floats, gf_signal_batch *ou
   }
 }
 
-static void count_labels(const gf__signal *s, gf_signal_batch *out, int *class_images) {
+static void count_labels(const gf__fresh *s, gf_signal_batch *out, int *class_images) {
   for (int i = 0; i < s->batch.count; i++) {
     int label = s->batch.labels[i];
     if (label < 0 || label >= out->classes)
@@ -50,7 +50,7 @@ static void count_labels(const gf__signal *s, gf_signal_batch *out, int *class_i
   for (int c = 0; c < out->classes; c++) out->absent_classes += class_images[c] == 0;
 }
 
-gf_status gf__signal_read_batch(gf__signal *s) {
+gf_status gf__signal_read_batch(gf__fresh *s) {
   gf_dataset_info info = gf_dataset_describe(s->dataset);
   gf_signal_batch *b = &s->signal.batch;
   size_t channels = (size_t)info.channels;

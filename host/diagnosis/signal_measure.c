@@ -17,7 +17,7 @@ static const double *mean_abs_of(const gf_gradient_stats *gradients, int count, 
 }
 
 /* The statistics of a step on the batch whose update is nothing. */
-static gf_status step_without_update(gf__signal *s, const gf_batch *batch, bool activations,
+static gf_status step_without_update(gf__fresh *s, const gf_batch *batch, bool activations,
                                      gf_gradient_stats *out) {
   GF_TRY(gf__trainer_queue_step(s->trainer, batch, 0, 0,
                                 activations ? GF__MEASURE_ACTIVATIONS : GF__MEASURE_GRADIENTS));
@@ -25,7 +25,7 @@ static gf_status step_without_update(gf__signal *s, const gf_batch *batch, bool 
 }
 
 /* sums (gradients): of mean |g| of each of count images alone. */
-static gf_status add_alone(gf__signal *s, int count, gf_gradient_stats *gradients, double *sums) {
+static gf_status add_alone(gf__fresh *s, int count, gf_gradient_stats *gradients, double *sums) {
   size_t floats = gf__tensor_size(&s->model->graph.input);
   const gf_batch *all = &s->batch;
   for (int i = 0; i < count; i++) {
@@ -43,7 +43,7 @@ static gf_status add_alone(gf__signal *s, int count, gf_gradient_stats *gradient
   return GF_OK;
 }
 
-static void fill_layers(gf__signal *s, const gf_activation_stats *activations,
+static void fill_layers(gf__fresh *s, const gf_activation_stats *activations,
                         const gf_gradient_stats *gradients) {
   int tensors = gf_trainer_gradient_count(s->trainer);
   for (int i = 0; i < s->signal.layer_count; i++) {
@@ -60,7 +60,7 @@ static void fill_layers(gf__signal *s, const gf_activation_stats *activations,
   }
 }
 
-static void fill_coherence(gf__signal *s, const gf_activation_stats *activations,
+static void fill_coherence(gf__fresh *s, const gf_activation_stats *activations,
                            gf_gradient_stats *gradients, const double *alone) {
   int tensors = gf_trainer_gradient_count(s->trainer);
   for (int k = 0; k < tensors; k++) gradients[k].mean_abs = alone[k];
@@ -70,7 +70,7 @@ static void fill_coherence(gf__signal *s, const gf_activation_stats *activations
   }
 }
 
-static gf_status measure_with(gf__signal *s, gf_activation_stats *activations,
+static gf_status measure_with(gf__fresh *s, gf_activation_stats *activations,
                               gf_gradient_stats *gradients, double *alone) {
   float sums[2];
   int count = s->batch.count < MOST_ALONE ? s->batch.count : MOST_ALONE;
@@ -117,7 +117,7 @@ static gf_status measure_dimension(const gf_node *node, int count, gf_signal_lay
   return status;
 }
 
-static gf_status measure_dimensions(gf__signal *s) {
+static gf_status measure_dimensions(gf__fresh *s) {
   gf_model *model = s->model;
   const gf_batch *b = &s->batch;
   int row = 0, count = b->count < MOST_COMPARED ? b->count : MOST_COMPARED;
@@ -131,7 +131,7 @@ static gf_status measure_dimensions(gf__signal *s) {
   return GF_OK;
 }
 
-gf_status gf__signal_measure(gf__signal *s) {
+gf_status gf__signal_measure(gf__fresh *s) {
   int layers = gf__model_activation_count(s->model);
   int tensors = gf_trainer_gradient_count(s->trainer);
   s->signal.layer_count = layers;

@@ -11,7 +11,7 @@ static const double far_from_guess = 2;  /* times the loss of guessing */
 static const double usual_class = 3;     /* times the images of a class that are to be expected */
 static const double exploded = 10;       /* mean |g|; norms alone bring it to 1 */
 
-static gf_status add_note(gf__signal *s, gf__text *text) {
+static gf_status add_note(gf__fresh *s, gf__text *text) {
   gf_status status = gf__text_status(text);
   gf_signal *out = &s->signal;
   if (status == GF_OK && text->data && out->note_count < GF_MOST_SIGNAL_NOTES)
@@ -23,7 +23,7 @@ static gf_status add_note(gf__signal *s, gf__text *text) {
 
 /* ---- the signal ---- */
 
-static void note_signal(const gf__signal *s, gf__text *out) {
+static void note_signal(const gf__fresh *s, gf__text *out) {
   const gf__signal_course *c = &s->course;
   gf__signal_end end = gf__signal_end_of(c);
   if (end.state != GF__SIGNAL_IS_LOST && end.state != GF__SIGNAL_IS_FAINT) return;
@@ -46,7 +46,7 @@ static void note_signal(const gf__signal *s, gf__text *out) {
                c->layers[end.steepest], c->contrast[before] / c->contrast[end.steepest]);
 }
 
-static void note_gradient(const gf__signal *s, gf__text *out) {
+static void note_gradient(const gf__fresh *s, gf__text *out) {
   const gf__signal_course *c = &s->course;
   gf__gradient_ends g = gf__gradient_ends_of(c, s->vanishing.level);
   if (g.lost < 0) return;
@@ -58,7 +58,7 @@ static void note_gradient(const gf__signal *s, gf__text *out) {
                c->layers[g.least], c->mean_abs[g.least]);
 }
 
-static void note_exploding(const gf__signal *s, gf__text *out) {
+static void note_exploding(const gf__fresh *s, gf__text *out) {
   const gf__signal_course *c = &s->course;
   gf__gradient_ends g = gf__gradient_ends_of(c, 0);
   if (g.most < 0 || !(c->mean_abs[g.most] > exploded)) return;
@@ -68,7 +68,7 @@ static void note_exploding(const gf__signal *s, gf__text *out) {
                c->mean_abs[g.most], c->layers[g.most]);
 }
 
-static void note_dead(const gf__signal *s, gf__text *out) {
+static void note_dead(const gf__fresh *s, gf__text *out) {
   const gf__signal_course *c = &s->course;
   int count = 0, most = -1;
   for (int i = 0; i < c->count; i++) {
@@ -83,7 +83,7 @@ static void note_dead(const gf__signal *s, gf__text *out) {
                count, count == 1 ? "" : "s", 100 * c->dead[most], c->layers[most]);
 }
 
-static void note_loss(const gf__signal *s, gf__text *out) {
+static void note_loss(const gf__fresh *s, gf__text *out) {
   double loss = s->signal.loss, guess = s->signal.guess;
   if (isfinite(loss) && loss <= far_from_guess * guess) return;
   gf__text_add(out,
@@ -94,7 +94,7 @@ static void note_loss(const gf__signal *s, gf__text *out) {
 
 /* ---- the data ---- */
 
-static void note_inputs(const gf__signal *s, gf__text *out) {
+static void note_inputs(const gf__fresh *s, gf__text *out) {
   const gf_signal_batch *b = &s->signal.batch;
   for (int c = 0; c < b->channels; c++) {
     bool is_usual = fabs(b->mean[c]) <= unusual_mean && b->deviation[c] >= least_deviation &&
@@ -108,7 +108,7 @@ static void note_inputs(const gf__signal *s, gf__text *out) {
   }
 }
 
-static void note_images(const gf__signal *s, gf__text *out) {
+static void note_images(const gf__fresh *s, gf__text *out) {
   const gf_signal_batch *b = &s->signal.batch;
   const char *between = "";
   if (b->nonfinite) {
@@ -125,7 +125,7 @@ static void note_images(const gf__signal *s, gf__text *out) {
                  b->duplicates, b->images);
 }
 
-static void note_labels(const gf__signal *s, gf__text *out) {
+static void note_labels(const gf__fresh *s, gf__text *out) {
   const gf_signal_batch *b = &s->signal.batch;
   int most = 0;
   if (b->wrong_labels) {
@@ -145,7 +145,7 @@ static void note_labels(const gf__signal *s, gf__text *out) {
 
 /* ---- all ---- */
 
-static gf_status fill_course(gf__signal *s) {
+static gf_status fill_course(gf__fresh *s) {
   size_t count = (size_t)s->signal.layer_count;
   s->names = malloc((count + 1) * sizeof *s->names);
   s->course_numbers = malloc((3 * count + 1) * sizeof *s->course_numbers);
@@ -161,8 +161,8 @@ static gf_status fill_course(gf__signal *s) {
   return GF_OK;
 }
 
-gf_status gf__signal_judge(gf__signal *s) {
-  static void (*const notes[])(const gf__signal *s, gf__text *out) = {
+gf_status gf__signal_judge(gf__fresh *s) {
+  static void (*const notes[])(const gf__fresh *s, gf__text *out) = {
       note_signal, note_gradient, note_exploding, note_dead,
       note_loss,   note_inputs,   note_images,    note_labels};
   _Static_assert(sizeof notes / sizeof *notes <= GF_MOST_SIGNAL_NOTES, "all have room");

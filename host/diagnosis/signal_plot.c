@@ -55,7 +55,7 @@ gf_status gf_signal_plot(const gf_signal *s, const char *path) {
   } heads[PANELS] = {{"Forward: how much of the images is left", "contrast"},
                      {"Forward: size", "root mean square of the output"},
                      {"Backward", "mean |gradient| of the weights"}};
-  const gf__vanishing *vanishing = &((const gf__signal *)s->owner)->vanishing;
+  const gf__vanishing *vanishing = &((const gf__fresh *)s->owner)->vanishing;
   panel panels[PANELS] = {0};
   gf_chart charts[PANELS];
   gf_status status = GF_OK;

@@ -58,7 +58,7 @@ static gf__mean_field_activation activation_of(const gf_node *node) {
 
 /* The walk over the nodes of a chain. */
 typedef struct walk {
-  gf__signal *s;
+  gf__fresh *s;
   int row; /* of the next measured layer */
   bool has_begun;
   gf__mean_field_state state;
@@ -133,7 +133,7 @@ static const char *find_reason(const gf_model *model) {
 }
 
 /* The geometric mean per layer of what mean |g| is multiplied by from the output to the input. */
-static double gradient_per_layer(const gf__signal *s) {
+static double gradient_per_layer(const gf__fresh *s) {
   int first = -1, last = -1, steps = 0;
   for (int i = 0; i < s->signal.layer_count; i++) {
     if (!(s->layers[i].mean_abs > 0)) continue;
@@ -149,7 +149,7 @@ static double per_layer(double first, double last, int layers) {
   return layers > 0 && first > 0 ? pow(last / first, 1.0 / layers) : (double)NAN;
 }
 
-gf_status gf__signal_add_theory(gf__signal *s) {
+gf_status gf__signal_add_theory(gf__fresh *s) {
   gf_signal_theory *t = &s->signal.theory;
   *t = (gf_signal_theory){.weight_variance = NAN,
                           .bias_variance = NAN,

@@ -37,7 +37,7 @@ def read_cifar(folder, count):
 
 def initialise(model, how):
     for module in model.modules():
-        if how == "default" or not isinstance(module, (nn.Conv2d, nn.Linear)):
+        if how == "default" or not isinstance(module, nn.Conv2d):
             continue
         if how == "he":
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
