@@ -281,7 +281,7 @@ static void json_has_all_of_it(void **state) {
 static void wrong_calls_are_refused(void **state) {
   (void)state;
   make_run("run", fine, NULL, false);
-  assert_prints("diagnose", 2, "gradflow: a run folder is missing; see gradflow diagnose --help\n");
+  assert_prints("diagnose", 2, "gradflow: a run folder or a config is missing; see gradflow diagnose --help\n");
   assert_prints("diagnose nothing", 1,
                 "gradflow: nothing has no metrics.csv: name a folder that a training run has "
                 "written\n");

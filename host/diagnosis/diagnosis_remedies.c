@@ -15,6 +15,8 @@ enum {
   EXPLODING = 1 << GF_VERDICT_EXPLODING,
   VANISHING = 1 << GF_VERDICT_VANISHING,
   DEAD = 1 << GF_VERDICT_DEAD,
+  LOST = 1 << GF_VERDICT_SIGNAL_LOST,
+  KILLED = 1 << GF_VERDICT_KILLED,
   SATURATED = 1 << GF_VERDICT_SATURATED,
   NOT_LEARNING = 1 << GF_VERDICT_NOT_LEARNING,
   SMALL_STEPS = 1 << GF_VERDICT_SMALL_STEPS,
@@ -59,10 +61,10 @@ static const struct remedy {
   activations of;
   const char *text;
 } remedies[] = {
-    {VANISHING, "model", "shortcut", "none", "identity option_a option_b", NULL, ANY,
-     "Shortcuts around the blocks hand the gradient on as it is (He et al., 2015)."},
-    {VANISHING | EXPLODING | DEAD | SATURATED | NOT_LEARNING, "model", "norm", "none entry",
-     "every", NULL, ANY,
+    {VANISHING | LOST | KILLED, "model", "shortcut", "none", "identity option_a option_b", NULL,
+     ANY, "Shortcuts around the blocks hand the gradient on as it is (He et al., 2015)."},
+    {VANISHING | EXPLODING | DEAD | SATURATED | NOT_LEARNING | LOST | KILLED, "model", "norm",
+     "none entry", "every", NULL, ANY,
      "Batch norm after every convolution keeps the scale of activations and gradients from layer "
      "to layer (Ioffe and Szegedy, 2015)."},
     {VANISHING, "model", "auxiliaries", NULL, NULL, add_hidden_layers, ANY,
@@ -72,11 +74,12 @@ static const struct remedy {
      SATURATING,
      "A rectifier does not shrink the gradient where it is active (Glorot, Bordes and Bengio, "
      "2011)."},
-    {VANISHING | EXPLODING | DEAD, "model", "initialisation", "uniform_fan_in", "he", NULL, SILENT,
+    {VANISHING | EXPLODING | DEAD | LOST, "model", "initialisation", "uniform_fan_in", "he", NULL,
+     SILENT,
      "Weights that begin with variance 2/fan_in keep the scale through rectifiers (He et al., "
      "2015)."},
-    {VANISHING | EXPLODING | SATURATED, "model", "initialisation", "uniform_fan_in he", "xavier",
-     NULL, SATURATING,
+    {VANISHING | EXPLODING | SATURATED | LOST, "model", "initialisation", "uniform_fan_in he",
+     "xavier", NULL, SATURATING,
      "Weights that begin with variance 2/(fan_in + fan_out) keep the scale through sigmoid and "
      "tanh (Glorot and Bengio, 2010)."},
     {DEAD, "model", "activation", "relu", "leaky_relu", NULL, SILENT,
@@ -86,10 +89,10 @@ static const struct remedy {
     {SMALL_STEPS, "optimizer", "learning_rate", "", NULL, add_tenfold, ANY,
      "A learning rate ten times as high; it is the hyperparameter that matters most (Bengio, "
      "2012)."},
-    {NONFINITE | EXPLODING | DEAD | NOT_LEARNING | LARGE_STEPS, "optimizer", "learning_rate", "",
-     NULL, add_tenth, ANY,
+    {NONFINITE | EXPLODING | DEAD | NOT_LEARNING | LARGE_STEPS | KILLED, "optimizer",
+     "learning_rate", "", NULL, add_tenth, ANY,
      "A learning rate a tenth as high; it is the hyperparameter that matters most (Bengio, 2012)."},
-    {NONFINITE | EXPLODING | LARGE_STEPS, "schedule", "warmup_epochs", "0", "5", NULL, ANY,
+    {NONFINITE | EXPLODING | LARGE_STEPS | KILLED, "schedule", "warmup_epochs", "0", "5", NULL, ANY,
      "A rate that rises over the first epochs, while the network changes most (Goyal et al., "
      "2017)."},
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diagnosis/diagnosis_query.h"
+#include "diagnosis/rules_signal.h"
 
 static const double exploded = 1;        /* mean |g| */
 static const double dead_fraction = 0.4; /* of a layer's channels */
@@ -85,6 +86,7 @@ static bool find_vanishing(const gf__case *c, draft *r) {
   if (zeros)
     gf__text_add(&r->evidence, " In %d layer%s most elements of the gradient are exactly 0.", zeros,
                  zeros == 1 ? "" : "s");
+  gf__signal_add_direction(&r->evidence, c);
   if (v->is_eps)
     gf__text_add(&r->threshold,
                  "A mean |gradient| below %s, which is added to the root of the mean squared "
@@ -97,6 +99,18 @@ static bool find_vanishing(const gf__case *c, draft *r) {
                  "rounding of the weights, which are in single precision.",
                  v->number.text, v->optimizer);
   return true;
+}
+
+/* ---- the signal ---- */
+
+static bool find_signal_lost(const gf__case *c, draft *r) {
+  gf__text_add(&r->threshold, "%s", gf__signal_lost_threshold);
+  return gf__signal_is_lost(c, &r->headline, &r->evidence);
+}
+
+static bool find_killed(const gf__case *c, draft *r) {
+  gf__text_add(&r->threshold, "%s", gf__signal_killed_threshold);
+  return gf__signal_is_killed(c, &r->headline, &r->evidence);
 }
 
 /* ---- activations ---- */
@@ -248,6 +262,7 @@ enum {
   EXPLODING = 1 << GF_VERDICT_EXPLODING,
   VANISHING = 1 << GF_VERDICT_VANISHING,
   DEAD = 1 << GF_VERDICT_DEAD,
+  SIGNAL = 1 << GF_VERDICT_SIGNAL_LOST | 1 << GF_VERDICT_KILLED,
   STEPS = 1 << GF_VERDICT_SMALL_STEPS | 1 << GF_VERDICT_LARGE_STEPS,
   ANY = -1
 };
@@ -260,12 +275,15 @@ static const struct rule {
     {GF_VERDICT_NONFINITE, find_nonfinite, 0},
     {GF_VERDICT_EXPLODING, find_exploding, 0},
     {GF_VERDICT_DEAD, find_dead_layer, NONFINITE | EXPLODING},
+    {GF_VERDICT_KILLED, find_killed, NONFINITE},
     {GF_VERDICT_VANISHING, find_vanishing, 0},
     {GF_VERDICT_DEAD, find_dead, NONFINITE | DEAD},
     {GF_VERDICT_SATURATED, find_saturated, NONFINITE},
+    {GF_VERDICT_SIGNAL_LOST, find_signal_lost, NONFINITE},
     {GF_VERDICT_SMALL_STEPS, find_small_steps, NONFINITE | VANISHING},
     {GF_VERDICT_LARGE_STEPS, find_large_steps, NONFINITE | EXPLODING},
-    {GF_VERDICT_NOT_LEARNING, find_not_learning, NONFINITE | EXPLODING | VANISHING | STEPS},
+    {GF_VERDICT_NOT_LEARNING, find_not_learning,
+     NONFINITE | EXPLODING | VANISHING | STEPS | SIGNAL},
     {GF_VERDICT_HEALTHY, find_healthy, ANY},
 };
 
@@ -275,6 +293,7 @@ const char *gf_verdict_name(gf_verdict verdict) {
       [GF_VERDICT_VANISHING] = "vanishing",     [GF_VERDICT_DEAD] = "dead units",
       [GF_VERDICT_SATURATED] = "saturated",     [GF_VERDICT_SMALL_STEPS] = "small steps",
       [GF_VERDICT_LARGE_STEPS] = "large steps", [GF_VERDICT_NOT_LEARNING] = "not learning",
+      [GF_VERDICT_SIGNAL_LOST] = "signal lost", [GF_VERDICT_KILLED] = "killed by training",
       [GF_VERDICT_HEALTHY] = "healthy",
   };
   return (unsigned)verdict < GF_VERDICT_COUNT ? names[verdict] : "unknown";
@@ -287,7 +306,10 @@ gf_status gf__apply_rules(const gf__case *c, gf_diagnosis *out) {
     if (found & rules[i].unless) continue;
     /* Without records only a run that has diverged can be judged. */
     if (rules[i].verdict != GF_VERDICT_NONFINITE && c->run.epoch_count == 0) continue;
-    if (!rules[i].find(c, &r)) continue;
+    if (!rules[i].find(c, &r)) {
+      gf__text_free(&r.threshold);
+      continue;
+    }
     found |= 1 << rules[i].verdict;
     gf__text_add(&r.evidence, "%s", ""); /* it may be empty, but is there */
     out->findings[out->finding_count++] = (gf_finding){.verdict = rules[i].verdict,

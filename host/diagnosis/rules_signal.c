@@ -7,6 +7,7 @@
 
 static const double loss_margin = 0.01;   /* of the loss of guessing, for standing still on it */
 static const double killed_factor = 1e-3; /* of the contrast at the start */
+static const double most_lost = 0.1;      /* of it, for the layer that is named */
 
 const char gf__signal_lost_threshold[] =
     "A contrast at the logits below 1e-6 while the loss stays at that of guessing: the images then "
@@ -121,13 +122,16 @@ static int find_death(const gf__case *c, double at_first) {
   return death;
 }
 
-/* The first layer from the input that is dead, or has lost its contrast. */
+/* The first layer from the input that is dead; else that from which on all layers to the output
+ * have lost most of their contrast. */
 static int find_layer(const gf__signal_course *now, const gf__signal_course *first) {
-  int dead = 0;
-  if (has_dead_layer(now, &dead)) return dead;
-  for (int i = 0; i < now->count && i < first->count; i++)
-    if (now->contrast[i] <= killed_factor * first->contrast[i]) return i;
-  return now->count - 1;
+  int layer = 0;
+  if (has_dead_layer(now, &layer)) return layer;
+  for (layer = now->count; layer > 0; layer--) {
+    double before = layer <= first->count ? first->contrast[layer - 1] : (double)NAN;
+    if (now->contrast[layer - 1] > most_lost * before) break;
+  }
+  return layer < now->count ? layer : now->count - 1;
 }
 
 bool gf__signal_is_killed(const gf__case *c, gf__text *headline, gf__text *evidence) {

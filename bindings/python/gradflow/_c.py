@@ -66,12 +66,15 @@ GF_VERDICT_EXPLODING = 1
 GF_VERDICT_VANISHING = 2
 GF_VERDICT_DEAD = 3
 GF_VERDICT_SATURATED = 4
-GF_VERDICT_SMALL_STEPS = 5
-GF_VERDICT_LARGE_STEPS = 6
-GF_VERDICT_NOT_LEARNING = 7
-GF_VERDICT_HEALTHY = 8
-GF_VERDICT_COUNT = 9
+GF_VERDICT_SIGNAL_LOST = 5
+GF_VERDICT_KILLED = 6
+GF_VERDICT_SMALL_STEPS = 7
+GF_VERDICT_LARGE_STEPS = 8
+GF_VERDICT_NOT_LEARNING = 9
+GF_VERDICT_HEALTHY = 10
+GF_VERDICT_COUNT = 11
 GF_MOST_REMEDIES = 12
+GF_MOST_SIGNAL_NOTES = 12
 GF_DIVERGENCE_FORWARD = 0
 GF_DIVERGENCE_BACKWARD = 1
 GF_DIVERGENCE_GRADIENT = 2
@@ -180,9 +183,11 @@ class gf_loss(Structure):
 class gf_activation_stats(Structure):
     _fields_ = [
         ("layer", c_char_p),
+        ("stored_by", c_char_p),
         ("mean", c_double),
         ("deviation", c_double),
         ("dead", c_double),
+        ("contrast", c_double),
     ]
 
 
@@ -414,7 +419,7 @@ class gf_finding(Structure):
 class gf_diagnosis(Structure):
     _fields_ = [
         ("finding_count", c_int),
-        ("findings", gf_finding * 9),
+        ("findings", gf_finding * 11),
         ("layer_count", c_int),
         ("epoch_count", c_int),
         ("layers", POINTER(c_char_p)),
@@ -431,6 +436,68 @@ class gf_diagnosis(Structure):
         ("activation_mean", POINTER(c_double)),
         ("activation_deviation", POINTER(c_double)),
         ("activation_dead", POINTER(c_double)),
+        ("owner", c_void_p),
+    ]
+
+
+class gf_signal_layer(Structure):
+    _fields_ = [
+        ("layer", c_char_p),
+        ("rms", c_double),
+        ("contrast", c_double),
+        ("contrast_expected", c_double),
+        ("dimension", c_double),
+        ("dead", c_double),
+        ("mean_abs", c_double),
+        ("coherence", c_double),
+    ]
+
+
+class gf_signal_theory(Structure):
+    _fields_ = [
+        ("reason", c_char_p),
+        ("activation", c_char_p),
+        ("layers", c_int),
+        ("weight_variance", c_double),
+        ("bias_variance", c_double),
+        ("length", c_double),
+        ("chi", c_double),
+        ("correlation", c_double),
+        ("depth", c_double),
+        ("contrast_expected", c_double),
+        ("contrast_measured", c_double),
+        ("gradient_expected", c_double),
+        ("gradient_measured", c_double),
+    ]
+
+
+class gf_signal_batch(Structure):
+    _fields_ = [
+        ("images", c_int),
+        ("channels", c_int),
+        ("classes", c_int),
+        ("mean", POINTER(c_double)),
+        ("deviation", POINTER(c_double)),
+        ("class_images", POINTER(c_int)),
+        ("absent_classes", c_int),
+        ("wrong_labels", c_int),
+        ("duplicates", c_int),
+        ("constant", c_int),
+        ("nonfinite", c_int),
+    ]
+
+
+class gf_signal(Structure):
+    _fields_ = [
+        ("headline", c_char_p),
+        ("note_count", c_int),
+        ("notes", c_char_p * 12),
+        ("loss", c_double),
+        ("guess", c_double),
+        ("layer_count", c_int),
+        ("layers", POINTER(gf_signal_layer)),
+        ("theory", gf_signal_theory),
+        ("batch", gf_signal_batch),
         ("owner", c_void_p),
     ]
 
@@ -1081,6 +1148,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         gf_scale_point,
         [POINTER(gf_scale_costs), POINTER(gf_scale_network), c_int, c_double],
     ),
+    "gf_signal_free": (None, [POINTER(POINTER(gf_signal))]),
+    "gf_signal_open": (c_int, [POINTER(POINTER(gf_signal)), c_void_p, c_void_p]),
+    "gf_signal_plot": (c_int, [POINTER(gf_signal), c_char_p]),
     "gf_status_name": (c_char_p, [c_int]),
     "gf_study_free": (None, [POINTER(c_void_p)]),
     "gf_study_help": (c_int, [POINTER(c_char_p)]),
