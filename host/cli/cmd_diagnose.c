@@ -371,7 +371,7 @@ const gf__command gf__cmd_diagnose = {
     .examples =
         "  gradflow diagnose runs/plain37\n"
         "  gradflow diagnose runs/plain37 runs/residual37 --out shortcuts\n"
-        "  gradflow diagnose configs/plain37.yaml --set model.initialisation=he --out signal\n"
+        "  gradflow diagnose configs/plain37.yaml --set model.norm=every --out signal\n"
         "  gradflow diagnose runs/plain37 --json | jq '.runs[0].findings[0].headline'\n",
     .least = 1,
     .most = 1024,
