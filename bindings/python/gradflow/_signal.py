@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _c
 from . import _library as lib
 from ._training import Config, open_config
 
@@ -84,7 +85,7 @@ class Signal:
 _COLUMNS = ("rms", "contrast", "contrast_expected", "dimension", "dead", "mean_abs", "coherence")
 
 
-def _theory(t: lib.gf_signal_theory) -> Theory:
+def _theory(t: _c.gf_signal_theory) -> Theory:
     numbers = [name for name, kind in t._fields_ if kind is ctypes.c_double]
     return Theory(
         reason=lib.text(t.reason) if t.reason else None,
@@ -93,7 +94,7 @@ def _theory(t: lib.gf_signal_theory) -> Theory:
     )
 
 
-def _signal(s: lib.gf_signal) -> Signal:
+def _signal(s: _c.gf_signal) -> Signal:
     rows = [s.layers[i] for i in range(s.layer_count)]
     b = s.batch
     return Signal(
@@ -129,7 +130,7 @@ def signal(
     Raises:
         Error: for a config without data or network.
     """
-    library, found = lib.library(), ctypes.POINTER(lib.gf_signal)()
+    library, found = lib.library(), ctypes.POINTER(_c.gf_signal)()
     with open_config(config, settings or {}) as opened, lib.open_device(device) as chosen:
         lib.check(library.gf_signal_open(ctypes.byref(found), chosen.value, opened.value))
         try:
