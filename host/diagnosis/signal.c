@@ -10,7 +10,10 @@ static gf_status open_batch(gf__fresh *s, const gf__train_config *config) {
   int count = gf_dataset_describe(s->dataset).count, size = config->batch_size;
   if (size > count) size = count;
   if (size > MOST_IMAGES) size = MOST_IMAGES;
-  gf_loader_options options = {.batch_size = size, .seed = config->seed, .training = 1};
+  gf_loader_options options = gf_loader_options_default();
+  options.batch_size = size;
+  options.seed = config->seed;
+  options.training = true;
   GF_TRY(gf_loader_open(&s->loader, s->dataset, &options));
   GF_TRY(gf_loader_start(s->loader, 0, 0));
   return gf_loader_next(s->loader, &s->batch);
