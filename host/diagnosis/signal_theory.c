@@ -123,7 +123,7 @@ static const char *find_reason(const gf_model *model) {
   for (int i = 0; i < model->graph.count; i++) {
     const gf_node *node = model->graph.nodes[i];
     if (gf__node_is_loss(node)) continue;
-    if (node->in_count > 1)
+    if (node->in_count > 1 || node->trains_only)
       return "the theory is of plain chains, and this network has shortcuts or branches";
     if (is_activated && is_kind(node, "batch_norm"))
       return "the theory is of plain chains, and in this network norms set the scale anew";
