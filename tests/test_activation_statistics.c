@@ -13,21 +13,26 @@
 
 /* ---- the kernels ---- */
 
-static gf__activation_summary run(size_t rows, int channels, const float *x, gf__interval alive) {
+static gf__activation_summary run_images(int images, size_t rows, int channels, const float *x,
+                                         gf__interval alive) {
   enum { BEFORE = 3, FLOATS = sizeof(gf__activation_moments) / sizeof(float) };
   size_t count = rows * (size_t)channels, floats = (size_t)(BEFORE + channels) * FLOATS;
   size_t scratch = gf__activation_statistics_workspace(device_test_device(), channels) / 4;
   gf_buffer *on_device = guarded_new(count, "x"), *out = guarded_new(floats, "the moments");
   gf_buffer *workspace = guarded_new(scratch, "the workspace");
   buffer_set(on_device, x, count);
-  assert_ok(gf__activation_statistics(device_test_device(), (int)rows, channels, on_device, alive,
-                                      workspace, out, BEFORE));
+  assert_ok(gf__activation_statistics(device_test_device(), images, (int)rows, channels, on_device,
+                                      alive, workspace, out, BEFORE));
   const float *moments = buffer_get(out, floats);
   for (int i = 0; i < BEFORE * FLOATS; i++) assert_true(isnan(moments[i])); /* of other layers */
   gf__activation_summary s =
       gf__activation_summarize((const gf__activation_moments *)moments + BEFORE, channels);
   guarded_free();
   return s;
+}
+
+static gf__activation_summary run(size_t rows, int channels, const float *x, gf__interval alive) {
+  return run_images(1, rows, channels, x, alive);
 }
 
 static void expect(const char *where, const char *what, double got, double expected,
@@ -57,6 +62,64 @@ static void values_that_are_not_finite_are_counted(void **unused) {
       assert_false(isfinite(s.mean));
       assert_false(isfinite(s.deviation));
       assert_true(s.dead == 0); /* the other pixels of that channel are not */
+      arrays_free();
+    }
+}
+
+/* ---- contrast ---- */
+
+/* Images that share a pattern of size and differ by apart. */
+static void check_contrast(int images, size_t pixels, int channels, double size, double apart) {
+  char where[96];
+  size_t units = pixels * (size_t)channels, count = (size_t)images * units;
+  float *x = floats_new(count), *noise = floats_new(count);
+  gf__fill_uniform(x, units, 1, 0.5, 1.5);
+  gf__fill_uniform(noise, count, 2, -1, 1);
+  for (size_t i = count; i-- > 0;)
+    x[i] = (float)(size * ((double)x[i % units] + apart * (double)noise[i]));
+  double expected = ref_contrast_of(images, units, doubles_from(x, count));
+  gf__activation_summary s =
+      run_images(images, (size_t)images * pixels, channels, x, (gf__interval){0, INFINITY});
+  snprintf(where, sizeof where, "%d images of %zu pixels and %d channels, %g, %g", images, pixels,
+           channels, size, apart);
+  expect(where, "contrast", s.contrast, expected, 2e-5 * expected);
+  arrays_free();
+}
+
+static void contrast_is_that_of_the_reference(void **unused) {
+  (void)unused;
+  static const double sizes[] = {1, 1e-3, 1e-15, 1e-30, 1e12, 1e25, 1e-12, 1e12};
+  static const double apart[] = {1, 1e-2, 1e-4, 3e-7};
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (size_t a = 0; a < sizeof apart / sizeof *apart; a++) {
+      check_contrast(100, 9, 7, sizes[s], apart[a]);
+      check_contrast(2, 1, 1, sizes[s], apart[a]);
+      check_contrast(3, 301, 5, sizes[s], apart[a]);
+      check_contrast(257, 1, 32, sizes[s], apart[a]);
+    }
+}
+
+/* By hand: two images, 1 and 3 in one channel, 5 in both of the other: (1 + 1) / (1 + 9 + 50). */
+static void contrast_of_two_images_by_hand(void **unused) {
+  (void)unused;
+  static const float x[] = {1, 5, 3, 5}, zeros[4] = {0}, same[] = {0.1f, 7, 0.1f, 7};
+  expect("by hand", "contrast", run_images(2, 2, 2, x, positive).contrast, 2.0 / 60, 1e-8);
+  assert_true(run_images(2, 2, 2, zeros, positive).contrast == 0);
+  assert_true(run_images(2, 2, 2, same, positive).contrast == 0);
+  assert_true(run_images(1, 2, 2, x, positive).contrast == 0); /* one image of two pixels */
+}
+
+static void contrast_of_what_is_not_finite_is_nan(void **unused) {
+  (void)unused;
+  enum { ROWS = 40, CHANNELS = 3 };
+  static const float wrong[] = {NAN, INFINITY, -INFINITY};
+  static const size_t places[] = {0, 61, ROWS * CHANNELS - 1};
+  for (int w = 0; w < 3; w++)
+    for (int p = 0; p < 3; p++) {
+      float *x = floats_new(ROWS * CHANNELS);
+      gf__fill_uniform(x, ROWS * CHANNELS, 1, 0.5, 1);
+      x[places[p]] = wrong[w];
+      assert_true(isnan(run_images(8, ROWS, CHANNELS, x, positive).contrast));
       arrays_free();
     }
 }
@@ -185,11 +248,19 @@ typedef struct expected {
   const char *name;
   bool is_stored_when_fused;
   ref_activation_statistics statistics;
+  double contrast;
 } expected;
+
+static int images_now_; /* of the pass that is computed */
+
+static double contrast_of(size_t rows, int c, const double *y) {
+  return ref_contrast_of(images_now_, rows / (size_t)images_now_ * (size_t)c, y);
+}
 
 static void add_row(expected **next, const char *name, bool when_fused, size_t rows, int c,
                     const double *y) {
-  *(*next)++ = (expected){name, when_fused, ref_activation_statistics_of(rows, c, y, NULL)};
+  *(*next)++ = (expected){name, when_fused, ref_activation_statistics_of(rows, c, y, NULL),
+                          contrast_of(rows, c, y)};
 }
 
 /* Also returns y. */
@@ -200,13 +271,15 @@ static double *add_activation(expected **next, const char *name, const char *fun
   double *y = doubles_new(count), *slopes = doubles_new(count);
   ref_activation_forward(f, 0.01, count, x, y);
   for (size_t i = 0; i < count; i++) slopes[i] = f->derivative(x[i], 0.01);
-  *(*next)++ = (expected){name, true, ref_activation_statistics_of(rows, c, y, slopes)};
+  *(*next)++ = (expected){name, true, ref_activation_statistics_of(rows, c, y, slopes),
+                          contrast_of(rows, c, y)};
   return y;
 }
 
 /* Returns the number of rows. */
 static int compute(gf_model *model, const float *images, int n, bool training, expected *out) {
   expected *next = out;
+  images_now_ = n;
   size_t rows = (size_t)(n * H * W), half = (size_t)(n * (H / 2) * (W / 2));
   double *a =
       convolve(model, "conv_a", n, H, W, COLOURS, F, doubles_from(images, (size_t)(n * IMAGE)));
@@ -252,6 +325,10 @@ static void compare(gf_model *model, bool fused, const expected *rows, int count
     double size = sqrt(s->mean * s->mean + s->deviation * s->deviation);
     expect(rows[i].name, "mean", got[k].mean, s->mean, 2e-6 * size);
     expect(rows[i].name, "deviation", got[k].deviation, s->deviation, 2e-6 * size);
+    if (images_now_ == 1)
+      assert_true(isnan(got[k].contrast));
+    else
+      expect(rows[i].name, "contrast", got[k].contrast, rows[i].contrast, 1e-5);
     if (isnan(s->dead))
       assert_true(isnan(got[k].dead));
     else
@@ -402,6 +479,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(moments_are_those_of_the_reference),
       cmocka_unit_test(values_that_are_not_finite_are_counted),
+      cmocka_unit_test(contrast_is_that_of_the_reference),
+      cmocka_unit_test(contrast_of_two_images_by_hand),
+      cmocka_unit_test(contrast_of_what_is_not_finite_is_nan),
       cmocka_unit_test(ends_of_intervals_are_counted),
       cmocka_unit_test(one_pixel_keeps_a_channel_alive),
       cmocka_unit_test(a_network_reports_each_activation),

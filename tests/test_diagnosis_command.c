@@ -194,10 +194,12 @@ static void the_report_is_this(void **state) {
                 "vanishing: 1 of 3 layers below 1e-8, from conv_a towards the input, since epoch\n"
                 "1\n"
                 "  evidence   In epoch 2 mean |gradient| is between 1.0e-12 (conv_a) and 1.0e-01\n"
-                "             (conv_c).\n"
-                "  threshold  A mean |gradient| below 1e-8, which is added to the root of the\n"
-                "             mean squared gradient as eps (Kingma and Ba, 2015, for Adam): from\n"
-                "             there on the steps shrink with the gradient.\n"
+                "             (conv_c). In conv_c, nearest to the loss, it is 1.0e-01.\n"
+                "  threshold  In two records mean |gradient| of a layer is below optimizer.eps\n"
+                "             (1e-8 without one) and below 1e-3 times that of the layer nearest\n"
+                "             to the loss. The level is 1e-8, which adam adds as eps. Source:\n"
+                "             Kingma and Ba, 2015: below eps steps shrink with the gradient; 1e-3\n"
+                "             is ten times less than healthy networks of this program have.\n"
                 "  remedies   Shortcuts around the blocks hand the gradient on as it is (He et\n"
                 "             al., 2015).\n"
                 "               gradflow train 'deep net/config.yaml' \\\n"
@@ -281,7 +283,8 @@ static void json_has_all_of_it(void **state) {
 static void wrong_calls_are_refused(void **state) {
   (void)state;
   make_run("run", fine, NULL, false);
-  assert_prints("diagnose", 2, "gradflow: a run folder is missing; see gradflow diagnose --help\n");
+  assert_prints("diagnose", 2,
+                "gradflow: a run folder or a config is missing; see gradflow diagnose --help\n");
   assert_prints("diagnose nothing", 1,
                 "gradflow: nothing has no metrics.csv: name a folder that a training run has "
                 "written\n");

@@ -424,11 +424,37 @@ static void the_index_is_whole(void **state) {
   free(index);
 }
 
+/* A cell of a table, in which a line would end it. */
+static void add_cell(gf__text *out, const char *text) {
+  gf__text_add(out, "| ");
+  for (; *text; text++) gf__text_add(out, *text == '|' ? "\\|" : "%c", *text);
+  gf__text_add(out, " ");
+}
+
+/* docs/diagnosis.md has the rules word for word. */
+static void the_rules_are_those_of_the_table(void **state) {
+  (void)state;
+  char *page;
+  size_t size;
+  assert_int_equal(gf__file_read(SOURCE_FOLDER "/docs/diagnosis.md", &page, &size), GF_OK);
+  for (int v = 0; v < GF_VERDICT_COUNT; v++) {
+    const gf_rule *rule = gf_rule_of((gf_verdict)v);
+    gf__text row = {0};
+    add_cell(&row, rule->name);
+    add_cell(&row, rule->holds);
+    add_cell(&row, rule->source);
+    gf__text_add(&row, "|\n");
+    if (!strstr(page, row.data)) fail_msg("docs/diagnosis.md has no row\n%s", row.data);
+    gf__text_free(&row);
+  }
+  free(page);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(links_lead_somewhere), cmocka_unit_test(commands_are_taken),
       cmocka_unit_test(configs_are_configs),  cmocka_unit_test(the_reference_is_that_of_the_tables),
-      cmocka_unit_test(the_index_is_whole),
+      cmocka_unit_test(the_index_is_whole),   cmocka_unit_test(the_rules_are_those_of_the_table),
   };
   return cmocka_run_group_tests_name("docs", tests, set_up, tear_down);
 }

@@ -45,7 +45,7 @@ static const direction directions[] = {
     {"host/model/", {MODEL}},
     {"host/data/", {BASE, "data/", "gradflow/data.h"}},
     {"host/fetch/", {BASE, "fetch/", "gradflow/fetch.h"}},
-    {"host/report/", {BASE, "run/run_records.h", "report/", "gradflow/report.h"}},
+    {"host/report/", {BASE, "run/run_records.h", "run/signal.h", "report/", "gradflow/report.h"}},
     {"host/run/", {RUN, "train/optimizers.h"}},
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},

@@ -169,7 +169,7 @@ static void make_run(const network *net, float *logits) {
                           .width = net->image.width,
                           .channels = net->image.channels,
                           .classes = net->classes};
-  assert_ok(gf__network_write(in_folder("run"), config, &data, (gf__record_images){0, 0}));
+  assert_ok(gf__network_write(in_folder("run"), config, &data, (gf__record_images){0}));
   gf_model_free(&model);
   gf_config_free(&config);
   gf__text_free(&yaml);

@@ -10,6 +10,7 @@
 #include <gradflow/convert.h>
 #include <gradflow/model.h>
 
+#include "model/model.h"
 #include "support/device.h"
 #include "support/test.h"
 
@@ -182,6 +183,70 @@ static void check(const network *net) {
   free(images);
 }
 
+/* ---- contrast in double precision ---- */
+
+/* What is written for the images by the network's weights, (layers). */
+static double *read_contrast(const char *name, int layers) {
+  char command[1024], *bytes;
+  size_t size;
+  snprintf(command, sizeof command,
+           "'%s' -B '%s/tests/pytorch/contrast.py' --folder '%s' --network %s", python(),
+           SOURCE_FOLDER, fixture_folder, name);
+  if (system(command) != 0) fail_msg("%s failed", command);
+  assert_ok(gf__file_read(in_folder("contrast.f64"), &bytes, &size));
+  assert_int_equal(size, (size_t)layers * sizeof(double));
+  return (double *)bytes;
+}
+
+/* The contrast of each activation of a fresh network. Rounding leaves 1e-14 of the energy or so,
+ * and as much more as activations shrink after a layer. */
+static void check_contrast(const network *net, double least) {
+  enum { MOST = 128 };
+  gf_activation_stats got[MOST];
+  size_t count = (size_t)IMAGES * 32 * 32 * CHANNELS;
+  float *images = malloc(count * sizeof *images);
+  uint32_t random = 5;
+  int activations = 0;
+  assert_non_null(images);
+  for (size_t i = 0; i < count; i++) images[i] = 2 * next_float(&random) - 1;
+  write_images(images, net->image);
+  gf_config *config = parse_config(net->model);
+  gf_model *model = NULL;
+  assert_ok(gf_model_open(&model, fixture_device, config, net->image, CLASSES, IMAGES, 3));
+  gf_config_free(&config);
+  assert_ok(gf_model_save(model, in_folder("ours.safetensors")));
+  model->takes_activation_statistics = true;
+  assert_ok(gf_model_forward(model, images, NULL, IMAGES, 1, NULL));
+  assert_in_range(gf__model_activation_count(model), 1, MOST);
+  assert_ok(gf__model_read_activations(model, NULL, got));
+  for (int i = 0; i < gf__model_activation_count(model); i++) activations += !isnan(got[i].dead);
+  double *expected = read_contrast(net->name, activations), *next = expected;
+  for (int i = 0; i < gf__model_activation_count(model); i++) {
+    if (isnan(got[i].dead)) continue;
+    double e = *next++;
+    bool is_right = e >= least ? fabs(got[i].contrast - e) <= 1e-3 * e : got[i].contrast < least;
+    if (!is_right) fail_msg("%s: contrast %g and not %g", got[i].layer, got[i].contrast, e);
+  }
+  print_message("%s: contrast %.3g to %.3g in double precision\n", net->name, expected[0],
+                next[-1]);
+  free(expected);
+  free(images);
+  gf_model_free(&model);
+}
+
+static void contrast_is_that_of_double_precision(void **state) {
+  (void)state;
+  if (!has_torch) skip();
+  gf_image_shape image = {32, 32, CHANNELS};
+  check_contrast(&(network){"plain37", "model: {family: vgg_stages}", image}, 1e-9);
+  check_contrast(&(network){"plain37", "model: {family: vgg_stages, initialisation: he}", image},
+                 1e-9);
+  check_contrast(&(network){"residual37", "model: {family: vgg_stages, shortcut: identity}", image},
+                 1e-9);
+  check_contrast(&(network){"plain37_norm", "model: {family: vgg_stages, norm: every}", image},
+                 1e-9);
+}
+
 static void plain37_agrees(void **state) {
   (void)state;
   if (!has_torch) skip();
@@ -242,6 +307,7 @@ static void torchvisions_resnet18_agrees(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(contrast_is_that_of_double_precision),
       cmocka_unit_test(plain37_agrees),
       cmocka_unit_test(residual37_batch_norm_agrees),
       cmocka_unit_test(resnet20_agrees),

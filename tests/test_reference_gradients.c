@@ -405,6 +405,7 @@ static const struct {
     {"clip_scale", "test_reference.c"},
     {"statistics_of", "test_reference.c"},
     {"activation_statistics_of", "test_activation_statistics.c"},
+    {"contrast_of", "test_activation_statistics.c"},
     {"cosine", "test_reference.c"},
 };
 

@@ -17,6 +17,7 @@
 #include "report/axis.h"
 #include "report/canvas.h"
 #include "report/legend.h"
+#include "report/range.h"
 #include "report/table.h"
 #include "report/utf8.h"
 #include "run/run_records.h"
@@ -995,6 +996,54 @@ static void the_gradients_of_a_run_are_read(void **state) {
   gf__run_free(&run);
 }
 
+/* Charts of a run with one or two epochs have its records and its steps in place of epochs. */
+static void short_runs_are_drawn_by_steps(void **state) {
+  (void)state;
+  static const char records[] =
+      "1,10,a,a.weight,1,1,1,0,1\n1,20,a,a.weight,2,1,1,0,1\n"
+      "2,30,a,a.weight,3,1,1,0,1\n2,40,a,a.weight,4,1,1,0,1\n";
+  gf__run run;
+  const char *path = make_run("short", 2, records);
+  assert_int_equal(gf__run_load_for_charts(&run, path), GF_OK);
+  assert_true(run.counts_steps);
+  assert_int_equal(run.epoch_count, 4);
+  for (int i = 0; i < 4; i++) {
+    assert_near(run.epochs[i], 10 * (i + 1), 0);
+    assert_near(run.mean_gradients[i], i + 1, 0);
+  }
+  assert_near(run.metrics.numbers[GF__EPOCH][0], 20, 0);
+  assert_near(run.metrics.numbers[GF__EPOCH][1], 40, 0);
+  gf__run_free(&run);
+  assert_int_equal(gf__run_load(&run, path), GF_OK);
+  assert_int_equal(run.epoch_count, 2);
+  gf__run_free(&run);
+  assert_int_equal(gf__run_load_for_charts(&run, make_run("long", 3, records)), GF_OK);
+  assert_true(!run.counts_steps && run.epoch_count == 2);
+  gf__run_free(&run);
+}
+
+/* A tenth of 20 values lies far outside; what is within the levels stays. */
+static void outliers_do_not_flatten_the_rest(void **state) {
+  (void)state;
+  double values[20];
+  for (int i = 0; i < 20; i++) values[i] = 2 + 0.01 * i;
+  values[0] = 2e12;
+  values[1] = 500;
+  gf__trim t = gf__trim_values(values, 20, NULL, 0);
+  assert_true(t.above == 2 && t.below == 0 && t.high == 2.19 && t.low == 2.02);
+  assert_true(t.most == 2e12 && t.least == 2.02);
+  /* Sorted now, from 2.02 to 2.19: 0.17 is more than a twentieth of 5.41 - 2.02. */
+  values[18] = values[19] = 5.41;
+  t = gf__trim_values(values, 20, NULL, 0);
+  assert_true(t.above == 0 && t.below == 0);
+  values[18] = values[19] = 5.43;
+  const gf_level level = {5.4, "guessing"};
+  t = gf__trim_values(values, 20, NULL, 0);
+  assert_int_equal(t.above, 2);
+  t = gf__trim_values(values, 20, &level, 1);
+  assert_int_equal(t.above, 0);
+}
+
 /* Two epochs of three layers; the logits have no activation. */
 static const char activations[] =
     "epoch,step,layer,mean,deviation,dead\n1,10,a,-1,2,0.5\n1,10,b,0,1,0\n1,10,c,0.5,4,nan\n"
@@ -1256,6 +1305,8 @@ int main(void) {
       TEST(paths_that_cannot_be_written_are_named),
       TEST(the_metrics_of_a_run_are_read),
       TEST(the_gradients_of_a_run_are_read),
+      TEST(short_runs_are_drawn_by_steps),
+      TEST(outliers_do_not_flatten_the_rest),
       TEST(the_activations_of_a_run_are_read),
       TEST(runs_have_names),
       TEST(a_run_gets_its_pictures),

@@ -16,9 +16,9 @@ static const char stateful_[] =
     "{type: relu}, {type: dropout, p: 0.3}, {type: global_avg_pool}, {type: linear, outputs: "
     "100}]}\n";
 
-static const char *const compared_[] = {"config.yaml",     "metrics.csv",      "gradients.csv",
-                                        "activations.csv", "best.safetensors", "last.safetensors",
-                                        "result.json"};
+static const char *const compared_[] = {"config.yaml",      "metrics.csv",     "gradients.csv",
+                                        "early_steps.csv",  "activations.csv", "best.safetensors",
+                                        "last.safetensors", "result.json"};
 
 static gf_config *stateful(const char *more) {
   gf_config *config = config_of(stateful_, more);

@@ -104,7 +104,7 @@ static void it_is_read_as_it_was_written(void **state) {
   assert_ok(gf_dataset_shape(&data, config));
   data.class_names = names;
   assert_ok(gf__make_folder(in_folder("run")));
-  assert_ok(gf__network_write(in_folder("run"), config, &data, (gf__record_images){50, 10}));
+  assert_ok(gf__network_write(in_folder("run"), config, &data, (gf__record_images){50, 10, 50}));
   gf_config_free(&config);
   assert_ok(gf__network_read(&n, in_folder("run")));
   assert_true(n.classes == 10 && n.image.height == 32 && n.image.width == 32 &&

@@ -290,17 +290,19 @@ static void the_terminal_has_the_tables(void **state) {
            "\n"
            "The table\n"
            "\n"
-           "setting   n     train %%   published  diff  validation %%  published  diff\n"
-           "--------  -  ----------  ----------  ----  ------------  ---------  ----\n"
-           "Good_one  3  54.0 ± 2.0  50.0 ± 0.5  +4.0    42.0 ± 1.0       41.2  +0.8\n"
-           "Stuck *   2  15.0 ± 0.0           -     -    10.0 ± 0.0          -     -\n"
-           "Wild      1        15.0           -     -             -          -     -\n"
-           "Late      0           -           -     -             -          -     -\n"
+           "setting          n     train %%   published  diff  validation %%  published  diff\n"
+           "---------------  -  ----------  ----------  ----  ------------  ---------  ----\n"
+           "Good_one (best)  3  54.0 ± 2.0  50.0 ± 0.5  +4.0    42.0 ± 1.0       41.2  +0.8\n"
+           "Stuck *          2  15.0 ± 0.0           -     -    10.0 ± 0.0          -     -\n"
+           "Wild             1        15.0           -     -             -          -     -\n"
+           "Late             0           -           -     -             -          -     -\n"
            "\n"
            "A note.\n"
            "%sDiff: measured - published.\n"
-           "* at chance, with a training accuracy of the last epoch below 1.5 / classes:\n"
-           "stuck/seed-1, stuck/seed-2.\n"
+           "Verdicts: good: small steps (3); stuck: small steps (2); wild: non-finite (2),\n"
+           "healthy (1); late: small steps (1).\n"
+           "* at chance, with the loss and the accuracy of guessing in the last epoch of\n"
+           "training: stuck/seed-1, stuck/seed-2.\n"
            "Diverged, and left out of the means: wild/seed-2 (diverged in epoch 2),\n"
            "wild/seed-3 (diverged in epoch 1).\n"
            "Missing: stuck/seed-3 (not begun), late/seed-1 (1 of 2 epochs), late/seed-2 (not\n"
@@ -308,12 +310,13 @@ static void the_terminal_has_the_tables(void **state) {
            "\n"
            "t2\n"
            "\n"
-           "setting   n     train loss  validation loss      test loss      test %%\n"
-           "--------  -  -------------  ---------------  -------------  ----------\n"
-           "Good_one  3  1.200 ± 0.100    1.200 ± 0.100  2.200 ± 0.100  32.0 ± 1.0\n"
-           "Wild      1          1.000                -              -        50.0\n"
+           "setting      n     train loss  validation loss      test loss      test %%\n"
+           "-----------  -  -------------  ---------------  -------------  ----------\n"
+           "Good_one     3  1.200 ± 0.100    1.200 ± 0.100  2.200 ± 0.100  32.0 ± 1.0\n"
+           "Wild (best)  1          1.000                -              -        50.0\n"
            "\n"
            "%s"
+           "Verdicts: good: small steps (3); wild: non-finite (2), healthy (1).\n"
            "Diverged, and left out of the means: wild/seed-2 (diverged in epoch 2),\n"
            "wild/seed-3 (diverged in epoch 1).\n"
            "\n"
@@ -361,11 +364,12 @@ static void the_files_have_the_tables(void **state) {
       "| setting | n | train loss | validation loss | test loss | test % |\n"
       "|---|---:|---:|---:|---:|---:|\n"
       "| Good\\_one | 3 | 1.200 ± 0.100 | 1.200 ± 0.100 | 2.200 ± 0.100 | 32.0 ± 1.0 |\n"
-      "| Wild | 1 | 1.000 | - | - | 50.0 |\n\n"
+      "| Wild (best) | 1 | 1.000 | - | - | 50.0 |\n\n"
       "Mean ± sample standard deviation (divisor n - 1) over the seeds of the n finished runs; a "
       "single run has no deviation.\n\n"
       "Train: the last epoch, as the mean over its batches as they were trained. Validation and "
       "test: the epoch with the best validation accuracy.\n\n"
+      "Verdicts: good: small steps (3); wild: non-finite (2), healthy (1).\n\n"
       "Diverged, and left out of the means: wild/seed-2 (diverged in epoch 2), wild/seed-3 "
       "(diverged in epoch 1).\n");
   free(text);
@@ -377,12 +381,13 @@ static void the_files_have_the_tables(void **state) {
       "setting & n & train loss & validation loss & test loss & test \\% \\\\\n\\midrule\n"
       "Good\\_one & 3 & 1.200 $\\pm$ 0.100 & 1.200 $\\pm$ 0.100 & 2.200 $\\pm$ 0.100 & 32.0 "
       "$\\pm$ 1.0 \\\\\n"
-      "Wild & 1 & 1.000 & - & - & 50.0 \\\\\n\\bottomrule\n\\end{tabular}\n"
+      "Wild (best) & 1 & 1.000 & - & - & 50.0 \\\\\n\\bottomrule\n\\end{tabular}\n"
       "\\par\\smallskip{\\footnotesize\n"
       "Mean $\\pm$ sample standard deviation (divisor n - 1) over the seeds of the n finished "
       "runs; a single run has no deviation.\\par\n"
       "Train: the last epoch, as the mean over its batches as they were trained. Validation and "
       "test: the epoch with the best validation accuracy.\\par\n"
+      "Verdicts: good: small steps (3); wild: non-finite (2), healthy (1).\\par\n"
       "Diverged, and left out of the means: wild/seed-2 (diverged in epoch 2), wild/seed-3 "
       "(diverged in epoch 1).\\par\n}\n");
   free(text);
@@ -392,14 +397,15 @@ static void every_run_is_listed(void **state) {
   (void)state;
   char *text = study_read("out/reports/s/runs.csv");
   static const char begin[] =
-      "setting,seed,state,train %,validation %,test %,device,platform,driver,OpenCL,gradflow,"
+      "setting,seed,state,verdict,train %,validation %,test "
+      "%,device,platform,driver,OpenCL,gradflow,"
       "commit,CLBlast\r\n"
-      "good,1,finished,52.00,41.00,31.00,D & E,P,7,OpenCL 3,0.1,abc,1.6\r\n";
+      "good,1,finished,small steps,52.00,41.00,31.00,D & E,P,7,OpenCL 3,0.1,abc,1.6\r\n";
   assert_memory_equal(text, begin, sizeof begin - 1);
-  static const char *const lines[] = {"\nstuck,1,\"finished, at chance\",14.99,10.00,10.00,D & E,",
-                                      "\nwild,3,diverged in epoch 1,,,,D",
-                                      "\nlate,1,1 of 2 epochs,90.00,90.00,,D & E",
-                                      "\nlate,3,not begun,,,,,,,,,,\r\n"};
+  static const char *const lines[] = {
+      "\nstuck,1,\"finished, at chance\",small steps,14.99,10.00,10.00,D & E,",
+      "\nwild,3,diverged in epoch 1,non-finite,,,,D",
+      "\nlate,1,1 of 2 epochs,small steps,90.00,90.00,,D & E", "\nlate,3,not begun,,,,,,,,,,,\r\n"};
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     if (!strstr(text, lines[i])) fail_msg("no line '%s' in\n%s", lines[i], text);
   int rows = 0;
@@ -460,6 +466,37 @@ static void equal_runs_give_equal_files(void **state) {
   }
 }
 
+/* The settings differ in two keys, of which one is left to its default in a row. */
+static void varied_keys_have_columns(void **state) {
+  (void)state;
+  char *text;
+  for (int i = 1; i <= 2; i++) {
+    char run[64];
+    snprintf(run, sizeof run, "varied/%s/seed-1", i == 1 ? "slow" : "fast");
+    write_run(run, i == 1 ? HEADER "1,0.001,2,0.2,2,0.25\n" : HEADER "1,0.001,2,0.2,2,0.5\n",
+              FINISHED, NULL);
+  }
+  study_write("varied.yaml",
+              "study: {name: v}\nseeds: [1]\nsettings:\n"
+              "  - {name: slow, base: base.yaml, set: {optimizer.learning_rate: 1e-4}}\n"
+              "  - {name: fast, base: base.yaml, set: {optimizer.learning_rate: 1e-2, "
+              "train.batch_size: 50}}\n"
+              "tables: [{name: t, columns: [validation_accuracy]}]\n");
+  gf_study *study = load_study("varied.yaml", "varied");
+  assert_ok(gf_study_report(study, &text, NULL, NULL));
+  gf_study_free(&study);
+  assert_non_null(strstr(text,
+                         "setting      learning_rate  batch_size  n  validation %\n"
+                         "-----------  -------------  ----------  -  ------------\n"
+                         "slow                  1e-4           -  1          25.0\n"
+                         "fast (best)           1e-2          50  1          50.0\n"));
+  free(text);
+  text = study_read("varied/reports/v/t.csv");
+  static const char begin[] = "setting,label,optimizer.learning_rate,train.batch_size,n,";
+  assert_memory_equal(text, begin, sizeof begin - 1);
+  free(text);
+}
+
 /* What fits beside each other stands so, the other columns below. */
 static void wide_tables_are_split_in_the_terminal(void **state) {
   (void)state;
@@ -499,6 +536,7 @@ int main(void) {
       cmocka_unit_test(the_page_has_everything),
       cmocka_unit_test(the_page_opens_in_a_browser),
       cmocka_unit_test(equal_runs_give_equal_files),
+      cmocka_unit_test(varied_keys_have_columns),
       cmocka_unit_test(wide_tables_are_split_in_the_terminal),
   };
   return cmocka_run_group_tests_name("study_report", tests, open_all, fixture_close);

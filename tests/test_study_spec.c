@@ -349,7 +349,7 @@ static const struct {
      "@study.yaml:3:11: figures.kind is missing and has no default (what is drawn)"},
     {ONE "figures: [{name: f, kind: los}]\n",
      "@study.yaml:3:21: figures.kind must be one of loss, accuracy, gradient_flow, "
-     "gradient_flow_compare, not 'los'; did you mean 'loss'?"},
+     "gradient_flow_compare, signal_flow, not 'los'; did you mean 'loss'?"},
     {ONE "figures: [{name: f, kind: loss, settings: [b]}]\n",
      "@study.yaml:3:44: no setting 'b'; known settings: a"},
     {ONE "figures: [{name: f, kind: loss, seed: 7}]\n",

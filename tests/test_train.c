@@ -108,10 +108,23 @@ enum { WHOLE_BATCHES = BATCHES - 1, TRAINED = RECORDS - VALIDATION };
 
 static void add_gradients(loop *l, int epoch, const gf_gradient_stats *rows) {
   for (int i = 0; i < gf_trainer_gradient_count(l->trainer); i++)
-    gf__text_add(&l->gradients, "%d,%d,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch + 1,
+    gf__text_add(&l->gradients, "%d,%d,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n", epoch + 1,
                  epoch * BATCHES + WHOLE_BATCHES, rows[i].layer, rows[i].parameter,
-                 rows[i].mean_abs, rows[i].l2, rows[i].max_abs, rows[i].zeros,
-                 rows[i].update_ratio);
+                 rows[i].mean_abs, rows[i].l2, rows[i].max_abs, rows[i].zeros, rows[i].update_ratio,
+                 rows[i].weight_l2);
+}
+
+/* Adds the images of a batch to those that were taken for each class. */
+static void count_predictions(loop *l, int count, int predicted[CLASSES]) {
+  float logits[4 * CLASSES];
+  assert_true(count <= 4);
+  assert_ok(gf_model_logits(l->model, logits));
+  for (int i = 0; i < count; i++) {
+    int best = 0;
+    for (int c = 0; c < CLASSES; c++)
+      if (logits[i * CLASSES + c] > logits[i * CLASSES + best]) best = c;
+    predicted[best]++;
+  }
 }
 
 /* Loss and accuracy of an epoch are means over the images, each as it was trained. */
@@ -120,6 +133,7 @@ static void loop_epoch(loop *l, int epoch) {
   gf_loss loss;
   gf_gradient_stats rows[16];
   double losses = 0, accuracies = 0, validation_losses = 0, correct = 0;
+  int predicted[CLASSES] = {0}, classes = 0, most = 0;
   assert_true(gf_trainer_gradient_count(l->trainer) <= 16);
   assert_ok(gf_loader_start(l->train_loader, epoch, 0));
   for (int b = 0; b < BATCHES; b++) {
@@ -138,10 +152,16 @@ static void loop_epoch(loop *l, int epoch) {
     assert_ok(gf_model_forward(l->model, batch.images, batch.labels, batch.count, 0, &loss));
     validation_losses += loss.loss * batch.count / VALIDATION;
     correct += loss.correct;
+    count_predictions(l, batch.count, predicted);
+  }
+  for (int c = 0; c < CLASSES; c++) {
+    classes += predicted[c] > 0;
+    if (predicted[c] > most) most = predicted[c];
   }
   l->accuracies[epoch] = correct / VALIDATION;
-  gf__text_add(&l->metrics, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", epoch + 1, rate_of(epoch), losses,
-               accuracies, validation_losses, l->accuracies[epoch]);
+  gf__text_add(&l->metrics, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%d,%.9g\n", epoch + 1, rate_of(epoch),
+               losses, accuracies, validation_losses, l->accuracies[epoch], classes,
+               (double)most / VALIDATION);
 }
 
 /* Numbers of two CSVs, which may differ in their last digits. */
@@ -167,8 +187,9 @@ static void a_run_is_the_loop_of_its_parts(void **state) {
   open_loop(&l, config);
   gf__text_add(&l.metrics,
                "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-               "validation_accuracy\n");
-  gf__text_add(&l.gradients, "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n");
+               "validation_accuracy,predicted_classes,most_predicted\n");
+  gf__text_add(&l.gradients,
+               "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio,weight_l2\n");
   int best = 0;
   for (int epoch = 0; epoch < 2; epoch++) {
     loop_epoch(&l, epoch);
@@ -274,17 +295,20 @@ static void a_run_leaves_these_files(void **state) {
       names,
       "accuracy.png activation_heat_map.png activations.csv activations.png "
       "algorithms.json best.safetensors checkpoint_0.safetensors "
-      "checkpoint_1.safetensors config.yaml environment.json gradient_flow.png "
+      "checkpoint_1.safetensors config.yaml data.json early_steps.csv environment.json "
+      "gradient_flow.png "
       "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
       "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+      "signal_flow.png "
       "timing.csv update_ratio.png");
   static const struct {
     const char *name, *header;
   } csvs[] = {{"metrics.csv",
                "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-               "validation_accuracy\n"},
+               "validation_accuracy,predicted_classes,most_predicted\n"},
               {"timing.csv", "epoch,seconds,images_per_second\n"},
-              {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"}};
+              {"activations.csv", "epoch,step,layer,mean,deviation,dead,contrast\n"},
+              {"early_steps.csv", "step,layer,rms,contrast,dead,mean_abs,loss\n"}};
   for (size_t i = 0; i < sizeof csvs / sizeof *csvs; i++) {
     char *text = read_text("family-a", csvs[i].name, &size);
     assert_memory_equal(text, csvs[i].header, strlen(csvs[i].header));
@@ -476,15 +500,17 @@ static void events_tell_what_the_files_say(void **state) {
   assert_string_equal(w.written.data,
                       "loss.png\naccuracy.png\ngradient_flow.png\n"
                       "gradient_flow_linear.png\nupdate_ratio.png\ngradient_heat_map.png\n"
-                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n");
+                      "gradient_layers.png\nactivations.png\nactivation_heat_map.png\n"
+                      "signal_flow.png\n");
   gf__text_free(&w.written);
   gf__text lines = {0};
   for (int i = 0; i < 2; i++) {
     const gf_epoch *e = &w.epochs[i];
     assert_int_equal(e->epochs, 2);
     assert_true(e->seconds > 0 && e->images_per_second > 0);
-    gf__text_add(&lines, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch, e->learning_rate, e->train_loss,
-                 e->train_accuracy, e->validation_loss, e->validation_accuracy);
+    gf__text_add(&lines, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%d,%.9g\n", e->epoch, e->learning_rate,
+                 e->train_loss, e->train_accuracy, e->validation_loss, e->validation_accuracy,
+                 e->predicted_classes, e->most_predicted);
   }
   size_t size;
   char *metrics = read_text("events", "metrics.csv", &size);
@@ -618,9 +644,10 @@ static void a_full_disk_is_named(void **state) {
   assert_int_equal(links, 1);
   char names[256];
   list_folder("full", names, sizeof names);
-  assert_string_equal(names,
-                      "activations.csv algorithms.json config.yaml environment.json gradients.csv "
-                      "metrics.csv network.json timing.csv");
+  assert_string_equal(
+      names,
+      "activations.csv algorithms.json config.yaml data.json early_steps.csv environment.json "
+      "gradients.csv metrics.csv network.json timing.csv");
 }
 
 /* ---- without a validation split ---- */
@@ -633,7 +660,7 @@ static void a_run_may_do_without_validation(void **state) {
   assert_false(gf__path_exists(in_folder("all/best.safetensors")));
   size_t size;
   char *metrics = read_text("all", "metrics.csv", &size);
-  assert_non_null(strstr(metrics, ",nan,nan\n"));
+  assert_non_null(strstr(metrics, ",nan,nan,0,nan\n"));
   free(metrics);
   gf_test_result result;
   assert_ok(gf_test(fixture_device, in_folder("all"), &result));

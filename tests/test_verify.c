@@ -106,7 +106,7 @@ static void cases_are_chosen_by_name(void **state) {
                  {"clip/norm/3", false, 1, 1},
                  {"clip/norm", false, 1, 1},
                  {"statistics", false, 2, 2},
-                 {"statistics/activations", true, 1, 9},
+                 {"statistics/activations", true, 1, 11},
                  {"batch_norm/fold/2", true, 1, 1}};
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     gf__verify_result result;

@@ -17,11 +17,11 @@
 #define H6 "######"
 
 static const gf_gradient_stats flow_[] = {
-    {"input_conv", "input_conv.weight", 1, 1e-4, 0, 0, 0, 1e-3, 0},
-    {"input_conv", "input_conv.bias", 0, 1e-12, 0, 0, 1, 1e-3, 0},
-    {"block_0_conv", "block_0_conv.weight", 1, 1e-8, 0, 0, 0.254, 2.51e-4, 0},
-    {"reduction_2_conv_0", "reduction_2_conv_0.weight", 1, 1e-10, 0, 0, 0.5, 0, 0},
-    {"logit_linear", "logit_linear.weight", 1, 0.1, 0, 0, 0, NAN, 0},
+    {"input_conv", "input_conv.weight", 1, 1e-4, 0, 0, 0, 1e-3, 0, 1},
+    {"input_conv", "input_conv.bias", 0, 1e-12, 0, 0, 1, 1e-3, 0, 1},
+    {"block_0_conv", "block_0_conv.weight", 1, 1e-8, 0, 0, 0.254, 2.51e-4, 0, 1},
+    {"reduction_2_conv_0", "reduction_2_conv_0.weight", 1, 1e-10, 0, 0, 0.5, 0, 0, 1},
+    {"logit_linear", "logit_linear.weight", 1, 0.1, 0, 0, 0, NAN, 0, 1},
 };
 enum { FLOW = sizeof flow_ / sizeof *flow_ };
 
@@ -65,7 +65,7 @@ static void a_terminal_of_80_columns_is_filled(void **unused) {
       "input_conv         " B12 B12 SP6 SP6 " 1.0e-04    0% 1.0e-03" END "block_0_conv       " B12
       "│     " SP6 SP6 SP6 " 1.0e-08   25% 2.5e-04" END "reduction_2_conv_0 " B6 SP6
       "│     " SP6 SP6 SP6 " 1.0e-10   50%       0" END "logit_linear       " B12 B12 B6
-      "███    1.0e-01    0%     nan" END "1 of 4 below 1e-8" END "\033[J");
+      "███    1.0e-01    0%     nan" END "vanished: 1 of 4" END "\033[J");
   assert_int_equal(watch.lines, 7);
 }
 
@@ -78,8 +78,8 @@ static void without_utf8_it_is_ascii(void **unused) {
       "input_conv         " H6 H6 H6 H6 SP6 SP6 " 1.0e-04    0% 1.0e-03" END
       "block_0_conv       " H6 H6 "|     " SP6 SP6 SP6 " 1.0e-08   25% 2.5e-04" END
       "reduction_2_conv_0 " H6 SP6 "|     " SP6 SP6 SP6 " 1.0e-10   50%       0" END
-      "logit_linear       " H6 H6 H6 H6 H6 "###    1.0e-01    0%     nan" END
-      "1 of 4 below 1e-8" END "\033[J";
+      "logit_linear       " H6 H6 H6 H6 H6 "###    1.0e-01    0%     nan" END "vanished: 1 of 4" END
+      "\033[J";
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
     use_locale(others[i]);
     gf__watch watch = {.draws = true, .width = 80, .height = 60};
@@ -120,7 +120,8 @@ static void a_terminal_of_40_columns_and_10_rows_is_filled(void **unused) {
   gf_gradient_stats g[LAYERS];
   use_locale("C.UTF-8");
   make_layers(g, names, LAYERS);
-  g[18].mean_abs = 0;
+  g[17].mean_abs = 0;
+  g[18].mean_abs = 1; /* at the output, which the others are compared with */
   g[5].mean_abs = INFINITY;
   g[5].nonfinite = 3;
   g[6].mean_abs = g[6].update_ratio = NAN;
@@ -131,7 +132,7 @@ static void a_terminal_of_40_columns_and_10_rows_is_filled(void **unused) {
       "\repoch 3/10  step 957  loss 4.6052  1.2%" END "weakest of 4       1e-8 1e-4  mean|g|" END
       "~ock_0_conv_0 ██▌  │          1.0e-10" END "~ock_0_conv_5      │              inf" END
       "~ock_0_conv_8 ██▌  │          1.0e-10" END "~ock_1_conv_2 ██▌  │          1.0e-10" END
-      "~ock_1_conv_8      │                0" END "10 of 19 below 1e-8, 2 not finite" END "\033[J");
+      "~ock_1_conv_7      │                0" END "vanished: 9 of 19, 2 not finite" END "\033[J");
 }
 
 static void a_terminal_of_200_columns_is_filled(void **unused) {
@@ -147,24 +148,24 @@ static void a_terminal_of_200_columns_is_filled(void **unused) {
       "                  1 mean|g| zeros  update" END "input_conv   " B12 B12 B12 B12 B12
       "████▍ " SP6 SP6 SP6 SP6 SP6 " 1.1e-04    0% 1.0e-03" END "block_0_conv " B12 B12 B6
       "██│   " SP6 SP6 SP6 SP6 SP6 SP6 SP6 SP6 SP6 SP6 " 1.0e-08   25% 2.5e-04" END
-      "0 of 2 below 1e-8" END "\033[J");
+      "vanished: 0 of 2" END "\033[J");
 }
 
 static void colours_are_used(void **unused) {
   (void)unused;
   use_locale("C");
   gf__watch watch = {.draws = true, .colours = true, .width = 44, .height = 60};
-  gf_gradient_stats g[5] = {flow_[0], flow_[3], flow_[4], flow_[2], flow_[2]};
-  g[2].mean_abs = 7;
-  g[3].mean_abs = NAN;
+  gf_gradient_stats g[5] = {flow_[0], flow_[3], flow_[2], flow_[2], flow_[4]};
+  g[4].mean_abs = 7;
+  g[2].mean_abs = NAN;
   assert_string_equal(show(&watch, NULL, 1, 5, g, 5),
                       "\repoch 1  step 5" END "layer          1e-12 1e-8  1e-4 1 mean|g|" END
                       "input_conv     \033[32m############\033[0m       1.0e-04" END
                       "~tion_2_conv_0 \033[31m###\033[0m   |            1.0e-10" END
-                      "logit_linear   \033[33m##################\033[0m 7.0e+00" END
                       "block_0_conv   \033[31m\033[0m      |                nan" END
                       "block_0_conv   \033[32m######\033[0m|            1.0e-08" END
-                      "1 of 5 below 1e-8, 1 not finite" END "\033[J");
+                      "logit_linear   \033[33m##################\033[0m 7.0e+00" END
+                      "vanished: 1 of 5, 1 not finite" END "\033[J");
 }
 
 /* What has no room is left out, the name last. */
@@ -176,10 +177,10 @@ static void narrow_and_low_terminals_are_used(void **unused) {
   } rows[] = {
       {22, 6,
        "\repoch 3/10  step 957" END "weakest of 2  mean|g|" END "block_0_conv  1.0e-08" END
-       "~ion_2_conv_0 1.0e-10" END "1 of 4 below 1e-8" END "\033[J"},
+       "~ion_2_conv_0 1.0e-10" END "vanished: 1 of 4" END "\033[J"},
       {14, 9,
        "\repoch 3/10  s" END "layer mean|g|" END "~conv 1.0e-04" END "~conv 1.0e-08" END
-       "~nv_0 1.0e-10" END "~near 1.0e-01" END "1 of 4 below " END "\033[J"},
+       "~nv_0 1.0e-10" END "~near 1.0e-01" END "vanished: 1 o" END "\033[J"},
       {80, 4,
        "\repoch 3/10  step 957  loss 4.6052  1.2%  1:02:03 left  1234 images/s" END "\033[J"},
       {80, 1,
@@ -287,12 +288,12 @@ static void another_threshold_has_its_own_mark(void **unused) {
   gf__watch watch = {
       .draws = true, .vanishing = gf__vanishing_of("rmsprop", 1e-3), .width = 80, .height = 60};
   const char *text = show(&watch, NULL, 1, 5, flow_, FLOW);
-  assert_non_null(strstr(text, "3 of 4 below 0.001" END));
+  assert_non_null(strstr(text, "vanished: 2 of 4" END));
   assert_null(strstr(text, "1e-8"));
   /* The bars have 36 columns of 12 decades: 1e-12 is at 0, 1e-4 at 24 and 1e-3 at 27. */
   assert_non_null(strstr(text, "layer              1e-12                      0.001   1 mean|g| "));
   gf__watch line = {.vanishing = gf__vanishing_of("sgd", NAN)};
-  assert_non_null(strstr(show(&line, NULL, 1, 5, flow_, FLOW), "; 1 of 4 below 1e-8\n"));
+  assert_non_null(strstr(show(&line, NULL, 1, 5, flow_, FLOW), "; 1 of 4 vanished below 1e-8\n"));
 }
 
 /* On a stream without a buffer, as stderr is. */
@@ -319,19 +320,19 @@ static void records_are_shown(void **unused) {
   use_locale("C.UTF-8");
   assert_string_equal(show(&watch, &progress_, 1, 95, flow_, FLOW),
                       "epoch 1 step 95: mean |gradient| 1.0e-01 (logit_linear) … 1.0e-10 "
-                      "(reduction_2_conv_0); 1 of 4 below 1e-8\n");
+                      "(reduction_2_conv_0); 1 of 4 vanished below 1e-8\n");
   use_locale("C");
   assert_string_equal(show(&watch, NULL, 2, 190, flow_, FLOW),
                       "epoch 2 step 190: mean |gradient| 1.0e-01 (logit_linear) ... 1.0e-10 "
-                      "(reduction_2_conv_0); 1 of 4 below 1e-8\n");
+                      "(reduction_2_conv_0); 1 of 4 vanished below 1e-8\n");
   gf_gradient_stats g[2] = {flow_[0], flow_[2]};
   g[0].nonfinite = 1;
   g[0].mean_abs = NAN;
   assert_string_equal(show(&watch, NULL, 2, 190, g, 2),
                       "epoch 2 step 190: mean |gradient| 1.0e-08 (block_0_conv) ... 1.0e-08 "
-                      "(block_0_conv); 0 of 2 below 1e-8, 1 not finite\n");
+                      "(block_0_conv); 0 of 2 vanished below 1e-8, 1 not finite\n");
   assert_string_equal(show(&watch, NULL, 2, 190, g, 1),
-                      "epoch 2 step 190: 0 of 1 below 1e-8, 1 not finite\n");
+                      "epoch 2 step 190: 0 of 1 vanished below 1e-8, 1 not finite\n");
 }
 
 static void nothing_to_show_is_said(void **unused) {

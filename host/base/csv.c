@@ -80,7 +80,7 @@ static gf_status find_columns(const reader *r, const gf__csv_column *columns, in
                         columns[i].name);
       places[i] = k;
     }
-    if (places[i] < 0)
+    if (places[i] < 0 && columns[i].kind != GF__CSV_OPTIONAL)
       return gf__fail(GF_ERROR_DATA, "%s:1: no column '%s' among the %d; is this the right file?",
                       r->path, columns[i].name, r->cell_count);
   }
@@ -99,10 +99,11 @@ static gf_status read_number(const reader *r, const char *column, const char *ce
 
 static gf_status allocate(gf__csv *csv, const gf__csv_column *columns, int count, size_t rows) {
   for (int i = 0; i < count; i++) {
-    size_t size = (rows ? rows : 1) * (columns[i].is_text ? sizeof(char *) : sizeof(double));
+    size_t size =
+        (rows ? rows : 1) * (columns[i].kind == GF__CSV_TEXT ? sizeof(char *) : sizeof(double));
     void *column = malloc(size);
     if (!column) return gf__fail_host_memory(size);
-    if (columns[i].is_text)
+    if (columns[i].kind == GF__CSV_TEXT)
       csv->texts[i] = column;
     else
       csv->numbers[i] = column;
@@ -112,6 +113,7 @@ static gf_status allocate(gf__csv *csv, const gf__csv_column *columns, int count
 
 static gf_status read_rows(gf__csv *csv, reader *r, const gf__csv_column *columns, int count) {
   int places[GF__CSV_MOST_COLUMNS], width;
+  char missing[] = "nan";
   bool found;
   GF_TRY(read_line(r, &found));
   if (!found)
@@ -128,8 +130,8 @@ static gf_status read_rows(gf__csv *csv, reader *r, const gf__csv_column *column
       return gf__fail(GF_ERROR_DATA, "%s:%zu: %d cells, but the header has %d", r->path, r->line,
                       r->cell_count, width);
     for (int i = 0; i < count; i++) {
-      char *cell = r->cells[places[i]];
-      if (columns[i].is_text)
+      char *cell = places[i] < 0 ? missing : r->cells[places[i]];
+      if (columns[i].kind == GF__CSV_TEXT)
         csv->texts[i][csv->rows] = cell;
       else
         GF_TRY(read_number(r, columns[i].name, cell, &csv->numbers[i][csv->rows]));

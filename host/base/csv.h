@@ -13,10 +13,16 @@ enum { GF__CSV_MOST_COLUMNS = 64 };
 /* Bytes of a file; its numbers take about as much again. */
 static const size_t GF__CSV_LARGEST = (size_t)2 << 30;
 
+typedef enum gf__csv_kind {
+  GF__CSV_NUMBER, /* NaN and infinities among them */
+  GF__CSV_TEXT,
+  GF__CSV_OPTIONAL /* numbers, all NaN where the file has no such column */
+} gf__csv_kind;
+
 /* A column to read; the file may have others, in any order. */
 typedef struct gf__csv_column {
   const char *name;
-  bool is_text; /* else numbers, NaN and infinities among them */
+  gf__csv_kind kind;
 } gf__csv_column;
 
 /* Row r is line r + 2 of the file, unless a quoted cell before it has line breaks. */

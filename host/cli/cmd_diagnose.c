@@ -5,15 +5,19 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/diagnose_config.h"
 #include "report/table.h"
 
 typedef struct diagnose_options {
   char *out; /* or NULL */
   bool json;
+  char *device; /* of a config */
+  gf__texts sets;
 } diagnose_options;
 
-static const gf__option option_rows[] = {GF__OPTION_COMPARISON(diagnose_options),
-                                         GF__OPTION_JSON(diagnose_options), GF__OPTIONS_END};
+static const gf__option option_rows[] = {
+    GF__OPTION_COMPARISON(diagnose_options), GF__OPTION_JSON(diagnose_options),
+    GF__OPTION_DEVICE(diagnose_options), GF__OPTION_SET(diagnose_options), GF__OPTIONS_END};
 
 enum { WIDTH = 80, LABEL = 11, INDENT = 2 };
 
@@ -316,8 +320,23 @@ static gf_status draw_and_print(const gf__cli *cli, gf_diagnosis *const *all, co
   return status;
 }
 
+/* The network of a config, of which there is one. */
+static gf_status diagnose_config(const gf__cli *cli) {
+  const diagnose_options *o = cli->options;
+  if (cli->argument_count > 1)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "%s is a config, which is diagnosed alone; name it or run folders, not both",
+                    cli->arguments[0]);
+  gf__diagnose_config how = {.device = o->device, .sets = &o->sets, .out = o->out, .json = o->json};
+  return gf__diagnose_print_config(cli->arguments[0], &how);
+}
+
 static int run_diagnose(const gf__cli *cli) {
   const diagnose_options *o = cli->options;
+  if (gf__diagnose_is_config(cli->arguments[0])) {
+    gf_status how = diagnose_config(cli);
+    return how == GF_OK ? 0 : gf__cli_fail(how);
+  }
   gf__text out = {0};
   int count = cli->argument_count;
   gf_diagnosis **all = calloc((size_t)count, sizeof *all);
@@ -334,7 +353,7 @@ static int run_diagnose(const gf__cli *cli) {
 
 const gf__command gf__cmd_diagnose = {
     .name = "diagnose",
-    .arguments = "RUN... [--out DIR] [--json]",
+    .arguments = "RUN... | CONFIG [OPTION]...",
     .help = "say what the gradients of runs did, and what helps",
     .text =
         "Says of each run whether its gradients vanish, explode or flow, whether units\n"
@@ -342,14 +361,21 @@ const gf__command gf__cmd_diagnose = {
         "what the literature does about it, and the command that tries it. Prints a\n"
         "table of the layers, and draws the pictures of the run into its folder. With\n"
         "several runs, pictures that compare them go into a folder of their own.\n"
+        "\n"
+        "Of a config, the file of a run to come: sends one batch through the fresh\n"
+        "network, and says how much of the images is left in each layer on the way\n"
+        "forward, what gradient reaches it on the way back, what mean-field theory\n"
+        "expects, which units are dead, and whether the data look right. Nothing is\n"
+        "trained, and no file is written but the picture for which --out names a folder.\n"
         "docs/diagnosis.md has all rules.\n",
     .examples =
         "  gradflow diagnose runs/plain37\n"
         "  gradflow diagnose runs/plain37 runs/residual37 --out shortcuts\n"
+        "  gradflow diagnose configs/plain37.yaml --set model.norm=every --out signal\n"
         "  gradflow diagnose runs/plain37 --json | jq '.runs[0].findings[0].headline'\n",
     .least = 1,
     .most = 1024,
-    .missing = "a run folder",
+    .missing = "a run folder or a config",
     .options = option_rows,
     .options_size = sizeof(diagnose_options),
     .run = run_diagnose,

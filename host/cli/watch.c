@@ -35,7 +35,8 @@ typedef struct extremes {
   const gf_gradient_stats *gradients, *weakest, *strongest; /* of the finite ones; or NULL */
   int count;                                                /* of gradients */
   int weights, vanished, nonfinite;
-  int name; /* characters of the longest */
+  int name;      /* characters of the longest */
+  double output; /* mean |g| of the weights nearest to the loss; NaN without any */
   const gf__vanishing *vanishing;
 } extremes;
 
@@ -47,6 +48,7 @@ typedef struct layout {
   int group; /* layers of a row */
   bool blocks, colours;
   const gf__vanishing *vanishing;
+  double output; /* mean |g| of the weights nearest to the loss */
 } layout;
 
 static bool is_finite(const gf_gradient_stats *g) {
@@ -59,9 +61,20 @@ static bool is_weaker(const gf_gradient_stats *a, const gf_gradient_stats *b) {
   return a->mean_abs < b->mean_abs;
 }
 
+/* Auxiliary classifiers follow the logits. */
+static double output_gradient(const gf_gradient_stats *gradients, int count) {
+  double output = (double)NAN;
+  for (const gf_gradient_stats *g = gradients; g < gradients + count; g++)
+    if (g->is_weight && (isnan(output) || !gf__layer_is_auxiliary(g->layer))) output = g->mean_abs;
+  return output;
+}
+
 static extremes find_extremes(const gf_gradient_stats *gradients, int count,
                               const gf__vanishing *vanishing) {
-  extremes s = {.gradients = gradients, .count = count, .vanishing = vanishing};
+  extremes s = {.gradients = gradients,
+                .count = count,
+                .vanishing = vanishing,
+                .output = output_gradient(gradients, count)};
   for (const gf_gradient_stats *g = gradients; g < gradients + count; g++) {
     if (!g->is_weight) continue;
     int length = (int)strlen(g->layer);
@@ -69,7 +82,7 @@ static extremes find_extremes(const gf_gradient_stats *gradients, int count,
     s.weights++;
     s.nonfinite += !is_finite(g);
     if (!is_finite(g)) continue;
-    s.vanished += g->mean_abs < vanishing->level;
+    s.vanished += gf__gradient_is_lost(vanishing, g->mean_abs, s.output);
     if (!s.weakest || is_weaker(g, s.weakest)) s.weakest = g;
     if (!s.strongest || is_weaker(s.strongest, g)) s.strongest = g;
   }
@@ -102,8 +115,9 @@ static void add_name(gf__text *out, const char *name, int columns) {
   if (!skipped) gf__text_add(out, "%*s", columns - length, "");
 }
 
-static const char *colour_of(const gf_gradient_stats *g, const gf__vanishing *vanishing) {
-  if (!is_finite(g) || g->mean_abs < vanishing->level) return vanished_colour;
+static const char *colour_of(const gf_gradient_stats *g, const layout *l) {
+  if (!is_finite(g) || gf__gradient_is_lost(l->vanishing, g->mean_abs, l->output))
+    return vanished_colour;
   return g->mean_abs >= large ? large_colour : usual_colour;
 }
 
@@ -121,7 +135,7 @@ static void add_bar(gf__text *out, const gf_gradient_stats *g, const layout *l) 
     double fraction = 1 + log10(g->mean_abs) / DECADES;
     filled = (int)lround(fmin(fmax(fraction, 0), 1) * l->bar * levels_per_cell);
   }
-  if (l->colours) gf__text_add(out, "%s", colour_of(g, l->vanishing));
+  if (l->colours) gf__text_add(out, "%s", colour_of(g, l));
   for (int i = 0; i < filled / levels_per_cell; i++) gf__text_add(out, "%s", l->blocks ? "█" : "#");
   if (l->blocks) gf__text_add(out, "%s", eighths[filled % levels_per_cell]);
   if (l->colours) gf__text_add(out, PLAIN);
@@ -221,8 +235,7 @@ static int add_rows(gf__text *out, const extremes *s, const layout *l) {
 
 static void add_last(gf__text *out, const extremes *s, int columns) {
   char line[2 * PIECE];
-  int used = snprintf(line, sizeof line, "%d of %d below %s", s->vanished, s->weights,
-                      s->vanishing->number.text);
+  int used = snprintf(line, sizeof line, "vanished: %d of %d", s->vanished, s->weights);
   if (s->nonfinite)
     snprintf(line + used, sizeof line - (size_t)used, ", %d not finite", s->nonfinite);
   gf__text_add(out, "%.*s\033[K\n", columns, line);
@@ -239,7 +252,8 @@ static layout lay_out(const extremes *s, int columns, int rows, bool colours) {
               .group = (s->weights + rows - 1) / rows,
               .blocks = locale_is_utf8(),
               .colours = colours,
-              .vanishing = s->vanishing};
+              .vanishing = s->vanishing,
+              .output = s->output};
   int title = l.group > 1 ? LONGEST_TITLE : (int)sizeof "layer" - 1;
   l.name = most(title, least(s->name, columns / 3));
   int room = columns - l.name - 1 - (1 + NUMBER);
@@ -282,7 +296,8 @@ static void add_record(gf__text *out, int epoch, long step, const extremes *s) {
     gf__text_add(out, "mean |gradient| %.1e (%s) %s %.1e (%s); ", s->strongest->mean_abs,
                  s->strongest->layer, locale_is_utf8() ? "…" : "...", s->weakest->mean_abs,
                  s->weakest->layer);
-  gf__text_add(out, "%d of %d below %s", s->vanished, s->weights, s->vanishing->number.text);
+  gf__text_add(out, "%d of %d vanished below %s", s->vanished, s->weights,
+               s->vanishing->number.text);
   if (s->nonfinite) gf__text_add(out, ", %d not finite", s->nonfinite);
   gf__text_add(out, "\n");
 }

@@ -58,7 +58,7 @@ static gf_status check_config(const gf_config *config) {
 static gf_status fill_folder(const gf__stored *stored, const gf_config *config,
                              const char *folder) {
   char path[GF__PATH_SIZE];
-  GF_TRY(gf__network_write(folder, config, &stored->info, (gf__record_images){0, 0}));
+  GF_TRY(gf__network_write(folder, config, &stored->info, (gf__record_images){0}));
   GF_TRY(gf__run_path(path, folder, "last.safetensors"));
   GF_TRY(gf__safetensors_write(path, stored->tensors, stored->count, NULL));
   return gf__run_folder_end(folder, GF_RUN_FINISHED, NULL);

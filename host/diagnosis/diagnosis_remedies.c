@@ -4,24 +4,29 @@
 #include <string.h>
 
 #include "base/keys.h"
+#include "base/os.h"
 #include "diagnosis/diagnosis.h"
 #include "model/network_config.h"
 #include "run/run_folder.h"
 #include "train/optimizers.h"
 #include "train/schedules.h"
 
+#define BIT(verdict) (1 << GF_VERDICT_##verdict)
+
 enum {
-  NONFINITE = 1 << GF_VERDICT_NONFINITE,
-  EXPLODING = 1 << GF_VERDICT_EXPLODING,
-  VANISHING = 1 << GF_VERDICT_VANISHING,
-  DEAD = 1 << GF_VERDICT_DEAD,
-  SATURATED = 1 << GF_VERDICT_SATURATED,
-  NOT_LEARNING = 1 << GF_VERDICT_NOT_LEARNING,
-  SMALL_STEPS = 1 << GF_VERDICT_SMALL_STEPS,
-  LARGE_STEPS = 1 << GF_VERDICT_LARGE_STEPS
+  NONFINITE = BIT(NONFINITE),
+  EXPLODING = BIT(EXPLODING) | BIT(BRANCH_GROWS),
+  VANISHING = BIT(VANISHING),
+  DEAD = BIT(DEAD) | BIT(DEAD_LAYER) | BIT(DEAD_AT_START),
+  LOST = BIT(SIGNAL_LOST),
+  KILLED = BIT(KILLED),
+  SATURATED = BIT(SATURATED),
+  NOT_LEARNING = BIT(NOT_LEARNING) | BIT(ABOVE_GUESSING),
+  SMALL_STEPS = BIT(SMALL_STEPS),
+  LARGE_STEPS = BIT(LARGE_STEPS)
 };
 
-typedef enum activations { ANY, SATURATING, SILENT } activations; /* of a network */
+typedef enum activations { ANY, SATURATING, SILENT, RANKS } activations; /* of a network */
 
 /* ---- values that depend on the run ---- */
 
@@ -33,6 +38,51 @@ static void add_rate(const gf__case *c, double factor, gf__text *out) {
 
 static void add_tenth(const gf__case *c, gf__text *out) { add_rate(c, 0.1, out); }
 static void add_tenfold(const gf__case *c, gf__text *out) { add_rate(c, 10, out); }
+
+static void add_usual_rate(const gf__case *c, gf__text *out) {
+  double usual = gf__usual_rate(c->optimizer);
+  if (!isnan(usual)) gf__text_add(out, "%.6g", usual);
+}
+
+static void add_tenth_decay(const gf__case *c, gf__text *out) {
+  if (c->decay > 0) gf__text_add(out, "%.6g", c->decay / 10);
+}
+
+/* At least twice the images, so that a norm has something to compare. */
+static void add_larger_batch(const gf__case *c, gf__text *out) {
+  const char *batch = gf__case_setting(c, "train", "batch_size");
+  double number;
+  enum { USUAL = 32 };
+  if (batch && gf__float_parse(batch, &number))
+    gf__text_add(out, "%.0f", number < USUAL ? USUAL : 2 * number);
+}
+
+/* The number of a channel in a list; a list of one may be that number alone. */
+static bool read_channel(const gf__value *list, int channel, double *out) {
+  if (list->kind == GF__SCALAR) return channel == 0 && gf__float_parse(list->text, out);
+  if ((size_t)channel >= list->count) return false;
+  const gf__value *item = list->items[channel];
+  return item->kind == GF__SCALAR && gf__float_parse(item->text, out);
+}
+
+/* "[0.49,0.48,0.45]": what data.mean or data.std has to be so that the first batch has mean 0 and
+ * deviation 1. */
+static void add_moments(const gf__case *c, bool is_mean, gf__text *out) {
+  const gf__input_statistics *s = &c->run.data.input;
+  const gf__value *data = c->config ? gf__value_get(gf__config_root(c->config), "data") : NULL;
+  const gf__value *means = gf__value_get(data, "mean"), *stds = gf__value_get(data, "std");
+  if (!means || !stds || s->channels < 1) return;
+  for (int i = 0; i < s->channels; i++) {
+    double mean, std;
+    if (!read_channel(means, i, &mean) || !read_channel(stds, i, &std)) return;
+    gf__text_add(out, "%s%.4g", i ? "," : "[",
+                 is_mean ? mean + std * s->mean[i] : std * s->deviation[i]);
+  }
+  gf__text_add(out, "]");
+}
+
+static void add_mean(const gf__case *c, gf__text *out) { add_moments(c, true, out); }
+static void add_std(const gf__case *c, gf__text *out) { add_moments(c, false, out); }
 
 /* Three activations at a quarter, a half and three quarters of the depth. */
 static void add_hidden_layers(const gf__case *c, gf__text *out) {
@@ -59,10 +109,42 @@ static const struct remedy {
   activations of;
   const char *text;
 } remedies[] = {
-    {VANISHING, "model", "shortcut", "none", "identity option_a option_b", NULL, ANY,
-     "Shortcuts around the blocks hand the gradient on as it is (He et al., 2015)."},
-    {VANISHING | EXPLODING | DEAD | SATURATED | NOT_LEARNING, "model", "norm", "none entry",
-     "every", NULL, ANY,
+    {BIT(RATE_HIGH) | BIT(RATE_LOW), "optimizer", "learning_rate", "", NULL, add_usual_rate, ANY,
+     "The rate that the optimizer usually takes; it is the hyperparameter that matters most "
+     "(Bengio, 2012)."},
+    {BIT(NORM_OF_ONE), "model", "batch_norm", "local", "sync", NULL, RANKS,
+     "Batch norms over the images of all ranks (model.batch_norm)."},
+    {BIT(NORM_OF_ONE), "train", "batch_size", "", NULL, add_larger_batch, ANY,
+     "A larger batch, so that a norm has several values of each channel."},
+    {BIT(NORM_OF_ONE), "model", "norm", "every entry", "none", NULL, ANY,
+     "No batch norm where a channel has a single value."},
+    {BIT(INPUT_SCALE), "data", "mean", "", NULL, add_mean, ANY,
+     "The mean of the data is taken off, so that inputs have mean 0 (LeCun et al., 1998)."},
+    {BIT(INPUT_SCALE), "data", "std", "", NULL, add_std, ANY,
+     "Inputs are divided by the deviation of the data, so that theirs is 1 (LeCun et al., 1998)."},
+    {BIT(INPUT_CONSTANT), "data", NULL, NULL, NULL, NULL, ANY,
+     "The images themselves are to be inspected, as they are read: all of a batch are the same."},
+    {BIT(DECAY), "optimizer", "weight_decay", "", NULL, add_tenth_decay, ANY,
+     "A tenth of the decay (Krogh and Hertz, 1991)."},
+    {BIT(DECAY), "optimizer", "name", "adam", "adamw", NULL, ANY,
+     "Decay that is not divided by the size of gradients (Loshchilov and Hutter, 2019)."},
+    {BIT(NO_GRADIENT), "model", NULL, NULL, NULL, NULL, ANY,
+     "The layer is to be connected to the loss and given to the optimizer: in PyTorch, without "
+     "detach and with requires_grad."},
+    {BIT(ONE_CLASS), "data", NULL, NULL, NULL, NULL, ANY,
+     "More images of the small classes, or each of theirs several times in an epoch (He and "
+     "Garcia, 2009)."},
+    {BIT(OVERFITTING), "optimizer", "weight_decay", "0", "5e-4", NULL, ANY,
+     "Weight decay (Krogh and Hertz, 1991); 5e-4 was best in this program's study."},
+    {BIT(OVERFITTING), "data", "mixup", "0", "0.2", NULL, ANY,
+     "Mixtures of two images and their labels (Zhang et al., 2018)."},
+    {BIT(OVERFITTING), "data", NULL, NULL, NULL, NULL, ANY,
+     "More images; until then the weights of the epoch with the best validation accuracy are in "
+     "best.safetensors."},
+    {VANISHING | LOST | KILLED, "model", "shortcut", "none", "identity option_a option_b", NULL,
+     ANY, "Shortcuts around the blocks hand the gradient on as it is (He et al., 2015)."},
+    {VANISHING | EXPLODING | DEAD | SATURATED | NOT_LEARNING | LOST | KILLED, "model", "norm",
+     "none entry", "every", NULL, ANY,
      "Batch norm after every convolution keeps the scale of activations and gradients from layer "
      "to layer (Ioffe and Szegedy, 2015)."},
     {VANISHING, "model", "auxiliaries", NULL, NULL, add_hidden_layers, ANY,
@@ -72,24 +154,26 @@ static const struct remedy {
      SATURATING,
      "A rectifier does not shrink the gradient where it is active (Glorot, Bordes and Bengio, "
      "2011)."},
-    {VANISHING | EXPLODING | DEAD, "model", "initialisation", "uniform_fan_in", "he", NULL, SILENT,
+    {VANISHING | EXPLODING | DEAD | LOST, "model", "initialisation", "uniform_fan_in", "he", NULL,
+     SILENT,
      "Weights that begin with variance 2/fan_in keep the scale through rectifiers (He et al., "
      "2015)."},
-    {VANISHING | EXPLODING | SATURATED, "model", "initialisation", "uniform_fan_in he", "xavier",
-     NULL, SATURATING,
+    {VANISHING | EXPLODING | SATURATED | LOST, "model", "initialisation", "uniform_fan_in he",
+     "xavier", NULL, SATURATING,
      "Weights that begin with variance 2/(fan_in + fan_out) keep the scale through sigmoid and "
      "tanh (Glorot and Bengio, 2010)."},
     {DEAD, "model", "activation", "relu", "leaky_relu", NULL, SILENT,
      "A slope on the negative side lets a unit come back to life (Maas et al., 2013)."},
-    {NONFINITE | EXPLODING, "optimizer", "clip_norm", "0", "1", NULL, ANY,
+    {NONFINITE | EXPLODING | BIT(RATE_HIGH), "optimizer", "clip_norm", "0", "1", NULL, ANY,
      "A gradient longer than a limit is cut to it (Pascanu et al., 2013)."},
     {SMALL_STEPS, "optimizer", "learning_rate", "", NULL, add_tenfold, ANY,
      "A learning rate ten times as high; it is the hyperparameter that matters most (Bengio, "
      "2012)."},
-    {NONFINITE | EXPLODING | DEAD | NOT_LEARNING | LARGE_STEPS, "optimizer", "learning_rate", "",
-     NULL, add_tenth, ANY,
+    {NONFINITE | EXPLODING | DEAD | NOT_LEARNING | LARGE_STEPS | BIT(PLATEAU) | KILLED, "optimizer",
+     "learning_rate", "", NULL, add_tenth, ANY,
      "A learning rate a tenth as high; it is the hyperparameter that matters most (Bengio, 2012)."},
-    {NONFINITE | EXPLODING | LARGE_STEPS, "schedule", "warmup_epochs", "0", "5", NULL, ANY,
+    {NONFINITE | EXPLODING | LARGE_STEPS | BIT(RATE_HIGH) | KILLED, "schedule", "warmup_epochs",
+     "0", "5", NULL, ANY,
      "A rate that rises over the first epochs, while the network changes most (Goyal et al., "
      "2017)."},
 };
@@ -103,11 +187,29 @@ static bool next_word(const char **words, char out[32]) {
   return length > 0;
 }
 
+static bool has_ranks(const gf__case *c) {
+  char path[GF__PATH_SIZE];
+  return gf__run_path(path, c->run.folder, "ranks.json") == GF_OK && gf__path_exists(path);
+}
+
+/* Whether a norm after each convolution would see a single value of each channel somewhere. */
+static bool makes_norm_of_one(const gf__case *c) {
+  const gf__network *n = &c->network;
+  for (int i = 0; i < n->layer_count; i++)
+    if (!strncmp(n->layers[i].kind, "conv", 4) && n->images.norms * n->layers[i].pixels == 1)
+      return true;
+  return false;
+}
+
 /* Whether the run does not do it already. A config without the key is older than the key, or its
  * network has no such thing, which trying it tells. */
 static bool is_new(const gf__case *c, const struct remedy *r) {
   char word[32];
-  if (r->of != ANY && gf__case_saturates(c, NULL) != (r->of == SATURATING)) return false;
+  bool is_of_activations = r->of == SATURATING || r->of == SILENT;
+  if (is_of_activations && gf__case_saturates(c, NULL) != (r->of == SATURATING)) return false;
+  if (r->of == RANKS && !has_ranks(c)) return false;
+  if (!r->key) return true;
+  if (!strcmp(r->key, "norm") && !strcmp(r->then, "every") && makes_norm_of_one(c)) return false;
   const char *now = gf__case_setting(c, r->section, r->key);
   if (!now || !r->now || !*r->now) return !now || r->now;
   for (const char *words = r->now; next_word(&words, word);)
@@ -153,7 +255,7 @@ static gf_status try_value(const gf__case *c, const struct remedy *r, const char
 static gf_status find_setting(const gf__case *c, const struct remedy *r, char **out) {
   char word[32];
   *out = NULL;
-  if (!c->config) return GF_OK;
+  if (!c->config || !r->key) return GF_OK;
   for (const char *words = r->then; words && !*out && next_word(&words, word);)
     GF_TRY(try_value(c, r, word, out));
   if (!r->value) return GF_OK;
@@ -177,7 +279,7 @@ gf_status gf__add_remedies(const gf__case *c, gf_finding *finding) {
     char *setting;
     if (!(r->against & 1 << finding->verdict) || !is_new(c, r)) continue;
     GF_TRY(find_setting(c, r, &setting));
-    if (!setting && has_keys) continue;
+    if (!setting && has_keys && r->key) continue;
     finding->remedies[finding->remedy_count++] = (gf_remedy){.text = r->text, .setting = setting};
   }
   return GF_OK;

@@ -1,302 +1,191 @@
-/* The rules of a diagnosis. docs/diagnosis.md says where each threshold comes from. */
-#include <math.h>
+/* The table of rules. docs/diagnosis.md has the same rows. */
 #include <stdio.h>
-#include <string.h>
 
-#include "diagnosis/diagnosis_query.h"
+#include "diagnosis/rules.h"
 
-static const double exploded = 1;        /* mean |g| */
-static const double dead_fraction = 0.4; /* of a layer's channels */
-static const double small_ratio = 1e-4;  /* |update| / |weights| */
-static const double large_ratio = 0.1;   /* |update| / |weights| */
-static const double loss_margin = 0.01;  /* of the loss of guessing, for standing still on it */
-static const double chance_margin = 1.5; /* times the accuracy of guessing is still guessing */
-static const int epochs_to_learn = 3;    /* before a run is said not to learn */
-
-/* The texts of a finding while they are written. */
-typedef struct draft {
-  gf__text headline, evidence, threshold;
-} draft;
-
-/* ---- gradients ---- */
-
-static const char mean_gradient[] = "mean |gradient|";
-
-static double last_train_loss(const gf__case *c) {
-  size_t rows = c->run.metrics.rows;
-  return rows ? c->run.metrics.numbers[GF__TRAIN_LOSS][rows - 1] : 0;
-}
-
-static bool find_nonfinite(const gf__case *c, draft *r) {
-  gf__query q = gf__query_gradients(c, gf__is_nonfinite, 0);
-  const gf__csv *m = &c->run.metrics;
-  int count = q.epoch_count ? gf__extremes_of_last(&q).count : 0;
-  if (!count && isfinite(last_train_loss(c)) && !c->diverged) return false;
-  if (count)
-    gf__text_add(&r->headline,
-                 "non-finite: the gradients of %d of %d layers are not finite, since epoch %.0f",
-                 count, q.layer_count, gf__since(&q));
-  else if (m->rows == 0)
-    gf__text_add(&r->headline, "non-finite: the run diverged in its first epoch");
-  else
-    gf__text_add(&r->headline, "non-finite: the run diverged %s epoch %.0f",
-                 c->diverged ? "after" : "in", m->numbers[GF__EPOCH][m->rows - 1]);
-  if (count)
-    gf__text_add(&r->evidence, "The first from the input is %s.",
-                 q.layers[gf__extremes_of_last(&q).first]);
-  if (c->end_message)
-    gf__text_add(&r->evidence, "%sThe run ended: %s.", count ? " " : "", c->end_message);
-  gf__text_add(&r->threshold, "An infinity or a NaN in a gradient or a loss.");
-  return true;
-}
-
-static bool find_exploding(const gf__case *c, draft *r) {
-  gf__query q = gf__query_gradients(c, gf__is_above, exploded);
-  gf__extremes s = gf__extremes_of_last(&q);
-  if (!s.count) return false;
-  gf__text_add(&r->headline, "exploding: %d of %d layers above 1, up to %.1e, since epoch %.0f",
-               s.count, q.layer_count, gf__value_at(&q, q.epoch_count - 1, s.most), gf__since(&q));
-  gf__add_ends(&r->evidence, &q, mean_gradient);
-  gf__text_add(&r->threshold,
-               "A mean |gradient| above 1: at the usual rates of plain gradient descent a step is "
-               "then larger than the weights, which begin below 1/sqrt(fan_in) (Pascanu et al., "
-               "2013, on gradients that explode).");
-  return true;
-}
-
-static int mostly_zero(const gf__case *c) {
-  const gf__run *run = &c->run;
-  const double *zeros = run->zeros + (size_t)(run->epoch_count - 1) * (size_t)run->layer_count;
-  int count = 0;
-  for (int i = 0; i < run->layer_count; i++) count += zeros[i] > 0.5;
-  return count;
-}
-
-static bool find_vanishing(const gf__case *c, draft *r) {
-  const gf__vanishing *v = &c->run.vanishing;
-  gf__query q = gf__query_gradients(c, gf__is_below, v->level);
-  gf__extremes s = gf__extremes_of_last(&q);
-  if (!s.count) return false;
-  gf__text_add(&r->headline,
-               "vanishing: %d of %d layers below %s, from %s towards the input, since epoch %.0f",
-               s.count, q.layer_count, v->number.text, q.layers[s.last], gf__since(&q));
-  gf__add_ends(&r->evidence, &q, mean_gradient);
-  int zeros = mostly_zero(c);
-  if (zeros)
-    gf__text_add(&r->evidence, " In %d layer%s most elements of the gradient are exactly 0.", zeros,
-                 zeros == 1 ? "" : "s");
-  if (v->is_eps)
-    gf__text_add(&r->threshold,
-                 "A mean |gradient| below %s, which is added to the root of the mean squared "
-                 "gradient as eps (Kingma and Ba, 2015, for Adam): from there on the steps shrink "
-                 "with the gradient.",
-                 v->number.text);
-  else
-    gf__text_add(&r->threshold,
-                 "A mean |gradient| below %s: steps of %s at a usual rate are then lost in the "
-                 "rounding of the weights, which are in single precision.",
-                 v->number.text, v->optimizer);
-  return true;
-}
-
-/* ---- activations ---- */
-
-/* "act_0 75%, act_1 50% and 2 more" of the layers for which the test holds. */
-static void add_fractions(gf__text *out, const gf__query *q) {
-  enum { MOST_NAMED = 4 };
-  int last = q->epoch_count - 1, named = 0, count = gf__extremes_of_last(q).count;
-  for (int i = 0; i < q->layer_count && named < MOST_NAMED; i++) {
-    if (!gf__holds(q, last, i)) continue;
-    gf__text_add(out, "%s%s %.0f%%", named ? ", " : "", q->layers[i],
-                 100 * gf__value_at(q, last, i));
-    named++;
-  }
-  if (count > named) gf__text_add(out, " and %d more", count - named);
-}
-
-static bool find_channels(const gf__case *c, draft *r, gf__layer_kind kind, const char *name,
-                          const char *adjective) {
-  gf__query q = gf__query_dead(c, dead_fraction, kind);
-  if (q.epoch_count == 0) return false;
-  int last = q.epoch_count - 1;
-  gf__extremes s = gf__extremes_of_last(&q);
-  if (!s.count) return false;
-  gf__text_add(&r->headline,
-               "%s: %d of %d activations with more than 40%% of %s channels, up to %.0f%% in %s, "
-               "since epoch %.0f",
-               name, s.count, s.asked, adjective, 100 * gf__value_at(&q, last, s.most),
-               q.layers[s.most], gf__since(&q));
-  gf__text_add(&r->evidence, "Share of %s channels in epoch %.0f: ", adjective, q.epochs[last]);
-  add_fractions(&r->evidence, &q);
-  gf__text_add(&r->evidence, ".");
-  return true;
-}
-
-static bool find_dead(const gf__case *c, draft *r) {
-  if (!find_channels(c, r, GF__SILENT, "dead units", "dead")) return false;
-  gf__text_add(&r->threshold,
-               "A channel is dead when its derivative is at most 0.01 on a whole batch. 40%% of a "
-               "network may die of a learning rate that is too high (Stanford's notes CS231n); a "
-               "layer that is all dead stops the network (Lu et al., 2019).");
-  return true;
-}
-
-/* A layer that is dead as a whole lets no gradient through, so what vanishes does so of it. */
-static bool find_dead_layer(const gf__case *c, draft *r) {
-  gf__query q = gf__query_dead(c, dead_fraction, GF__SILENT);
-  if (q.epoch_count == 0) return false;
-  gf__extremes s = gf__extremes_of_last(&q);
-  return s.count && gf__value_at(&q, q.epoch_count - 1, s.most) >= 1 && find_dead(c, r);
-}
-
-static bool find_saturated(const gf__case *c, draft *r) {
-  if (!find_channels(c, r, GF__SATURATING, "saturated", "saturated")) return false;
-  gf__text_add(&r->threshold,
-               "A channel is saturated when its derivative is at most 0.01 on a whole batch "
-               "(Glorot and Bengio, 2010, on layers that saturate one after the other); 40%% of a "
-               "layer as for dead units.");
-  return true;
-}
-
-/* ---- steps ---- */
-
-static void add_typical(gf__text *out, const gf__case *c) {
-  if (!isnan(c->typical_ratio))
-    gf__text_add(out,
-                 " A step moves the weights by %.1e of their size (median of layers and epochs).",
-                 c->typical_ratio);
-}
-
-static void add_loss(gf__text *out, const gf__case *c) {
-  const gf__csv *m = &c->run.metrics;
-  if (m->rows)
-    gf__text_add(out, "The train loss went from %.3f to %.3f in %zu epoch%s.",
-                 m->numbers[GF__TRAIN_LOSS][0], last_train_loss(c), m->rows,
-                 m->rows == 1 ? "" : "s");
-}
-
-static void report_steps(const gf__case *c, draft *r, const char *name) {
-  gf__text_add(&r->headline,
-               "%s: a step moves the weights by %.1e of their size, and 1e-3 is usual", name,
-               c->typical_ratio);
-  gf__query q = gf__query_gradients(c, gf__is_below, 0);
-  q.values = c->run.update_ratios;
-  gf__add_ends(&r->evidence, &q, "|update| / |weights|");
-  gf__text_add(&r->evidence, " ");
-  add_loss(&r->evidence, c);
-}
-
-static bool find_small_steps(const gf__case *c, draft *r) {
-  if (!gf__is_below(c->typical_ratio, small_ratio)) return false;
-  report_steps(c, r, "small steps");
-  gf__text_add(&r->threshold,
-               "A median of layers and epochs below 1e-4, a tenth of the rule of thumb of 1e-3 "
-               "(Hinton, 2010).");
-  return true;
-}
-
-static bool find_large_steps(const gf__case *c, draft *r) {
-  if (!gf__is_above(c->typical_ratio, large_ratio)) return false;
-  report_steps(c, r, "large steps");
-  gf__text_add(&r->threshold,
-               "A median of layers and epochs above 0.1, a hundred times the rule of thumb of 1e-3 "
-               "(Hinton, 2010).");
-  return true;
-}
-
-/* ---- learning ---- */
-
-static bool find_not_learning(const gf__case *c, draft *r) {
-  const gf__csv *m = &c->run.metrics;
-  if (c->network.classes == 0 || m->rows < (size_t)epochs_to_learn) return false;
-  double guess = log(c->network.classes), loss = last_train_loss(c);
-  double accuracy = m->numbers[GF__TRAIN_ACCURACY][m->rows - 1]; /* percent */
-  bool is_at_guess = fabs(loss - guess) <= loss_margin * guess;
-  bool guesses = accuracy <= chance_margin * 100 / c->network.classes;
-  if (!is_at_guess && !guesses) return false;
-  gf__text_add(&r->headline,
-               "not learning: after %zu epochs the train loss is %.3f and the accuracy %.1f%%, as "
-               "by guessing among %d classes, although gradients flow",
-               m->rows, loss, accuracy, c->network.classes);
-  gf__query q = gf__query_gradients(c, gf__is_below, 0);
-  gf__add_ends(&r->evidence, &q, mean_gradient);
-  add_typical(&r->evidence, c);
-  gf__text_add(&r->threshold,
-               "A train loss within 1%% of ln %d = %.3f, which is that of guessing, or a train "
-               "accuracy of at most %.3g%%, 1.5 times that of guessing, after %d epochs or more.",
-               c->network.classes, guess, chance_margin * 100 / c->network.classes,
-               epochs_to_learn);
-  return true;
-}
-
-static bool find_healthy(const gf__case *c, draft *r) {
-  gf__query q = gf__query_gradients(c, gf__is_below, 0);
-  int last = q.epoch_count - 1;
-  gf__extremes s = gf__extremes_of_last(&q);
-  gf__text_add(&r->headline, "healthy: mean |gradient| of all %d layers between %.1e and %.1e",
-               q.layer_count, gf__value_at(&q, last, s.least), gf__value_at(&q, last, s.most));
-  add_loss(&r->evidence, c);
-  add_typical(&r->evidence, c);
-  gf__text_add(&r->threshold, "None of the rules of docs/diagnosis.md holds.");
-  return true;
-}
-
-/* ---- the table ---- */
+#define BIT(verdict) (1 << GF_VERDICT_##verdict)
 
 enum {
-  NONFINITE = 1 << GF_VERDICT_NONFINITE,
-  EXPLODING = 1 << GF_VERDICT_EXPLODING,
-  VANISHING = 1 << GF_VERDICT_VANISHING,
-  DEAD = 1 << GF_VERDICT_DEAD,
-  STEPS = 1 << GF_VERDICT_SMALL_STEPS | 1 << GF_VERDICT_LARGE_STEPS,
+  /* What reaches the network, or how it is stepped, is wrong: all else follows from it. */
+  OUTSIDE = BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(RATE_HIGH) | BIT(DECAY),
+  TOO_LARGE = BIT(NONFINITE) | BIT(EXPLODING) | BIT(BRANCH_GROWS),
+  STOPPED = BIT(NO_GRADIENT) | BIT(DEAD_AT_START) | BIT(DEAD_LAYER) | BIT(VANISHING) |
+            BIT(SIGNAL_LOST) | BIT(KILLED),
+  CAUSES = OUTSIDE | TOO_LARGE | STOPPED | BIT(INPUT_SCALE) | BIT(RATE_LOW),
+  STEPS = BIT(SMALL_STEPS) | BIT(LARGE_STEPS),
   ANY = -1
 };
 
-static const struct rule {
-  gf_verdict verdict;
-  bool (*find)(const gf__case *c, draft *r);
-  int unless; /* findings of which this one is a consequence, so that it is not said */
-} rules[] = {
-    {GF_VERDICT_NONFINITE, find_nonfinite, 0},
-    {GF_VERDICT_EXPLODING, find_exploding, 0},
-    {GF_VERDICT_DEAD, find_dead_layer, NONFINITE | EXPLODING},
-    {GF_VERDICT_VANISHING, find_vanishing, 0},
-    {GF_VERDICT_DEAD, find_dead, NONFINITE | DEAD},
-    {GF_VERDICT_SATURATED, find_saturated, NONFINITE},
-    {GF_VERDICT_SMALL_STEPS, find_small_steps, NONFINITE | VANISHING},
-    {GF_VERDICT_LARGE_STEPS, find_large_steps, NONFINITE | EXPLODING},
-    {GF_VERDICT_NOT_LEARNING, find_not_learning, NONFINITE | EXPLODING | VANISHING | STEPS},
-    {GF_VERDICT_HEALTHY, find_healthy, ANY},
+/* A rule, where it is looked for, and what it follows from. */
+typedef struct rule_row {
+  gf_rule rule;
+  gf__find *find;
+  int unless;           /* findings of which this one is a consequence, so that it is not said */
+  bool needs_no_record; /* of gradients */
+} rule_row;
+
+#define ROW(kind, name, find, unless, needs_no_record, holds, source) \
+  { {GF_VERDICT_##kind, name, holds, source}, find, unless, needs_no_record }
+
+/* The first that holds is the headline. */
+static const rule_row rules[] = {
+    ROW(NORM_OF_ONE, "norm over one value", gf__find_norm_of_one, 0, true,
+        "A batch norm sees one image with one pixel in training. Its mean is the value itself, so "
+        "that nothing is left after it but its shift.",
+        "Ioffe and Szegedy, 2015, whose algorithm divides by the deviation of the batch"),
+    ROW(INPUT_CONSTANT, "constant input", gf__find_constant_input, 0, true,
+        "Less than 1e-12 of the energy of the first batch differs between its images.",
+        "the rounding of single precision"),
+    ROW(INPUT_SCALE, "input not normalised", gf__find_input_scale, BIT(INPUT_CONSTANT), true,
+        "In most channels of the first batch |mean| > 10, or the deviation is above 10 or below "
+        "0.02.",
+        "LeCun et al., 1998, who ask for mean 0 and deviation 1; the margins are this program's"),
+    ROW(RATE_HIGH, "rate too high", gf__find_high_rate, BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT),
+        true,
+        "The rate is at least 10 times what the optimizer usually takes (adam, adamw and rmsprop "
+        "1e-3, sgd 0.03), and the run diverged, guesses, or had a loss above 1.5 ln(classes).",
+        "Kingma and Ba, 2015; Bengio, 2012; the factor is this program's"),
+    ROW(RATE_LOW, "rate too low", gf__find_low_rate,
+        BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(RATE_HIGH), true,
+        "The rate is at most a hundredth of what the optimizer usually takes, and the loss is "
+        "above half of that of guessing.",
+        "Kingma and Ba, 2015; Bengio, 2012; the factor is this program's"),
+    ROW(DECAY, "decay too strong", gf__find_decay,
+        BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(RATE_HIGH), false,
+        "In most layers decay times |weights| is more than a third of |gradient|, in two records, "
+        "and the loss is not better than by guessing.",
+        "the two terms of the step (Krogh and Hertz, 1991); with equal terms weights shrink "
+        "whatever the gradient"),
+    ROW(NONFINITE, "non-finite", gf__find_nonfinite, 0, true,
+        "An infinity or a NaN in a gradient or a loss.", "none is needed"),
+    ROW(BRANCH_GROWS, "residual branch grows", gf__find_growing_branch, BIT(NONFINITE), false,
+        "The deviation of activations grows by more than 100 from the first addition to the last, "
+        "and the network is not better than guessing.",
+        "Zhang et al., 2019 (Fixup), on residual networks whose variance doubles per block; the "
+        "factor is this program's"),
+    ROW(EXPLODING, "exploding", gf__find_exploding, 0, false,
+        "In two records mean |gradient| of a layer is above 1 and above 10 times that of the layer "
+        "nearest to the loss, and the loss is above half of that of guessing.",
+        "Pascanu et al., 2013, on gradients that explode; at 1 a usual step is larger than "
+        "weights, which begin below 1/sqrt(fan_in)"),
+    ROW(NO_GRADIENT, "no gradient", gf__find_no_gradient, OUTSIDE | BIT(NONFINITE), false,
+        "A layer's gradient is exactly 0 in each record while that of the next layer towards the "
+        "loss is above 1e-20; or no step moves it although its gradient has not vanished.",
+        "single precision, which rounds nothing of that size to 0"),
+    ROW(DEAD_AT_START, "dead at initialisation", gf__find_dead_at_start, OUTSIDE | TOO_LARGE, false,
+        "From the first record on all channels of an activation are dead, and the loss was never "
+        "below that of guessing.",
+        "Lu et al., 2019, on ReLU networks that are born dead"),
+    ROW(DEAD_LAYER, "dead layer", gf__find_dead_layer, OUTSIDE | TOO_LARGE | BIT(DEAD_AT_START),
+        false,
+        "In two records all channels of an activation are dead, and gradients are lost or the "
+        "network is not better than guessing.",
+        "Lu et al., 2019: one such layer stops a network"),
+    ROW(SATURATED, "saturated", gf__find_saturated, OUTSIDE | BIT(NONFINITE), false,
+        "In two records more than 40% of the channels of sigmoids or tanhs have a derivative of "
+        "at most 0.01 on a whole batch, and the loss is above half of that of guessing.",
+        "Glorot and Bengio, 2010, on layers that saturate one after the other; 40% as for dead "
+        "units"),
+    ROW(KILLED, "killed by training", gf__find_killed,
+        OUTSIDE | BIT(NONFINITE) | BIT(DEAD_AT_START), false,
+        "The contrast of the logits was above 1e-6 before the first step and is at most a "
+        "thousandth of that by now, or all channels of an activation have died since; and the loss "
+        "is not better than by guessing.",
+        "Lu et al., 2019, on networks that die; the thousandth is this program's"),
+    ROW(VANISHING, "vanishing", gf__find_vanishing,
+        BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(NO_GRADIENT), false,
+        "In two records mean |gradient| of a layer is below optimizer.eps (1e-8 without one) and "
+        "below 1e-3 times that of the layer nearest to the loss.",
+        "Kingma and Ba, 2015: below eps steps shrink with the gradient; 1e-3 is ten times less "
+        "than healthy networks of this program have"),
+    ROW(SIGNAL_LOST, "signal lost", gf__find_signal_lost, OUTSIDE | BIT(NONFINITE), false,
+        "The contrast of the logits, the fraction of their energy that differs between images, is "
+        "below 1e-6 before the first step and in the last record, and the loss is not better than "
+        "by guessing.",
+        "Schoenholz et al., 2017, on correlations that tend to 1 with depth; 1e-6 is a thousandth "
+        "of the values, and rounding alone leaves about 1e-14"),
+    ROW(ONE_CLASS, "predicts one class", gf__find_one_class, CAUSES, true,
+        "All validation images were taken for one class, or exactly the commonest class was right "
+        "in training, in two epochs, and that class is larger than 1.5 / classes.",
+        "He and Garcia, 2009, on imbalanced data"),
+    ROW(DEAD, "dead units", gf__find_dead,
+        OUTSIDE | BIT(NONFINITE) | BIT(DEAD_AT_START) | BIT(DEAD_LAYER) | BIT(ONE_CLASS), false,
+        "In two records more than 40% of the channels of all activations are dead on a batch of at "
+        "least 16 images, and the loss is above half of that of guessing.",
+        "Stanford's notes CS231n: as much as 40% of a network can die of a rate that is too high"),
+    ROW(SMALL_STEPS, "small steps", gf__find_small_steps, CAUSES, false,
+        "The median of |update| / |weights| over layers and epochs is below 1e-4, and the loss is "
+        "above half of that of guessing.",
+        "Hinton, 2010, whose rule of thumb is 1e-3"),
+    ROW(LARGE_STEPS, "large steps", gf__find_large_steps, OUTSIDE | BIT(NONFINITE) | BIT(EXPLODING),
+        false,
+        "The median of |update| / |weights| over layers and epochs is above 0.1, and the loss is "
+        "above half of that of guessing.",
+        "Hinton, 2010, whose rule of thumb is 1e-3"),
+    ROW(ABOVE_GUESSING, "loss above guessing", gf__find_above_guessing, CAUSES | STEPS, true,
+        "In two epochs the train loss is above 1.05 ln(classes) and does not fall by a tenth.",
+        "ln(classes) is the cross-entropy of equal scores"),
+    ROW(NOT_LEARNING, "not learning", gf__find_not_learning,
+        CAUSES | STEPS | BIT(ONE_CLASS) | BIT(ABOVE_GUESSING) | BIT(SATURATED), false,
+        "After 3 epochs and 100 steps or more the train loss is within 1% of that of guessing and "
+        "did "
+        "not fall by 0.1% of it in each of the last two epochs, and the accuracy is at most three "
+        "binomial standard deviations above the larger of 1 / classes and the fraction of the "
+        "commonest class.",
+        "the loss of guessing is the entropy of the classes; the margins are this program's"),
+    ROW(OVERFITTING, "overfitting", gf__find_overfitting, BIT(NONFINITE), true,
+        "For two epochs or more the validation loss is above its lowest, by now by 20%, while the "
+        "train loss fell by 10%, and the accuracies differ by more than 5% and three binomial "
+        "standard deviations.",
+        "Prechelt, 1998, on stopping early; the margins are this program's"),
+    ROW(PLATEAU, "plateau", gf__find_plateau,
+        CAUSES | STEPS | BIT(ABOVE_GUESSING) | BIT(OVERFITTING), true,
+        "For 10 epochs or more, and a third of the run, the train loss has not fallen by 1%, at a "
+        "rate of at least half of its highest and a loss above a tenth of that of guessing.",
+        "He et al., 2015b, who lower the rate where the error stops falling; 10 epochs are the "
+        "default of PyTorch's ReduceLROnPlateau"),
+    ROW(FITTED, "fitted", gf__find_fitted, BIT(NONFINITE), true,
+        "The train loss is below 0.01 and the accuracy at least 99%.", "this program's"),
+    ROW(HEALTHY, "healthy", gf__find_healthy, ANY, false, "None of the other rules holds.",
+        "none is needed"),
 };
 
+_Static_assert(sizeof rules / sizeof *rules == GF_VERDICT_COUNT, "a row for each verdict");
+
+const gf_rule *gf_rule_of(gf_verdict verdict) {
+  return (unsigned)verdict < GF_VERDICT_COUNT ? &rules[verdict].rule : NULL;
+}
+
 const char *gf_verdict_name(gf_verdict verdict) {
-  static const char *const names[GF_VERDICT_COUNT] = {
-      [GF_VERDICT_NONFINITE] = "non-finite",    [GF_VERDICT_EXPLODING] = "exploding",
-      [GF_VERDICT_VANISHING] = "vanishing",     [GF_VERDICT_DEAD] = "dead units",
-      [GF_VERDICT_SATURATED] = "saturated",     [GF_VERDICT_SMALL_STEPS] = "small steps",
-      [GF_VERDICT_LARGE_STEPS] = "large steps", [GF_VERDICT_NOT_LEARNING] = "not learning",
-      [GF_VERDICT_HEALTHY] = "healthy",
-  };
-  return (unsigned)verdict < GF_VERDICT_COUNT ? names[verdict] : "unknown";
+  const gf_rule *rule = gf_rule_of(verdict);
+  return rule ? rule->name : "unknown";
+}
+
+static gf_status add_finding(gf_diagnosis *out, const rule_row *row, const gf__draft *d) {
+  gf__text threshold = {0};
+  gf__text_add(&threshold, "%s%s%s Source: %s.", row->rule.holds, d->here.data ? " " : "",
+               d->here.data ? d->here.data : "", row->rule.source);
+  out->findings[out->finding_count++] = (gf_finding){.verdict = row->rule.verdict,
+                                                     .headline = d->headline.data,
+                                                     .evidence = d->evidence.data,
+                                                     .threshold = threshold.data};
+  GF_TRY(gf__text_status(&d->headline));
+  GF_TRY(gf__text_status(&d->evidence));
+  return gf__text_status(&threshold);
 }
 
 gf_status gf__apply_rules(const gf__case *c, gf_diagnosis *out) {
   int found = 0;
-  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-    draft r = {0};
-    if (found & rules[i].unless) continue;
-    /* Without records only a run that has diverged can be judged. */
-    if (rules[i].verdict != GF_VERDICT_NONFINITE && c->run.epoch_count == 0) continue;
-    if (!rules[i].find(c, &r)) continue;
-    found |= 1 << rules[i].verdict;
-    gf__text_add(&r.evidence, "%s", ""); /* it may be empty, but is there */
-    out->findings[out->finding_count++] = (gf_finding){.verdict = rules[i].verdict,
-                                                       .headline = r.headline.data,
-                                                       .evidence = r.evidence.data,
-                                                       .threshold = r.threshold.data};
-    GF_TRY(gf__text_status(&r.headline));
-    GF_TRY(gf__text_status(&r.evidence));
-    GF_TRY(gf__text_status(&r.threshold));
+  bool has_records = c->run.epoch_count > 0;
+  for (const rule_row *row = rules; row < rules + GF_VERDICT_COUNT; row++) {
+    gf__draft d = {0};
+    if (found & row->unless || (!has_records && !row->needs_no_record)) continue;
+    if (!row->find(c, &d)) continue;
+    found |= 1 << row->rule.verdict;
+    gf__text_add(&d.evidence, "%s", ""); /* it may be empty, but is there */
+    gf_status status = add_finding(out, row, &d);
+    gf__text_free(&d.here);
+    GF_TRY(status);
   }
   return GF_OK;
 }

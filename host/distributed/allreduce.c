@@ -104,6 +104,7 @@ const gf__whole_batch *gf__allreduce_whole_batch(const gf__allreduce *x) {
 
 void gf__allreduce_start(gf__allreduce *x, int whole) {
   for (int r = 0; r < x->ranks.ranks; r++) x->ranks.images[r] = gf__shard_size(x->bounds, r, whole);
+  x->model->keeps_unit_means = !is_alone(x);
   x->model->pass.whole_batch = x->model->joins_batch_norms ? gf__allreduce_whole_batch(x) : NULL;
 }
 

@@ -107,9 +107,37 @@ static gf_status join_activations(void *user, gf__activation_moments *moments, s
   return status;
 }
 
+static double compare_unit(const gf__batch_ranks *ranks, const double *all, size_t units) {
+  double images = 0, mean = 0, apart = 0;
+  for (int r = 0; r < ranks->ranks; r++) {
+    images += ranks->images[r];
+    if (ranks->images[r]) mean += ranks->images[r] * all[(size_t)r * units];
+  }
+  mean /= images;
+  for (int r = 0; r < ranks->ranks; r++) {
+    double d = all[(size_t)r * units] - mean;
+    if (ranks->images[r]) apart += ranks->images[r] * d * d;
+  }
+  return apart;
+}
+
+static gf_status compare_means(void *user, const double *means, size_t units, double *apart) {
+  const gf__batch_ranks *ranks = user;
+  size_t bytes = units * sizeof *means, count = (size_t)ranks->ranks;
+  double *all = malloc(count * bytes);
+  if (!all) return gf__fail_host_memory(count * bytes);
+  gf_status status = gf__communicator_gather(ranks->communicator, means, bytes, all);
+  *apart = 0;
+  for (size_t u = 0; status == GF_OK && u < units; u++)
+    *apart += compare_unit(ranks, all + u, units);
+  free(all);
+  return status;
+}
+
 gf__whole_batch gf__whole_batch_of(gf__batch_ranks *ranks) {
   return (gf__whole_batch){.user = ranks,
                            .join_batch_norm = join_batch_norm,
                            .average_batch_norm = average_batch_norm,
-                           .join_activations = join_activations};
+                           .join_activations = join_activations,
+                           .compare_means = compare_means};
 }

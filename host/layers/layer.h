@@ -110,6 +110,9 @@ typedef struct gf__whole_batch {
   gf_status (*average_batch_norm)(void *user, gf_buffer *dgamma, gf_buffer *dbeta, int channels);
   /* moments (channels), those of this shard, become those of the batch. */
   gf_status (*join_activations)(void *user, gf__activation_moments *moments, size_t channels);
+  /* means (units): of each unit of a layer over the images of this shard. *apart: the sum of
+   * squares of their distances from those over the batch, an image each. */
+  gf_status (*compare_means)(void *user, const double *means, size_t units, double *apart);
 } gf__whole_batch;
 
 /* What the nodes know of one pass over the network. */

@@ -55,7 +55,8 @@ static gf_status choose_algorithms(gf_model *model, const gf__network_config *ne
                                    const gf__model_options *options) {
   gf__tuning *tuning;
   const char *force = gf__network_config_algorithm(network);
-  gf_status status = gf__tuning_open(&tuning, model->device, (gf__tune)network->tune, force);
+  gf__tune tune = options->no_tuning ? GF__TUNE_OFF : (gf__tune)network->tune;
+  gf_status status = gf__tuning_open(&tuning, model->device, tune, force);
   if (status == GF_OK && options->algorithms) gf__tuning_prefer(tuning, options->algorithms);
   for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
     gf_node *node = model->graph.nodes[i];
@@ -131,6 +132,7 @@ void gf_model_free(gf_model **model_pointer) {
   gf__buffer_free(&model->activation_moments);
   gf__graph_free(&model->graph);
   free(model->algorithms);
+  free(model->unit_means);
   free(model);
   *model_pointer = NULL;
 }
@@ -173,7 +175,7 @@ void gf__model_begin_forward(gf_model *model, bool training, int row) {
 
 gf_status gf__model_queue_forward(gf_model *model, bool training, int row) {
   bool inference = is_inference(model, training);
-  int channel = 0;
+  gf__activations_place place = {0};
   gf__model_begin_forward(model, training, row);
   for (int i = 0; i < model->graph.count; i++) {
     gf_node *node = model->graph.nodes[i];
@@ -181,7 +183,7 @@ gf_status gf__model_queue_forward(gf_model *model, bool training, int row) {
     if (!has_work(node, &model->pass)) continue;
     GF_TRY(node->layer->forward(node, &model->pass));
     if (model->takes_activation_statistics && model->pass.n)
-      GF_TRY(gf__activations_queue(model, node, &channel));
+      GF_TRY(gf__activations_queue(model, node, &place));
   }
   model->has_activation_statistics |= model->takes_activation_statistics;
   return GF_OK;

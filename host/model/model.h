@@ -39,12 +39,16 @@ struct gf_model {
   /* Statistics of activations: forward passes compute them while this is set. */
   bool takes_activation_statistics, has_activation_statistics;
   gf_buffer *activation_moments; /* of every channel that is measured; or NULL */
+  /* Of several ranks: means over this shard's images of every unit that is measured; else NULL. */
+  double *unit_means;
+  bool keeps_unit_means; /* forward passes fill them while they take statistics */
 };
 
 /* What gf_model_open decides and tests may decide otherwise. */
 typedef struct gf__model_options {
   bool no_loss;           /* the output's gradient comes from outside */
   bool input_gradient;    /* the gradient of the input is wanted */
+  bool no_tuning;         /* whatever model.tune says, nothing is measured */
   const char *algorithms; /* for convolutions, as gf_model.algorithms had them; or NULL */
 } gf__model_options;
 

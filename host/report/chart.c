@@ -1,11 +1,13 @@
 #include <gradflow/report.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/numbers.h"
 #include "report/axis.h"
 #include "report/canvas.h"
 #include "report/legend.h"
+#include "report/range.h"
 
 enum { WIDTH = 1200, HEIGHT = 800, NARROWEST = 320, LOWEST = 240, LARGEST = 16384 };
 enum { TITLE = 22, LABEL = 20, SMALL = 18, MARGIN = 20, BETWEEN = 10, LONGEST_TEXT = 256 };
@@ -18,6 +20,7 @@ static const gf__color ink = {0x22, 0x22, 0x22}, muted = {0x55, 0x55, 0x55},
 typedef struct panel {
   gf__canvas *canvas;
   const gf_chart *chart;
+  gf__trim trim;      /* values that y leaves out */
   gf__box cell, plot; /* all of it; where the lines are */
   gf__axis x, y;
 } panel;
@@ -53,6 +56,19 @@ static void find_ranges(const gf_chart *chart, range *x, range *y) {
       }
 }
 
+/* The levels are within the range, which is as wide as the chart wants it at least. */
+static void widen(const gf_chart *chart, range *y) {
+  for (int i = 0; i < chart->level_count; i++)
+    if (isfinite(chart->levels[i].at) && !(chart->log_y && chart->levels[i].at <= 0))
+      extend(y, chart->levels[i].at);
+  double lack = chart->y_span - (y->max - y->min);
+  if (chart->log_y || !(lack > 0) || y->min > y->max) return;
+  double low = y->min - lack / 2;
+  if (y->min >= 0 && low < 0) low = 0;
+  y->min = low;
+  y->max = low + chart->y_span;
+}
+
 static gf__axis y_axis(const gf_chart *chart, range y, double height) {
   int most = (int)GF__MAX(height / 60, 2.0);
   if (chart->y_min != 0 || chart->y_max != 0)
@@ -80,6 +96,18 @@ static void chart_put_text(panel *p, double x, double y, gf__text_style style, d
   gf__canvas_text(p->canvas, (gf__point){x, y}, style, fitted);
 }
 
+/* The chart's note, and which values its axis leaves out. */
+static void write_note(const panel *p, char out[LONGEST_TEXT]) {
+  const char *note = p->chart->note;
+  const gf__trim *t = &p->trim;
+  size_t used = (size_t)snprintf(out, LONGEST_TEXT, "%s", note ? note : "");
+  if (used >= LONGEST_TEXT) return;
+  if (t->above + t->below)
+    snprintf(out + used, LONGEST_TEXT - used, "%s%d value%s outside, %s %.3g", used ? "; " : "",
+             t->above + t->below, t->above + t->below == 1 ? "" : "s",
+             t->above ? "up to" : "down to", t->above ? t->most : t->least);
+}
+
 /* Title, note and legend; returns the y below them. */
 static double draw_head(panel *p) {
   const gf_chart *chart = p->chart;
@@ -90,12 +118,15 @@ static double draw_head(panel *p) {
                    chart->title);
     y += BETWEEN;
   }
-  if (chart->note) {
+  char note[LONGEST_TEXT];
+  write_note(p, note);
+  if (*note) {
     y += SMALL;
-    chart_put_text(p, left, y, (gf__text_style){.size = SMALL, .color = muted}, right - left,
-                   chart->note);
+    chart_put_text(p, left, y, (gf__text_style){.size = SMALL, .color = muted}, right - left, note);
     y += BETWEEN;
   }
+  if (chart->bar[0] && chart->count)
+    return BETWEEN + gf__bar_draw(p->canvas, chart, (gf__box){left, y, right, 0}, SMALL, ink);
   y = gf__legend_draw(p->canvas, chart->series, chart->count, (gf__box){left, y, right, 0}, SMALL,
                       ink);
   return y + BETWEEN;
@@ -196,19 +227,44 @@ static void draw_frame(panel *p) {
                  b.right - b.left, p->chart->x_label);
 }
 
-static void draw_reference(panel *p) {
-  double at = gf__axis_place(&p->y, p->chart->reference);
-  if (!p->chart->reference_name || !(at >= 0 && at <= 1)) return;
-  double y = floor(y_place(p, at)) + 0.5, left = p->plot.left + BETWEEN;
+/* How many points are within a label's height of y, above it or, for a direction of 1, below. */
+static int count_near(const panel *p, double y, int direction) {
+  const gf_chart *chart = p->chart;
+  int count = 0;
+  for (int k = 0; k < chart->count; k++)
+    for (int i = 0; i < chart->series[k].count; i++) {
+      if (!is_drawn(chart, &chart->series[k], i)) continue;
+      double d = direction * (y_place(p, gf__axis_place(&p->y, chart->series[k].y[i])) - y);
+      count += d > 1 && d < SMALL + 2 * BETWEEN;
+    }
+  return count;
+}
+
+/* Its name is at the left, or for every other one at the right, so that two that are close do not
+ * cover each other. */
+static void draw_level(panel *p, gf_level level, bool at_right) {
+  double at = gf__axis_place(&p->y, level.at);
+  if (!level.name || !(at >= 0 && at <= 1)) return;
+  double y = floor(y_place(p, at)) + 0.5;
   gf__point ends[] = {{p->plot.left, y}, {p->plot.right, y}};
   gf__canvas_line(p->canvas, ends, 2, (gf__pen){muted, 1.5, 6, 6}, p->plot);
-  double length = gf__canvas_text_length(p->canvas, SMALL, p->chart->reference_name);
-  /* Above the line, or below it where the plot ends. */
-  double base = y - SMALL - BETWEEN > p->plot.top ? y - BETWEEN : y + SMALL + BETWEEN / 2.0;
+  double length = gf__canvas_text_length(p->canvas, SMALL, level.name);
+  double left = at_right ? p->plot.right - BETWEEN - length : p->plot.left + BETWEEN;
+  if (left < p->plot.left) left = p->plot.left;
+  /* Above the line, or below it where the plot ends or fewer points are. */
+  bool has_room = y - SMALL - BETWEEN > p->plot.top,
+       has_room_below = y + SMALL + BETWEEN < p->plot.bottom;
+  bool is_above = has_room && (!has_room_below || count_near(p, y, -1) <= count_near(p, y, 1));
+  double base = is_above ? y - BETWEEN : y + SMALL + BETWEEN / 2.0;
   gf__canvas_fill(p->canvas,
                   (gf__box){left - 3, base - SMALL, left + length + 3, base + 0.25 * SMALL}, paper);
   chart_put_text(p, left, base, (gf__text_style){.size = SMALL, .color = muted},
-                 p->plot.right - left, p->chart->reference_name);
+                 p->plot.right - left, level.name);
+}
+
+static void draw_levels(panel *p) {
+  draw_level(p, (gf_level){p->chart->reference, p->chart->reference_name}, false);
+  for (int i = 0; i < p->chart->level_count; i++) draw_level(p, p->chart->levels[i], i % 2);
 }
 
 /* ---- lines ---- */
@@ -246,14 +302,35 @@ static gf_status draw_series(panel *p, const gf_series *series) {
   return GF_OK;
 }
 
+/* The values that would flatten the others. */
+static gf_status trim_chart(const gf_chart *chart, gf__trim *out) {
+  size_t count = 0;
+  for (int k = 0; k < chart->count; k++) count += (size_t)chart->series[k].count;
+  double *values = malloc((count + 1) * sizeof *values);
+  if (!values) return gf__fail_host_memory((count + 1) * sizeof *values);
+  count = 0;
+  for (int k = 0; k < chart->count; k++)
+    for (int i = 0; i < chart->series[k].count; i++)
+      if (is_drawn(chart, &chart->series[k], i)) values[count++] = chart->series[k].y[i];
+  *out = gf__trim_values(values, count, chart->levels, chart->level_count);
+  free(values);
+  return GF_OK;
+}
+
 static gf_status draw_chart(gf__canvas *canvas, const gf_chart *chart, gf__box cell) {
   panel p = {.canvas = canvas, .chart = chart, .cell = cell};
   range x, y;
   find_ranges(chart, &x, &y);
+  if (chart->trims && !chart->log_y) {
+    GF_TRY(trim_chart(chart, &p.trim));
+    if (p.trim.above) y.max = p.trim.high;
+    if (p.trim.below) y.min = p.trim.low;
+  }
+  widen(chart, &y);
   lay_out(&p, x, y);
   draw_y_axis(&p);
   (chart->x_names ? draw_x_names : draw_x_numbers)(&p);
-  draw_reference(&p);
+  draw_levels(&p);
   draw_frame(&p);
   for (int i = 0; i < chart->count; i++) GF_TRY(draw_series(&p, &chart->series[i]));
   if (x.min > x.max)

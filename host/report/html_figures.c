@@ -72,6 +72,30 @@ static void add_label_attribute(gf__text *out, const char *title) {
   gf__text_add(out, "\"");
 }
 
+/* What chart.c draws and does to the range of y. */
+static void add_levels(gf__text *out, const gf_chart *chart) {
+  gf__text_add(out, ",\"levels\":[");
+  for (int i = 0; i < chart->level_count; i++) {
+    gf__text_add(out, "%s{\"at\":", i ? "," : "");
+    gf__html_add_json_number(out, chart->levels[i].at);
+    gf__text_add(out, ",\"name\":");
+    gf__html_add_json_text(out, chart->levels[i].name);
+    gf__text_add(out, "}");
+  }
+  gf__text_add(out, "],\"y_span\":");
+  gf__html_add_json_number(out, chart->y_span);
+  gf__text_add(out, ",\"trims\":%s,\"bar\":", chart->trims ? "true" : "false");
+  if (!chart->bar[0]) {
+    gf__text_add(out, "null");
+    return;
+  }
+  gf__text_add(out, "[");
+  gf__html_add_json_text(out, chart->bar[0]);
+  gf__text_add(out, ",");
+  gf__html_add_json_text(out, chart->bar[1]);
+  gf__text_add(out, "]");
+}
+
 void gf__html_chart(gf__text *out, const gf_chart *chart) {
   gf__text_add(out, "<figure class=\"chart\">\n");
   add_line(out, "figcaption", "title", chart->title);
@@ -92,6 +116,7 @@ void gf__html_chart(gf__text *out, const gf_chart *chart) {
   gf__html_add_json_number(out, chart->reference);
   gf__text_add(out, ",\"reference_name\":");
   gf__html_add_json_text(out, chart->reference_name);
+  add_levels(out, chart);
   if (chart->x_names) {
     gf__text_add(out, ",\"x_names\":");
     add_names(out, chart->x_names, chart->x_name_count);

@@ -1,5 +1,6 @@
 #include "report/legend.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,4 +85,21 @@ double gf__legend_draw(gf__canvas *canvas, const gf_series *series, int count, g
     drawn++;
   }
   return y + GAP;
+}
+
+double gf__bar_draw(gf__canvas *canvas, const gf_chart *chart, gf__box box, double size,
+                    gf__color color) {
+  enum { LENGTH = 320, GAP = 10 };
+  gf__text_style style = {.size = size, .color = color};
+  double base = box.top + size + GAP;
+  gf_series series = chart->series[0];
+  gf__canvas_text(canvas, (gf__point){box.left, base}, style, chart->bar[0]);
+  double left = ceil(box.left + gf__canvas_text_length(canvas, size, chart->bar[0]) + GAP);
+  for (int i = 0; i < LENGTH; i++) {
+    series.shade = (float)i / (float)(LENGTH - 1);
+    gf__canvas_fill(canvas, (gf__box){left + i, base - 0.8 * size, left + i + 1, base},
+                    gf__series_pen(&series).color);
+  }
+  gf__canvas_text(canvas, (gf__point){left + LENGTH + GAP, base}, style, chart->bar[1]);
+  return base + GAP;
 }

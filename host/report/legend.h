@@ -19,4 +19,9 @@ void gf__text_fit(const gf__canvas *canvas, double size, double room, const char
 double gf__legend_draw(gf__canvas *canvas, const gf_series *series, int count, gf__box box,
                        double size, gf__color color);
 
+/* Draws a bar of colours from the lightest series to the darkest, with chart->bar at its ends;
+ * returns the y below it. */
+double gf__bar_draw(gf__canvas *canvas, const gf_chart *chart, gf__box box, double size,
+                    gf__color color);
+
 #endif

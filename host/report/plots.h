@@ -25,11 +25,35 @@ typedef struct gf__matrix {
   const double *epochs;
   int epoch_count, layer_count;
   const char *const *layers;
+  bool counts_steps; /* epochs are steps */
 } gf__matrix;
 
 /* values is one of the run's. */
 gf__matrix gf__gradient_matrix(const gf__run *run, const double *values);
 gf__matrix gf__activation_matrix(const gf__run *run, const double *values);
+
+/* "plain37: what", the title of a picture. */
+typedef struct gf__title {
+  char text[256];
+} gf__title;
+/* What the x axis of a course over time counts. */
+const char *gf__time_label(const gf__run *runs, int count);
+gf__title gf__title_of(const gf__run *run, const char *what);
+
+/* What guessing scores, as lines of a chart of losses or of accuracies in percent, and what their
+ * chart's y axis has to show. */
+enum { GF__MOST_LEVELS = 2 };
+typedef struct gf__guess_lines {
+  gf_level levels[GF__MOST_LEVELS];
+  char names[GF__MOST_LEVELS][64];
+  int count;
+  double span; /* the least range of y */
+} gf__guess_lines;
+void gf__guess_lines_make(gf__guess_lines *out, const gf__guess *guess, bool is_accuracy);
+/* The guess that all of the runs share, of 0 classes where they differ. */
+gf__guess gf__common_guess(const gf__run *runs, int count);
+/* Puts the lines into the chart. */
+void gf__guess_lines_add(gf_chart *chart, const gf__guess_lines *lines);
 
 /* Lines over the layers, one an epoch, light to dark; what a chart of them points to. */
 enum { GF__MOST_LINES = 12 };
@@ -71,6 +95,8 @@ gf_status gf__compare_flow(const gf__gallery *gallery, const gf__run *runs, int 
 gf_status gf__plot_courses(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
 gf_status gf__compare_courses(const gf__gallery *gallery, const gf__run *runs,
                               int count) GF_MUST_USE;
+/* signal_flow.png, of a run that has recorded contrast. */
+gf_status gf__plot_signal(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
 /* activations.png, activation_heat_map.png; of several runs activations_last.png. */
 gf_status gf__plot_activations(const gf__gallery *gallery, const gf__run *run) GF_MUST_USE;
 gf_status gf__compare_activations(const gf__gallery *gallery, const gf__run *runs,

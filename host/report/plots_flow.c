@@ -5,7 +5,8 @@
 
 #include "report/plots.h"
 
-enum { MOST_NAMED = 6, PANEL_WIDTH = 1000 };
+/* More lines than a legend has are on a bar of colours. */
+enum { MOST_LEGEND = 8, PANEL_WIDTH = 1000 };
 
 /* What a step usually moves the weights by, for their size (Hinton, 2010). */
 static const double USUAL_RATIO = 1e-3;
@@ -17,7 +18,8 @@ const char gf__zero_note[] = "zero where the line is missing";
 /* ---- lines over the layers ---- */
 
 gf__matrix gf__gradient_matrix(const gf__run *run, const double *values) {
-  return (gf__matrix){values, run->epochs, run->epoch_count, run->layer_count, run->layers};
+  return (gf__matrix){values,           run->epochs, run->epoch_count,
+                      run->layer_count, run->layers, run->counts_steps};
 }
 
 static const double *line_values(const gf__matrix *m, int line) {
@@ -33,9 +35,9 @@ gf_chart gf__layer_chart(gf__layer_lines *lines, const gf__matrix *matrix, int h
   bool has_zero = false;
   for (int i = 0; i < count; i++) {
     int line = gf__spread(i, count, matrix->epoch_count);
-    bool named = count <= MOST_NAMED || i == 0 || i == count / 2 || i == count - 1;
-    snprintf(lines->names[i], sizeof lines->names[i], "epoch %.0f", matrix->epochs[line]);
-    lines->series[i] = (gf_series){.name = named ? lines->names[i] : NULL,
+    snprintf(lines->names[i], sizeof lines->names[i], "%s %.0f",
+             matrix->counts_steps ? "step" : "epoch", matrix->epochs[line]);
+    lines->series[i] = (gf_series){.name = lines->names[i],
                                    .y = line_values(matrix, line),
                                    .count = matrix->layer_count,
                                    .shade = count > 1 ? (float)i / (float)(count - 1) : 1,
@@ -45,15 +47,20 @@ gf_chart gf__layer_chart(gf__layer_lines *lines, const gf__matrix *matrix, int h
   return (gf_chart){.series = lines->series,
                     .count = count,
                     .log_y = log,
+                    .bar = {count > MOST_LEGEND ? lines->names[0] : NULL,
+                            count > MOST_LEGEND ? lines->names[count - 1] : NULL},
                     .x_names = matrix->layer_count ? matrix->layers : NULL,
                     .x_name_count = matrix->layer_count,
                     .note = log && has_zero ? gf__zero_note : NULL};
 }
 
-static gf_chart flow_chart(const gf__run *run, gf__layer_lines *lines, int hue, bool log) {
+static gf_chart flow_chart(const gf__run *run, gf__layer_lines *lines, gf__title *title, int hue,
+                           bool log) {
   gf__matrix matrix = gf__gradient_matrix(run, run->mean_gradients);
   gf_chart chart = gf__layer_chart(lines, &matrix, hue, log);
-  chart.title = run->name;
+  *title = gf__title_of(run, log ? "mean |gradient| of the weights"
+                                 : "mean |gradient| of the weights, on a linear axis");
+  chart.title = title->text;
   chart.x_label = x_label;
   chart.y_label = gradient_label;
   chart.reference = run->vanishing.level;
@@ -65,7 +72,8 @@ static gf_status plot_update_ratio(const gf__gallery *gallery, const gf__run *ru
   gf__layer_lines lines;
   gf__matrix matrix = gf__gradient_matrix(run, run->update_ratios);
   gf_chart chart = gf__layer_chart(&lines, &matrix, 0, true);
-  chart.title = run->name;
+  gf__title title = gf__title_of(run, "how far a step moves the weights, for their size");
+  chart.title = title.text;
   chart.x_label = x_label;
   chart.y_label = "|update| / |weights|";
   chart.reference = USUAL_RATIO;
@@ -75,10 +83,11 @@ static gf_status plot_update_ratio(const gf__gallery *gallery, const gf__run *ru
 
 gf_status gf__plot_flow(const gf__gallery *gallery, const gf__run *run) {
   gf__layer_lines lines;
+  gf__title title;
   if (run->layer_count == 0) return GF_OK;
-  gf_chart chart = flow_chart(run, &lines, 0, true);
+  gf_chart chart = flow_chart(run, &lines, &title, 0, true);
   GF_TRY(gf__gallery_add(gallery, "gradient_flow.png", &chart, 1, 1));
-  chart = flow_chart(run, &lines, 0, false);
+  chart = flow_chart(run, &lines, &title, 0, false);
   GF_TRY(gf__gallery_add(gallery, "gradient_flow_linear.png", &chart, 1, 1));
   return plot_update_ratio(gallery, run);
 }
@@ -109,18 +118,20 @@ static gf_status compare_epochs(const gf__gallery *gallery, const gf__run *runs,
   enum { MOST_COLUMNS = 3 };
   gf__layer_lines *lines = calloc((size_t)count, sizeof *lines);
   gf_chart *charts = calloc((size_t)count, sizeof *charts);
+  gf__title *titles = calloc((size_t)count, sizeof *titles);
   gf_status status = GF_OK;
   int used = 0;
-  if (!lines || !charts) status = gf__fail_host_memory((size_t)count * sizeof *lines);
+  if (!lines || !charts || !titles) status = gf__fail_host_memory((size_t)count * sizeof *lines);
   for (int i = 0; i < count && status == GF_OK; i++) {
     if (runs[i].layer_count == 0) continue;
-    charts[used] = flow_chart(&runs[i], &lines[used], i, true);
+    charts[used] = flow_chart(&runs[i], &lines[used], &titles[used], i, true);
     charts[used++].width = PANEL_WIDTH;
   }
   gf__level_charts(charts, used);
   if (used) status = gf__gallery_add(gallery, "gradient_flow.png", charts, used, MOST_COLUMNS);
   free(lines);
   free(charts);
+  free(titles);
   return status;
 }
 
@@ -166,7 +177,7 @@ static gf_status compare_last(const gf__gallery *gallery, const gf__run *runs, i
   for (int i = 0; i < count; i++)
     matrices[i] = gf__gradient_matrix(&runs[i], runs[i].mean_gradients);
   gf_status status = gf__depth_lines_make(&lines, runs, matrices, count);
-  gf_chart chart = {.title = "Gradients of the last epoch",
+  gf_chart chart = {.title = "Runs compared: mean |gradient| of the last epoch",
                     .note = lines.has_zero ? gf__zero_note : NULL,
                     .x_label = gf__depth_label,
                     .y_label = gradient_label,

@@ -22,7 +22,7 @@ static gf_status add_heat_map(const gf__gallery *gallery, const char *file, cons
       values[layer * epochs + epoch] = m->values[epoch * layers + layer];
   gf__heat_map map = {.title = title,
                       .note = "from the input at the top to the output",
-                      .x_label = "epoch",
+                      .x_label = m->counts_steps ? "step" : "epoch",
                       .value_label = value_label,
                       .row_names = m->layers,
                       .columns = m->epochs,
@@ -66,9 +66,10 @@ static gf_status plot_layers(const gf__gallery *gallery, const gf__run *run) {
                             .shade = 1,
                             .hue = i};
   }
-  gf_chart chart = {.title = run->name,
+  gf__title title = gf__title_of(run, "mean |gradient| of layers over the depth");
+  gf_chart chart = {.title = title.text,
                     .note = has_zero ? gf__zero_note : NULL,
-                    .x_label = "epoch",
+                    .x_label = gf__time_label(run, 1),
                     .y_label = gradient_label,
                     .series = series,
                     .count = count,
@@ -81,7 +82,8 @@ static gf_status plot_layers(const gf__gallery *gallery, const gf__run *run) {
 gf_status gf__plot_courses(const gf__gallery *gallery, const gf__run *run) {
   if (run->layer_count == 0) return GF_OK;
   gf__matrix matrix = gf__gradient_matrix(run, run->mean_gradients);
-  GF_TRY(add_heat_map(gallery, "gradient_heat_map.png", run->name, gradient_label, &matrix));
+  gf__title title = gf__title_of(run, "mean |gradient| of the weights");
+  GF_TRY(add_heat_map(gallery, "gradient_heat_map.png", title.text, gradient_label, &matrix));
   return plot_layers(gallery, run);
 }
 
@@ -101,7 +103,7 @@ static gf_chart depth_panel(const gf__run *runs, int count, int place, int place
                             .hue = i};
     values += m.epoch_count;
   }
-  return (gf_chart){.x_label = "epoch",
+  return (gf_chart){.x_label = gf__time_label(runs, count),
                     .y_label = gradient_label,
                     .series = series,
                     .count = count,
@@ -111,9 +113,9 @@ static gf_chart depth_panel(const gf__run *runs, int count, int place, int place
 }
 
 gf_status gf__compare_courses(const gf__gallery *gallery, const gf__run *runs, int count) {
-  static const char *const titles[] = {"The layer nearest to the input",
-                                       "The layer in the middle of the depth",
-                                       "The layer nearest to the output"};
+  static const char *const titles[] = {"Gradients of the layer nearest to the input",
+                                       "Gradients of the layer in the middle of the depth",
+                                       "Gradients of the layer nearest to the output"};
   enum { PLACES = sizeof titles / sizeof *titles };
   size_t points = 0, runs_count = (size_t)count;
   for (int i = 0; i < count; i++)
@@ -142,7 +144,8 @@ gf_status gf__compare_courses(const gf__gallery *gallery, const gf__run *runs, i
 
 gf__matrix gf__activation_matrix(const gf__run *run, const double *values) {
   const gf__run_activations *a = &run->activations;
-  return (gf__matrix){values, a->epochs, a->epoch_count, a->layer_count, a->layers};
+  return (gf__matrix){values,         a->epochs, a->epoch_count,
+                      a->layer_count, a->layers, run->counts_steps};
 }
 
 /* A matrix of the layers alone that have numbers; what it points to. */
@@ -183,7 +186,7 @@ static const struct {
   const char *title, *y_label;
   bool log;
 } statistics[STATISTICS] = {{"mean", "mean", false},
-                            {"deviation", "standard deviation", true},
+                            {"standard deviation", "standard deviation", true},
                             {"dead channels", "fraction of dead channels", false}};
 
 static const double *statistic(const gf__run *run, int which) {
@@ -206,6 +209,7 @@ static gf_status plot_statistics(const gf__gallery *gallery, const gf__run *run)
     panels[s].title = titles[s];
     panels[s].y_label = statistics[s].y_label;
     panels[s].height = PANEL_HEIGHT;
+    panels[s].trims = 1;
   }
   panels[DEAD].y_max = 1;
   if (status == GF_OK) status = gf__gallery_add(gallery, "activations.png", panels, STATISTICS, 1);
@@ -217,7 +221,8 @@ gf_status gf__plot_activations(const gf__gallery *gallery, const gf__run *run) {
   if (run->activations.layer_count == 0) return GF_OK;
   gf__matrix matrix = gf__activation_matrix(run, run->activations.deviations);
   GF_TRY(plot_statistics(gallery, run));
-  return add_heat_map(gallery, "activation_heat_map.png", run->name,
+  gf__title title = gf__title_of(run, "standard deviation of activations");
+  return add_heat_map(gallery, "activation_heat_map.png", title.text,
                       "standard deviation of activations", &matrix);
 }
 
@@ -227,6 +232,10 @@ typedef struct depth_lines {
   gf__matrix *matrices; /* (count) */
   known_layers *known;
 } depth_lines;
+
+static const char *const depth_titles[STATISTICS] = {
+    "Activations of the last epoch: mean", "Activations of the last epoch: standard deviation",
+    "Activations of the last epoch: dead channels"};
 
 static gf_status make_panel(depth_lines *d, const gf__run *runs, int count, int which,
                             gf_chart *out) {
@@ -239,7 +248,7 @@ static gf_status make_panel(depth_lines *d, const gf__run *runs, int count, int 
   }
   /* The caller frees d. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   GF_TRY(gf__depth_lines_make(&d->lines, runs, d->matrices, count));
-  *out = (gf_chart){.title = statistics[which].title,
+  *out = (gf_chart){.title = depth_titles[which],
                     .x_label = gf__depth_label,
                     .y_label = statistics[which].y_label,
                     .series = d->lines.series,

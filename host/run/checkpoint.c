@@ -88,7 +88,7 @@ static gf_status read_marks(const char *path, const json_t *logs, gf__position *
   for (size_t i = 0; i < GF__LOGS; i++) {
     gf__record_mark *mark = &out->marks[i];
     const json_t *log = json_array_get(logs, i);
-    if (i == GF__LOG_EVENTS && !log) continue; /* older runs have none */
+    if (i >= GF__LOG_EVENTS && !log) continue; /* older runs have none */
     const char *digest = json_string_value(json_object_get(log, "sha256"));
     json_int_t size = json_integer_value(json_object_get(log, "size"));
     if (!digest || strlen(digest) >= sizeof mark->sha256 || size < 0)

@@ -10,9 +10,18 @@
 
 #include "base/config.h"
 
+/* How many images the statistics of a record are of; 0 where that is not known. */
+typedef struct gf__record_images {
+  int gradients, activations;
+  int norms; /* that a batch norm sees together in training, at least; 0 where that is not known */
+} gf__record_images;
+
 typedef struct gf__network_layer {
   const char *name, *kind;
   const char *activation; /* the layer whose activation this one's output goes through, or NULL */
+  const char *input;      /* the first layer that it reads, or NULL */
+  long pixels;            /* of its output for one image; 0 where that is not known */
+  double elements;        /* trainable ones; 0 where that is not known */
 } gf__network_layer;
 
 /* What network.json says, as far as it is read. */
@@ -23,14 +32,11 @@ typedef struct gf__network {
   const char **class_names; /* (classes), or NULL where they are not known */
   const char *optimizer;    /* its kind, or NULL where it is not known */
   double eps;               /* of the optimizer; NaN where it has none */
+  const char *logit_layer;  /* or NULL */
+  gf__record_images images; /* of the statistics */
   int layer_count;
   gf__network_layer *layers; /* (layer_count) from input to output */
 } gf__network;
-
-/* How many images the statistics of a record are of; 0 where that is not known. */
-typedef struct gf__record_images {
-  int gradients, activations;
-} gf__record_images;
 
 /* The content of network.json for a config whose data set is data; needs no device. The caller
  * frees *out with json_decref. */

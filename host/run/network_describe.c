@@ -203,8 +203,9 @@ static json_t *pack(const graphs *g, const gf__network_config *network,
   set_totals(json, layers);
   json_object_set_new(json, "optimizer", pack_optimizer(optimizer));
   json_object_set_new(json, "statistics",
-                      json_pack("{s:o, s:o}", "gradient_images", pack_number(images.gradients),
-                                "activation_images", pack_number(images.activations)));
+                      json_pack("{s:o, s:o, s:o}", "gradient_images", pack_number(images.gradients),
+                                "activation_images", pack_number(images.activations), "norm_images",
+                                pack_number(images.norms)));
   return json;
 }
 
@@ -245,7 +246,7 @@ gf_status gf_network_json(const gf_config *config, char **out) {
   json_t *json;
   *out = NULL;
   GF_TRY(gf_dataset_shape(&data, config));
-  GF_TRY(gf__network_describe(&json, config, &data, (gf__record_images){0, 0}));
+  GF_TRY(gf__network_describe(&json, config, &data, (gf__record_images){0}));
   *out = json_dumps(json, JSON_INDENT(2));
   json_decref(json);
   return *out ? GF_OK : gf__fail(GF_ERROR_MEMORY, "no memory for the text of the network");

@@ -13,9 +13,26 @@ static const char *text_of(const json_t *object, const char *key) {
   return json_string_value(json_object_get(object, key));
 }
 
+/* Of (height, width, channels), or (depth, height, width, channels); 0 for what is no shape. */
+static long count_pixels(const json_t *shape) {
+  size_t sides = json_array_size(shape);
+  long pixels = sides >= 3 && sides <= 4;
+  for (size_t i = 0; i + 1 < sides && pixels; i++) {
+    json_int_t side = json_integer_value(json_array_get(shape, i));
+    pixels = side >= 1 && side <= 1 << 16 && pixels <= 1 << 24 ? pixels * (long)side : 0;
+  }
+  return pixels;
+}
+
 static bool read_layer(gf__network_layer *out, const json_t *layer) {
-  *out = (gf__network_layer){text_of(layer, "name"), text_of(layer, "type"),
-                             text_of(layer, "activation")};
+  const json_t *inputs = json_object_get(layer, "inputs"),
+               *output = json_object_get(layer, "output");
+  *out = (gf__network_layer){.name = text_of(layer, "name"),
+                             .kind = text_of(layer, "type"),
+                             .activation = text_of(layer, "activation"),
+                             .input = json_string_value(json_array_get(inputs, 0)),
+                             .pixels = count_pixels(output),
+                             .elements = json_number_value(json_object_get(layer, "parameters"))};
   return out->name && out->kind;
 }
 
@@ -72,6 +89,19 @@ static void read_optimizer(gf__network *n) {
   n->eps = json_is_number(eps) ? json_number_value(eps) : (double)NAN;
 }
 
+static int read_images(const json_t *statistics, const char *key) {
+  json_int_t images = json_integer_value(json_object_get(statistics, key));
+  return images >= 1 && images <= 1 << 30 ? (int)images : 0;
+}
+
+static void read_statistics(gf__network *n) {
+  const json_t *statistics = json_object_get(n->json, "statistics");
+  n->logit_layer = text_of(n->json, "logit_layer");
+  n->images = (gf__record_images){read_images(statistics, "gradient_images"),
+                                  read_images(statistics, "activation_images"),
+                                  read_images(statistics, "norm_images")};
+}
+
 static gf_status allocate(gf__network *n) {
   size_t layers = count_layers(n->json) + 1, names = (size_t)n->classes;
   n->layers = calloc(layers, sizeof *n->layers);
@@ -97,6 +127,7 @@ static gf_status parse(gf__network *n, json_t *json, const char *name) {
                     "layer's name or type",
                     name);
   read_optimizer(n);
+  read_statistics(n);
   return GF_OK;
 }
 
@@ -105,7 +136,7 @@ static gf_status build(json_t **out, const char *folder) {
   gf_dataset_info data;
   gf_status status = gf__run_config_load(&config, folder);
   if (status == GF_OK) status = gf_dataset_shape(&data, config);
-  if (status == GF_OK) status = gf__network_describe(out, config, &data, (gf__record_images){0, 0});
+  if (status == GF_OK) status = gf__network_describe(out, config, &data, (gf__record_images){0});
   gf_config_free(&config);
   return status;
 }

@@ -34,6 +34,29 @@ static gf_status cut(gf__record_log *log, const char *bytes, size_t size,
   return begin_at(log, bytes, mark->size);
 }
 
+/* The cells of a CSV's row, which ends at a line end; names in the header have no commas. */
+static int count_cells(const char *bytes, size_t size) {
+  int cells = 1;
+  for (size_t i = 0; i < size && bytes[i] != '\n'; i++) cells += bytes[i] == ',';
+  return cells;
+}
+
+/* Cuts the rows of a text to a number of cells, in place. */
+static void trim_rows(gf__text *rows, int columns) {
+  size_t kept = 0;
+  int cell = 1;
+  bool is_quoted = false;
+  for (size_t i = 0; i < rows->size; i++) {
+    char c = rows->data[i];
+    is_quoted ^= c == '"';
+    if (c == ',' && !is_quoted) cell++;
+    if (c == '\n' && !is_quoted) cell = 1;
+    if (cell <= columns) rows->data[kept++] = c;
+  }
+  rows->size = kept;
+  if (rows->data) rows->data[kept] = 0;
+}
+
 gf_status gf__record_log_resume(gf__record_log *log, const char *folder, const char *name,
                                 const gf__record_mark *mark) {
   char *bytes;
@@ -42,6 +65,8 @@ gf_status gf__record_log_resume(gf__record_log *log, const char *folder, const c
   GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
   GF_TRY(gf__file_read_within(log->path, GF__CSV_LARGEST, &bytes, &size));
   gf_status status = cut(log, bytes, size, mark);
+  const char *suffix = strrchr(name, '.');
+  if (suffix && !strcmp(suffix, ".csv")) log->columns = count_cells(bytes, size);
   free(bytes);
   return status;
 }
@@ -50,6 +75,7 @@ gf_status gf__record_log_flush(gf__record_log *log) {
   gf__text *records = &log->pending;
   GF_TRY(gf__text_status(records));
   if (records->size == 0) return GF_OK;
+  if (log->columns) trim_rows(records, log->columns);
   GF_TRY(gf__file_append(log->path, records->data, records->size));
   SHA256Update(&log->hash, (const uint8_t *)records->data, records->size);
   log->size += records->size;

@@ -13,6 +13,9 @@ typedef struct gf__record_log {
   gf__text pending; /* records that are not in the file yet */
   size_t size;      /* bytes in the file */
   SHA2_CTX hash;    /* of them */
+  /* Cells of a row that the file takes: a CSV that an earlier version began lacks the last columns
+   * of today, and its rows stay as long as its header. 0: all that are given. */
+  int columns;
 } gf__record_log;
 
 /* Where a log was: what stands before it must not change. */

@@ -54,11 +54,13 @@ static const struct {
 } log_files[] = {
     [GF__LOG_METRICS] = {"metrics.csv",
                          "epoch,learning_rate,train_loss,train_accuracy,validation_loss,"
-                         "validation_accuracy\n"},
+                         "validation_accuracy,predicted_classes,most_predicted\n"},
     [GF__LOG_TIMING] = {"timing.csv", "epoch,seconds,images_per_second\n"},
     [GF__LOG_GRADIENTS] = {"gradients.csv",
-                           "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio\n"},
-    [GF__LOG_ACTIVATIONS] = {"activations.csv", "epoch,step,layer,mean,deviation,dead\n"},
+                           "epoch,step,layer,parameter,mean_abs,l2,max_abs,zeros,update_ratio,"
+                           "weight_l2\n"},
+    [GF__LOG_ACTIVATIONS] = {"activations.csv", "epoch,step,layer,mean,deviation,dead,contrast\n"},
+    [GF__LOG_EARLY_STEPS] = {"early_steps.csv", "step,layer,rms,contrast,dead,mean_abs,loss\n"},
 };
 
 static gf_status write_config(const char *folder, const gf__text *config) {
@@ -94,6 +96,27 @@ gf_status gf__run_folder_remove_torn(const char *folder) {
   return GF_OK;
 }
 
+static gf_status begin_log(gf__run_folder *folder, int log) {
+  if (!log_files[log].name) return GF_OK;
+  return gf__record_log_begin(&folder->logs[log], folder->path, log_files[log].name,
+                              log_files[log].header);
+}
+
+/* Whether the log has a header, but not today's. */
+static bool has_old_header(const gf__record_log *log, const char *header) {
+  char line[256] = "";
+  FILE *file = fopen(log->path, "rb");
+  bool is_old = file && fgets(line, sizeof line, file) && strcmp(line, header) != 0;
+  if (file) fclose(file);
+  return is_old;
+}
+
+/* A run of an older program goes on with an empty file where it had none. */
+static gf_status resume_log(gf__run_folder *folder, int log, const gf__record_mark *mark) {
+  if (log == GF__LOG_EARLY_STEPS && mark->size == 0) return begin_log(folder, log);
+  return gf__record_log_resume(&folder->logs[log], folder->path, log_files[log].name, mark);
+}
+
 gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool overwrite,
                                 const gf__text *config, const gf_device_info *device) {
   char environment[GF__PATH_SIZE];
@@ -106,8 +129,7 @@ gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool over
   GF_TRY(gf__run_path(environment, path, "environment.json"));
   if (device) GF_TRY(gf__environment_write(environment, device));
   GF_TRY(gf__run_folder_remove_torn(path));
-  for (int i = 0; i < GF__LOG_EVENTS; i++)
-    GF_TRY(gf__record_log_begin(&out->logs[i], path, log_files[i].name, log_files[i].header));
+  for (int i = 0; i < GF__LOGS; i++) GF_TRY(begin_log(out, i));
   return GF_OK;
 }
 
@@ -118,8 +140,10 @@ gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
   *out = (gf__run_folder){.path = path};
   GF_TRY(lock_folder(out));
   GF_TRY(gf__run_folder_remove_torn(path));
-  for (int i = 0; i < GF__LOG_EVENTS; i++)
-    GF_TRY(gf__record_log_resume(&out->logs[i], path, log_files[i].name, &marks[i]));
+  for (int i = 0; i < GF__LOGS; i++)
+    if (log_files[i].name) GF_TRY(resume_log(out, i, &marks[i]));
+  out->lacks_contrast =
+      has_old_header(&out->logs[GF__LOG_ACTIVATIONS], log_files[GF__LOG_ACTIVATIONS].header);
   GF_TRY(gf__run_path(file, path, "environment.json"));
   GF_TRY(gf__environment_resume(file, epoch, device));
   GF_TRY(gf__run_path(file, path, "result.json"));
@@ -133,9 +157,9 @@ void gf__run_folder_free(gf__run_folder *folder) {
 }
 
 void gf__run_folder_add_epoch(gf__run_folder *folder, const gf_epoch *e) {
-  gf__text_add(&folder->logs[GF__LOG_METRICS].pending, "%d,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->epoch,
-               e->learning_rate, e->train_loss, e->train_accuracy, e->validation_loss,
-               e->validation_accuracy);
+  gf__text_add(&folder->logs[GF__LOG_METRICS].pending, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%d,%.9g\n",
+               e->epoch, e->learning_rate, e->train_loss, e->train_accuracy, e->validation_loss,
+               e->validation_accuracy, e->predicted_classes, e->most_predicted);
   gf__text_add(&folder->logs[GF__LOG_TIMING].pending, "%d,%.3f,%.1f\n", e->epoch, e->seconds,
                e->images_per_second);
 }
@@ -149,8 +173,8 @@ void gf__run_folder_add_gradients(gf__run_folder *folder, int epoch, long step,
     gf__csv_add_text(rows, g->layer);
     gf__text_add(rows, ",");
     gf__csv_add_text(rows, g->parameter);
-    gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.6g\n", g->mean_abs, g->l2, g->max_abs, g->zeros,
-                 g->update_ratio);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n", g->mean_abs, g->l2, g->max_abs, g->zeros,
+                 g->update_ratio, g->weight_l2);
   }
 }
 
@@ -161,7 +185,9 @@ void gf__run_folder_add_activations(gf__run_folder *folder, int epoch, long step
     const gf_activation_stats *a = &activations[i];
     gf__text_add(rows, "%d,%ld,", epoch, step);
     gf__csv_add_text(rows, a->layer);
-    gf__text_add(rows, ",%.6g,%.6g,%.6g\n", a->mean, a->deviation, a->dead);
+    gf__text_add(rows, ",%.6g,%.6g,%.6g", a->mean, a->deviation, a->dead);
+    if (!folder->lacks_contrast) gf__text_add(rows, ",%.6g", a->contrast);
+    gf__text_add(rows, "\n");
   }
 }
 

@@ -13,13 +13,15 @@ enum {
   GF__LOG_TIMING,
   GF__LOG_GRADIENTS,
   GF__LOG_ACTIVATIONS,
-  GF__LOG_EVENTS, /* run_events.h: without a file where the run does not want them */
+  GF__LOG_EVENTS,      /* run_events.h: without a file where the run does not want them */
+  GF__LOG_EARLY_STEPS, /* early_steps.h: not in checkpoints of older programs */
   GF__LOGS
 };
 
 typedef struct gf__run_folder {
   const char *path; /* the caller's */
   gf__record_log logs[GF__LOGS];
+  bool lacks_contrast; /* activations.csv was begun by a program that did not know it */
   gf__file_lock *lock; /* one process at a time writes into a run */
 } gf__run_folder;
 

@@ -9,7 +9,7 @@
 #include "run/network.h"
 
 /* The columns of a CSV of layers; its numbers come behind these. */
-enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 4 };
+enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 5 };
 
 /* "runs/plain/" -> "plain" */
 static gf_status base_name(const char *folder, char **out) {
@@ -35,6 +35,9 @@ static gf_status load_metrics(gf__run *run) {
       [GF__TRAIN_ACCURACY] = {"train_accuracy", false},
       [GF__VALIDATION_LOSS] = {"validation_loss", false},
       [GF__VALIDATION_ACCURACY] = {"validation_accuracy", false},
+      [GF__LEARNING_RATE] = {"learning_rate", GF__CSV_OPTIONAL},
+      [GF__PREDICTED_CLASSES] = {"predicted_classes", GF__CSV_OPTIONAL},
+      [GF__MOST_PREDICTED] = {"most_predicted", GF__CSV_OPTIONAL},
   };
   char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, run->folder, "metrics.csv"));
@@ -68,8 +71,9 @@ static const history_kind gradients_kind = {.file = "gradients.csv",
                                                         {"mean_abs", false},
                                                         {"l2", false},
                                                         {"zeros", false},
-                                                        {"update_ratio", false}},
-                                            .numbers = 4};
+                                                        {"update_ratio", false},
+                                                        {"weight_l2", GF__CSV_OPTIONAL}},
+                                            .numbers = 5};
 
 static const history_kind activations_kind = {.file = "activations.csv",
                                               .record_of = "layer",
@@ -79,11 +83,13 @@ static const history_kind activations_kind = {.file = "activations.csv",
                                                           {"layer", true},
                                                           {"mean", false},
                                                           {"deviation", false},
-                                                          {"dead", false}},
-                                              .numbers = 3};
+                                                          {"dead", false},
+                                                          {"contrast", GF__CSV_OPTIONAL}},
+                                              .numbers = 4};
 
 typedef struct history {
   const history_kind *kind;
+  int by; /* EPOCH, or STEP for a line per record */
   gf__csv csv;
   int layer_count, epoch_count;
   const char **layers;
@@ -134,7 +140,7 @@ static size_t line_of(history *h, double epoch) {
 }
 
 static gf_status read_record(history *h, const char *path, size_t start, size_t end) {
-  size_t line = line_of(h, h->csv.numbers[EPOCH][start]);
+  size_t line = line_of(h, h->csv.numbers[h->by][start]);
   int expected = 0;
   for (int n = 0; n < h->kind->numbers; n++)
     for (int i = 0; i < h->layer_count; i++) h->values[n][line + (size_t)i] = NAN;
@@ -163,7 +169,7 @@ static gf_status allocate_lines(history *h) {
   const gf__csv *csv = &h->csv;
   size_t end = record_end(csv, 0), lines = 1;
   for (size_t i = 1; i < csv->rows; i++)
-    lines += csv->numbers[EPOCH][i] != csv->numbers[EPOCH][i - 1];
+    lines += csv->numbers[h->by][i] != csv->numbers[h->by][i - 1];
   size_t count = (size_t)layers_in(csv, 0, end);
   if (count == 0) return GF_OK;
   h->layers = malloc(count * sizeof *h->layers);
@@ -198,7 +204,7 @@ static gf_status load_history(history *h, const char *folder) {
 }
 
 static gf_status load_gradients(gf__run *run) {
-  history h = {.kind = &gradients_kind};
+  history h = {.kind = &gradients_kind, .by = run->counts_steps ? STEP : EPOCH};
   gf_status status = load_history(&h, run->folder);
   run->gradients = h.csv;
   run->layer_count = h.layer_count;
@@ -209,11 +215,12 @@ static gf_status load_gradients(gf__run *run) {
   run->l2_norms = h.values[1];
   run->zeros = h.values[2];
   run->update_ratios = h.values[3];
+  run->weight_norms = h.values[4];
   return status;
 }
 
 static gf_status load_activations(gf__run *run) {
-  history h = {.kind = &activations_kind};
+  history h = {.kind = &activations_kind, .by = run->counts_steps ? STEP : EPOCH};
   gf_status status = load_history(&h, run->folder);
   run->activations = (gf__run_activations){.csv = h.csv,
                                            .layer_count = h.layer_count,
@@ -222,8 +229,18 @@ static gf_status load_activations(gf__run *run) {
                                            .epochs = h.epochs,
                                            .means = h.values[0],
                                            .deviations = h.values[1],
-                                           .dead = h.values[2]};
+                                           .dead = h.values[2],
+                                           .contrasts = h.values[3]};
   return status;
+}
+
+/* Of a run that did not record how many images it trains: from the steps of its epochs. */
+static long estimate_images(const gf__run *run, int batch) {
+  size_t rows = run->gradients.rows;
+  if (rows == 0 || batch == 0) return 0;
+  double epoch = run->gradients.numbers[EPOCH][rows - 1],
+         images = run->gradients.numbers[STEP][rows - 1] / epoch * batch;
+  return images >= 1 && images < 1e12 ? (long)images : 0;
 }
 
 /* Without a network.json, as older programs left a run, the config says what the optimizer is. */
@@ -235,7 +252,11 @@ static gf_status load_thresholds(gf__run *run) {
   GF_TRY(gf__path_join(path, sizeof path, run->folder, "network.json"));
   if (gf__path_exists(path)) {
     gf_status status = gf__network_read(&network, run->folder);
-    if (status == GF_OK) run->vanishing = gf__vanishing_of(network.optimizer, network.eps);
+    if (status == GF_OK) {
+      run->vanishing = gf__vanishing_of(network.optimizer, network.eps);
+      run->guess =
+          gf__guess_of(network.classes, &run->data, estimate_images(run, network.images.gradients));
+    }
     gf__network_free(&network);
     return status;
   }
@@ -247,15 +268,43 @@ static gf_status load_thresholds(gf__run *run) {
   return GF_OK;
 }
 
-gf_status gf__run_load(gf__run *out, const char *folder) {
+/* The epochs of metrics become the steps of their last records. */
+static void count_steps(gf__run *run) {
+  const gf__csv *g = &run->gradients;
+  for (size_t e = 0; e < run->metrics.rows && g->rows; e++) {
+    double epoch = run->metrics.numbers[GF__EPOCH][e], step = (double)NAN;
+    for (size_t i = 0; i < g->rows; i++)
+      if (g->numbers[EPOCH][i] == epoch) step = g->numbers[STEP][i];
+    run->metrics.numbers[GF__EPOCH][e] = step;
+  }
+}
+
+static gf_status load_run(gf__run *out, const char *folder, size_t fewest_epochs) {
   *out = (gf__run){.folder = folder};
   gf_status status = base_name(folder, &out->name);
   if (status == GF_OK) status = load_metrics(out);
+  out->counts_steps = out->metrics.rows < fewest_epochs;
   if (status == GF_OK) status = load_gradients(out);
   if (status == GF_OK) status = load_activations(out);
+  if (status == GF_OK) status = gf__early_steps_load(&out->early, folder);
+  if (status == GF_OK) status = gf__data_record_read(&out->data, folder);
   if (status == GF_OK) status = load_thresholds(out);
+  out->counts_steps = out->counts_steps && out->gradients.rows > 0;
+  if (status == GF_OK && out->counts_steps) count_steps(out);
   if (status != GF_OK) gf__run_free(out);
   return status;
+}
+
+gf_status gf__run_load(gf__run *out, const char *folder) { return load_run(out, folder, 0); }
+
+gf_status gf__run_load_for_charts(gf__run *out, const char *folder) {
+  enum { FEWEST_EPOCHS = 3 };
+  return load_run(out, folder, FEWEST_EPOCHS);
+}
+
+double gf__run_steps(const gf__run *run) {
+  size_t rows = run->gradients.rows;
+  return rows ? run->gradients.numbers[STEP][rows - 1] : (double)NAN;
 }
 
 const char *gf__runs_threshold(const gf__run *runs, int count) {
@@ -266,12 +315,15 @@ const char *gf__runs_threshold(const gf__run *runs, int count) {
 
 void gf__run_free(gf__run *run) {
   gf__run_activations *a = &run->activations;
-  void *const owned[] = {run->name,     run->layers, run->epochs, run->mean_gradients,
-                         run->l2_norms, run->zeros,  a->layers,   run->update_ratios,
-                         a->epochs,     a->means,    a->dead,     a->deviations};
+  void *const owned[] = {run->name,         run->layers, run->epochs, run->mean_gradients,
+                         run->l2_norms,     run->zeros,  a->layers,   run->update_ratios,
+                         a->epochs,         a->means,    a->dead,     a->deviations,
+                         run->weight_norms, a->contrasts};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
   gf__csv_free(&run->metrics);
   gf__csv_free(&run->gradients);
   gf__csv_free(&a->csv);
+  gf__early_steps_free(&run->early);
+  gf__data_record_free(&run->data);
   *run = (gf__run){0};
 }

@@ -37,7 +37,8 @@ static gf_status read_metrics(const char *folder, gf_run_state *out) {
                            .validation_loss = csv.numbers[VALIDATION_LOSS][i],
                            .validation_accuracy = csv.numbers[VALIDATION_ACCURACY][i],
                            .seconds = NAN,
-                           .images_per_second = NAN};
+                           .images_per_second = NAN,
+                           .most_predicted = NAN};
     if (out->last.validation_accuracy > (out->best.epoch ? out->best.validation_accuracy : -1))
       out->best = out->last;
   }

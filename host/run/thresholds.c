@@ -40,6 +40,28 @@ gf__vanishing gf__vanishing_of_config(const gf_config *config) {
   return v;
 }
 
+bool gf__gradient_is_lost(const gf__vanishing *v, double mean_abs, double output) {
+  if (!(mean_abs < v->level)) return false;
+  return !(mean_abs >= GF__LOST_SCALE * output);
+}
+
+bool gf__layer_is_auxiliary(const char *layer) {
+  static const char prefix[] = "auxiliary_";
+  return strncmp(layer, prefix, sizeof prefix - 1) == 0;
+}
+
+/* Kingma and Ba (2015) for Adam. Of gradient descent with momentum the middle of what is usual,
+ * 0.01 to 0.1 (Bengio, 2012; He et al., 2015b). */
+double gf__usual_rate(const char *optimizer) {
+  static const struct {
+    const char *name;
+    double rate;
+  } usual[] = {{"adam", 1e-3}, {"adamw", 1e-3}, {"rmsprop", 1e-3}, {"sgd", 0.03}};
+  for (size_t i = 0; optimizer && i < sizeof usual / sizeof *usual; i++)
+    if (!strcmp(usual[i].name, optimizer)) return usual[i].rate;
+  return (double)NAN;
+}
+
 bool gf__vanishing_is_same(const gf__vanishing *a, const gf__vanishing *b) {
   return a->level == b->level && !strcmp(a->label, b->label);
 }

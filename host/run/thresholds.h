@@ -29,6 +29,19 @@ gf__vanishing gf__vanishing_of(const char *kind, double eps);
 /* The threshold of a config's optimizer; that of an unknown one where its section cannot be read.
  */
 gf__vanishing gf__vanishing_of_config(const gf_config *config);
+/* A gradient that is lost on its way is this many times smaller than at the output; trained
+ * networks stay within a factor of 100. */
+#define GF__LOST_SCALE 1e-3
+/* Whether a layer's mean |gradient| has vanished: it is below the level and, for that of the layer
+ * nearest to the output, small. output: NaN where it is not known. */
+bool gf__gradient_is_lost(const gf__vanishing *vanishing, double mean_abs, double output);
+
+/* Whether the layer is of an auxiliary classifier, which records have after the logits. */
+bool gf__layer_is_auxiliary(const char *layer);
+
+/* The learning rate that the optimizer usually takes; NaN of one that is not known here. */
+double gf__usual_rate(const char *optimizer);
+
 /* Whether both have the same level and the same label, so that one line stands for both. */
 bool gf__vanishing_is_same(const gf__vanishing *a, const gf__vanishing *b);
 

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/os.h"
 
-enum { MOST_LINES = 12, MOST_NAMED = 6, PANEL_WIDTH = 1000, MOST_COLUMNS = 3 };
+enum { MOST_LINES = 12, MOST_LEGEND = 8, PANEL_WIDTH = 1000, MOST_COLUMNS = 3 };
 
 /* ---- loss and accuracy against epoch ---- */
 
@@ -33,11 +33,14 @@ static gf_status draw_curves(gf__figure *f, const gf__study_figure *figure, cons
   }
   f->charts[f->count++] = (gf_chart){.title = figure->title,
                                      .note = "solid: train, dashed: validation",
-                                     .x_label = "epoch",
+                                     .x_label = gf__time_label(f->runs, (int)f->run_count),
                                      .y_label = y_label,
                                      .series = f->series,
                                      .count = 2 * (int)f->run_count,
                                      .log_y = figure->log};
+  gf__guess guess = gf__common_guess(f->runs, (int)f->run_count);
+  gf__guess_lines_make(&f->guess, &guess, train == GF__TRAIN_ACCURACY);
+  gf__guess_lines_add(&f->charts[0], &f->guess);
   f->columns = 1;
   return GF_OK;
 }
@@ -65,33 +68,73 @@ static bool has_zero(const gf_series *series) {
 /* A chart of a run, a line an epoch; up to MOST_LINES of them, both ends among them. */
 static void add_flow(gf__figure *f, size_t run, bool log) {
   const gf__run *r = &f->runs[run];
+  if (r->layer_count == 0) return;
   int count = r->epoch_count < MOST_LINES ? r->epoch_count : MOST_LINES;
   gf_series *series = f->series + run * MOST_LINES;
   bool zero = false;
   for (int i = 0; i < count; i++) {
     int line = count > 1 ? (i * (r->epoch_count - 1) + (count - 1) / 2) / (count - 1) : 0;
-    bool named = count <= MOST_NAMED || i == 0 || i == count / 2 || i == count - 1;
     char *name = f->series_names[run * MOST_LINES + (size_t)i];
-    snprintf(name, sizeof *f->series_names, "epoch %.0f", r->epochs[line]);
-    series[i] = (gf_series){.name = named ? name : NULL,
+    snprintf(name, sizeof *f->series_names, "%s %.0f", r->counts_steps ? "step" : "epoch",
+             r->epochs[line]);
+    series[i] = (gf_series){.name = name,
                             .y = line_values(r, line),
                             .count = r->layer_count,
                             .shade = count > 1 ? (float)i / (float)(count - 1) : 1,
                             .hue = (int)run};
     zero |= has_zero(&series[i]);
   }
-  f->charts[f->count++] = (gf_chart){.title = f->names[run],
+  snprintf(f->titles[run].text, sizeof f->titles[run].text, "%s: mean |gradient| of the weights",
+           f->names[run]);
+  f->charts[f->count++] = (gf_chart){.title = f->titles[run].text,
                                      .x_label = "weights, input to output",
                                      .y_label = "mean |gradient|",
                                      .series = series,
                                      .count = count,
                                      .log_y = log,
+                                     .bar = {count > MOST_LEGEND ? series[0].name : NULL,
+                                             count > MOST_LEGEND ? series[count - 1].name : NULL},
                                      .x_names = r->layers,
                                      .x_name_count = r->layer_count,
                                      .note = log && zero ? "zero where the line is missing" : NULL,
                                      .width = f->run_count > 1 ? PANEL_WIDTH : 0,
                                      .reference = r->vanishing.level,
                                      .reference_name = log ? r->vanishing.label : NULL};
+}
+
+/* The same of the contrast of activations, on the way forward. */
+static void add_signal(gf__figure *f, size_t run, bool log) {
+  const gf__run_activations *a = &f->runs[run].activations;
+  if (a->layer_count == 0) return;
+  int count = a->epoch_count < MOST_LINES ? a->epoch_count : MOST_LINES;
+  gf_series *series = f->series + run * MOST_LINES;
+  bool zero = false;
+  for (int i = 0; i < count; i++) {
+    int line = count > 1 ? (i * (a->epoch_count - 1) + (count - 1) / 2) / (count - 1) : 0;
+    char *name = f->series_names[run * MOST_LINES + (size_t)i];
+    snprintf(name, sizeof *f->series_names, "%s %.0f", f->runs[run].counts_steps ? "step" : "epoch",
+             a->epochs[line]);
+    series[i] = (gf_series){.name = name,
+                            .y = a->contrasts + (size_t)line * (size_t)a->layer_count,
+                            .count = a->layer_count,
+                            .shade = count > 1 ? (float)i / (float)(count - 1) : 1,
+                            .hue = (int)run};
+    zero |= has_zero(&series[i]);
+  }
+  snprintf(f->titles[run].text, sizeof f->titles[run].text, "%s: contrast of the layers",
+           f->names[run]);
+  f->charts[f->count++] = (gf_chart){.title = f->titles[run].text,
+                                     .x_label = "layers, input to output",
+                                     .y_label = "contrast",
+                                     .series = series,
+                                     .count = count,
+                                     .log_y = log,
+                                     .bar = {count > MOST_LEGEND ? series[0].name : NULL,
+                                             count > MOST_LEGEND ? series[count - 1].name : NULL},
+                                     .x_names = a->layers,
+                                     .x_name_count = a->layer_count,
+                                     .note = log && zero ? "zero where the line is missing" : NULL,
+                                     .width = f->run_count > 1 ? PANEL_WIDTH : 0};
 }
 
 /* The range of all charts on a logarithmic axis, so that levels compare. */
@@ -111,18 +154,28 @@ static void join_ranges(gf__figure *f) {
   }
 }
 
-static gf_status draw_flow(gf__figure *f, const gf__study_figure *figure) {
+typedef void add_run(gf__figure *f, size_t run, bool log);
+
+static gf_status draw_each(gf__figure *f, const gf__study_figure *figure, add_run *add) {
   size_t lines = f->run_count * MOST_LINES;
   f->series = calloc(lines, sizeof *f->series);
   f->series_names = calloc(lines, sizeof *f->series_names);
   f->charts = calloc(f->run_count, sizeof *f->charts);
-  if (!f->series || !f->series_names || !f->charts)
+  f->titles = calloc(f->run_count, sizeof *f->titles);
+  if (!f->series || !f->series_names || !f->charts || !f->titles)
     return gf__fail_host_memory(lines * sizeof *f->series);
-  for (size_t i = 0; i < f->run_count; i++)
-    if (f->runs[i].layer_count > 0) add_flow(f, i, figure->log);
+  for (size_t i = 0; i < f->run_count; i++) add(f, i, figure->log);
   if (figure->log) join_ranges(f);
   f->columns = f->count < MOST_COLUMNS ? f->count : MOST_COLUMNS;
   return GF_OK;
+}
+
+static gf_status draw_flow(gf__figure *f, const gf__study_figure *figure) {
+  return draw_each(f, figure, add_flow);
+}
+
+static gf_status draw_signal(gf__figure *f, const gf__study_figure *figure) {
+  return draw_each(f, figure, add_signal);
 }
 
 /* The last epoch of each run against relative depth, so that depths compare. */
@@ -163,13 +216,17 @@ static gf_status draw_compared_flow(gf__figure *f, const gf__study_figure *figur
 
 /* ---- kinds ---- */
 
-const char *const gf__figure_words[] = {"loss", "accuracy", "gradient_flow",
-                                        "gradient_flow_compare", NULL};
+const char *const gf__figure_words[] = {
+    "loss", "accuracy", "gradient_flow", "gradient_flow_compare", "signal_flow", NULL};
 static gf_status (*const draws[])(gf__figure *, const gf__study_figure *) = {
-    draw_loss, draw_accuracy, draw_flow, draw_compared_flow};
+    draw_loss, draw_accuracy, draw_flow, draw_compared_flow, draw_signal};
 _Static_assert(sizeof gf__figure_words / sizeof *gf__figure_words ==
                    sizeof draws / sizeof *draws + 1,
                "draws follows gf__figure_words row by row");
+
+bool gf__figure_is_of_gradients(int kind) {
+  return draws[kind] == draw_flow || draws[kind] == draw_compared_flow;
+}
 
 /* Those of the figure's runs that have metrics. */
 static gf_status load_runs(gf__figure *f, const gf_study *study, const gf__study_figure *figure) {
@@ -179,7 +236,7 @@ static gf_status load_runs(gf__figure *f, const gf_study *study, const gf__study
     GF_TRY(gf__study_run_folder(folder, study, setting, figure->seeds[i]));
     GF_TRY(gf__path_join(metrics, sizeof metrics, folder, "metrics.csv"));
     if (!gf__path_exists(metrics)) continue;
-    GF_TRY(gf__run_load(&f->runs[f->run_count], folder));
+    GF_TRY(gf__run_load_for_charts(&f->runs[f->run_count], folder));
     f->runs[f->run_count].folder = NULL; /* which ends here */
     f->names[f->run_count++] = setting->label;
   }
@@ -205,5 +262,6 @@ void gf__figure_free(gf__figure *figure) {
   free(figure->series);
   free(figure->series_names);
   free(figure->depths);
+  free(figure->titles);
   *figure = (gf__figure){0};
 }

@@ -2,9 +2,7 @@
 #ifndef GF_STUDY_FIGURES_H
 #define GF_STUDY_FIGURES_H
 
-#include <gradflow/report.h>
-
-#include "run/run_records.h"
+#include "report/plots.h"
 #include "study/study.h"
 
 /* Charts to draw side by side, and what they point into. */
@@ -17,6 +15,8 @@ typedef struct gf__figure {
   gf_series *series;
   char (*series_names)[32];
   double *depths;
+  gf__guess_lines guess;
+  gf__title *titles; /* of charts of a run each */
 } gf__figure;
 
 /* Free the result with gf__figure_free. */

@@ -10,9 +10,6 @@
 #include "base/os.h"
 #include "run/run_records.h"
 
-/* A network that guesses is right at most this often, times 1 / classes. */
-static const double CHANCE = 1.5;
-
 static void take_epochs(gf__outcome *out) {
   const gf_epoch *last = &out->state.last, *best = &out->state.best;
   if (last->epoch) {
@@ -27,26 +24,28 @@ static void take_epochs(gf__outcome *out) {
 
 /* ---- gradients.csv ---- */
 
-/* The layers of auxiliary classifiers come after the logits, although they are nearer to the
- * input. */
-static bool is_auxiliary(const char *layer) {
-  static const char prefix[] = "auxiliary_";
-  return strncmp(layer, prefix, sizeof prefix - 1) == 0;
-}
-
 static gf_status load_gradients(gf__outcome *out, const char *folder) {
   gf__run run;
   GF_TRY(gf__run_load(&run, folder));
   int last = run.layer_count - 1;
-  while (last > 0 && is_auxiliary(run.layers[last])) last--;
+  while (last > 0 && gf__layer_is_auxiliary(run.layers[last])) last--;
   if (last >= 0 && run.epoch_count > 0) {
     const double *means =
         run.mean_gradients + (size_t)(run.epoch_count - 1) * (size_t)run.layer_count;
     out->values[GF__COLUMN_FIRST_GRADIENT] = means[0];
     out->values[GF__COLUMN_LAST_GRADIENT] = means[last];
   }
+  out->guess = run.guess;
   gf__run_free(&run);
   return GF_OK;
+}
+
+/* A run of which nothing can be said is reported all the same. */
+static void find_verdict(gf__outcome *out, const char *folder) {
+  gf_diagnosis *diagnosis;
+  if (gf_diagnosis_open(&diagnosis, folder) != GF_OK) return;
+  out->verdict = diagnosis->findings[0].verdict;
+  gf_diagnosis_free(&diagnosis);
 }
 
 /* ---- test.json ---- */
@@ -89,7 +88,7 @@ gf_status gf__outcome_test(gf_device *device, const char *folder) {
 /* ---- all of it ---- */
 
 gf__outcome gf__outcome_none(void) {
-  gf__outcome none = {.state = {.status = GF_RUN_ABSENT}};
+  gf__outcome none = {.state = {.status = GF_RUN_ABSENT}, .verdict = GF_VERDICT_COUNT};
   for (int i = 0; i < GF__COLUMN_COUNT; i++) none.values[i] = NAN;
   return none;
 }
@@ -98,10 +97,13 @@ gf_status gf__outcome_load(gf__outcome *out, const char *folder) {
   *out = gf__outcome_none();
   GF_TRY(gf_run_read_state(folder, &out->state));
   take_epochs(out);
+  if (out->state.status != GF_RUN_ABSENT) find_verdict(out, folder);
   if (out->state.status != GF_RUN_FINISHED) return GF_OK;
   GF_TRY(load_gradients(out, folder));
   GF_TRY(load_test(out, folder));
-  double accuracy = out->values[GF__COLUMN_TRAIN_ACCURACY];
-  out->at_chance = out->classes > 0 && accuracy < 100 * CHANCE / out->classes;
+  gf__data_record none = {0};
+  if (out->guess.classes == 0) out->guess = gf__guess_of(out->classes, &none, 0);
+  out->at_chance = gf__is_guessing(&out->guess, out->values[GF__COLUMN_TRAIN_LOSS],
+                                   out->values[GF__COLUMN_TRAIN_ACCURACY] / 100);
   return GF_OK;
 }

@@ -2,6 +2,9 @@
 #ifndef GF_STUDY_OUTCOME_H
 #define GF_STUDY_OUTCOME_H
 
+#include <gradflow/diagnosis.h>
+
+#include "run/guess.h"
 #include "study/study.h"
 
 typedef struct gf__outcome {
@@ -11,8 +14,10 @@ typedef struct gf__outcome {
    * weights, by test.json; gradients of finished runs, those of the last epoch. NaN where there
    * is none. */
   double values[GF__COLUMN_COUNT];
-  int classes;    /* by test.json; 0 unknown */
-  bool at_chance; /* finished, with a training accuracy below 1.5 / classes */
+  int classes;        /* by test.json; 0 unknown */
+  gf__guess guess;    /* of 0 classes where they are not known */
+  bool at_chance;     /* finished, with the loss and the accuracy of guessing in training */
+  gf_verdict verdict; /* the diagnosis' first; GF_VERDICT_COUNT where nothing can be said */
 } gf__outcome;
 
 /* Of a run that says nothing. */

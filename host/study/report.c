@@ -57,20 +57,34 @@ static gf__outcomes outcomes_of(const gf__report *r) { return (gf__outcomes)r->o
 
 /* A sheet of as many columns from first on as the terminal holds; *count of them. */
 static gf_status fill_sheet(gf__sheet *out, const gf__report *r, const gf__study_table *spec,
-                            int first, int *count) {
+                            const gf__varied *varied, int first, int *count) {
   for (*count = spec->column_count - first;; --*count) {
-    GF_TRY(gf__study_table_cells(out, r->study, outcomes_of(r), spec, first, *count));
+    GF_TRY(gf__study_table_cells(out, r->study, outcomes_of(r), spec, varied, first, *count));
     GF_TRY(gf__text_status(&out->table.cells));
     if (*count == 1 || gf__sheet_width(out) <= WIDTH) return GF_OK;
     gf__table_free(&out->table);
   }
 }
 
-static gf_status print_table(gf__report *r, const gf__study_table *spec) {
+/* Whether the whole table fits into a terminal with the columns of varied keys. */
+static gf_status check_width(const gf__report *r, const gf__study_table *spec,
+                             const gf__varied *varied, bool *fits) {
+  gf__sheet sheet;
+  GF_TRY(
+      gf__study_table_cells(&sheet, r->study, outcomes_of(r), spec, varied, 0, spec->column_count));
+  gf_status status = gf__text_status(&sheet.table.cells);
+  *fits = status == GF_OK && gf__sheet_width(&sheet) <= WIDTH;
+  gf__table_free(&sheet.table);
+  return status;
+}
+
+static gf_status print_table(gf__report *r, const gf__study_table *spec, const gf__varied *varied) {
+  bool fits;
   gf__text_add(&r->terminal, "\n%s\n\n", spec->title);
+  GF_TRY(check_width(r, spec, varied, &fits));
   for (int first = 0, count; first < spec->column_count; first += count) {
     gf__sheet sheet;
-    GF_TRY(fill_sheet(&sheet, r, spec, first, &count));
+    GF_TRY(fill_sheet(&sheet, r, spec, fits ? varied : NULL, first, &count));
     gf_status status = gf__table_text(&sheet.table, WIDTH, &r->terminal);
     gf__table_free(&sheet.table);
     GF_TRY(status);
@@ -79,10 +93,11 @@ static gf_status print_table(gf__report *r, const gf__study_table *spec) {
   return GF_OK;
 }
 
-static gf_status write_numbers(gf__report *r, const gf__study_table *spec) {
+static gf_status write_numbers(gf__report *r, const gf__study_table *spec,
+                               const gf__varied *varied) {
   gf__sheet sheet;
   gf__text csv = {0};
-  GF_TRY(gf__study_table_numbers(&sheet, r->study, outcomes_of(r), spec));
+  GF_TRY(gf__study_table_numbers(&sheet, r->study, outcomes_of(r), spec, varied));
   gf_status status = gf__table_csv(&sheet.table, &csv);
   if (status == GF_OK) status = gf__report_write(r, spec->name, "csv", &csv);
   gf__table_free(&sheet.table);
@@ -95,9 +110,11 @@ typedef struct pages {
   gf__text markdown, latex;
 } pages;
 
-static gf_status fill_pages(gf__report *r, const gf__study_table *spec, pages *p) {
+static gf_status fill_pages(gf__report *r, const gf__study_table *spec, const gf__varied *varied,
+                            pages *p) {
   gf__sheet sheet;
-  GF_TRY(gf__study_table_cells(&sheet, r->study, outcomes_of(r), spec, 0, spec->column_count));
+  GF_TRY(
+      gf__study_table_cells(&sheet, r->study, outcomes_of(r), spec, varied, 0, spec->column_count));
   gf__text_add(&p->markdown, "## ");
   gf__markdown_add(&p->markdown, spec->title);
   gf__text_add(&p->markdown, "\n\n");
@@ -128,13 +145,16 @@ static gf_status report_table(gf__report *r, const gf__study_table *spec) {
   pages p = {0};
   gf__text notes = {0};
   gf__study_table_notes(&notes, r->study, outcomes_of(r), spec);
-  gf_status status = gf__text_status(&notes);
-  if (status == GF_OK) status = print_table(r, spec);
-  if (status == GF_OK) status = write_numbers(r, spec);
-  if (status == GF_OK) status = fill_pages(r, spec, &p);
+  gf__varied varied;
+  gf_status status = gf__varied_find(&varied, r->study, spec);
+  if (status == GF_OK) status = gf__text_status(&notes);
+  if (status == GF_OK) status = print_table(r, spec, &varied);
+  if (status == GF_OK) status = write_numbers(r, spec, &varied);
+  if (status == GF_OK) status = fill_pages(r, spec, &varied, &p);
   if (status == GF_OK) add_notes(r, &p, notes.data);
   if (status == GF_OK) status = gf__report_write(r, spec->name, "md", &p.markdown);
   if (status == GF_OK) status = gf__report_write(r, spec->name, "tex", &p.latex);
+  gf__varied_free(&varied);
   gf__text_free(&notes);
   gf__text_free(&p.markdown);
   gf__text_free(&p.latex);

@@ -86,9 +86,9 @@ static gf_status add_settings(gf__table *table, const char *folder) {
 
 /* ---- runs ---- */
 
-static const gf__table_column columns[] = {{"setting", false},     {"seed", true},
-                                           {"state", false},       {"train %", true},
-                                           {"validation %", true}, {"test %", true}};
+static const gf__table_column columns[] = {
+    {"setting", false}, {"seed", true},         {"state", false}, {"verdict", false},
+    {"train %", true},  {"validation %", true}, {"test %", true}};
 enum { COLUMNS = sizeof columns / sizeof *columns };
 enum { FILE_COLUMNS = COLUMNS + FACTS };
 
@@ -100,6 +100,7 @@ static void add_run(gf__table *table, const gf__setting *setting, uint64_t seed,
   gf__table_add(table, "%llu", (unsigned long long)seed);
   gf__table_add(table, "%s%s", state.data ? state.data : "",
                 outcome->at_chance ? ", at chance" : "");
+  gf__table_add(table, "%s", gf__outcome_verdict(outcome));
   gf__text_free(&state);
   for (int i = GF__COLUMN_TRAIN_ACCURACY; i <= GF__COLUMN_TEST_ACCURACY; i++) {
     if (isnan(outcome->values[i]))
@@ -118,6 +119,8 @@ static gf_status show_run(gf__report *r, const gf__setting *setting, uint64_t se
   gf__text summary = {0};
   gf__text_add(&summary, "%s, seed %llu: ", setting->label, (unsigned long long)seed);
   gf__outcome_describe(&summary, outcome);
+  if (outcome->verdict < GF_VERDICT_COUNT)
+    gf__text_add(&summary, ", %s", gf__outcome_verdict(outcome));
   gf_status status = gf__text_status(&summary);
   if (status == GF_OK) {
     gf__html_fold_begin(&r->html, summary.data);

@@ -72,6 +72,7 @@ struct gf_study {
 
 /* The words of a figure's kind, for its key; figures.c has what they draw. */
 extern const char *const gf__figure_words[];
+bool gf__figure_is_of_gradients(int kind);
 
 /* "OUT/SETTING/seed-SEED" */
 gf_status gf__study_run_folder(char out[GF__PATH_SIZE], const gf_study *study,

@@ -107,14 +107,64 @@ static void add_difference(gf__table *table, const gf__column_info *column, doub
                   size.text);
 }
 
+/* ---- the best row ---- */
+
+/* What rows are ranked by: the first of these that the table has. */
+static const gf__column ranking[] = {
+    GF__COLUMN_VALIDATION_ACCURACY, GF__COLUMN_TEST_ACCURACY, GF__COLUMN_TRAIN_ACCURACY,
+    GF__COLUMN_VALIDATION_LOSS,     GF__COLUMN_TEST_LOSS,     GF__COLUMN_TRAIN_LOSS,
+};
+enum { RANKINGS = sizeof ranking / sizeof *ranking };
+
+/* The column that the rows are ranked by, or GF__COLUMN_COUNT. */
+static gf__column ranking_column(const gf__study_table *spec) {
+  for (int k = 0; k < RANKINGS; k++)
+    for (int i = 0; i < spec->column_count; i++)
+      if (spec->columns[i] == ranking[k]) return ranking[k];
+  return GF__COLUMN_COUNT;
+}
+
+/* The row with the best mean, *best, -1 where there are no two to compare. */
+static gf_status find_best(const gf_study *study, gf__outcomes outcomes,
+                           const gf__study_table *spec, int *best) {
+  gf__column column = ranking_column(spec);
+  double least = 0;
+  int compared = 0;
+  *best = -1;
+  for (int row = 0; row < spec->row_count && column != GF__COLUMN_COUNT; row++) {
+    gf__aggregate a;
+    GF_TRY(aggregate(setting_of(study, spec, row), outcomes[spec->rows[row]], (int)column, &a));
+    double value = gf__columns[column].is_accuracy ? -a.mean : a.mean;
+    if (isnan(value)) continue;
+    if (compared++ == 0 || value < least) {
+      least = value;
+      *best = row;
+    }
+  }
+  if (compared < 2) *best = -1;
+  return GF_OK;
+}
+
+static void add_varied(gf__table *table, const gf__setting *setting, const gf__varied *varied) {
+  for (int i = 0; varied && i < varied->count; i++) {
+    gf__text value = {0};
+    gf__varied_add_value(&value, setting, varied->keys[i]);
+    gf__table_add(table, "%s", value.data ? value.data : "");
+    table->cells.failed |= value.failed;
+    gf__text_free(&value);
+  }
+}
+
 static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes outcomes,
-                         const gf__study_table *spec, int row, int first, int count) {
+                         const gf__study_table *spec, const gf__varied *varied, int row,
+                         bool is_best, int first, int count) {
   const gf__setting *setting = setting_of(study, spec, row);
   const gf__outcome *own = outcomes[spec->rows[row]];
   int finished = count_finished(setting, own);
   bool at_chance = false;
   for (int i = 0; i < setting->seed_count; i++) at_chance |= own[i].at_chance;
-  gf__table_add(table, "%s%s", setting->label, at_chance ? " *" : "");
+  gf__table_add(table, "%s%s%s", setting->label, is_best ? " (best)" : "", at_chance ? " *" : "");
+  add_varied(table, setting, varied);
   gf__table_add(table, "%d", finished);
   for (int i = first; i < first + count; i++) {
     const gf__column_info *column = &gf__columns[spec->columns[i]];
@@ -132,9 +182,12 @@ static gf_status add_row(gf__table *table, const gf_study *study, gf__outcomes o
 }
 
 gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
-                                const gf__study_table *spec, int first, int count) {
+                                const gf__study_table *spec, const gf__varied *varied, int first,
+                                int count) {
+  int best;
   begin_sheet(out);
   add_column(out, false, "setting");
+  for (int i = 0; varied && i < varied->count; i++) add_column(out, true, "%s", varied->names[i]);
   add_column(out, true, "n");
   for (int i = first; i < first + count; i++) {
     add_column(out, true, "%s", gf__columns[spec->columns[i]].header);
@@ -142,9 +195,9 @@ gf_status gf__study_table_cells(gf__sheet *out, const gf_study *study, gf__outco
     add_column(out, true, "published");
     add_column(out, true, "diff");
   }
-  gf_status status = GF_OK;
+  gf_status status = find_best(study, outcomes, spec, &best);
   for (int row = 0; row < spec->row_count && status == GF_OK; row++)
-    status = add_row(&out->table, study, outcomes, spec, row, first, count);
+    status = add_row(&out->table, study, outcomes, spec, varied, row, row == best, first, count);
   if (status != GF_OK) gf__table_free(&out->table);
   return status;
 }
@@ -159,10 +212,11 @@ static void add_number(gf__table *table, double value) {
 }
 
 static gf_status add_numbers(gf__table *table, const gf_study *study, gf__outcomes outcomes,
-                             const gf__study_table *spec, int row) {
+                             const gf__study_table *spec, const gf__varied *varied, int row) {
   const gf__setting *setting = setting_of(study, spec, row);
   gf__table_add(table, "%s", setting->name);
   gf__table_add(table, "%s", setting->label);
+  add_varied(table, setting, varied);
   gf__table_add(table, "%d", count_finished(setting, outcomes[spec->rows[row]]));
   for (int i = 0; i < spec->column_count; i++) {
     const gf__published *published = &setting->published[spec->columns[i]];
@@ -178,12 +232,13 @@ static gf_status add_numbers(gf__table *table, const gf_study *study, gf__outcom
 }
 
 gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__outcomes outcomes,
-                                  const gf__study_table *spec) {
+                                  const gf__study_table *spec, const gf__varied *varied) {
   static const char *const suffixes[] = {"", "_deviation", "_published", "_published_deviation",
                                          "_difference"};
   begin_sheet(out);
   add_column(out, false, "setting");
   add_column(out, false, "label");
+  for (int i = 0; i < varied->count; i++) add_column(out, true, "%s", varied->keys[i]);
   add_column(out, true, "n");
   for (int i = 0; i < spec->column_count; i++) {
     const gf__column_info *column = &gf__columns[spec->columns[i]];
@@ -193,7 +248,7 @@ gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__out
   }
   gf_status status = GF_OK;
   for (int row = 0; row < spec->row_count && status == GF_OK; row++)
-    status = add_numbers(&out->table, study, outcomes, spec, row);
+    status = add_numbers(&out->table, study, outcomes, spec, varied, row);
   if (status != GF_OK) gf__table_free(&out->table);
   return status;
 }
@@ -220,13 +275,41 @@ static bool has_diverged(const gf__outcome *o) { return o->state.status == GF_RU
 
 static bool is_at_chance(const gf__outcome *o) { return o->at_chance; }
 
+const char *gf__outcome_verdict(const gf__outcome *o) {
+  return o->verdict < GF_VERDICT_COUNT ? gf_verdict_name(o->verdict) : "";
+}
+
+/* "Verdicts: plain: vanishing (3); residual: healthy (2), overfitting (1)." */
+static void add_verdicts(gf__text *out, const gf_study *study, gf__outcomes outcomes,
+                         const gf__study_table *spec) {
+  bool any = false;
+  for (int row = 0; row < spec->row_count; row++) {
+    const gf__setting *setting = setting_of(study, spec, row);
+    const gf__outcome *own = outcomes[spec->rows[row]];
+    bool is_first = true;
+    for (int v = 0; v < GF_VERDICT_COUNT; v++) {
+      int count = 0;
+      for (int i = 0; i < setting->seed_count; i++) count += own[i].verdict == (gf_verdict)v;
+      if (count == 0) continue;
+      gf__text_add(out, "%s", !any ? "Verdicts: " : is_first ? "; " : ", ");
+      if (is_first) gf__text_add(out, "%s: ", setting->name);
+      gf__text_add(out, "%s", gf_verdict_name((gf_verdict)v));
+      if (setting->seed_count > 1) gf__text_add(out, " (%d)", count);
+      any = true;
+      is_first = false;
+    }
+  }
+  if (any) gf__text_add(out, ".\n");
+}
+
 static const struct {
   bool (*holds)(const gf__outcome *);
   const char *title;
   bool describes;
 } lists[] = {
     {is_at_chance,
-     "* at chance, with a training accuracy of the last epoch below 1.5 / classes: ", false},
+     "* at chance, with the loss and the accuracy of guessing in the last epoch of training: ",
+     false},
     {has_diverged, "Diverged, and left out of the means: ", true},
     {is_missing, "Missing: ", true},
 };
@@ -270,5 +353,6 @@ void gf__study_table_notes(gf__text *out, const gf_study *study, gf__outcomes ou
                  "weights of the first and of the last layer, for the last batch of the last "
                  "epoch.\n");
   if (published) gf__text_add(out, "Diff: measured - published.\n");
+  add_verdicts(out, study, outcomes, spec);
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) add_list(out, study, outcomes, spec, i);
 }

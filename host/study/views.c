@@ -28,8 +28,7 @@ _Static_assert(sizeof column_words / sizeof *column_words == GF__COLUMN_COUNT + 
 typedef struct view {
   char *name, *title, *note;
   const gf__value *rows, *columns, *settings, *seed;
-  int kind;
-  bool log;
+  int kind, log;
 } view;
 
 static const gf__key view_keys[] = {
@@ -47,12 +46,16 @@ static const gf__key table_keys[] = {
 };
 enum { TABLE_KEYS = sizeof table_keys / sizeof *table_keys };
 
+static const char *const log_words[] = {"auto", "true", "false", NULL};
+enum { LOG_AUTO, LOG_TRUE };
+
 static const gf__key figure_keys[] = {
     GF__KEY(view, kind, CHOICE, .choices = gf__figure_words, .help = "what is drawn"),
     GF__KEY(view, settings, LIST, .initial = "", .help = "names of settings; default all"),
     GF__KEY(view, seed, SCALAR, .initial = "",
             .help = "the seed whose runs are drawn; default the first of each setting"),
-    GF__KEY(view, log, BOOL, .initial = "false", .help = "a logarithmic y axis"),
+    GF__KEY(view, log, CHOICE, .choices = log_words, .initial = "auto",
+            .help = "a logarithmic y axis; auto: of gradients"),
 };
 enum { FIGURE_KEYS = sizeof figure_keys / sizeof *figure_keys };
 
@@ -223,7 +226,9 @@ static gf_status read_figure_seeds(const gf_study *study, const gf__value *value
 }
 
 static gf_status add_figure(gf_study *study, const gf__value *place, view *v) {
-  gf__study_figure figure = {.kind = v->kind, .log = v->log};
+  gf__study_figure figure = {
+      .kind = v->kind,
+      .log = v->log == LOG_AUTO ? gf__figure_is_of_gradients(v->kind) : v->log == LOG_TRUE};
   gf_status status = take_texts(v, place, "the figure's name", &figure.name, &figure.title,
                                 &figure.note, &figure.place);
   if (status == GF_OK)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "run/early_steps.h"
 #include "train/training.h"
 
 /* Reports are for people: a few a second. */
@@ -134,6 +135,7 @@ static void record_step(void *training, int later, double loss, double accuracy)
                         .loss = loss,
                         .accuracy = accuracy,
                         .learning_rate = t->rate};
+  t->step_loss = loss;
   gf__run_events_add_step(&t->folder, &step);
   if (events->step) events->step(events->user, &step);
 }
@@ -158,18 +160,39 @@ static bool is_watched(const gf__training *t) {
          gf__seconds() - t->watched >= watch_seconds;
 }
 
-static gf_status record_statistics(gf__training *t, bool recorded) {
+/* Whether the next step is one of early_steps.csv. */
+static bool is_early(const gf__training *t) {
+  return gf__early_steps_has(t->position.steps) && t->position.batch < whole_batches(t);
+}
+
+/* The weights were updated once since. */
+static void record_early_step(gf__training *t, int gradients) {
+  gf__early_step step = {.step = t->position.steps - 1,
+                         .loss = t->step_loss,
+                         .activations = t->activations,
+                         .gradients = t->gradients,
+                         .activation_count = gf__model_activation_count(t->model),
+                         .gradient_count = gradients};
+  gf__early_steps_add(&t->folder, &step);
+  if (step.step == 0) gf__early_steps_log(&step, &t->vanishing);
+}
+
+static gf_status record_statistics(gf__training *t, bool recorded, bool early) {
   const gf_train_events *events = &t->options.events;
   int count = gf_trainer_gradient_count(t->trainer), epoch = t->position.epoch;
   long step = t->position.steps;
   const gf__whole_batch *whole = gf__allreduce_whole_batch(gf__trainer_allreduce(t->trainer));
-  if (recorded) GF_TRY(gf__model_read_activations(t->model, whole, t->activations));
+  if (recorded || early) GF_TRY(gf__model_read_activations(t->model, whole, t->activations));
   if (!t->writes) return GF_OK;
   GF_TRY(gf__trainer_read_gradients(t->trainer, t->gradients));
-  if (events->gradients) events->gradients(events->user, epoch, step, t->gradients, count);
-  t->watched = gf__seconds();
-  if (!recorded) return GF_OK;
+  if (recorded || !early) { /* else nobody has asked for them */
+    if (events->gradients) events->gradients(events->user, epoch, step, t->gradients, count);
+    t->watched = gf__seconds();
+  }
+  if (!recorded && !early) return GF_OK;
   GF_TRY(gf__results_read(&t->trained)); /* events are in the order of steps */
+  if (early) record_early_step(t, count);
+  if (!recorded) return GF_OK;
   GF_TRY(gf__run_events_add_gradients(&t->folder, step, t->model, gf__trainer_gradient(t->trainer),
                                       t->gradients));
   gf__run_folder_add_gradients(&t->folder, epoch, step, t->gradients, count);
@@ -178,19 +201,35 @@ static gf_status record_statistics(gf__training *t, bool recorded) {
   return GF_OK;
 }
 
+/* data.json with what the network gets to see, of which the first batch is a sample. */
+static gf_status record_input(const gf__training *t, const gf_batch *batch) {
+  gf__data_record record;
+  const gf_dataset_info data = gf_dataset_describe(t->train);
+  long pixels = (long)data.height * data.width;
+  gf_status status = gf__data_record_read(&record, t->folder.path);
+  if (status == GF_OK)
+    status = gf__input_statistics_make(&record.input, batch->images, batch->count, pixels,
+                                       data.channels);
+  if (status == GF_OK) status = gf__data_record_write(t->folder.path, &record);
+  gf__data_record_free(&record);
+  return status;
+}
+
 static gf_status train_batch(gf__training *t) {
   gf_batch batch;
   GF_TRY(gf_loader_next(t->train_loader, &batch));
+  if (t->writes && t->position.steps == 0) GF_TRY(record_input(t, &batch));
   int row = gf__results_row(&t->trained, batch.whole);
-  bool recorded = is_recorded(t), watched = is_watched(t);
-  gf__measure measure = recorded  ? GF__MEASURE_ACTIVATIONS
-                        : watched ? GF__MEASURE_GRADIENTS
-                                  : GF__MEASURE_NOTHING;
+  bool recorded = is_recorded(t), early = is_early(t), watched = is_watched(t);
+  gf__measure measure = recorded || early ? GF__MEASURE_ACTIVATIONS
+                        : watched         ? GF__MEASURE_GRADIENTS
+                                          : GF__MEASURE_NOTHING;
+  t->step_loss = NAN;
   GF_TRY(gf__trainer_queue_step(t->trainer, &batch, t->rate, row, measure));
   t->position.steps++;
   t->position.batch++;
   GF_TRY(gf__results_poll(&t->trained));
-  return recorded || watched ? record_statistics(t, recorded) : GF_OK;
+  return measure ? record_statistics(t, recorded, early) : GF_OK;
 }
 
 static bool is_checkpoint_due(const gf__training *t, int batches) {
@@ -227,6 +266,7 @@ static gf_status validate_batch(gf__training *t, gf__results *results) {
   GF_TRY(gf__model_upload(t->model, batch.images, batch.labels, batch.count));
   int row = gf__results_row(results, batch.count);
   GF_TRY(gf__model_queue_forward(t->model, false, row));
+  GF_TRY(gf__predictions_add(&t->predictions, t->model));
   return gf__results_poll(results);
 }
 
@@ -236,6 +276,7 @@ static gf_status validate(gf__training *t, gf__loss_sums *sums) {
   gf__results results;
   gf__results_begin(&results, gf__trainer_alone(t->trainer), sums);
   GF_TRY(gf_loader_start(t->validation_loader, 0, 0));
+  GF_TRY(gf__predictions_begin(&t->predictions, t->model));
   do {
     if (run_stops(t)) return fail_interrupted(t);
     if (b == batches) break;
@@ -247,7 +288,7 @@ static gf_status validate(gf__training *t, gf__loss_sums *sums) {
   GF_TRY(gf__results_read(&results));
   GF_TRY(gf__ranks_sum_validation(t, sums));
   bool stops = gf__allreduce_stops(gf__trainer_allreduce(t->trainer), false);
-  return stops ? fail_interrupted(t) : GF_OK;
+  return stops ? fail_interrupted(t) : gf__predictions_sum(&t->predictions, t->communicator);
 }
 
 /* ---- the epoch ---- */
@@ -263,7 +304,9 @@ static gf_epoch epoch_row(const gf__training *t, double train_seconds,
                   .validation_loss = NAN,
                   .validation_accuracy = NAN,
                   .seconds = gf__seconds() - t->epoch_started,
-                  .images_per_second = (double)trained->images / train_seconds};
+                  .images_per_second = (double)trained->images / train_seconds,
+                  .predicted_classes = gf__predictions_classes(&t->predictions),
+                  .most_predicted = gf__predictions_most(&t->predictions)};
   if (validated->images) {
     row.validation_loss = validated->losses / (double)validated->images;
     row.validation_accuracy = validated->correct / (double)validated->images;

@@ -19,6 +19,18 @@ int gf__ranks_largest_shard(const gf__training *t, int batch) {
   return whole > last ? whole : last;
 }
 
+int gf__ranks_norm_images(const gf__training *t) {
+  int batch = gf__training_batch(t), ranks = gf__communicator_ranks(t->communicator);
+  int micro = t->model->batch, least = batch;
+  if (ranks > 1 && t->model->joins_batch_norms) return batch;
+  for (int i = 0; i < ranks; i++) {
+    int shard = gf__shard_size(t->shard_bounds, i, batch);
+    if (shard && shard < least) least = shard;
+  }
+  /* The last micro-batch of a shard has what the others leave. */
+  return least > micro ? least - (least - 1) / micro * micro : least;
+}
+
 static gf_status fail_balance(const char *balance, int ranks) {
   return gf__fail(GF_ERROR_ARGUMENT,
                   "--balance %s: must be equal, auto, again, or %d positive numbers with commas "

@@ -6,6 +6,7 @@
 #include <gradflow/report.h>
 
 #include "data/dataset.h"
+#include "layers/layer.h"
 #include "model/network_config.h"
 #include "run/config_diff.h"
 #include "run/network.h"
@@ -141,6 +142,7 @@ static void close_run(gf__training *t) {
   gf_dataset_free(&t->train);
   gf_dataset_free(&t->validation);
   gf__run_folder_free(&t->folder);
+  gf__predictions_free(&t->predictions);
   free(t->gradients);
   free(t->activations);
   free(t->shard_bounds);
@@ -236,14 +238,28 @@ static gf_status resume_folder(gf__training *t, const gf__text *config) {
  * unless the device has no memory for it. */
 static gf__record_images record_images(const gf__training *t) {
   int batch = gf__training_batch(t), micro = t->model->batch;
-  if (t->communicator) return (gf__record_images){batch, 0};
-  return (gf__record_images){batch, batch - (batch - 1) / micro * micro};
+  int norms = gf__ranks_norm_images(t);
+  if (t->communicator) return (gf__record_images){batch, 0, norms};
+  return (gf__record_images){batch, batch - (batch - 1) / micro * micro, norms};
 }
 
 /* network.json, which readers of the run need from its first record on. */
 static gf_status write_network(const gf__training *t, const gf_config *config) {
   gf_dataset_info data = gf_dataset_describe(t->train);
   return gf__network_write(t->options.out, config, &data, record_images(t));
+}
+
+/* data.json; its first batch follows with the run's first step. */
+static gf_status write_data(const gf__training *t) {
+  gf__data_record record = {.classes = gf_dataset_describe(t->train).classes};
+  gf_status status = gf__class_counts_make(&record.train, t->train->labels,
+                                           gf_dataset_describe(t->train).count, record.classes);
+  if (status == GF_OK)
+    status = gf__class_counts_make(&record.validation, t->validation->labels,
+                                   gf_dataset_describe(t->validation).count, record.classes);
+  if (status == GF_OK) status = gf__data_record_write(t->options.out, &record);
+  gf__data_record_free(&record);
+  return status;
 }
 
 /* resolved: the config with all defaults. */
@@ -253,6 +269,7 @@ static gf_status open_folder(gf__training *t, const gf_config *config, const gf_
   if (!t->writes) return GF_OK;
   GF_TRY(resumes ? resume_folder(t, resolved) : create_folder(t, resolved, t->options.overwrite));
   GF_TRY(write_network(t, config));
+  if (t->position.steps == 0) GF_TRY(write_data(t));
   if (t->config.tensorboard)
     GF_TRY(gf__run_events_open(&t->folder, &t->position.marks[GF__LOG_EVENTS]));
   GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
@@ -283,6 +300,7 @@ static gf_status check_folder(const gf__training *t, const gf__text *resolved, f
 static gf_status check_own(gf__training *t, const gf_config *config, gf__text *resolved,
                            found_run *out) {
   GF_TRY(gf__train_config_read(&t->config, config));
+  t->vanishing = gf__vanishing_of_config(config);
   if (t->writes) GF_TRY(find_folder(t, out));
   GF_TRY(open_data(t, config));
   GF_TRY(write_config(resolved, t, config));
@@ -306,9 +324,28 @@ static gf_status open_networks(gf__training *t, const gf_config *config, bool re
   return status;
 }
 
+/* A norm over a single value leaves nothing of it, and such a network learns nothing. */
+static void warn_of_norms(const gf__training *t) {
+  int images = gf__ranks_norm_images(t), ranks = gf__communicator_ranks(t->communicator);
+  for (int i = 0; i < t->model->graph.count && t->writes; i++) {
+    const gf_node *node = t->model->graph.nodes[i];
+    const gf__tensor *out = &node->out;
+    if (node->layer != &gf__layer_batch_norm || (long)out->d * out->h * out->w * images != 1)
+      continue;
+    gf__log(GF_LOG_WARNING,
+            "the batch norm '%s' sees one value of each channel at a time, of which it leaves "
+            "nothing: the network cannot learn through it; %s",
+            node->name,
+            ranks > 1 ? "set model.batch_norm to sync, so that it sees the images of all ranks"
+                      : "use a larger train.batch_size, or a network without that norm");
+    return;
+  }
+}
+
 static gf_status open_run(gf__training *t, const gf_config *config, const gf__text *resolved,
                           bool resumes) {
   GF_TRY(open_networks(t, config, resumes));
+  warn_of_norms(t);
   GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
   GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resolved, resumes)));
   GF_TRY(gf__ranks_write(t));

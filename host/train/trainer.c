@@ -363,7 +363,8 @@ static gf_gradient_stats gradient_stats_of(const gf__parameter *p, const gf__sta
       .max_abs = s->maximum,
       .zeros = s->zeros / count,
       .update_ratio = weights > 0 ? sqrt((double)s->update_squares) / weights : NAN,
-      .nonfinite = (long)s->nonfinite};
+      .nonfinite = (long)s->nonfinite,
+      .weight_l2 = weights};
 }
 
 gf_status gf__trainer_read_gradients(gf_trainer *trainer, gf_gradient_stats *out) {

@@ -5,7 +5,10 @@
 #include <gradflow/data.h>
 
 #include "run/checkpoint.h"
+#include "run/data_record.h"
 #include "run/run_events.h"
+#include "run/thresholds.h"
+#include "train/predictions.h"
 #include "train/results.h"
 #include "train/train_config.h"
 #include "train/trainer.h"
@@ -25,8 +28,11 @@ typedef struct gf__training {
   double *shard_bounds;             /* (ranks + 1) */
   gf__run_folder folder;
   gf__position position;
-  gf__results trained; /* of this epoch; its sums are the position's */
-  double rate;         /* of learning, in this epoch */
+  gf__predictions predictions; /* of this epoch's validation */
+  gf__results trained;         /* of this epoch; its sums are the position's */
+  double rate;                 /* of learning, in this epoch */
+  double step_loss;            /* of the last step that was read */
+  gf__vanishing vanishing;
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */
@@ -72,6 +78,8 @@ gf_status gf__ranks_align(gf__training *t) GF_MUST_USE;
 gf_status gf__ranks_sum_validation(gf__training *t, gf__loss_sums *sums) GF_MUST_USE;
 /* The most images of a batch that this rank takes. */
 int gf__ranks_largest_shard(const gf__training *t, int batch);
+/* The fewest images of a whole batch that a batch norm sees together. */
+int gf__ranks_norm_images(const gf__training *t);
 /* Writes ranks.json: the ranks, and which fraction of a batch each takes. */
 gf_status gf__ranks_write(const gf__training *t) GF_MUST_USE;
 

@@ -150,11 +150,34 @@ static gf_status verify_statistics(const gf__subject *subject, gf__check *check,
 
 /* ---- activation_statistics ---- */
 
+/* The energy and the difference of each channel against sums over images in double precision. */
+static void check_energies(gf__check *check, int images, int rows, int channels, const float *x,
+                           const gf__activation_moments *moments) {
+  size_t wide = (size_t)channels, pixels = (size_t)(rows / images);
+  double *expected = gf__new_doubles(check->arena, 2 * wide);
+  float *got = gf__new_floats(check->arena, 2 * wide);
+  double *column = gf__new_doubles(check->arena, (size_t)rows);
+  for (size_t c = 0; c < wide; c++) {
+    double energy = 0;
+    for (size_t i = 0; i < (size_t)rows; i++) {
+      column[i] = (double)x[i * wide + c];
+      energy += column[i] * column[i];
+    }
+    expected[2 * c] = energy;
+    expected[2 * c + 1] = energy * ref_contrast_of(images, pixels, column);
+    got[2 * c] = (float)gf__squares_of(moments[c].energy);
+    got[2 * c + 1] = (float)gf__squares_of(moments[c].difference);
+  }
+  gf__check_values(check, "energy and difference of a channel each", 2 * wide, got, expected,
+                   &(gf__tolerance){expected, rows, 1});
+}
+
 static gf_status verify_activation_statistics(const gf__subject *subject, gf__check *check,
                                               gf__cases *list) {
-  enum { BEFORE = 3, FLOATS = sizeof(gf__activation_moments) / sizeof(float) };
+  enum { BEFORE = 3, FLOATS = sizeof(gf__activation_moments) / sizeof(float), MOMENTS = 4 };
   (void)subject;
   int rows = gf__cases_int(list, "rows", 1), channels = gf__cases_int(list, "channels", 1);
+  int images = gf__cases_int(list, "images", 1);
   double step = gf__cases_float(list, "step", 0);
   size_t wide = (size_t)channels, count = (size_t)rows * wide;
   size_t floats = (BEFORE + wide) * FLOATS;
@@ -162,13 +185,14 @@ static gf_status verify_activation_statistics(const gf__subject *subject, gf__ch
   float *x = gf__uniform(check->arena, count, 0, gf__cases_float(list, "low", -1),
                          gf__cases_float(list, "high", 1)),
         *got;
-  double *expected = gf__new_doubles(check->arena, wide * FLOATS);
-  double *size = gf__new_doubles(check->arena, wide * FLOATS);
+  double *expected = gf__new_doubles(check->arena, wide * MOMENTS);
+  double *size = gf__new_doubles(check->arena, wide * MOMENTS);
   double *column = gf__new_doubles(check->arena, (size_t)rows);
+  float *moments = gf__new_floats(check->arena, wide * MOMENTS);
   gf_buffer *on_device, *out, *workspace;
   for (size_t i = 0; i < count; i++) x[i] += (float)(step * (double)(i % wide));
   for (size_t c = 0; c < wide; c++) {
-    double *e = expected + c * FLOATS, *s = size + c * FLOATS, first = (double)x[c];
+    double *e = expected + c * MOMENTS, *s = size + c * MOMENTS, first = (double)x[c];
     for (size_t i = 0; i < (size_t)rows; i++) {
       column[i] = (double)x[i * wide + c];
       e[3] += column[i] > 0;
@@ -183,14 +207,17 @@ static gf_status verify_activation_statistics(const gf__subject *subject, gf__ch
   GF_TRY(gf__guarded_from(check, "x", x, count, &on_device));
   GF_TRY(gf__guarded_new(check, "the moments", floats, &out));
   GF_TRY(gf__guarded_new(check, "the workspace", scratch, &workspace));
-  GF_TRY(gf__activation_statistics(check->device, rows, channels, on_device,
+  GF_TRY(gf__activation_statistics(check->device, images, rows, channels, on_device,
                                    (gf__interval){0, INFINITY}, workspace, out, BEFORE));
   GF_TRY(gf__read(check->arena, out, floats, &got));
   for (int i = 0; i < BEFORE * FLOATS; i++)
     if (!gf__is_poison(got[i]))
       gf__check_fault(check, "the moments of another layer's channel were written");
-  gf__check_values(check, "moments (first, mean, variance, alive; a channel each)", wide * FLOATS,
-                   got + (size_t)BEFORE * FLOATS, expected, &(gf__tolerance){size, 1, 1});
+  for (size_t i = 0; i < wide * MOMENTS; i++)
+    moments[i] = got[(BEFORE + i / MOMENTS) * FLOATS + i % MOMENTS];
+  gf__check_values(check, "moments (first, mean, variance, alive; a channel each)", wide * MOMENTS,
+                   moments, expected, &(gf__tolerance){size, 1, 1});
+  check_energies(check, images, rows, channels, x, (const gf__activation_moments *)got + BEFORE);
   return GF_OK;
 }
 

@@ -3,24 +3,53 @@
 #ifndef GRADFLOW_DIAGNOSIS_H
 #define GRADFLOW_DIAGNOSIS_H
 
+#include <gradflow/config.h>
+#include <gradflow/device.h>
 #include <gradflow/status.h>
 
-/** What is found, in the order in which findings become the headline where several hold; but a
- * layer that is dead as a whole comes before what vanishes below it. docs/diagnosis.md has the
- * thresholds and their sources. */
+/** What is found, in the order in which findings become the headline where several hold: what
+ * causes others comes before what follows from it. gf_rule_of has the threshold of each and its
+ * source. */
 typedef enum gf_verdict {
-  GF_VERDICT_NONFINITE,    /**< a gradient or a loss is an infinity or a NaN */
-  GF_VERDICT_EXPLODING,    /**< mean |g| of a layer is above 1 */
-  GF_VERDICT_VANISHING,    /**< mean |g| of a layer is below the optimizer's eps */
-  GF_VERDICT_DEAD,         /**< more than 40% of an activation's channels let no gradient through */
-  GF_VERDICT_SATURATED,    /**< the same of a sigmoid or tanh at an end of their range */
-  GF_VERDICT_SMALL_STEPS,  /**< steps move the weights by less than 1e-4 of their size */
-  GF_VERDICT_LARGE_STEPS,  /**< by more than 0.1 of their size */
-  GF_VERDICT_NOT_LEARNING, /**< none of these, and the loss or the accuracy stays that of guessing
-                            */
-  GF_VERDICT_HEALTHY,      /**< none of these */
-  GF_VERDICT_COUNT         /**< how many there are */
+  GF_VERDICT_NORM_OF_ONE,    /**< a norm sees a single value per channel, so that nothing is left */
+  GF_VERDICT_INPUT_CONSTANT, /**< all images of a batch are the same to the network */
+  GF_VERDICT_INPUT_SCALE,    /**< inputs are far from mean 0 and deviation 1 */
+  GF_VERDICT_RATE_HIGH,      /**< the learning rate is far above the optimizer's usual one */
+  GF_VERDICT_RATE_LOW,       /**< or far below it */
+  GF_VERDICT_DECAY,          /**< weight decay outweighs the gradient */
+  GF_VERDICT_NONFINITE,      /**< a gradient or a loss is an infinity or a NaN */
+  GF_VERDICT_BRANCH_GROWS,   /**< activations grow from one residual block to the next */
+  GF_VERDICT_EXPLODING,      /**< gradients grow on their way to the input */
+  GF_VERDICT_NO_GRADIENT,    /**< a layer is detached from the loss, or frozen */
+  GF_VERDICT_DEAD_AT_START,  /**< a whole layer lets no gradient through from the first record on */
+  GF_VERDICT_DEAD_LAYER,     /**< a whole layer has come to let no gradient through */
+  GF_VERDICT_SATURATED,   /**< many channels of sigmoids and tanhs are at an end of their range */
+  GF_VERDICT_KILLED,      /**< the signal was there at first, and training has killed it */
+  GF_VERDICT_VANISHING,   /**< gradients lose their scale on their way to the input */
+  GF_VERDICT_SIGNAL_LOST, /**< from the start the images make no difference to the logits */
+  GF_VERDICT_ONE_CLASS,   /**< whatever the image, the network answers with one class */
+  GF_VERDICT_DEAD,        /**< many channels of the whole network let no gradient through */
+  GF_VERDICT_SMALL_STEPS, /**< steps move the weights by very little for their size */
+  GF_VERDICT_LARGE_STEPS, /**< or by very much */
+  GF_VERDICT_ABOVE_GUESSING, /**< the loss is worse than that of guessing */
+  GF_VERDICT_NOT_LEARNING,   /**< loss and accuracy stay those of guessing */
+  GF_VERDICT_OVERFITTING,    /**< validation becomes worse while training becomes better */
+  GF_VERDICT_PLATEAU,        /**< the loss has stopped falling */
+  GF_VERDICT_FITTED,         /**< the loss is near 0: gradients are small as nothing is left */
+  GF_VERDICT_HEALTHY,        /**< none of these */
+  GF_VERDICT_COUNT           /**< how many there are */
 } gf_verdict;
+
+/** What a verdict means, wherever it is given. */
+typedef struct gf_rule {
+  gf_verdict verdict; /**< which one */
+  const char *name;   /**< "vanishing" */
+  const char *holds;  /**< when it holds, with its threshold */
+  const char *source; /**< of the threshold */
+} gf_rule;
+
+/** The rule of a verdict; NULL for what is none. The library owns it. */
+GF_API const gf_rule *gf_rule_of(gf_verdict verdict);
 
 /** A verdict in words: "vanishing", "dead units". Never NULL; the library owns the text. */
 GF_API const char *gf_verdict_name(gf_verdict verdict);
@@ -34,7 +63,7 @@ typedef struct gf_remedy {
 } gf_remedy;
 
 enum {
-  GF_MOST_REMEDIES = 12 /**< of a finding */
+  GF_MOST_REMEDIES = 32 /**< of a finding */
 };
 
 /** One thing that holds for the gradients of a run. */
@@ -91,5 +120,84 @@ GF_API void gf_diagnosis_free(gf_diagnosis **diagnosis);
 /** The headline alone: what happened in one line. The caller frees *out with free. Errors are those
  * of gf_diagnosis_open(). */
 GF_API gf_status gf_diagnose(const char *run_folder, char **out) GF_MUST_USE;
+
+/** What a layer of a fresh network stores for one batch, and the gradient of its weight. */
+typedef struct gf_signal_layer {
+  const char *layer; /**< whose output it is, as in activations.csv; owned by the signal */
+  double rms;        /**< root of the mean square over images, pixels and channels */
+  double contrast;   /**< fraction of the energy that differs between the images */
+  /** The contrast that mean-field theory expects, from that of the first activation on; NaN where
+   * it says nothing. */
+  double contrast_expected;
+  double dimension; /**< effective number of directions in which up to 32 images differ */
+  double dead;      /**< fraction of channels; NaN without an activation */
+  double mean_abs;  /**< mean |g| of the weight of the layer that stores the output; or NaN */
+  double coherence; /**< mean_abs divided by its mean over up to 8 images alone; or NaN */
+} gf_signal_layer;
+
+/** Mean-field theory for wide chains of random layers (Poole et al., 2016; Schoenholz et al.,
+ * 2017), beside the geometric means per layer that were measured. Numbers that are not known are
+ * NaN. */
+typedef struct gf_signal_theory {
+  const char *reason;       /**< why it says nothing of this network; else NULL */
+  const char *activation;   /**< "leaky_relu"; NULL where no layer has one */
+  int layers;               /**< weights that an activation follows */
+  double weight_variance;   /**< mean of fan_in times the variance of a layer's weights */
+  double bias_variance;     /**< mean of the variance of its biases */
+  double length;            /**< mean square before activations that layers tend to, or infinity */
+  double chi;               /**< what a layer does to squared gradients and small differences */
+  double correlation;       /**< of two images' activations that the layers tend to */
+  double depth;             /**< layers in which the distance to it shrinks to 1/e, or infinity */
+  double contrast_expected; /**< what a layer multiplies contrast by on the way forward */
+  double contrast_measured; /**< the same, measured */
+  double gradient_expected; /**< what a layer multiplies the gradient by on the way back */
+  double gradient_measured; /**< the same of mean |g|, measured */
+} gf_signal_theory;
+
+/** The batch as the network gets it. */
+typedef struct gf_signal_batch {
+  int images;              /**< how many */
+  int channels;            /**< of an image */
+  int classes;             /**< of the data set */
+  const double *mean;      /**< (channels) */
+  const double *deviation; /**< (channels) */
+  const int *class_images; /**< (classes) */
+  int absent_classes;      /**< classes without an image */
+  int wrong_labels;        /**< labels outside of 0 to classes - 1 */
+  int duplicates;          /**< images that are equal to one before them */
+  int constant;            /**< images of one value */
+  int nonfinite;           /**< values that are not finite */
+} gf_signal_batch;
+
+/** The most notes that a signal has. */
+enum { GF_MOST_SIGNAL_NOTES = 12 };
+
+/** What a fresh network does with its first batch. */
+typedef struct gf_signal {
+  char *headline;                    /**< one line, as training logs it before the first step */
+  int note_count;                    /**< how many there are; 0 where nothing is wrong */
+  char *notes[GF_MOST_SIGNAL_NOTES]; /**< what is wrong, a sentence or two each with the numbers */
+  double loss;                       /**< of the batch */
+  double guess;                      /**< the loss of guessing, ln(classes) */
+  int layer_count;                   /**< layers that are measured */
+  const gf_signal_layer *layers;     /**< (layer_count) from the input to the output */
+  gf_signal_theory theory;           /**< what is expected */
+  gf_signal_batch batch;             /**< whether the data look right */
+  void *owner;                       /**< the library's */
+} gf_signal;
+
+/** Sends the first training batch of the config, at most 256 images of it, forward and backward
+ * through the fresh network, without tuning its convolutions; no file is written. All belongs to
+ * *out, which the caller frees with gf_signal_free(). GF_ERROR_CONFIG for a config without data or
+ * network. */
+GF_API gf_status gf_signal_open(gf_signal **out, gf_device *device,
+                                const gf_config *config) GF_MUST_USE;
+
+/** Frees what gf_signal_open() gave. */
+GF_API void gf_signal_free(gf_signal **signal);
+
+/** Draws contrast, size and gradient over the layers into a PNG. GF_ERROR_FILE where path cannot be
+ * written. */
+GF_API gf_status gf_signal_plot(const gf_signal *signal, const char *path) GF_MUST_USE;
 
 #endif

@@ -102,12 +102,18 @@ GF_API gf_status gf_model_backward(gf_model *model) GF_MUST_USE;
 /** Statistics of what a layer stores in a forward pass, its fused activation included. */
 typedef struct gf_activation_stats {
   const char *layer; /**< of the tensor: "block_0_0_act_0"; owned by the model */
-  double mean;       /**< of its elements */
-  double deviation;  /**< their standard deviation */
+  /** The layer that computes it: the convolution or norm in whose store an activation is fused. */
+  const char *stored_by;
+  double mean;      /**< of its elements */
+  double deviation; /**< their standard deviation */
   /** Fraction of channels that are dead on the batch: the activation's derivative is at most 0.01
    * at every pixel of every image, so that hardly any gradient comes through. NaN where the layer
    * has no activation. */
   double dead;
+  /** The fraction of the output's energy that differs between the images: the sum of squares after
+   * the mean over the images is taken away from each element, by the sum of squares of all. 0 where
+   * the images make no difference; NaN for a single image, and where a value is not finite. */
+  double contrast;
 } gf_activation_stats;
 
 /** Copies the logits of the last forward pass, (count, classes), to out. Waits for the device. */

@@ -18,6 +18,12 @@ typedef struct gf_series {
   bool dashed; /**< a dashed line */
 } gf_series;
 
+/** A level that values are compared with, drawn as a thin dashed line. */
+typedef struct gf_level {
+  double at;        /**< on the y axis */
+  const char *name; /**< written on the line */
+} gf_level;
+
 /** A chart of lines over one x axis. */
 typedef struct gf_chart {
   const char *title;          /**< above the chart */
@@ -35,6 +41,14 @@ typedef struct gf_chart {
   double y_max;               /**< the same; both 0: what the data need */
   double reference;           /**< a level to compare with, a thin dashed line where in range */
   const char *reference_name; /**< written on that line; NULL: no line */
+  const gf_level
+      *levels;     /**< (level_count): further levels, which y shows whatever the values are */
+  int level_count; /**< how many there are */
+  double y_span;   /**< the least range of a linear y, so that noise stays small; 0: any */
+  bool trims;      /**< a linear y leaves out the few values that would flatten all others */
+  /** For series that are an order: names of the lightest and the darkest, on a bar of colours in
+   * place of a legend; NULL: a legend. */
+  const char *bar[2];
 } gf_chart;
 
 /** Draws count charts into one PNG, row by row with that many columns; the file appears whole or

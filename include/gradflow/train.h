@@ -23,6 +23,7 @@ typedef struct gf_gradient_stats {
   double zeros;          /**< fraction of elements that are exactly 0 */
   double update_ratio;   /**< |w - w before the step| / |w before the step|, in the L2 norm */
   long nonfinite;        /**< elements that are an infinity or a NaN */
+  double weight_l2;      /**< the L2 norm of w before the step */
 } gf_gradient_stats;
 
 /** The optimizer of a config over a model's parameters. */
@@ -79,6 +80,10 @@ typedef struct gf_epoch {
   double validation_accuracy; /**< in [0, 1]; NaN without a validation split */
   double seconds;             /**< that the epoch took */
   double images_per_second;   /**< while training */
+  /** How many classes at least one validation image was taken for; 0 where that is not known. */
+  int predicted_classes;
+  /** The fraction of validation images that were taken for the commonest of those, or NaN. */
+  double most_predicted;
 } gf_epoch;
 
 /** What is called while a network is trained. */

@@ -8,9 +8,9 @@
 #include "run/run_folder.h"
 #include "run/run_records.h"
 
-static const char *const names_[] = {"config.yaml",     "metrics.csv",     "timing.csv",
-                                     "gradients.csv",   "activations.csv", "result.json",
-                                     "environment.json"};
+static const char *const names_[] = {"config.yaml",      "metrics.csv",     "timing.csv",
+                                     "gradients.csv",    "activations.csv", "result.json",
+                                     "environment.json", "early_steps.csv"};
 enum { NAMES = sizeof names_ / sizeof *names_ };
 
 static void write_file(const char *name, const uint8_t *bytes, size_t size) {

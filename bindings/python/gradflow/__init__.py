@@ -15,6 +15,7 @@ from ._devices import Device, devices
 from ._diagnosis import Diagnosis, Finding, GradientHistory, Remedy, diagnose, gradients
 from ._library import Error, version
 from ._prediction import Predictor, predict
+from ._signal import Signal, Theory, signal
 from ._training import Epoch, Event, GradientStatistics, Run, Step, train
 
 __version__ = "0.1.0"
@@ -31,11 +32,14 @@ __all__ = [
     "Predictor",
     "Remedy",
     "Run",
+    "Signal",
     "Step",
+    "Theory",
     "devices",
     "diagnose",
     "gradients",
     "predict",
+    "signal",
     "train",
     "version",
 ]

@@ -61,17 +61,35 @@ GF_ONNX_OPSET = 13
 GF_SPLIT_TRAIN = 0
 GF_SPLIT_VALIDATION = 1
 GF_SPLIT_TEST = 2
-GF_VERDICT_NONFINITE = 0
-GF_VERDICT_EXPLODING = 1
-GF_VERDICT_VANISHING = 2
-GF_VERDICT_DEAD = 3
-GF_VERDICT_SATURATED = 4
-GF_VERDICT_SMALL_STEPS = 5
-GF_VERDICT_LARGE_STEPS = 6
-GF_VERDICT_NOT_LEARNING = 7
-GF_VERDICT_HEALTHY = 8
-GF_VERDICT_COUNT = 9
-GF_MOST_REMEDIES = 12
+GF_VERDICT_NORM_OF_ONE = 0
+GF_VERDICT_INPUT_CONSTANT = 1
+GF_VERDICT_INPUT_SCALE = 2
+GF_VERDICT_RATE_HIGH = 3
+GF_VERDICT_RATE_LOW = 4
+GF_VERDICT_DECAY = 5
+GF_VERDICT_NONFINITE = 6
+GF_VERDICT_BRANCH_GROWS = 7
+GF_VERDICT_EXPLODING = 8
+GF_VERDICT_NO_GRADIENT = 9
+GF_VERDICT_DEAD_AT_START = 10
+GF_VERDICT_DEAD_LAYER = 11
+GF_VERDICT_SATURATED = 12
+GF_VERDICT_KILLED = 13
+GF_VERDICT_VANISHING = 14
+GF_VERDICT_SIGNAL_LOST = 15
+GF_VERDICT_ONE_CLASS = 16
+GF_VERDICT_DEAD = 17
+GF_VERDICT_SMALL_STEPS = 18
+GF_VERDICT_LARGE_STEPS = 19
+GF_VERDICT_ABOVE_GUESSING = 20
+GF_VERDICT_NOT_LEARNING = 21
+GF_VERDICT_OVERFITTING = 22
+GF_VERDICT_PLATEAU = 23
+GF_VERDICT_FITTED = 24
+GF_VERDICT_HEALTHY = 25
+GF_VERDICT_COUNT = 26
+GF_MOST_REMEDIES = 32
+GF_MOST_SIGNAL_NOTES = 12
 GF_DIVERGENCE_FORWARD = 0
 GF_DIVERGENCE_BACKWARD = 1
 GF_DIVERGENCE_GRADIENT = 2
@@ -180,9 +198,11 @@ class gf_loss(Structure):
 class gf_activation_stats(Structure):
     _fields_ = [
         ("layer", c_char_p),
+        ("stored_by", c_char_p),
         ("mean", c_double),
         ("deviation", c_double),
         ("dead", c_double),
+        ("contrast", c_double),
     ]
 
 
@@ -396,6 +416,10 @@ class gf_loader_options(Structure):
     ]
 
 
+class gf_rule(Structure):
+    _fields_ = [("verdict", c_int), ("name", c_char_p), ("holds", c_char_p), ("source", c_char_p)]
+
+
 class gf_remedy(Structure):
     _fields_ = [("text", c_char_p), ("setting", c_char_p)]
 
@@ -407,14 +431,14 @@ class gf_finding(Structure):
         ("evidence", c_char_p),
         ("threshold", c_char_p),
         ("remedy_count", c_int),
-        ("remedies", gf_remedy * 12),
+        ("remedies", gf_remedy * 32),
     ]
 
 
 class gf_diagnosis(Structure):
     _fields_ = [
         ("finding_count", c_int),
-        ("findings", gf_finding * 9),
+        ("findings", gf_finding * 26),
         ("layer_count", c_int),
         ("epoch_count", c_int),
         ("layers", POINTER(c_char_p)),
@@ -431,6 +455,68 @@ class gf_diagnosis(Structure):
         ("activation_mean", POINTER(c_double)),
         ("activation_deviation", POINTER(c_double)),
         ("activation_dead", POINTER(c_double)),
+        ("owner", c_void_p),
+    ]
+
+
+class gf_signal_layer(Structure):
+    _fields_ = [
+        ("layer", c_char_p),
+        ("rms", c_double),
+        ("contrast", c_double),
+        ("contrast_expected", c_double),
+        ("dimension", c_double),
+        ("dead", c_double),
+        ("mean_abs", c_double),
+        ("coherence", c_double),
+    ]
+
+
+class gf_signal_theory(Structure):
+    _fields_ = [
+        ("reason", c_char_p),
+        ("activation", c_char_p),
+        ("layers", c_int),
+        ("weight_variance", c_double),
+        ("bias_variance", c_double),
+        ("length", c_double),
+        ("chi", c_double),
+        ("correlation", c_double),
+        ("depth", c_double),
+        ("contrast_expected", c_double),
+        ("contrast_measured", c_double),
+        ("gradient_expected", c_double),
+        ("gradient_measured", c_double),
+    ]
+
+
+class gf_signal_batch(Structure):
+    _fields_ = [
+        ("images", c_int),
+        ("channels", c_int),
+        ("classes", c_int),
+        ("mean", POINTER(c_double)),
+        ("deviation", POINTER(c_double)),
+        ("class_images", POINTER(c_int)),
+        ("absent_classes", c_int),
+        ("wrong_labels", c_int),
+        ("duplicates", c_int),
+        ("constant", c_int),
+        ("nonfinite", c_int),
+    ]
+
+
+class gf_signal(Structure):
+    _fields_ = [
+        ("headline", c_char_p),
+        ("note_count", c_int),
+        ("notes", c_char_p * 12),
+        ("loss", c_double),
+        ("guess", c_double),
+        ("layer_count", c_int),
+        ("layers", POINTER(gf_signal_layer)),
+        ("theory", gf_signal_theory),
+        ("batch", gf_signal_batch),
         ("owner", c_void_p),
     ]
 
@@ -663,6 +749,10 @@ class gf_series(Structure):
     ]
 
 
+class gf_level(Structure):
+    _fields_ = [("at", c_double), ("name", c_char_p)]
+
+
 class gf_chart(Structure):
     _fields_ = [
         ("title", c_char_p),
@@ -680,6 +770,11 @@ class gf_chart(Structure):
         ("y_max", c_double),
         ("reference", c_double),
         ("reference_name", c_char_p),
+        ("levels", POINTER(gf_level)),
+        ("level_count", c_int),
+        ("y_span", c_double),
+        ("trims", c_bool),
+        ("bar", c_char_p * 2),
     ]
 
 
@@ -728,6 +823,7 @@ class gf_gradient_stats(Structure):
         ("zeros", c_double),
         ("update_ratio", c_double),
         ("nonfinite", c_long),
+        ("weight_l2", c_double),
     ]
 
 
@@ -766,6 +862,8 @@ class gf_epoch(Structure):
         ("validation_accuracy", c_double),
         ("seconds", c_double),
         ("images_per_second", c_double),
+        ("predicted_classes", c_int),
+        ("most_predicted", c_double),
     ]
 
 
@@ -1067,6 +1165,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_profile_read": (c_int, [c_void_p, POINTER(POINTER(gf_profile_row)), POINTER(c_int)]),
     "gf_profile_start": (c_int, [c_void_p]),
     "gf_profile_trace": (c_int, [c_void_p, c_char_p]),
+    "gf_rule_of": (POINTER(gf_rule), [c_int]),
     "gf_run_read_state": (c_int, [c_char_p, POINTER(gf_run_state)]),
     "gf_scale_bound_name": (c_char_p, [c_int]),
     "gf_scale_costs_free": (None, [POINTER(gf_scale_costs)]),
@@ -1081,6 +1180,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         gf_scale_point,
         [POINTER(gf_scale_costs), POINTER(gf_scale_network), c_int, c_double],
     ),
+    "gf_signal_free": (None, [POINTER(POINTER(gf_signal))]),
+    "gf_signal_open": (c_int, [POINTER(POINTER(gf_signal)), c_void_p, c_void_p]),
+    "gf_signal_plot": (c_int, [POINTER(gf_signal), c_char_p]),
     "gf_status_name": (c_char_p, [c_int]),
     "gf_study_free": (None, [POINTER(c_void_p)]),
     "gf_study_help": (c_int, [POINTER(c_char_p)]),

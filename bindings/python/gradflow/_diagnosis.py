@@ -31,7 +31,7 @@ class Finding:
     """One thing that is so with the gradients of a run.
 
     Attributes:
-        verdict: "vanishing", "exploding", "dead units", ..., "healthy"
+        verdict: "vanishing", "rate too high", ..., "healthy"; docs/diagnosis.md has all
         headline: it in one line
         evidence: sentences with the numbers
         threshold: against which value, and its source

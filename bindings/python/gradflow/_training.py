@@ -42,6 +42,8 @@ class Epoch:
     Attributes:
         epoch: from 1
         epochs: of the run
+        predicted_classes: how many classes at least one validation image was taken for
+        most_predicted: the fraction of validation images that the commonest of them has
     """
 
     epoch: int
@@ -53,6 +55,8 @@ class Epoch:
     validation_accuracy: float
     seconds: float
     images_per_second: float
+    predicted_classes: int
+    most_predicted: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class GradientStatistics:
         zeros: share of elements that are exactly 0
         update_ratio: how far the step moved the parameter, as a share of its size (L2)
         nonfinite: elements that are an infinity or a NaN
+        weight_l2: L2 norm of the parameter before the step
     """
 
     epoch: int
@@ -80,6 +85,7 @@ class GradientStatistics:
     zeros: np.ndarray
     update_ratio: np.ndarray
     nonfinite: np.ndarray
+    weight_l2: np.ndarray
 
 
 Event = Union[Step, Epoch, GradientStatistics]
@@ -194,6 +200,7 @@ def _gradients_of(epoch: int, step: int, rows: Any, count: int) -> GradientStati
         zeros=column("zeros", float),
         update_ratio=column("update_ratio", float),
         nonfinite=column("nonfinite", int),
+        weight_l2=column("weight_l2", float),
     )
 
 

@@ -4,6 +4,7 @@ GRADFLOW_LIBRARY names a library that is not installed. Needs an OpenCL device, 
 """
 
 import contextlib
+import csv
 import ctypes
 import ctypes.util
 import json
@@ -167,6 +168,20 @@ class Training(Case):
         for finding in diagnosis.findings:
             for remedy in finding.remedies:
                 self.assertTrue(remedy.text)
+
+    def test_a_fresh_network_is_that_of_the_first_step(self):
+        fresh = gradflow.signal(self.config(), picture=self.folder / "signal.png")
+        self.assertTrue((self.folder / "signal.png").is_file())
+        with open(self.run_.folder / "early_steps.csv") as file:
+            rows = [row for row in csv.DictReader(file) if row["step"] == "0"]
+        self.assertEqual(fresh.layers, tuple(row["layer"] for row in rows))
+        for column in "rms", "contrast", "mean_abs":
+            theirs = [float(row[column]) for row in rows]
+            np.testing.assert_allclose(getattr(fresh, column), theirs, rtol=1e-5)
+        self.assertAlmostEqual(fresh.loss, float(rows[0]["loss"]), places=6)
+        self.assertEqual(fresh.class_images.sum(), BATCHES[0])
+        with self.assertRaisesRegex(gradflow.Error, "has no section 'data'"):
+            gradflow.signal({"model": {"graph": [{"type": "flatten"}]}})
 
     def test_equal_seeds_are_equal_runs(self):
         again = gradflow.train(self.config(), out=self.folder / "again")

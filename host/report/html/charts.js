@@ -59,6 +59,10 @@ class Chart {
 
   // A line without a name is switched with the named one before it.
   addLegend() {
+    if (this.data.bar) {
+      this.addBar();
+      return;
+    }
     const list = this.figure.querySelector('.legend');
     this.swatches = [];
     this.values = [];
@@ -83,6 +87,18 @@ class Chart {
     this.color();
   }
 
+  // Many lines that are an order: their colours from the lightest to the darkest.
+  addBar() {
+    const list = this.figure.querySelector('.legend'), [first, last] = this.data.bar;
+    const item = element('li', 'bar');
+    this.swatches = [];
+    this.values = [];
+    this.bar = element('span', 'colors');
+    item.append(element('span', 'name', first), this.bar, element('span', 'name', last));
+    list.append(item);
+    this.color();
+  }
+
   toggle(button, members) {
     const shown = button.getAttribute('aria-pressed') === 'false';
     button.setAttribute('aria-pressed', String(shown));
@@ -95,20 +111,59 @@ class Chart {
   colors() { return this.data.series.map(s => s[theme()]); }
 
   color() {
+    if (this.bar)
+      this.bar.style.background = `linear-gradient(to right, ${this.colors().join(',')})`;
     this.swatches.forEach((swatch, i) => swatch.style.borderColor = this.data.series[i][theme()]);
+  }
+
+  // Levels are within the range, which is as wide as the chart wants it at least.
+  widen(min, max) {
+    for (const {at} of this.data.levels)
+      if (this.isDrawn(at)) [min, max] = [Math.min(min, at), Math.max(max, at)];
+    const lack = this.data.y_span - (max - min);
+    if (this.data.log || !(lack > 0) || min > max) return [min, max];
+    const low = min >= 0 ? Math.max(0, min - lack / 2) : min - lack / 2;
+    return [low, low + this.data.y_span];
+  }
+
+  // Without up to a quarter of the values where the others would get a twentieth of the axis.
+  trim(values) {
+    const sorted = [...values].sort((a, b) => a - b), count = sorted.length;
+    const most = Math.floor(count / 4), levels = this.data.levels.map(level => level.at);
+    const shown = (above, below) => [
+      Math.min(sorted[below], ...levels), Math.max(sorted[count - 1 - above], ...levels)];
+    let above = 0, below = 0;
+    const further = () => {
+      const [first, last] = shown(above, below);
+      for (let a = above; a <= most; a++)
+        for (let b = below; a + b <= most; b++) {
+          const [low, high] = shown(a, b), range = high - low;
+          if (!(range > 0 && range < (last - first) / 20)) continue;
+          const isFar = (!a || sorted[count - a] - high >= 10 * range) &&
+              (!b || low - sorted[b - 1] >= 10 * range);
+          if (!isFar) continue;
+          [above, below] = [a, b];
+          return true;
+        }
+      return false;
+    };
+    if (most > 0) while (further());
+    return sorted.slice(below, count - above);
   }
 
   // What y shows of the lines that are on: the same rules as for PNG charts.
   yHome() {
     const {log, y_min, y_max} = this.data, most = 6;
-    let min = y_min, max = y_max;
+    let min = y_min, max = y_max, shown = [];
     if (y_min === 0 && y_max === 0) {
       min = Infinity;
       max = -Infinity;
       this.data.series.forEach((s, i) => {
-        for (const y of this.visible[i] ? s.y : [])
-          if (this.isDrawn(y)) [min, max] = [Math.min(min, y), Math.max(max, y)];
+        for (const y of this.visible[i] ? s.y : []) if (this.isDrawn(y)) shown.push(y);
       });
+      if (this.data.trims && !log) shown = this.trim(shown);
+      for (const y of shown) [min, max] = [Math.min(min, y), Math.max(max, y)];
+      [min, max] = this.widen(min, max);
       if (min > max) [min, max] = [log ? 0.1 : 0, 1];
       else if (!log && min > 0 && min < max / 2) min = 0;
     }
@@ -157,8 +212,14 @@ class Chart {
   }
 
   // The level to compare with; its name stands above it, or below where the plot ends.
-  drawReference(context, area, graph) {
-    const {reference, reference_name} = this.data, colors = CANVAS_COLORS[theme()];
+  drawLevels(context, area, graph) {
+    const {reference, reference_name, levels} = this.data;
+    this.drawLevel(context, area, graph, reference, reference_name, false);
+    levels.forEach(({at, name}, i) => this.drawLevel(context, area, graph, at, name, i % 2 === 1));
+  }
+
+  drawLevel(context, area, graph, reference, reference_name, atRight) {
+    const colors = CANVAS_COLORS[theme()];
     const y = reference_name === null ? NaN : Math.round(graph.toDomYCoord(reference)) + 0.5;
     if (!(y >= area.y && y <= area.y + area.h)) return;
     context.save();
@@ -171,10 +232,11 @@ class Chart {
     context.font = FONT;
     const base = y - FONT_SIZE - 6 > area.y ? y - 6 : y + FONT_SIZE + 4;
     const width = context.measureText(reference_name).width;
+    const left = atRight ? Math.max(area.x, area.x + area.w - width - 12) : area.x + 6;
     context.fillStyle = colors.paper;
-    context.fillRect(area.x + 6, base - FONT_SIZE + 1, width + 6, FONT_SIZE + 3);
+    context.fillRect(left, base - FONT_SIZE + 1, width + 6, FONT_SIZE + 3);
     context.fillStyle = colors.text;
-    context.fillText(reference_name, area.x + 9, base);
+    context.fillText(reference_name, left + 3, base);
     context.restore();
   }
 
@@ -240,7 +302,7 @@ class Chart {
       rightGap: 14,
       axes: this.axisOptions(),
       interactionModel: this.interactions(),
-      underlayCallback: (context, area, graph) => this.drawReference(context, area, graph),
+      underlayCallback: (context, area, graph) => this.drawLevels(context, area, graph),
       highlightCallback: (event, x, points, row) => this.showValues(row),
       unhighlightCallback: () => this.hideValues(),
       zoomCallback: (low, high, ranges) => this.keepZoom(ranges[0]),

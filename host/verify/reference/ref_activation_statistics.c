@@ -18,3 +18,17 @@ ref_activation_statistics ref_activation_statistics_of(size_t rows, int c, const
   return (ref_activation_statistics){mean, sqrt(squares / (double)count),
                                      derivative ? (double)dead / c : NAN};
 }
+
+double ref_contrast_of(int images, size_t units, const double *y) {
+  double all = 0, apart = 0;
+  for (size_t u = 0; u < units; u++) {
+    double mean = 0;
+    for (int b = 0; b < images; b++) mean += y[(size_t)b * units + u] / images;
+    for (int b = 0; b < images; b++) {
+      double v = y[(size_t)b * units + u];
+      all += v * v;
+      apart += (v - mean) * (v - mean);
+    }
+  }
+  return all > 0 ? apart / all : 0;
+}

@@ -205,6 +205,9 @@ typedef struct ref_activation_statistics {
 ref_activation_statistics ref_activation_statistics_of(size_t rows, int c, const double *y,
                                                        const double *derivative);
 
+/* Of y (images, units): sum (y - mean over the images)^2 / sum y^2, 0 where y is 0. */
+double ref_contrast_of(int images, size_t units, const double *y);
+
 /* lr(epoch) = minimum + (lr0 - minimum) (1 + cos(pi epoch / epochs)) / 2, epoch = 0, 1, … */
 double ref_cosine(double lr0, double minimum, int epoch, int epochs);
 
