@@ -2,17 +2,23 @@
 
 #include <math.h>
 
+#include "train/optimizers.h"
+
+/* Rows of the table. */
+enum { COSINE };
+
 #define SCHEDULE_KEY(member, ...) GF__KEY(gf__schedule_config, member, __VA_ARGS__)
 
 static const gf__key cosine_keys[] = {
     SCHEDULE_KEY(final, FLOAT, .initial = "2e-5", .maximum = 1e3,
-                 .help = "the rate that it falls to (Loshchilov and Hutter, 2017)"),
+                 .help =
+                     "the rate that it falls to (Loshchilov and Hutter, 2017); where it is left "
+                     "out, at most optimizer.learning_rate"),
 };
 
 static double cosine_rate(const gf__schedule_config *s, double base, int epoch, int epochs) {
   const double pi = 3.14159265358979323846;
-  int since = epoch - s->warmup_epochs, span = epochs - s->warmup_epochs;
-  return s->final + (base - s->final) * (1 + cos(pi * since / span)) / 2;
+  return s->final + (base - s->final) * (1 + cos(pi * epoch / epochs)) / 2;
 }
 
 static const gf__schedule cosine = {.name = "cosine",
@@ -31,7 +37,8 @@ static const gf__schedule constant = {
 
 static const gf__key step_keys[] = {
     SCHEDULE_KEY(every, INT, .initial = "30", .minimum = 1, .maximum = 100000,
-                 .help = "epochs from one drop to the next"),
+                 .help = "epochs from one drop to the next, and from the end of the warm-up to the "
+                         "first"),
     SCHEDULE_KEY(factor, FLOAT, .initial = "0.1", .maximum = 1,
                  .help = "what each drop multiplies the rate by"),
 };
@@ -71,9 +78,28 @@ static const gf__section schedule_section = {.name = "schedule",
                                              .key_count = sizeof keys / sizeof *keys,
                                              .has_all_keys = true};
 
+/* Where the final rate is left out, a base rate below its initial value is not to rise to it. */
+static gf_status bound_final(gf__schedule_config *schedule, const gf_config *config) {
+  gf__optimizer_config optimizer;
+  GF_TRY(gf__optimizer_config_read(&optimizer, config));
+  schedule->final = fmin(schedule->final, optimizer.learning_rate);
+  gf__optimizer_config_free(&optimizer);
+  return GF_OK;
+}
+
 gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) {
   const gf__value *map = gf__value_get(gf__config_root(config), "schedule");
-  return gf__section_read(&schedule_section, map, out, NULL);
+  GF_TRY(gf__section_read(&schedule_section, map, out, NULL));
+  bool lacks_final = out->kind == COSINE && !gf__value_get(map, "final");
+  return lacks_final ? bound_final(out, config) : GF_OK;
+}
+
+void gf__schedule_config_warn(const gf__schedule_config *schedule, double base) {
+  if (schedule->kind != COSINE || schedule->final < base) return;
+  gf__log(GF_LOG_WARNING,
+          "schedule.final is %g and optimizer.learning_rate %g: the rate %s; for a cosine that "
+          "falls, set schedule.final to less",
+          schedule->final, base, schedule->final > base ? "rises" : "stays the same");
 }
 
 void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule) {
@@ -88,5 +114,6 @@ double gf__schedule_rate(const gf__schedule_config *schedule, double base, int e
     double start = schedule->warmup_start;
     return base * (start + (1 - start) * epoch / schedule->warmup_epochs);
   }
-  return gf__schedules[schedule->kind]->rate(schedule, base, epoch, epochs);
+  return gf__schedules[schedule->kind]->rate(schedule, base, epoch - schedule->warmup_epochs,
+                                             epochs - schedule->warmup_epochs);
 }

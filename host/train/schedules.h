@@ -15,21 +15,24 @@ typedef struct gf__schedule_config {
 
 typedef struct gf__schedule {
   GF__ROW; /* the keys' fields are those of gf__schedule_config */
-  /* The rate of an epoch after the warm-up. */
+  /* The rate of an epoch of those after the warm-up, both counted from its end. */
   double (*rate)(const gf__schedule_config *schedule, double base, int epoch, int epochs);
 } gf__schedule;
 
 /* The table, ended by NULL. */
 extern const gf__schedule *const gf__schedules[];
 
+/* A cosine's final rate, where the config has none, is at most optimizer.learning_rate. */
 gf_status gf__schedule_config_read(gf__schedule_config *out, const gf_config *config) GF_MUST_USE;
+/* Warns of a cosine that does not fall from the rate base. */
+void gf__schedule_config_warn(const gf__schedule_config *schedule, double base);
 void gf__schedule_config_write(gf__text *out, const gf__schedule_config *schedule);
 void gf__schedule_config_help(gf__help *help);
 
 /* The rate of an epoch, counted from 0, of a run of epochs with the rate base.
  * The first w = warmup_epochs (Goyal et al., 2017) rise to it in equal steps:
- * base (start + (1 - start) epoch / w). A cosine spans the epochs after them;
- * the drops of step are at the same epochs as without them. */
+ * base (start + (1 - start) epoch / w). The schedule begins after them, with the
+ * full rate: a cosine spans the epochs that are left, and step counts from there. */
 double gf__schedule_rate(const gf__schedule_config *schedule, double base, int epoch, int epochs);
 
 #endif

@@ -34,6 +34,7 @@ static gf_status write_config(gf__text *out, const gf__training *t, const gf_con
     gf__network_config_write(out, &network);
     gf__optimizer_config_write(out, &optimizer);
     gf__train_config_write(out, &t->config);
+    if (t->writes) gf__schedule_config_warn(&t->config.schedule, optimizer.learning_rate);
     gf__optimizer_config_free(&optimizer);
     status = gf__text_status(out);
   }
@@ -406,6 +407,7 @@ gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_ru
   if (status == GF_OK) status = open_data(&t, config);
   if (status == GF_OK) status = gf__ranks_open_networks(&t, config, NULL);
   if (status == GF_OK) {
+    gf__schedule_config_warn(&t.config.schedule, gf__trainer_optimizer(t.trainer)->learning_rate);
     gf_memory memory = planned_memory(&t);
     *out = (gf_dry_run){.memory = memory,
                         .planned = gf__memory_total(&memory),
