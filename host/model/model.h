@@ -54,6 +54,9 @@ gf_status gf__model_open_with(gf_model **out, gf_device *device, const gf_config
 /* Initialises every parameter by seed. */
 gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST_USE;
 
+/* The first running statistic from the input that is not finite, or NULL. Waits. parameters.c */
+gf_status gf__model_find_nonfinite_running(gf_model *model, const char **name) GF_MUST_USE;
+
 /* memory.c: the device memory that the network needs for batch images. */
 gf_memory gf__model_memory(const gf_model *model, int batch);
 size_t gf__memory_total(const gf_memory *memory);

@@ -16,8 +16,9 @@ typedef struct test_run {
   gf_dataset *dataset;
   gf_loader *loader;
   gf_model *model;
-  float *logits; /* (batch, classes) */
-  int *correct;  /* (classes) */
+  float *logits;     /* (batch, classes) */
+  int *correct;      /* (classes) */
+  int without_class; /* images whose scores are not numbers */
 } test_run;
 
 static gf_status load_weights(test_run *t, const char *folder) {
@@ -78,15 +79,31 @@ static gf_status make_result(const gf_dataset_info *info, gf_test_result *out) {
   return GF_OK;
 }
 
+/* The class of the largest score, the first among equals; -1 where a score is not a number. */
+static int best_class(const float *scores, int classes) {
+  int best = 0;
+  for (int c = 0; c < classes; c++) {
+    if (isnan(scores[c])) return -1;
+    if (scores[c] > scores[best]) best = c;
+  }
+  return best;
+}
+
 static void count_classes(test_run *t, const gf_batch *batch, gf_test_result *out) {
   for (int i = 0; i < batch->count; i++) {
-    const float *row = t->logits + (size_t)i * (size_t)out->classes;
-    int best = 0;
-    for (int c = 1; c < out->classes; c++)
-      if (row[c] > row[best]) best = c;
+    int best = best_class(t->logits + (size_t)i * (size_t)out->classes, out->classes);
     out->class_images[batch->labels[i]]++;
     t->correct[batch->labels[i]] += best == batch->labels[i];
+    t->without_class += best < 0;
   }
+}
+
+static void warn_of_scores(const test_run *t, const gf_test_result *result, const char *folder) {
+  if (t->without_class)
+    gf__log(GF_LOG_WARNING,
+            "%s: the scores of %d of %d images are not numbers and count for no class: its weights "
+            "are of a run that diverged",
+            folder, t->without_class, result->images);
 }
 
 static gf_status run_test(test_run *t, gf_test_result *out) {
@@ -121,6 +138,7 @@ gf_status gf_test(gf_device *device, const char *run_folder, gf_test_result *out
     status = make_result(&info, out);
   }
   if (status == GF_OK) status = run_test(&t, out);
+  if (status == GF_OK) warn_of_scores(&t, out, run_folder);
   if (status != GF_OK) gf_test_result_free(out);
   close_test(&t);
   return status;
