@@ -57,6 +57,9 @@ gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST
 /* The first running statistic from the input that is not finite, or NULL. Waits. parameters.c */
 gf_status gf__model_find_nonfinite_running(gf_model *model, const char **name) GF_MUST_USE;
 
+/* gf_model_load of weights to train from. GF_ERROR_DATA where one is not finite. checkpoint.c */
+gf_status gf__model_load_finite(gf_model *model, const char *path) GF_MUST_USE;
+
 /* memory.c: the device memory that the network needs for batch images. */
 gf_memory gf__model_memory(const gf_model *model, int batch);
 size_t gf__memory_total(const gf_memory *memory);

@@ -204,9 +204,9 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
   const char *path = gf__train_config_weights(config);
   char best[GF__PATH_SIZE];
   if (!*path) return GF_OK;
-  if (!gf__path_is_folder(path)) return gf_model_load(model, path);
+  if (!gf__path_is_folder(path)) return gf__model_load_finite(model, path);
   GF_TRY(gf__run_weights(best, path));
-  return gf_model_load(model, best);
+  return gf__model_load_finite(model, best);
 }
 
 static gf_status create_folder(gf__training *t, const gf__text *config, bool replaces) {
