@@ -16,7 +16,8 @@ enum {
 
 /* How an image of any size becomes one of height x width pixels: it is resized, its proportions
  * kept, until it just covers cover_height x cover_width pixels, at least height x width, and the
- * middle is cut out, rounded towards the top left. */
+ * middle is cut out, its place rounded to even where it is half a pixel (torchvision's CenterCrop).
+ */
 typedef struct gf__image_fit {
   int cover_height, cover_width;
   int height, width;
