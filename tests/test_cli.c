@@ -322,7 +322,7 @@ static void wrong_command_lines_are_refused(void **state) {
        "unknown option '--lr'; did you mean '--set optimizer.learning_rate=VALUE'? see gradflow "
        "train --help"},
       {{"train", "a", "--tune", "ful"},
-       "--tune must be one of off, fast, full, not 'ful'; did you mean 'full'?"},
+       "--tune must be one of off, known, fast, full, not 'ful'; did you mean 'full'?"},
       {{"plot", "--columns"}, "unknown option '--columns'; see gradflow plot --help"},
       {{"train", "-x"}, "unknown option '-x'; see gradflow train --help"},
       {{"train", "a", "--device"}, "--device needs a value; see gradflow train --help"},

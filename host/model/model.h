@@ -45,6 +45,7 @@ struct gf_model {
 typedef struct gf__model_options {
   bool no_loss;           /* the output's gradient comes from outside */
   bool input_gradient;    /* the gradient of the input is wanted */
+  bool measures_nothing;  /* whatever model.tune says: algorithms are those that are known */
   const char *algorithms; /* for convolutions, as gf_model.algorithms had them; or NULL */
 } gf__model_options;
 

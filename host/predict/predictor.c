@@ -16,7 +16,8 @@
 static gf_status open_networks(gf_predictor *p, gf_device *device, bool saliency) {
   const gf_dataset_info *info = &p->data->info;
   gf_image_shape image = {info->height, info->width, info->channels};
-  GF_TRY(gf_model_open(&p->model, device, p->config, image, p->classes, p->batch, 0));
+  GF_TRY(gf__model_open_with(&p->model, device, p->config, image, p->classes, p->batch, 0,
+                             &(gf__model_options){.measures_nothing = true}));
   GF_TRY(gf_model_load(p->model, p->weights));
   return saliency ? gf__saliency_open(&p->saliency, p->model, p->config) : GF_OK;
 }

@@ -34,7 +34,8 @@ static gf_status open_test(test_run *t, gf_device *device, const char *folder) {
   gf_dataset_info info = gf_dataset_describe(t->dataset);
   gf_image_shape image = {info.height, info.width, info.channels};
   int batch = t->run.batch_size < info.count ? t->run.batch_size : info.count;
-  GF_TRY(gf_model_open(&t->model, device, t->config, image, info.classes, batch, 0));
+  GF_TRY(gf__model_open_with(&t->model, device, t->config, image, info.classes, batch, 0,
+                             &(gf__model_options){.measures_nothing = true}));
   GF_TRY(load_weights(t, folder));
   gf_loader_options options = gf_loader_options_default();
   options.batch_size = batch;
