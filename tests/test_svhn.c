@@ -213,7 +213,8 @@ static void other_files_are_refused(void **state) {
   char expected[512];
   snprintf(expected, sizeof expected,
            "there is no train_32x32.mat in %s; svhn is read from train_32x32.mat and "
-           "test_32x32.mat; get them from http://ufldl.stanford.edu/housenumbers/",
+           "test_32x32.mat; run gradflow fetch svhn, or get them from "
+           "http://ufldl.stanford.edu/housenumbers/",
            fixture_folder);
   assert_string_equal(gf_error_message(), expected);
 }
