@@ -296,7 +296,8 @@ static gf_status idx_open(gf_dataset *dataset, const gf__data_source *source, gf
 }
 
 static gf_status idx_prepare(gf_dataset *dataset) {
-  gf__data_source source = {dataset->format, &dataset->settings, dataset->format->train};
+  gf__data_source source = {
+      .format = dataset->format, .settings = &dataset->settings, .files = dataset->format->train};
   idx_options *options = dataset->settings.options;
   GF_TRY(idx_find_shape(&source, options->image_shape));
   return gf__byte_images_prepare(dataset);

@@ -70,7 +70,9 @@ static gf_status prepare_trainer(gf__training *t) {
 
 static gf_status open_data(gf__training *t, const gf_config *config) {
   GF_TRY(gf_dataset_open(&t->train, config, GF_SPLIT_TRAIN));
-  return gf_dataset_open(&t->validation, config, GF_SPLIT_VALIDATION);
+  GF_TRY(gf_dataset_open(&t->validation, config, GF_SPLIT_VALIDATION));
+  if (t->writes) gf__dataset_warn(t->train, t->validation);
+  return GF_OK;
 }
 
 int gf__training_batch(const gf__training *t) {
