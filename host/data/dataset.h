@@ -58,6 +58,8 @@ typedef struct gf__data_input {
   int border[4]; /* black rows and columns around it: top, left, bottom, right */
 } gf__data_input;
 
+typedef gf_status gf__visit_size(void *user, int height, int width);
+
 /* A row of the table. Its functions that may be NULL say so. */
 struct gf__data_format {
   const char *name, *help;
@@ -114,6 +116,10 @@ struct gf__data_format {
   gf__data_input (*input_of)(const gf_dataset *dataset);
   gf_status (*read_file)(const gf_dataset *dataset, const char *path, uint8_t *pixels,
                          float *floats);
+
+  /* Calls visit with the size of each image file that source->files name; NULL: all are of one
+   * size. */
+  gf_status (*visit_sizes)(const gf__data_source *source, gf__visit_size *visit, void *user);
 
   /* Of formats whose samples are images of bytes, see byte_images.h; else NULL. */
   const struct gf__byte_reader *reader;

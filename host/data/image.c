@@ -210,17 +210,34 @@ bool gf__is_image_name(const char *name) {
   return false;
 }
 
-gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) {
+/* The bytes of a file, which the caller frees. */
+static gf_status load_image(image_file *out, const char *path) {
   int64_t size = 0;
+  char *bytes = NULL;
+  *out = (image_file){.path = path};
   GF_TRY(gf__data_file_size(path, &size));
   if (size > GF__IMAGE_LARGEST_FILE)
     return gf__fail(GF_ERROR_DATA, "%s has %lld bytes; images have at most %d", path,
                     (long long)size, GF__IMAGE_LARGEST_FILE);
-  image_file file = {.path = path};
-  char *bytes = NULL;
-  GF_TRY(gf__file_read_within(path, GF__IMAGE_LARGEST_FILE, &bytes, &file.size));
-  file.bytes = (uint8_t *)bytes;
+  GF_TRY(gf__file_read_within(path, GF__IMAGE_LARGEST_FILE, &bytes, &out->size));
+  out->bytes = (uint8_t *)bytes;
+  return GF_OK;
+}
+
+gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) {
+  image_file file;
+  GF_TRY(load_image(&file, path));
   gf_status status = decode(&file, fit, out);
-  free(bytes);
+  free(file.bytes);
   return status;
+}
+
+gf_status gf__image_size(const char *path, int *height, int *width) {
+  image_file file;
+  int channels = 0;
+  GF_TRY(load_image(&file, path));
+  bool is_known =
+      kind_of(&file) && stbi_info_from_memory(file.bytes, (int)file.size, width, height, &channels);
+  free(file.bytes);
+  return is_known ? GF_OK : gf__fail(GF_ERROR_DATA, "%s is neither a JPEG nor a PNG file", path);
 }

@@ -33,6 +33,9 @@ bool gf__is_image_name(const char *name);
  * is checked before anything is allocated. */
 gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) GF_MUST_USE;
 
+/* The size that a JPEG or PNG file says it has. */
+gf_status gf__image_size(const char *path, int *height, int *width) GF_MUST_USE;
+
 /* resample.c: the fit of gf__image_read for pixels (height, width, 3). Bilinear, with the filter
  * widened by the scale where the image shrinks, so that nothing aliases; sides at most
  * GF__IMAGE_LARGEST_SIDE. */

@@ -267,6 +267,30 @@ static gf_status folder_measure(const gf__data_source *source, gf__byte_file *ou
   return status;
 }
 
+/* Files that cannot be read are left to the reading itself. */
+static gf_status folder_visit_listed(const listing *l, gf__visit_size *visit, void *user) {
+  const gf__data_source *source = l->source;
+  for (size_t i = 0; i < l->count; i++) {
+    char folder[GF__PATH_SIZE], path[GF__PATH_SIZE];
+    int height = 0, width = 0;
+    GF_TRY(gf__path_join(folder, sizeof folder, source->settings->path, source->files[0]));
+    GF_TRY(join3(path, folder, l->classes.v[l->images[i].label], l->images[i].file));
+    gf_status status = gf__image_size(path, &height, &width);
+    if (status == GF_ERROR_MEMORY) return status;
+    if (status == GF_OK) GF_TRY(visit(user, height, width));
+  }
+  return GF_OK;
+}
+
+static gf_status folder_visit_sizes(const gf__data_source *source, gf__visit_size *visit,
+                                    void *user) {
+  listing l;
+  gf_status status = folder_list(&l, source);
+  if (status == GF_OK) status = folder_visit_listed(&l, visit, user);
+  folder_free_listing(&l);
+  return status;
+}
+
 static gf_status folder_fail_changed(const gf__data_source *source) {
   return gf__fail(GF_ERROR_FILE, "the files in %s changed while they were read",
                   source->settings->path);
@@ -479,5 +503,6 @@ const gf__data_format gf__format_image_folder = {
     .open = folder_open,
     .prepare = gf__byte_images_prepare,
     .input_of = folder_input,
+    .visit_sizes = folder_visit_sizes,
     .reader = &folder_reader_,
     GF__BYTE_IMAGES};
