@@ -57,7 +57,8 @@ gf_status gf__scene_open(gf__cube_array *file, const gf__data_source *source,
  * empty, with dim_count dimensions. */
 gf_status gf__cube_find_array(gf__cube_array *file, const char *variable,
                               int dim_count) GF_MUST_USE;
-/* Warns of classes that no pixel has; they are classes of the network all the same. */
+/* Says which class was taken for that of unknown pixels, and warns of classes that no pixel has;
+ * they are classes of the network all the same. */
 void gf__scene_warn(const gf__data_source *source, const gf__scene *s);
 
 /* cube_values.c: the memory of the data set's samples, and their standardised numbers. */

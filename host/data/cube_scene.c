@@ -85,7 +85,7 @@ static gf_status cube_read_class_column(const gf__cube_array *file, gf__scene *s
 }
 
 /* A map of bytes may have 255 where a pixel's class is unknown. */
-static void cube_find_unknown(const gf__cube_array *file, gf__scene *s) {
+static void cube_find_unknown(gf__scene *s) {
   int largest = 0;
   if (s->unknown || s->classes != USUAL_UNKNOWN) return;
   for (int i = 0; i < s->height * s->width; i++)
@@ -95,8 +95,6 @@ static void cube_find_unknown(const gf__cube_array *file, gf__scene *s) {
     if (s->classes_of[i] == USUAL_UNKNOWN) s->classes_of[i] = 0;
   s->classes = largest;
   s->unknown = USUAL_UNKNOWN;
-  gf__log(GF_LOG_INFO, "%s: classes are 1 to %d, and pixels of 255 are unknown (data.unknown)",
-          file->path, largest);
 }
 
 static gf_status cube_read_classes(const gf__cube_array *file, gf__scene *s) {
@@ -108,7 +106,7 @@ static gf_status cube_read_classes(const gf__cube_array *file, gf__scene *s) {
   for (int x = 0; status == GF_OK && x < s->width; x++)
     status = cube_read_class_column(file, s, x, column);
   if (status == GF_OK) status = gf__mat_finish(file->mat);
-  if (status == GF_OK) cube_find_unknown(file, s);
+  if (status == GF_OK) cube_find_unknown(s);
   if (status == GF_OK && s->classes == 0)
     status = gf__fail(GF_ERROR_DATA, "%s has no labelled pixel", file->path);
   free(column);
@@ -169,6 +167,10 @@ gf_status gf__scene_open(gf__cube_array *file, const gf__data_source *source, gf
 }
 
 void gf__scene_warn(const gf__data_source *source, const gf__scene *s) {
+  const gf__cube_options *options = gf__cube_options_of(source->settings);
+  if (s->unknown != options->unknown)
+    gf__log(GF_LOG_INFO, "%s: classes are 1 to %d, and pixels of %d are unknown (data.unknown)",
+            options->ground_truth, s->classes, s->unknown);
   bool has[GF__CUBE_MOST_CLASSES + 1] = {0};
   gf__text empty = {0};
   int count = 0;
@@ -179,7 +181,6 @@ void gf__scene_warn(const gf__data_source *source, const gf__scene *s) {
     gf__log(GF_LOG_WARNING,
             "%s: %d of %d classes have no pixel: %s%s; data.unknown names the class of unknown "
             "pixels",
-            gf__cube_options_of(source->settings)->ground_truth, count, s->classes, empty.data,
-            count > 8 ? ", …" : "");
+            options->ground_truth, count, s->classes, empty.data, count > 8 ? ", …" : "");
   gf__text_free(&empty);
 }

@@ -66,9 +66,14 @@ static gf_status add_image(batch_sheet *s, const gf_batch *batch, int i) {
 static gf_status draw(batch_sheet *s, const gf_batch *batch, const char *title, const char *path) {
   int count = batch->count < GF__SHEET_MOST_CELLS ? batch->count : GF__SHEET_MOST_CELLS;
   char note[200];
-  snprintf(note, sizeof note,
-           "%d of %d images of the first batch, cropped, flipped and changed as training does.",
-           count, batch->count);
+  if (s->train->format->reader)
+    snprintf(note, sizeof note,
+             "%d of %d images of the first batch, cropped, flipped and changed as training does.",
+             count, batch->count);
+  else
+    snprintf(note, sizeof note,
+             "%d of %d squares of the first batch; three of %d bands are red, green and blue.",
+             count, batch->count, s->train->info.channels);
   for (int i = 0; i < count; i++) GF_TRY(add_image(s, batch, i));
   return gf__contact_sheet_write(s->sheet, title, note, path);
 }

@@ -173,6 +173,17 @@ static gf_status report_progress(gf__training *t, gf__results *results, const ch
 
 /* ---- training ---- */
 
+/* Of a step of this epoch, from 0; after its last one the rate is that of the last. */
+static double rate_of_step(const gf__training *t, int batch) {
+  const gf__schedule_config *schedule = &t->config.schedule;
+  double base = gf__trainer_optimizer(t->trainer)->learning_rate;
+  int batches = gf_loader_batches(t->train_loader), epoch = t->position.epoch - 1;
+  long index = (long)epoch * batches + (batch < batches ? batch : batches - 1);
+  double rate = gf__schedule_step_rate(schedule, base, index, batches, t->config.epochs);
+  bool waits = gf__schedule_is_plateau(schedule) && epoch >= schedule->warmup_epochs;
+  return waits ? gf__plateau_rate(&t->plateau, schedule, rate) : rate;
+}
+
 /* later: steps that were made since. */
 static void record_step(void *training, int later, double loss, double accuracy) {
   gf__training *t = training;
@@ -181,7 +192,7 @@ static void record_step(void *training, int later, double loss, double accuracy)
                         .step = t->position.steps - later,
                         .loss = loss,
                         .accuracy = accuracy,
-                        .learning_rate = t->rate};
+                        .learning_rate = rate_of_step(t, t->position.batch - later - 1)};
   gf__run_events_add_step(&t->folder, &step);
   if (events->step) events->step(events->user, &step);
 }
@@ -228,6 +239,7 @@ static gf_status record_statistics(gf__training *t, bool recorded) {
 
 static gf_status train_batch(gf__training *t) {
   gf_batch batch;
+  t->rate = rate_of_step(t, t->position.batch);
   GF_TRY(gf_loader_next(t->train_loader, &batch));
   int row = gf__results_row(&t->trained, batch.whole);
   bool recorded = is_recorded(t), watched = is_watched(t);
@@ -322,8 +334,7 @@ static gf_epoch epoch_row(const gf__training *t, double train_seconds,
 gf_status gf__training_epoch(gf__training *t) {
   gf__position *p = &t->position;
   gf__loss_sums validated = {0};
-  t->rate = gf__schedule_rate(&t->config.schedule, gf__trainer_optimizer(t->trainer)->learning_rate,
-                              p->epoch - 1, t->config.epochs);
+  t->rate = rate_of_step(t, t->position.batch);
   gf__model_weigh_auxiliaries(t->model, 1 - (double)(p->epoch - 1) / t->config.epochs);
   GF_TRY(gf__ranks_align(t));
   gf__results_begin(&t->trained, gf__trainer_allreduce(t->trainer), &p->trained);
@@ -347,6 +358,9 @@ gf_status gf__training_epoch(gf__training *t) {
   }
   if (t->writes) gf__run_folder_add_epoch(&t->folder, &row);
   gf__run_events_add_epoch(&t->folder, p->steps, &row);
+  gf__plateau_add(&t->plateau, &t->config.schedule,
+                  gf__trainer_optimizer(t->trainer)->learning_rate, p->epoch - 1,
+                  row.validation_loss, row.validation_accuracy);
   p->epoch++;
   p->batch = 0;
   p->trained = (gf__loss_sums){0};

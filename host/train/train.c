@@ -72,7 +72,11 @@ static gf_status open_data(gf__training *t, const gf_config *config) {
   GF_TRY(gf_dataset_open(&t->train, config, GF_SPLIT_TRAIN));
   GF_TRY(gf_dataset_open(&t->validation, config, GF_SPLIT_VALIDATION));
   if (t->writes) gf__dataset_warn(t->train, t->validation);
-  return GF_OK;
+  if (!gf__schedule_is_plateau(&t->config.schedule) || gf_dataset_describe(t->validation).count > 0)
+    return GF_OK;
+  return gf__fail(GF_ERROR_CONFIG,
+                  "schedule.name plateau waits for the validation to improve, and there are no "
+                  "validation images; set data.validation, or take another schedule");
 }
 
 int gf__training_batch(const gf__training *t) {
@@ -309,13 +313,29 @@ static gf_status open_networks(gf__training *t, const gf_config *config, bool re
   return status;
 }
 
+/* What the epochs before a resumption have decided about the rate; rank 0 has their records. */
+static gf_status join_plateau(gf__training *t) {
+  const gf__schedule_config *schedule = &t->config.schedule;
+  bool is_plateau = gf__schedule_is_plateau(schedule);
+  gf_status status = GF_OK;
+  gf__plateau_begin(&t->plateau);
+  if (is_plateau && t->writes && t->position.epoch > 1)
+    status =
+        gf__plateau_replay(&t->plateau, schedule, gf__trainer_optimizer(t->trainer)->learning_rate,
+                           t->options.out, t->position.epoch);
+  GF_TRY(gf_communicator_agree(t->communicator, status));
+  return is_plateau ? gf__communicator_broadcast(t->communicator, &t->plateau, sizeof t->plateau)
+                    : GF_OK;
+}
+
 static gf_status open_run(gf__training *t, const gf_config *config, const gf__text *resolved,
                           bool resumes) {
   GF_TRY(open_networks(t, config, resumes));
   GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
   GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resolved, resumes)));
   GF_TRY(gf__ranks_write(t));
-  return gf__ranks_join(t);
+  GF_TRY(gf__ranks_join(t));
+  return join_plateau(t);
 }
 
 /* ---- the pictures ---- */

@@ -6,6 +6,7 @@
 
 #include "run/checkpoint.h"
 #include "run/run_events.h"
+#include "train/plateau.h"
 #include "train/results.h"
 #include "train/train_config.h"
 #include "train/trainer.h"
@@ -26,7 +27,8 @@ typedef struct gf__training {
   gf__run_folder folder;
   gf__position position;
   gf__results trained; /* of this epoch; its sums are the position's */
-  double rate;         /* of learning, in this epoch */
+  double rate;         /* of learning, now */
+  gf__plateau plateau; /* of a schedule that waits for validation */
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */
