@@ -24,7 +24,7 @@ typedef struct stopper {
   int asked, stops_at;
 } stopper;
 
-static int stop(void *user) {
+static bool stop(void *user) {
   stopper *s = user;
   return ++s->asked == s->stops_at;
 }
@@ -33,7 +33,8 @@ static gf_status train_from(const char *schedule, const char *out, int stops_at)
   char path[256];
   stopper s = {.stops_at = stops_at};
   snprintf(path, sizeof path, "%s", in_folder(out));
-  gf_train_options options = {.out = path, .resume = 1, .events = {.user = &s, .stop = stop}};
+  gf_train_options options = {
+      .out = path, .resume = true, .keep_checkpoints = 2, .events = {.user = &s, .stop = stop}};
   gf_config *config = config_of(network_, schedule);
   assert_ok(gf_config_set(config, "train.epochs=4"));
   gf_status status = gf_train(fixture_device, config, &options);

@@ -239,7 +239,9 @@ static gf_status inspect(const gf__cli *cli, const char *out) {
   const data_options *o = cli->options;
   gf_config *config = NULL;
   gf_data_report *report = NULL;
-  gf_inspect_options options = {.out = out, .title = cli->arguments[0]};
+  gf_inspect_options options = gf_inspect_options_default();
+  options.out = out;
+  options.title = cli->arguments[0];
   gf_status status = gf__cli_load_config(&config, &o->sets, cli->arguments[0]);
   if (status == GF_OK) status = gf_inspect_data(&report, config, &options);
   if (status == GF_OK) status = o->json ? print_json(report) : print_text(report);

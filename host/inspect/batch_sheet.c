@@ -94,7 +94,10 @@ gf_status gf__inspect_draw_batch(const gf_dataset *train, const gf_config *confi
   gf_batch batch = {0};
   gf__train_config run;
   GF_TRY(gf__train_config_read(&run, config));
-  gf_loader_options options = {.batch_size = run.batch_size, .seed = run.seed, .training = true};
+  gf_loader_options options = gf_loader_options_default();
+  options.batch_size = run.batch_size;
+  options.seed = run.seed;
+  options.training = true;
   gf_status status = open_sheet(&s, train);
   if (status == GF_OK) status = gf_loader_open(&loader, train, &options);
   if (status == GF_OK) status = gf_loader_start(loader, 0, 0);

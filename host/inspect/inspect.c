@@ -12,7 +12,7 @@ static const char *const split_names_[GF_SPLITS] = {
 
 typedef struct inspection {
   const gf_config *config;
-  const gf_inspect_options *options;
+  gf_inspect_options options;
   gf_data_report *report;
   gf__sample_digest *digests;
   size_t digest_count;
@@ -50,8 +50,8 @@ static gf_status keep_info(gf_data_report *report, const gf_dataset *train) {
 
 static gf_status draw_sheet(const inspection *in, const gf_dataset *train) {
   char path[GF__PATH_SIZE];
-  const gf_inspect_options *o = in->options;
-  if (!o || !o->out) return GF_OK;
+  const gf_inspect_options *o = &in->options;
+  if (!o->out) return GF_OK;
   GF_TRY(gf__make_folder(o->out));
   GF_TRY(gf__path_join(path, sizeof path, o->out, "batch.png"));
   GF_TRY(gf__inspect_draw_batch(train, in->config, o->title ? o->title : train->info.name, path));
@@ -90,12 +90,16 @@ static gf_status inspect_split(inspection *in, gf_split split) {
   return status;
 }
 
+gf_inspect_options gf_inspect_options_default(void) { return (gf_inspect_options){0}; }
+
 gf_status gf_inspect_data(gf_data_report **out, const gf_config *config,
                           const gf_inspect_options *options) {
   gf_status status = GF_OK;
   *out = calloc(1, sizeof **out);
   if (!*out) return gf__fail_host_memory(sizeof **out);
-  inspection in = {.config = config, .options = options, .report = *out};
+  inspection in = {.config = config,
+                   .options = options ? *options : gf_inspect_options_default(),
+                   .report = *out};
   for (int split = 0; split < GF_SPLITS; split++)
     in.report->splits[split].name = split_names_[split];
   for (int split = 0; split < GF_SPLITS && status == GF_OK; split++)
