@@ -110,7 +110,7 @@ static double one_cycle_rate(const gf__schedule_config *s, double base, long ind
 
 static const gf__schedule one_cycle = {
     .name = "one_cycle",
-    .help = "up to the rate and down to almost nothing, step by step (Smith and Topin, 2019)",
+    .help = "up and down by steps (Smith and Topin, 2019)",
     .keys = one_cycle_keys,
     .key_count = sizeof one_cycle_keys / sizeof *one_cycle_keys,
     .step_rate = one_cycle_rate};
@@ -146,7 +146,7 @@ static double polynomial_rate(const gf__schedule_config *s, double base, int epo
 
 static const gf__schedule polynomial = {
     .name = "polynomial",
-    .help = "falls to the final rate by a power of what is left of the run",
+    .help = "by a power of the epochs that are left",
     .keys = polynomial_keys,
     .key_count = sizeof polynomial_keys / sizeof *polynomial_keys,
     .rate = polynomial_rate};
