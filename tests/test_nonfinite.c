@@ -153,6 +153,9 @@ static void a_score_that_is_no_number_makes_no_class(void **state) {
   assert_true(isnan(result.loss));
   assert_true(result.accuracy == 0);
   assert_true(result.class_images[0] > 0 && result.class_accuracy[0] == 0);
+  assert_true(result.top5_accuracy == 0);
+  for (int c = 0; c < CLASSES; c++)
+    assert_int_equal(result.confusion[c * (CLASSES + 1) + CLASSES], result.class_images[c]);
   gf_test_result_free(&result);
   snprintf(expected, sizeof expected,
            "%s: the scores of 70 of 70 images are not numbers and count for no class: its weights "

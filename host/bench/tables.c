@@ -198,10 +198,10 @@ static gf_status add_device(gf__text *out, const gf_bench_device *d) {
 
 static const char notes[] =
     "\nms: the median; spread: between the quartiles, of the median. limit: the time\n"
-    "that the limit alone allows, of the measured one; where that is more than all of\n"
-    "it (>100%), the limit does not bind: an algorithm does with fewer flops than direct\n"
-    "convolution, a cache answers instead of the memory, or the limit was measured\n"
-    "while something else was running.\n";
+    "that the limit alone allows, of the measured one. Where it would be more than\n"
+    "all of it (>100%), the limit does not bind: an algorithm does with fewer flops\n"
+    "than direct convolution, a cache answers instead of the memory, or something\n"
+    "else was running while the limit was measured.\n";
 
 gf_status gf_bench_text(const gf_bench *bench, char **out) {
   static const char *const titles[] = {"the quick form", "the full form", "layers", "networks"};
