@@ -90,9 +90,9 @@ static void join_sizes(size_list *list) {
 static void add_cut(gf_inspected_sizes *out, const gf_image_size *s, const gf__data_input *input) {
   bool by_height = (int64_t)s->height * input->cover[1] <= (int64_t)s->width * input->cover[0];
   int limiting = by_height ? s->height : s->width, cover = input->cover[by_height ? 0 : 1];
-  double height = (double)((int64_t)cover * s->height / limiting);
-  double width = (double)((int64_t)cover * s->width / limiting);
-  double cut = 1 - (double)input->crop[0] * input->crop[1] / (height * width);
+  int64_t height = (int64_t)cover * s->height / limiting,
+          width = (int64_t)cover * s->width / limiting;
+  double cut = 1 - (double)input->crop[0] * input->crop[1] / ((double)height * (double)width);
   out->cut += cut * s->images;
   out->most_cut = fmax(out->most_cut, cut);
   if (limiting < cover) out->enlarged += s->images;
