@@ -18,7 +18,8 @@ inline float label_weight(__global const int *labels, int i, int n, float mix, i
 }
 
 /* per_image (2, n): each image's loss, and the weight of the class of its largest logit (the first
- * among equals) in the labels: 1 or 0 without a second label. */
+ * among equals) in the labels: 1 or 0 without a second label. Logits of which one is not a number
+ * have no largest one, and their loss is none either. */
 __kernel void softmax_cross_entropy(__global const float *logits, __global const int *labels,
                                     float mix, float smoothing, __global float *per_image,
                                     int n) {
@@ -37,8 +38,9 @@ __kernel void softmax_cross_entropy(__global const float *logits, __global const
     for (int k = 0; k < CLASSES; k++) shifted += row[k] - target;
     target = fma(smoothing / CLASSES, shifted, target);
   }
-  per_image[i] = log(sum) + most - target;
-  per_image[n + i] = label_weight(labels, i, n, mix, where);
+  float loss = log(sum) + most - target;
+  per_image[i] = loss;
+  per_image[n + i] = isnan(loss) ? 0.0f : label_weight(labels, i, n, mix, where);
 }
 
 /* results (rows, 2): in one row, the sums of per_image over the n images. */

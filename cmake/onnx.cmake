@@ -1,7 +1,7 @@
 # The export to ONNX: onnx.proto, compiled by protobuf-c. Sets ONNX, ONNX_SOURCES and
 # ONNX_HEADER, which is generated.
-set(GRADFLOW_ONNX AUTO CACHE STRING "Build the export to ONNX: ON, OFF, or AUTO, where it can be")
-set_property(CACHE GRADFLOW_ONNX PROPERTY STRINGS AUTO ON OFF)
+set(GRADFLOW_ONNX ON CACHE STRING "Build the export to ONNX: ON, OFF, or AUTO, where it can be")
+set_property(CACHE GRADFLOW_ONNX PROPERTY STRINGS ON OFF AUTO)
 set(ONNX OFF)
 if(NOT GRADFLOW_ONNX STREQUAL "OFF")
   pkg_check_modules(GRADFLOW_PROTOBUF_C IMPORTED_TARGET GLOBAL libprotobuf-c)
@@ -10,8 +10,9 @@ if(NOT GRADFLOW_ONNX STREQUAL "OFF")
   if(GRADFLOW_PROTOBUF_C_FOUND AND GRADFLOW_PROTOC_C AND GRADFLOW_ONNX_PROTO)
     set(ONNX ON)
   elseif(NOT GRADFLOW_ONNX STREQUAL "AUTO")
-    message(FATAL_ERROR "GRADFLOW_ONNX needs protobuf-c, its protoc-c, and onnx.proto; on Debian: "
-                        "libprotobuf-c-dev, protobuf-c-compiler, libonnx-dev")
+    message(FATAL_ERROR "the export to ONNX needs protobuf-c, its protoc-c, and onnx.proto; on Debian: "
+                        "libprotobuf-c-dev, protobuf-c-compiler, libonnx-dev (scripts/setup.sh installs "
+                        "them). -DGRADFLOW_ONNX=OFF builds without the export to ONNX")
   endif()
 endif()
 message(STATUS "gradflow: export to ONNX: ${ONNX}")

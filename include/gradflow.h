@@ -39,6 +39,7 @@
 #include <gradflow/diagnosis.h>
 #include <gradflow/divergence.h>
 #include <gradflow/fetch.h>
+#include <gradflow/inspect.h>
 #include <gradflow/layer.h>
 #include <gradflow/model.h>
 #include <gradflow/predict.h>

@@ -22,21 +22,17 @@ packages=(
   cmake gcc git libc6-dev ninja-build pkg-config
   # libraries
   fonts-dejavu-core libarchive-dev libclblast-dev libcmocka-dev libcurl4-openssl-dev libfyaml-dev
-  libjansson-dev libjs-dygraphs libmd-dev libpopt-dev librandom123-dev libstb-dev
-  ocl-icd-opencl-dev opencl-headers zlib1g-dev
+  libjansson-dev libjs-dygraphs libmd-dev libonnx-dev libpopt-dev libprotobuf-c-dev
+  librandom123-dev libstb-dev ocl-icd-opencl-dev opencl-headers protobuf-c-compiler zlib1g-dev
   # the CPU as an OpenCL device, and images to train on
   dataset-fashion-mnist pocl-opencl-icd
 )
 optional=()
 for argument; do
   case $argument in
-    # A browser for the HTML page, C++ for programs that use the library, ONNX and its protobuf-c
-    # for exports, a device that watches kernels, MPI for ranks, Python for its readers of our
-    # files.
-    --tests) optional+=(
-      chromium g++ libonnx-dev libopenmpi-dev libprotobuf-c-dev oclgrind openmpi-bin
-      protobuf-c-compiler python3-venv
-    ) ;;
+    # A browser for the HTML page, C++ for programs that use the library, a device that watches
+    # kernels, MPI for ranks, Python for its readers of our files.
+    --tests) optional+=(chromium g++ libopenmpi-dev oclgrind openmpi-bin python3-venv) ;;
     --tools) optional+=(ccache clang clang-tidy cppcheck doxygen libclang-rt-dev valgrind) ;;
     -h | --help) usage && exit 0 ;;
     *)

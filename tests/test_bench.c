@@ -398,6 +398,25 @@ static void ratios_are_those_of_the_times(void **state) {
   free(text);
 }
 
+/* The quartiles are a tenth below and above the medians. */
+static void what_is_noise_is_marked(void **state) {
+  (void)state;
+  int failed;
+  static const double other[4] = {0.021, 0.004 / 1.5, 1e-5, 0.05 / 0.9};
+  write_one("a.json", "GPU", 25, usual);
+  write_one("b.json", "GPU", 25, other);
+  char *text = compare(2, 0.95, &failed);
+  assert_narrow(text);
+  assert_has(text, "conv2d forward 8x8x32      20.0    21.0  ~0.95  compute     compute\n");
+  assert_has(text, "avg_pool forward 8x8x32    4.00    2.67   1.50  memory      memory\n");
+  assert_has(text, "plain7, batch 25   50.0   55.6  ~0.90  transfer    transfer\n");
+  assert_has(text,
+             "\n~: of 3 of 4 ratios the intervals between the quartiles overlap, so that no\n"
+             "difference was measured.\n");
+  assert_has(text, "  B  plain7: 0.9, within the noise\n");
+  free(text);
+}
+
 static void what_is_too_slow_or_missing_fails(void **state) {
   (void)state;
   int failed;
@@ -552,6 +571,26 @@ static void pictures_and_the_page_are_drawn(void **state) {
 }
 
 /* A single device has pictures of its own, but no ratios. */
+/* The quartiles of the first row are 5 ms and 26 ms, 105% of its median; 8.58 times what the limit
+ * allows is no fraction of it. */
+static void a_spread_or_a_limit_beyond_reason_is_no_result(void **state) {
+  (void)state;
+  int failed;
+  static const double fast[4] = {0.02, 0.004, 1e-5, 0.05 * 0.04 / 0.05 / 8.58};
+  write_one("a.json", "GPU", 25, fast);
+  replace_in("a.json", "\"low_seconds\": 0.018000000000000002", "\"low_seconds\": 0.005");
+  replace_in("a.json", "\"high_seconds\": 0.022000000000000002", "\"high_seconds\": 0.026");
+  char *text = compare(1, 0, &failed);
+  assert_narrow(text);
+  assert_has(text, "  105%*  ");
+  assert_has(text, "  >100%  transfer\n");
+  assert_null(strstr(text, "858"));
+  assert_has(text,
+             "\nnoisy (*): 1 of 4 lines, with a spread above 25%, are not fit to compare;\n"
+             "measure again while nothing else runs\n");
+  free(text);
+}
+
 static void one_device_is_shown_alone(void **state) {
   (void)state;
   int failed, written = 0;
@@ -670,6 +709,8 @@ int main(void) {
       cmocka_unit_test(a_file_that_is_too_large_is_not_read),
       cmocka_unit_test(quantiles_lie_between_the_values),
       cmocka_unit_test(ratios_are_those_of_the_times),
+      cmocka_unit_test(what_is_noise_is_marked),
+      cmocka_unit_test(a_spread_or_a_limit_beyond_reason_is_no_result),
       cmocka_unit_test(what_is_too_slow_or_missing_fails),
       cmocka_unit_test(devices_are_matched_by_name),
       cmocka_unit_test(a_failure_is_said),

@@ -121,6 +121,38 @@ static void assert_began_with_the_weights(const char *run) {
   gf_config_free(&config);
 }
 
+/* Neither a run nor an import begins with weights that no step can make finite again. */
+static void weights_that_are_not_finite_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    float value;
+    const char *text;
+  } cases[] = {{NAN, "nan"}, {INFINITY, "inf"}, {-INFINITY, "-inf"}};
+  char expected[512], path[256];
+  snprintf(path, sizeof path, "%s", in_folder("bad.safetensors"));
+  for (int i = 0; i < 3; i++) {
+    gf_config *config = config_of(MODEL, "");
+    gf_model *model = open_model(config, CLASSES);
+    gf_parameter_info p = gf_model_parameter(model, 1);
+    float values[1024] = {0};
+    assert_in_range(p.count, 3, 1024);
+    values[2] = cases[i].value;
+    assert_ok(gf_model_write_parameter(model, 1, values));
+    assert_ok(gf_model_save(model, path));
+    snprintf(expected, sizeof expected,
+             "%s: element 2 of %s is %s, and no network can go on from such weights; take those of "
+             "an epoch before it diverged",
+             path, p.name, cases[i].text);
+    gf_import_options options = {.out = in_folder("bad-import")};
+    assert_fails(GF_ERROR_DATA, expected, gf_import(config, path, &options, NULL));
+    assert_false(gf__path_exists(in_folder("bad-import")));
+    assert_fails(GF_ERROR_DATA, expected, train_from(path, "bad-train"));
+    assert_false(gf__path_exists(in_folder("bad-train")));
+    gf_model_free(&model);
+    gf_config_free(&config);
+  }
+}
+
 static void a_run_begins_with_the_weights_of_its_config(void **state) {
   (void)state;
   char line[300];
@@ -337,6 +369,7 @@ static void the_commands_say_what_they_did(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_imported_run_is_tested_like_its_weights),
+      cmocka_unit_test(weights_that_are_not_finite_are_refused),
       cmocka_unit_test(a_run_begins_with_the_weights_of_its_config),
       cmocka_unit_test(weights_that_cannot_begin_a_run_leave_no_folder),
       cmocka_unit_test(depths_are_told_by_the_tensors),

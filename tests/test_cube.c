@@ -288,6 +288,160 @@ static void the_config_is_written_resolved(void **state) {
   gf_dataset_free(&again);
 }
 
+/* ---- other forms of files ---- */
+
+enum { INT64 = 12, UINT64 = 13, CLASS_INT64 = 14, CLASS_UINT64 = 15, CLASS_INT8 = 8 };
+
+/* A cube of 64-bit integers as numpy makes them, and its map, in one file or two. */
+typedef struct form {
+  bool has_bands_first, is_one_file;
+  int unknown; /* instead of 0 in the map */
+  number_kind cube, map;
+} form;
+
+static void add_numbers(gf__text *out, const char *name, const number_kind *kind, const int *dims,
+                        size_t rank, const double *values) {
+  static uint8_t bytes[ALL * 8];
+  size_t count = 1;
+  for (size_t i = 0; i < rank; i++) count *= (size_t)dims[i];
+  for (size_t i = 0; i < count; i++) put_number(bytes + i * kind->size, kind, values[i]);
+  add_matrix(out, &(mat_flaw){.compressed = 1}, name, kind->class, dims, rank, kind->type, bytes,
+             count * kind->size);
+}
+
+static void add_form_cube(gf__text *out, const cube *c, const form *f) {
+  static double values[ALL];
+  const int last[] = {HEIGHT, WIDTH, BANDS}, first[] = {BANDS, HEIGHT, WIDTH};
+  double *at = values;
+  if (f->has_bands_first) {
+    for (int x = 0; x < WIDTH; x++)
+      for (int y = 0; y < HEIGHT; y++)
+        for (int b = 0; b < BANDS; b++) *at++ = c->values[y][x][b];
+  } else {
+    for (int b = 0; b < BANDS; b++)
+      for (int x = 0; x < WIDTH; x++)
+        for (int y = 0; y < HEIGHT; y++) *at++ = c->values[y][x][b];
+  }
+  add_numbers(out, "scene", &f->cube, f->has_bands_first ? first : last, 3, values);
+}
+
+static void add_form_map(gf__text *out, const cube *c, const form *f) {
+  double values[HEIGHT * WIDTH], other[4] = {1, 2, 3, 4};
+  for (int x = 0; x < WIDTH; x++)
+    for (int y = 0; y < HEIGHT; y++) {
+      int class = c->classes[y][x];
+      values[x * HEIGHT + y] = class ? class : f->unknown;
+    }
+  /* numpy's (height, width, 1) stays what it is. */
+  add_numbers(out, "truth", &f->map, (int[]){HEIGHT, WIDTH, 1}, 3, values);
+  add_numbers(out, "small", &kinds_[0], (int[]){2, 2}, 2, other);
+}
+
+static void write_form(const cube *c, const form *f) {
+  gf__text file = {0};
+  add_mat_header(&file);
+  if (f->is_one_file) add_form_map(&file, c, f);
+  add_form_cube(&file, c, f);
+  write_bytes("scene.mat", file.data, file.size);
+  gf__text_free(&file);
+  add_mat_header(&file);
+  add_form_map(&file, c, f);
+  write_bytes("truth.mat", file.data, file.size);
+  gf__text_free(&file);
+}
+
+#define ONE_FILE "  cube: scene.mat\n  ground_truth: scene.mat\n"
+
+static void other_forms_are_read_as_well(void **state) {
+  (void)state;
+  static const number_kind int64 = {CLASS_INT64, INT64, 8}, uint64 = {CLASS_UINT64, UINT64, 8},
+                           int8 = {CLASS_INT8, INT8, 1}, byte = {CLASS_UINT8, UINT8, 1},
+                           word = {CLASS_UINT16, UINT16, 2};
+  const form forms[] = {{false, false, 0, int64, int64},       {false, true, 0, uint64, uint64},
+                        {true, false, 0, kinds_[0], int64},    {true, true, 255, kinds_[3], byte},
+                        {false, false, 255, kinds_[0], int64}, {false, false, -1, kinds_[0], int8},
+                        {false, false, 65535, kinds_[0], word}};
+  cube c;
+  make_cube(&c);
+  cube standard = c;
+  standardise(&standard);
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    int found[HEIGHT][WIDTH] = {0};
+    char more[128];
+    write_form(&c, &forms[i]);
+    snprintf(more, sizeof more, "%s  patch: 3\n", forms[i].is_one_file ? ONE_FILE : FILES);
+    for (int split = 0; split < 3; split++)
+      find_samples(&standard, (gf_split)split, more, 3, found);
+    for (int p = 0; p < HEIGHT * WIDTH; p++)
+      assert_int_equal(found[p / WIDTH][p % WIDTH], c.classes[p / WIDTH][p % WIDTH] > 0);
+  }
+}
+
+/* Where its bands are makes no difference, to the bit. */
+static void bands_first_are_standardised_alike(void **state) {
+  (void)state;
+  enum { PATCH = 3 };
+  cube c;
+  float patches[2][PATCH * PATCH * BANDS];
+  make_cube(&c);
+  gf_dataset *sets[2];
+  for (int first = 0; first < 2; first++) {
+    write_form(&c, &(form){first, false, 0, kinds_[3], kinds_[0]});
+    sets[first] = open_split(GF_SPLIT_TRAIN, "hyperspectral", FILES "  patch: 3\n");
+  }
+  assert_int_equal(sets[0]->info.count, sets[1]->info.count);
+  for (int i = 0; i < sets[0]->info.count; i++) {
+    for (int k = 0; k < 2; k++)
+      sets[k]->format->render(sets[k], (uint32_t)i, &(gf__augmentation){0}, patches[k]);
+    assert_memory_equal(patches[0], patches[1], sizeof patches[0]);
+  }
+  gf_dataset_free(&sets[0]);
+  gf_dataset_free(&sets[1]);
+}
+
+static void unknown_classes_are_kept_in_the_config(void **state) {
+  (void)state;
+  cube c;
+  gf__text text = {0};
+  make_cube(&c);
+  write_form(&c, &(form){.unknown = 255, .cube = kinds_[0], .map = kinds_[0]});
+  gf_dataset *dataset = open_split(GF_SPLIT_TRAIN, "hyperspectral", FILES);
+  assert_int_equal(dataset->info.classes, KINDS);
+  gf__data_write(&text, 2, dataset);
+  assert_non_null(strstr(text.data, "\n  unknown: 255\n"));
+  gf__text_free(&text);
+  gf_dataset_free(&dataset);
+  /* Whatever stands for them, the key may say so. */
+  write_form(&c, &(form){.unknown = 99, .cube = kinds_[0], .map = kinds_[0]});
+  dataset = open_split(GF_SPLIT_TRAIN, "hyperspectral", FILES "  unknown: 99\n");
+  assert_int_equal(dataset->info.classes, KINDS);
+  gf_dataset_free(&dataset);
+}
+
+static void refuse(const char *more, gf_status status, const char *message);
+
+static void variables_are_chosen_by_name(void **state) {
+  (void)state;
+  cube c;
+  make_cube(&c);
+  write_form(&c, &(form){.is_one_file = true, .cube = kinds_[0], .map = kinds_[0]});
+  gf_dataset *dataset =
+      open_split(GF_SPLIT_TRAIN, "hyperspectral",
+                 ONE_FILE "  cube_variable: scene\n  ground_truth_variable: truth\n");
+  assert_int_equal(dataset->info.classes, KINDS);
+  gf_dataset_free(&dataset);
+  refuse(ONE_FILE "  ground_truth_variable: small\n", GF_ERROR_DATA,
+         "scene.mat has 11 x 9 pixels, but scene.mat has 2 x 2; they are of different scenes, or "
+         "the bands of the array (11 x 9 x 12) are neither its last dimension nor its first");
+  refuse(ONE_FILE "  cube_variable: Scene\n", GF_ERROR_DATA,
+         "scene.mat has no variable Scene; is it another file? Its variables: truth (11 x 9 x 1, "
+         "uint16), small (2 x 2, uint16), scene (11 x 9 x 12, uint16)");
+  refuse(ONE_FILE "  cube_variable: small\n", GF_ERROR_DATA,
+         "scene.mat: the variable small is no array of real numbers with 3 dimensions");
+  refuse("  cube: truth.mat\n  ground_truth: truth.mat\n  cube_variable: small\n", GF_ERROR_DATA,
+         "truth.mat: the variable small is no array");
+}
+
 /* ---- what is refused ---- */
 
 static void refuse(const char *more, gf_status status, const char *message) {
@@ -427,6 +581,10 @@ int main(void) {
       IN_FOLDER(each_class_is_split_by_its_fraction),
       IN_FOLDER(the_seed_decides_the_split),
       IN_FOLDER(the_config_is_written_resolved),
+      IN_FOLDER(other_forms_are_read_as_well),
+      IN_FOLDER(bands_first_are_standardised_alike),
+      IN_FOLDER(unknown_classes_are_kept_in_the_config),
+      IN_FOLDER(variables_are_chosen_by_name),
       IN_FOLDER(settings_are_checked),
       IN_FOLDER(damaged_files_are_refused),
       IN_FOLDER(tiny_numbers_are_kept),

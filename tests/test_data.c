@@ -125,16 +125,18 @@ static gf_status open_text(const char *yaml) {
 static void wrong_configs_are_refused(void **state) {
   (void)state;
   assert_int_equal(open_text("data:\n  name: cifar100\n"), GF_ERROR_CONFIG);
-  assert_string_equal(gf_error_message(),
-                      "test.yaml:1:1: data.path is missing: name the folder with train.bin and "
-                      "test.bin of cifar100; get cifar-100-binary.tar.gz from "
-                      "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it");
+  assert_string_equal(
+      gf_error_message(),
+      "test.yaml:1:1: data.path is missing: name the folder with train.bin and "
+      "test.bin of cifar100; run gradflow fetch cifar100, or get cifar-100-binary.tar.gz from "
+      "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it");
   assert_int_equal(open_text("data:\n  name: mnist\n  path: /nonexistent/mnist\n"), GF_ERROR_FILE);
-  assert_string_equal(gf_error_message(),
-                      "data.path: there is no folder /nonexistent/mnist; mnist is read from "
-                      "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte "
-                      "and t10k-labels-idx1-ubyte, each compressed (.gz) or not; get them from "
-                      "https://ossci-datasets.s3.amazonaws.com/mnist/");
+  assert_string_equal(
+      gf_error_message(),
+      "data.path: there is no folder /nonexistent/mnist; mnist is read from "
+      "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte "
+      "and t10k-labels-idx1-ubyte, each compressed (.gz) or not; run gradflow fetch mnist, or "
+      "get them from https://ossci-datasets.s3.amazonaws.com/mnist/");
   assert_int_equal(open_text("train:\n  epochs: 3\n"), GF_ERROR_CONFIG);
   assert_int_equal(open_text("data:\n  name: cifar100\n  fold: 3\n"), GF_ERROR_CONFIG);
   assert_int_equal(open_text("data:\n  name: cifar1000\n"), GF_ERROR_CONFIG);

@@ -17,8 +17,9 @@
 static void broken_cifar_files_are_refused(void **state) {
   (void)state;
   check_fails(GF_SPLIT_TRAIN, "cifar100", "", GF_ERROR_FILE,
-              "there is no train.bin in %s; cifar100 is read from train.bin and test.bin; get "
-              "cifar-100-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and "
+              "there is no train.bin in %s; cifar100 is read from train.bin and test.bin; run "
+              "gradflow fetch cifar100, or get cifar-100-binary.tar.gz from "
+              "https://www.cs.toronto.edu/~kriz/cifar.html and "
               "unpack it",
               fixture_folder);
   write_cifar("train.bin", 2, 100, 0, 3);
@@ -47,7 +48,8 @@ static void broken_cifar_files_are_refused(void **state) {
   assert_int_equal(remove(in_folder("data_batch_3.bin")), 0);
   check_fails(GF_SPLIT_TRAIN, "cifar10", "", GF_ERROR_FILE,
               "there is no data_batch_3.bin in %s; cifar10 is read from data_batch_1.bin to "
-              "data_batch_5.bin and test_batch.bin; get cifar-10-binary.tar.gz from "
+              "data_batch_5.bin and test_batch.bin; run gradflow fetch cifar10, or get "
+              "cifar-10-binary.tar.gz from "
               "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it",
               fixture_folder);
 }
@@ -153,7 +155,8 @@ static void wrong_idx_contents_are_refused(void **state) {
               "there is no " LABELS
               " in %s; fashion_mnist is read from train-images-idx3-ubyte, "
               "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each "
-              "compressed (.gz) or not; install Debian's dataset-fashion-mnist or get them from "
+              "compressed (.gz) or not; run gradflow fetch fashion-mnist, or install Debian's "
+              "dataset-fashion-mnist, or get them from "
               "https://github.com/zalandoresearch/fashion-mnist",
               fixture_folder);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <threads.h>
 
+#include "data/dataset.h"
 #include "support/fetch.h"
 #include "support/test.h"
 
@@ -69,6 +70,19 @@ static void assert_resumed(int i, size_t from, const char *tag) {
 static void assert_whole(int i) { assert_false(fetch_server.requests[i].has_range); }
 
 /* ---- good servers ---- */
+
+/* Whoever lacks the data is told how to get them. */
+static void data_sets_name_their_fetch(void **state) {
+  (void)state;
+  for (size_t i = 0; i < gf__fetch_source_count; i++) {
+    char command[64];
+    const gf__fetch_source *source = &gf__fetch_sources[i];
+    const gf__data_format *format = gf__data_format_find(source->data_name);
+    assert_non_null(format);
+    snprintf(command, sizeof command, "run gradflow fetch %s, or ", source->name);
+    if (strncmp(format->source, command, strlen(command)) != 0) fail_msg("%s", format->source);
+  }
+}
 
 static void several_files_are_fetched(void **state) {
   (void)state;
@@ -419,6 +433,7 @@ static void a_file_that_another_process_fetches_is_left_alone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      TEST(data_sets_name_their_fetch),
       TEST(several_files_are_fetched),
       TEST(a_wrong_file_in_the_folder_is_replaced),
       TEST(a_file_of_unknown_size_is_fetched),

@@ -31,8 +31,9 @@ static double reference(const uint8_t *pixels, int height, int width, int resize
   int rows = (int)((long)resize * height / shorter),
       columns = (int)((long)resize * width / shorter);
   double step_y = (double)height / rows, step_x = (double)width / columns;
-  double at_y = (y + (rows - side) / 2 + 0.5) * step_y,
-         at_x = (x + (columns - side) / 2 + 0.5) * step_x;
+  /* torchvision: int(round((rows - side) / 2.0)), and Python's round goes to even. */
+  double at_y = (y + nearbyint((rows - side) / 2.0) + 0.5) * step_y,
+         at_x = (x + nearbyint((columns - side) / 2.0) + 0.5) * step_x;
   double sum = 0, weights = 0;
   for (int i = 0; i < height; i++)
     for (int k = 0; k < width; k++) {
@@ -67,9 +68,11 @@ static void check_resample(int height, int width, int resize, int side) {
 
 static void resampling_equals_the_reference(void **state) {
   (void)state;
-  static const int cases[][4] = {{7, 7, 7, 7},   {7, 11, 7, 5},   {11, 7, 7, 5},   {5, 9, 23, 20},
-                                 {40, 31, 8, 8}, {31, 47, 9, 6},  {1, 1, 5, 5},    {1, 99, 4, 4},
-                                 {99, 1, 4, 4},  {64, 64, 16, 9}, {17, 90, 17, 3}, {90, 89, 7, 1}};
+  static const int cases[][4] = {
+      {7, 7, 7, 7},    {7, 11, 7, 5},   {11, 7, 7, 5},   {5, 9, 23, 20},
+      {40, 31, 8, 8},  {31, 47, 9, 6},  {1, 1, 5, 5},    {1, 99, 4, 4},
+      {99, 1, 4, 4},   {64, 64, 16, 9}, {17, 90, 17, 3}, {90, 89, 7, 1},
+      {10, 14, 10, 7}, {14, 10, 10, 7}, {9, 13, 9, 8},   {20, 27, 20, 5}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     check_resample(cases[i][0], cases[i][1], cases[i][2], cases[i][3]);
 }
@@ -217,6 +220,49 @@ static void a_damaged_png_is_refused(void **state) {
   }
 }
 
+/* ---- kinds of JPEG ---- */
+
+/* Replaces the frame's marker, its precision and its number of components; 0: as it is. */
+static void write_frame(int start, int precision, int components) {
+  static const uint8_t red[] = {255, 0, 0};
+  gf__text file = make_jpeg(8, 8, 3, red);
+  size_t at = 2;
+  while ((uint8_t)file.data[at + 1] != 0xc0)
+    at += 2 + ((size_t)(uint8_t)file.data[at + 2] << 8 | (uint8_t)file.data[at + 3]);
+  if (start) file.data[at + 1] = (char)start;
+  if (precision) file.data[at + 4] = (char)precision;
+  if (components) file.data[at + 9] = (char)components;
+  write_text("kind.jpg", &file);
+}
+
+/* Colours were wrong, or a whole file was called damaged. */
+static void jpeg_kinds_that_are_not_supported_are_named(void **state) {
+  (void)state;
+  static const struct {
+    int start, precision, components;
+    const char *kind;
+  } cases[] = {{0, 0, 4, "CMYK (without Adobe's marker)"},
+               {0xc2, 0, 4, "CMYK (without Adobe's marker)"},
+               {0xc9, 0, 0, "arithmetic-coded"},
+               {0xca, 0, 0, "arithmetic-coded"},
+               {0xc3, 0, 0, "lossless"},
+               {0xc5, 0, 0, "hierarchical"},
+               {0xc1, 12, 0, "12-bit"}};
+  uint8_t out[6 * 6 * 3];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char expected[256];
+    write_frame(cases[i].start, cases[i].precision, cases[i].components);
+    snprintf(expected, sizeof expected,
+             "%s/kind.jpg is a JPEG file of a kind that is not supported: %s; convert it to RGB "
+             "and save it again",
+             fixture_folder, cases[i].kind);
+    assert_int_equal(gf__image_read(in_folder("kind.jpg"), &fit_, out), GF_ERROR_DATA);
+    assert_string_equal(gf_error_message(), expected);
+  }
+  write_frame(0, 0, 0);
+  assert_int_equal(gf__image_read(in_folder("kind.jpg"), &fit_, out), GF_OK);
+}
+
 static void a_truncated_jpeg_is_refused(void **state) {
   (void)state;
   static const uint8_t red[] = {200, 30, 40};
@@ -255,6 +301,7 @@ int main(void) {
       IN_FOLDER(sides_keep_within_limits),
       IN_FOLDER(bombs_are_refused),
       IN_FOLDER(a_damaged_png_is_refused),
+      IN_FOLDER(jpeg_kinds_that_are_not_supported_are_named),
       IN_FOLDER(a_truncated_jpeg_is_refused),
   };
   return cmocka_run_group_tests_name("image", tests, NULL, NULL);

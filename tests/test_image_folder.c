@@ -12,6 +12,7 @@
 #include <gradflow/data.h>
 
 #include "data/dataset.h"
+#include "support/assert.h"
 #include "support/data_files.h"
 #include "support/image_files.h"
 #include "support/test.h"
@@ -57,12 +58,12 @@ typedef struct seen {
   int red[16], label[16], count;
 } seen;
 
-static seen look(gf_split split, const char *more) {
+static seen look_at(const char *keys, gf_split split, const char *more) {
   char yaml[256];
   seen s = {0};
   float *images;
   int *labels;
-  snprintf(yaml, sizeof yaml, "%s%s", small_, more);
+  snprintf(yaml, sizeof yaml, "%s%s", keys, more);
   gf_dataset *dataset = open_split(split, "image_folder", yaml);
   gf_loader *loader = open_loader(dataset, 4, 1, 0, 0);
   s.count = read_epoch(dataset, loader, 0, 0, &images, &labels);
@@ -97,6 +98,8 @@ static void a_folder_is_listed(void **state) {
                       "cannot list the folder /nonexistent: No such file or directory");
   gf__names_free(&names);
 }
+
+static seen look(gf_split split, const char *more) { return look_at(small_, split, more); }
 
 /* ---- folders ---- */
 
@@ -171,6 +174,132 @@ static void splits_share_no_image(void **state) {
   }
   for (int i = 0; i < 10; i++) assert_int_equal(seen_reds[i], 1);
 }
+
+/* ---- val beside test ---- */
+
+/* The validation images are those that the folders have. */
+static const char open_[] =
+    "  mean: 0\n  std: 1\n  pad_to: 0\n  resize: 8\n  image_size: 6\n  flip: false\n";
+
+static gf_dataset *open_folder(gf_split split, const char *more) {
+  char yaml[512];
+  snprintf(yaml, sizeof yaml, "%s%s", open_, more);
+  return open_split(split, "image_folder", yaml);
+}
+
+static void write_three_splits(bool has_test) {
+  static const char *const folders[] = {"train/a", "train/b", "val/a", "val/b", "test/a", "test/b"};
+  for (int i = 0; i < (has_test ? 6 : 4); i++) {
+    make_folder_in(folders[i]);
+    for (int k = 0; k < 3; k++) {
+      char name[64];
+      snprintf(name, sizeof name, "%s/%d.png", folders[i], k);
+      write_grey(name, 40 * i + 10 * k);
+    }
+  }
+}
+
+/* The sum of the reds says which folder it is: 6 images of 40 i + 10 k each. */
+static void assert_split(gf_split split, const char *more, int count, int reds) {
+  seen s = look_at(open_, split, more);
+  int sum = 0;
+  for (int i = 0; i < s.count; i++) sum += s.red[i];
+  assert_int_equal(s.count, count);
+  assert_int_equal(sum, reds);
+}
+
+enum { OF_TRAIN = 180, OF_VAL = 660, OF_TEST = 1140 };
+
+static void val_beside_test_is_for_validation(void **state) {
+  (void)state;
+  write_three_splits(true);
+  assert_split(GF_SPLIT_TRAIN, "", 6, OF_TRAIN);
+  assert_split(GF_SPLIT_VALIDATION, "", 6, OF_VAL);
+  assert_split(GF_SPLIT_TEST, "", 6, OF_TEST);
+}
+
+static void the_resolved_config_names_the_folders(void **state) {
+  (void)state;
+  gf__text text = {0};
+  write_three_splits(true);
+  gf_dataset *dataset = open_folder(GF_SPLIT_TRAIN, "");
+  gf__data_write(&text, 2, dataset);
+  assert_non_null(strstr(text.data, "\n  validation: 0\n"));
+  assert_non_null(strstr(text.data, "\n  validation_folder: val\n"));
+  assert_non_null(strstr(text.data, "\n  test_folder: test\n"));
+  gf__text_free(&text);
+  gf_dataset_free(&dataset);
+  assert_split(GF_SPLIT_VALIDATION,
+               "  validation: 0\n  validation_folder: val\n  test_folder: test\n", 6, OF_VAL);
+  assert_split(GF_SPLIT_TEST, "  validation_folder: test\n  test_folder: val\n", 6, OF_VAL);
+  assert_split(GF_SPLIT_VALIDATION, "  validation_folder: test\n  test_folder: val\n", 6, OF_TEST);
+  gf_dataset *none;
+  assert_int_equal(try_open(&none, GF_SPLIT_TRAIN, "image_folder",
+                            "  validation: 2\n  validation_folder: val\n"),
+                   GF_ERROR_CONFIG);
+  assert_non_null(strstr(gf_error_message(),
+                         "data.validation is 2 and data.validation_folder val: validation images "
+                         "are some of train or those of a folder; leave one of them out"));
+}
+
+/* As before: without test, val is tested on. */
+static void val_alone_is_for_the_test(void **state) {
+  (void)state;
+  write_three_splits(false);
+  assert_split(GF_SPLIT_VALIDATION, "", 0, 0);
+  assert_split(GF_SPLIT_TRAIN, "", 6, OF_TRAIN);
+  assert_split(GF_SPLIT_TEST, "", 6, OF_VAL);
+}
+
+/* Images of train that the config asks for come before val. */
+static void a_number_of_validation_images_is_taken_from_train(void **state) {
+  (void)state;
+  write_three_splits(true);
+  gf_dataset *dataset = open_folder(GF_SPLIT_TRAIN, "  validation: 2\n");
+  assert_int_equal(gf_dataset_describe(dataset).count, 4);
+  gf_dataset_free(&dataset);
+}
+
+static char warnings_of_data_[1024];
+
+static void keep_data_warning(void *user, gf_log_level level, const char *message) {
+  (void)user;
+  size_t used = strlen(warnings_of_data_);
+  if (level == GF_LOG_WARNING)
+    snprintf(warnings_of_data_ + used, sizeof warnings_of_data_ - used, "%s\n", message);
+}
+
+static void what_is_missing_is_found_before_training(void **state) {
+  (void)state;
+  char expected[512];
+  write_three_splits(true);
+  gf_dataset *train = open_folder(GF_SPLIT_TRAIN, "");
+  gf_dataset *validation = open_folder(GF_SPLIT_VALIDATION, "");
+  gf_log_to(keep_data_warning, NULL);
+  gf__dataset_warn(train, validation);
+  assert_string_equal(
+      warnings_of_data_,
+      "of 6 validation images an accuracy is known to 41 points or so, and the best "
+      "epoch is chosen by it; take some 200 or more (data.validation)\n");
+  gf_dataset_free(&train);
+  gf_dataset_free(&validation);
+  assert_ok(gf__remove_folder(in_folder("test")));
+  assert_ok(gf__remove_folder(in_folder("val")));
+  train = open_folder(GF_SPLIT_TRAIN, "");
+  validation = open_folder(GF_SPLIT_VALIDATION, "");
+  warnings_of_data_[0] = 0;
+  gf__dataset_warn(train, validation);
+  gf_log_to(NULL, NULL);
+  snprintf(expected, sizeof expected,
+           "there are no test images in %s, so that gradflow test will have none; image_folder is "
+           "read from train/CLASS/*.jpg and val/CLASS/*.jpg (or .jpeg, .png)\n",
+           fixture_folder);
+  assert_string_equal(warnings_of_data_, expected);
+  gf_dataset_free(&train);
+  gf_dataset_free(&validation);
+}
+
+/* ---- what is refused ---- */
 
 static void wrong_layouts_are_refused(void **state) {
   (void)state;
@@ -360,6 +489,11 @@ int main(void) {
       IN_FOLDER(a_folder_is_listed),
       IN_FOLDER(folders_are_classes),
       IN_FOLDER(splits_share_no_image),
+      IN_FOLDER(val_beside_test_is_for_validation),
+      IN_FOLDER(the_resolved_config_names_the_folders),
+      IN_FOLDER(val_alone_is_for_the_test),
+      IN_FOLDER(a_number_of_validation_images_is_taken_from_train),
+      IN_FOLDER(what_is_missing_is_found_before_training),
       IN_FOLDER(wrong_layouts_are_refused),
       IN_FOLDER(sizes_follow_the_config),
       IN_FOLDER(a_bad_file_stops_the_run),

@@ -50,6 +50,7 @@ static const direction directions[] = {
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},
     {"host/predict/", {TRAIN, "predict/", "gradflow/predict.h"}},
+    {"host/inspect/", {TRAIN, "inspect/", "gradflow/inspect.h"}},
     {"host/convert/",
      {TRAIN, "predict/", "convert/", "gradflow/convert.h", "onnx.pb-c.h"}}, /* by the build */
     {"host/study/", {DIAGNOSIS, "study/", "gradflow/study.h"}},

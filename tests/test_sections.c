@@ -50,7 +50,7 @@ static const struct {
     {"schedule: {name: cosine, every: 10}",
      "x:1:26: schedule.every is a key of step; schedule.name is cosine"},
     {"schedule: {name: constant, final: 0}",
-     "x:1:28: schedule.final is a key of cosine; schedule.name is constant"},
+     "x:1:28: schedule.final is a key of cosine and polynomial; schedule.name is constant"},
     {"model: {family: vgg_stages, depth: 20}",
      "x:1:29: model.depth is a key of resnet_cifar and resnet_imagenet; model.family is "
      "vgg_stages"},
@@ -60,7 +60,9 @@ static const struct {
     {"model: {depth: 18, family: resnet}", "x:1:20: model.family must be one of vgg_stages, "},
     {"optimizer: {momentum: 0.9, name: sgdm}", "x:1:28: optimizer.name must be one of adam, "},
     {"schedule: {every: 3, name: steps}",
-     "x:1:22: schedule.name must be one of cosine, constant, step, not 'steps'; did you mean "
+     "x:1:22: schedule.name must be one of cosine, constant, step, plateau, one_cycle, "
+     "exponential, "
+     "polynomial, not 'steps'; did you mean "
      "'step'?"},
     {"model: 3", "x:1:1: model must be a mapping of keys to values, not '3'"},
     /* synonyms */
@@ -123,9 +125,12 @@ static void a_schedule_is_written_whole(void **state) {
   assert_int_equal(gf__schedule_config_read(&schedule, config), GF_OK);
   assert_true(schedule.final == 2e-5 && schedule.every == 7);
   gf__schedule_config_write(&text, &schedule);
-  assert_string_equal(text.data,
-                      "schedule:\n  name: step\n  warmup_epochs: 0\n  warmup_start: 0.1\n"
-                      "  every: 7\n  factor: 0.1\n  final: 2e-5\n");
+  assert_string_equal(
+      text.data,
+      "schedule:\n  name: step\n  warmup_epochs: 0\n  warmup_start: 0.1\n"
+      "  every: 7\n  factor: 0.1\n  final: 2e-5\n"
+      "  patience: 10\n  metric: loss\n  threshold: 1e-4\n  minimum: 0\n  rise: 0.3\n"
+      "  start_divisor: 25\n  end_divisor: 1e4\n  decay: 0.95\n  power: 1\n");
   gf__text_free(&text);
   gf_config_free(&config);
 }

@@ -349,8 +349,9 @@ static void unknown_times_have_one_line_a_reason(void **state) {
   assert_ok(status);
   for (int i = 0; i < count; i++)
     assert_int_equal(isnan(items[i].seconds_left), strcmp(items[i].setting, "c") != 0);
-#define SOURCE                                                                        \
-  "; cifar100 is read from train.bin and test.bin; get cifar-100-binary.tar.gz from " \
+#define SOURCE                                                                           \
+  "; cifar100 is read from train.bin and test.bin; run gradflow fetch cifar100, or get " \
+  "cifar-100-binary.tar.gz from "                                                        \
   "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it\n"
   assert_string_equal(log.data,
                       "2 the time of a and 2 more is unknown: data.path: there is no folder "

@@ -84,8 +84,10 @@ static void fails(const mat_flaw *f, const char *rest) {
 }
 
 #define X_MUST ": X must be 32 x 32 x 3 x count bytes (type 2), but there are "
-#define Y_MUST ": y must be 7 x 1 bytes or doubles (type 2 or 9), but there are "
+#define Y_MUST ": y must be 7 x 1 numbers, but there are "
 #define AGAIN "; fetch it again"
+#define NO_X " has no variable X; is it another file? Its variables: "
+#define AND_Y " (32 x 32 x 3 x 7, uint8), y (7 x 1, uint8)"
 
 static void variables_are_checked(void **state) {
   (void)state;
@@ -93,8 +95,8 @@ static void variables_are_checked(void **state) {
     mat_flaw flaw;
     const char *rest;
   } cases[] = {
-      {{.x_name = "Z"}, " has no variable X" AGAIN},
-      {{.x_name = "X2"}, " has no variable X" AGAIN},
+      {{.x_name = "Z"}, NO_X "Z" AND_Y},
+      {{.x_name = "X2"}, NO_X "X2" AND_Y},
       {{.x_class = CLASS_SINGLE}, X_MUST "32 x 32 x 3 x 7 of type 2" AGAIN},
       {{.x_dims = {32, 32, 7, 3}}, X_MUST "32 x 32 x 7 x 3 of type 2" AGAIN},
       {{.x_dims = {32, 31, 3, 7}}, X_MUST "32 x 31 x 3 x 7 of type 2" AGAIN},
@@ -121,7 +123,8 @@ static void headers_are_checked(void **state) {
   static const char name[] = "X123456789012345678901234567890123456789012345678901234567890123";
   static const int dims[] = {32, 32, 3, 7, 1};
   fails(&(mat_flaw){.x_name = name}, no_header);
-  fails(&(mat_flaw){.x_name = name + 1}, " has no variable X" AGAIN);
+  fails(&(mat_flaw){.x_name = name + 1},
+        NO_X "123456789012345678901234567890123456789012345678901234567890123" AND_Y);
   gf__text file = {0};
   add_mat_header(&file);
   add_matrix(&file, &(mat_flaw){0}, "X", CLASS_UINT8, dims, 5, UINT8, "", 0);
@@ -184,6 +187,8 @@ static void labels_are_checked(void **state) {
   }
 }
 
+#define WRITE "; write it again with MATLAB's save(…, '-v7') or scipy.io.savemat"
+
 static void other_files_are_refused(void **state) {
   (void)state;
   static const char no_mat[] =
@@ -195,14 +200,21 @@ static void other_files_are_refused(void **state) {
   fails(NULL, no_mat);
   file.data[125] = 2; /* the level of HDF5 files */
   write_bytes("test_32x32.mat", file.data, file.size);
-  fails(NULL, no_mat);
+  fails(NULL, " is a file of MATLAB 7.3 (HDF5), which is not read" WRITE);
+  memcpy(file.data + 124, "\1\0MI", 4);
+  write_bytes("test_32x32.mat", file.data, file.size);
+  fails(NULL, " is a big-endian MATLAB file, which is not read" WRITE);
+  memcpy(file.data, "\x89HDF\r\n\x1a\n", 8);
+  write_bytes("test_32x32.mat", file.data, file.size);
+  fails(NULL, " is an HDF5 file, which is not read" WRITE);
   gf__text_free(&file);
   gf_dataset *dataset = NULL;
   assert_int_equal(try_open(&dataset, GF_SPLIT_TRAIN, "svhn", ""), GF_ERROR_FILE);
   char expected[512];
   snprintf(expected, sizeof expected,
            "there is no train_32x32.mat in %s; svhn is read from train_32x32.mat and "
-           "test_32x32.mat; get them from http://ufldl.stanford.edu/housenumbers/",
+           "test_32x32.mat; run gradflow fetch svhn, or get them from "
+           "http://ufldl.stanford.edu/housenumbers/",
            fixture_folder);
   assert_string_equal(gf_error_message(), expected);
 }

@@ -713,6 +713,58 @@ static void check_classes(const gf_test_result *r) {
   assert_true(fabs(correct / TESTED - r->accuracy) <= 1e-12);
 }
 
+/* Takes the largest score away five times; the first one's class goes to *best. */
+static bool is_among_five(float *scores, int label, int *best) {
+  bool found = false;
+  for (int k = 0; k < 5; k++) {
+    int largest = 0;
+    for (int c = 1; c < CLASSES; c++)
+      if (scores[c] > scores[largest]) largest = c;
+    if (k == 0) *best = largest;
+    found |= largest == label;
+    scores[largest] = -INFINITY;
+  }
+  return found;
+}
+
+static int confusion_[CLASSES][CLASSES + 1];
+
+/* Returns how many labels of the batch are among its five highest scores. */
+static int count_scores(gf_model *model, const gf_batch *batch) {
+  float scores[4 * CLASSES];
+  int top5 = 0;
+  assert_ok(gf_model_logits(model, scores));
+  for (int i = 0; i < batch->count; i++) {
+    int best = 0;
+    top5 += is_among_five(scores + (size_t)i * CLASSES, batch->labels[i], &best);
+    confusion_[batch->labels[i]][best]++;
+  }
+  return top5;
+}
+
+/* A row per class and a header, of numbers alone, as the classes have no names here. */
+static void check_confusion_files(const gf_test_result *result) {
+  gf__text expected = {0};
+  char *csv;
+  size_t size;
+  gf__text_add(&expected, "label");
+  for (int c = 0; c < CLASSES; c++) gf__text_add(&expected, ",%d", c);
+  gf__text_add(&expected, ",none\n");
+  for (int c = 0; c < CLASSES; c++) {
+    gf__text_add(&expected, "%d", c);
+    for (int k = 0; k <= CLASSES; k++) gf__text_add(&expected, ",%d", confusion_[c][k]);
+    gf__text_add(&expected, "\n");
+  }
+  assert_ok(gf_test_write_confusion(result, in_folder("confusion"), NULL, NULL));
+  csv = read_text("confusion", "confusion.csv", &size);
+  assert_string_equal(csv, expected.data);
+  free(csv);
+  gf__text_free(&expected);
+  char *picture = read_text("confusion", "confusion.png", &size);
+  assert_memory_equal(picture, "\x89PNG", 4);
+  free(picture);
+}
+
 static void a_test_is_the_loop_of_its_parts(void **state) {
   (void)state;
   gf_test_result result;
@@ -724,7 +776,7 @@ static void a_test_is_the_loop_of_its_parts(void **state) {
   gf_loader *loader = NULL;
   gf_model *model = NULL;
   gf_loader_options options = {.batch_size = 4, .to = 1};
-  double losses = 0, correct = 0;
+  double losses = 0, correct = 0, top5 = 0;
   assert_ok(gf_dataset_open(&dataset, config, GF_SPLIT_TEST));
   assert_ok(gf_loader_open(&loader, dataset, &options));
   assert_ok(
@@ -738,7 +790,11 @@ static void a_test_is_the_loop_of_its_parts(void **state) {
     assert_ok(gf_model_forward(model, batch.images, batch.labels, batch.count, 0, &loss));
     losses += loss.loss * batch.count;
     correct += loss.correct;
+    top5 += count_scores(model, &batch);
   }
+  assert_true(fabs(result.top5_accuracy - top5 / TESTED) <= 1e-12);
+  assert_memory_equal(result.confusion, confusion_, sizeof confusion_);
+  check_confusion_files(&result);
   assert_true(fabs(result.loss - losses / TESTED) <= 1e-5);
   assert_true(fabs(result.accuracy - correct / TESTED) <= 1e-12);
   gf_model_free(&model);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
+#include "model/model.h"
 #include "ops/conv/tuning.h"
 #include "support/device.h"
 #include "support/test.h"
@@ -163,6 +164,60 @@ static void off_and_force_measure_nothing(void **state) {
   assert_null(tuning_file());
 }
 
+static int announcements_;
+
+static void count_announcements(void *user, gf_log_level level, const char *message) {
+  (void)user;
+  announcements_ += level == GF_LOG_INFO && strstr(message, "--tune off skips it") != NULL;
+}
+
+static void what_is_measured_is_said_before(void **state) {
+  (void)state;
+  gf__tuning *tuning;
+  gf__conv c = {.shape = shape_};
+  assert_ok(gf__tuning_open(&tuning, fixture_device, GF__TUNE_FAST, NULL));
+  gf_log_to(count_announcements, NULL);
+  assert_ok(gf__conv_tune(&c, tuning, BATCH));
+  assert_int_equal(announcements_, 1);
+  gf__tuning_close(&tuning);
+  /* All is known now. */
+  assert_ok(gf__tuning_open(&tuning, fixture_device, GF__TUNE_FAST, NULL));
+  assert_ok(gf__conv_tune(&c, tuning, BATCH));
+  assert_int_equal(announcements_, 1);
+  gf__tuning_close(&tuning);
+  gf_log_to(NULL, NULL);
+}
+
+static void known_takes_the_file_and_measures_nothing(void **state) {
+  (void)state;
+  gf__conv defaults = {.shape = shape_}, c;
+  gf__conv_choose(&defaults, fixture_device, NULL);
+  assert_int_equal(choose(GF__TUNE_KNOWN, NULL, &c), 0);
+  assert_memory_equal(c.algorithm, defaults.algorithm, sizeof c.algorithm);
+  assert_null(tuning_file());
+  choose(GF__TUNE_FAST, NULL, &c);
+  rewrite_choices("im2col");
+  assert_int_equal(choose(GF__TUNE_KNOWN, NULL, &c), 0);
+  for (int p = 0; p < GF__CONV_DIRECTIONS; p++) assert_string_equal(c.algorithm[p]->name, "im2col");
+}
+
+/* A run's config says fast, and what only looks at a run would wait for it. */
+static void a_model_may_measure_nothing(void **state) {
+  (void)state;
+  gf_config *config = parse_config(
+      "model: {tune: full, graph: [{name: conv, type: conv2d, filters: 3}, {type: "
+      "global_avg_pool}, "
+      "{type: linear, outputs: 2}]}");
+  for (int measures = 0; measures < 2; measures++) {
+    gf_model *model;
+    assert_ok(gf__model_open_with(&model, fixture_device, config, (gf_image_shape){6, 6, 2}, 2, 2,
+                                  0, &(gf__model_options){.measures_nothing = !measures}));
+    gf_model_free(&model);
+    assert_int_equal(tuning_file() != NULL, measures);
+  }
+  gf_config_free(&config);
+}
+
 static void a_folder_that_others_can_write_is_not_used(void **state) {
   (void)state;
   gf__conv c;
@@ -301,6 +356,9 @@ int main(void) {
       IN_CACHE(a_folder_that_others_can_write_is_not_used),
       IN_CACHE(a_wrong_result_is_refused),
       IN_CACHE(volumes_are_tuned),
+      IN_CACHE(what_is_measured_is_said_before),
+      IN_CACHE(known_takes_the_file_and_measures_nothing),
+      IN_CACHE(a_model_may_measure_nothing),
       IN_CACHE(a_wrong_result_of_volumes_is_refused),
   };
   return cmocka_run_group_tests(tests, open_warm, fixture_close);

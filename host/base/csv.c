@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numbers.h"
 
 typedef struct reader {
   const char *path;
@@ -122,6 +123,8 @@ static gf_status read_rows(gf__csv *csv, reader *r, const gf__csv_column *column
   width = r->cell_count;
   size_t most = 0;
   for (const char *p = r->next; p < r->end; p++) most += *p == '\n';
+  /* Each cell ends with a byte of its own. */
+  most = GF__MIN(most, (size_t)(r->end - r->next) / (size_t)width);
   GF_TRY(allocate(csv, columns, count, most));
   for (;; csv->rows++) {
     GF_TRY(read_line(r, &found));

@@ -101,13 +101,14 @@ static gf_status check_keys(const gf__section *section, const gf__value *map, co
   return GF_OK;
 }
 
-/* The keys of each row into target; those of the rows that are not chosen get initial values. */
-static gf_status fill_all(const gf__section *section, const gf__value *map, const gf__row *row,
-                          void *target) {
+/* Initial values for the keys of the rows that are not chosen. The chosen one comes after them:
+ * rows may share fields. */
+static gf_status fill_others(const gf__section *section, const gf__row *chosen_row, void *target) {
   const gf__row *const *rows = rows_of(section);
   for (int i = 0; rows[i]; i++)
-    GF_TRY(gf__keys_fill(rows[i] == row ? map : NULL, section->name,
-                         &(gf__key_group){rows[i]->keys, rows[i]->key_count, target}, 1));
+    if (rows[i] != chosen_row)
+      GF_TRY(gf__keys_fill(NULL, section->name,
+                           &(gf__key_group){rows[i]->keys, rows[i]->key_count, target}, 1));
   return GF_OK;
 }
 
@@ -125,8 +126,8 @@ gf_status gf__section_read(const gf__section *section, const gf__value *map, voi
   const gf__key_group groups[] = {
       {section->keys, section->key_count, target},
       {row ? row->keys : NULL, row ? row->key_count : 0, options ? *options : target}};
-  gf_status status = gf__keys_fill(map, section->name, groups, row ? 2 : 1);
-  if (status == GF_OK && !options) status = fill_all(section, map, row, target);
+  gf_status status = options ? GF_OK : fill_others(section, row, target);
+  if (status == GF_OK) status = gf__keys_fill(map, section->name, groups, row ? 2 : 1);
   if (status != GF_OK && options) free(*options), *options = NULL;
   return status;
 }

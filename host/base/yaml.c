@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/index.h"
 
 /* A config is written by hand: what exceeds these is a wrong file or an attack,
  * and the recursions over the tree rely on the depth. */
 enum { DEEPEST = 32, MOST_VALUES = 100000, MOST_KEYS = 4096, LONGEST_KEY = 200 };
 
+/* A name, and the value that the last anchor of the name is at. */
 typedef struct anchor {
   char *name;
   const gf__value *value;
@@ -24,6 +26,8 @@ typedef struct reader {
   struct fy_event *event; /* the current one */
   anchor *anchors;
   size_t anchor_count;
+  gf__index anchor_index; /* of names */
+  size_t copied;          /* bytes of text, by aliases */
 } reader;
 
 /* Bytes of the UTF-8 character at p, 0 if it is none or a control character. */
@@ -117,6 +121,7 @@ gf_status gf__yaml_fail_size(const char *name) {
 gf_status gf__yaml_check(const gf__yaml *yaml) {
   int line = 0, column = 0;
   if (yaml->size > GF__YAML_LARGEST) return gf__yaml_fail_size(yaml->name);
+  bool has_question = memchr(yaml->text, '?', yaml->size);
   for (size_t i = 0, length; i < yaml->size; i += length) {
     bool line_end = yaml->text[i] == '\r' && i + 1 < yaml->size && yaml->text[i + 1] == '\n';
     length = line_end ? 1 : character(yaml->text + i, yaml->size - i);
@@ -124,7 +129,7 @@ gf_status gf__yaml_check(const gf__yaml *yaml) {
       return fail_at(yaml, line, column, "the byte 0x%02x is neither UTF-8 text nor a line end",
                      (unsigned char)yaml->text[i]);
     /* libfyaml 0.7.12 frees a key twice where a tab follows it and a "?" precedes it. */
-    if (yaml->text[i] == '\t' && memchr(yaml->text, '?', yaml->size))
+    if (yaml->text[i] == '\t' && has_question)
       return fail_at(yaml, line, column, "write spaces, not tabs, in a config that has a '?'");
     column = yaml->text[i] == '\n' ? 0 : column + 1;
     line += yaml->text[i] == '\n';
@@ -225,7 +230,8 @@ bool gf__yaml_is_null(const char *text) {
   return false;
 }
 
-static gf_status read_value(reader *r, int depth, gf__value *parent);
+/* keys: of parent's entries so far, or NULL where it is a sequence. */
+static gf_status read_value(reader *r, int depth, gf__value *parent, gf__index *keys);
 
 /* The readers of the kinds of values fill value; their caller frees it if they fail. */
 
@@ -243,23 +249,30 @@ static gf_status read_sequence(reader *r, int depth, gf__value *value) {
   for (;;) {
     GF_TRY(next_event(r));
     if (r->event->type == FYET_SEQUENCE_END) return GF_OK;
-    GF_TRY(read_value(r, depth + 1, value));
+    GF_TRY(read_value(r, depth + 1, value, NULL));
   }
 }
 
 static gf_status read_mapping(reader *r, int depth, gf__value *value) {
+  gf__index keys = {0};
   value->kind = GF__MAPPING;
-  for (;;) {
-    GF_TRY(next_event(r));
-    if (r->event->type == FYET_MAPPING_END) return GF_OK;
-    GF_TRY(read_value(r, depth + 1, value));
+  gf_status status = next_event(r);
+  while (status == GF_OK && r->event->type != FYET_MAPPING_END) {
+    status = read_value(r, depth + 1, value, &keys);
+    if (status == GF_OK) status = next_event(r);
   }
+  gf__index_free(&keys);
+  return status;
 }
 
 static gf_status copy_value(reader *r, int depth, const gf__value *from, gf__value *to) {
   if (depth > DEEPEST) return fail_here(r->yaml, "nested deeper than %d levels", DEEPEST);
   to->kind = from->kind;
   to->quoted = from->quoted;
+  r->copied += from->text ? strlen(from->text) : 0;
+  if (r->copied > GF__YAML_LARGEST)
+    return fail_here(r->yaml, "aliases repeat more than %d bytes; is this a config?",
+                     GF__YAML_LARGEST);
   if (from->text && !(to->text = gf__text_copy(from->text)))
     return gf__fail_host_memory(strlen(from->text) + 1);
   for (size_t i = 0; i < from->count; i++) {
@@ -278,9 +291,9 @@ static gf_status copy_value(reader *r, int depth, const gf__value *from, gf__val
 static gf_status read_alias(reader *r, int depth, gf__value *value) {
   char *name;
   GF_TRY(token_text(r, r->event->alias.anchor, &name));
+  size_t place;
   const gf__value *found = NULL;
-  for (size_t i = 0; i < r->anchor_count; i++) /* the last one of a name counts */
-    if (strcmp(r->anchors[i].name, name) == 0) found = r->anchors[i].value;
+  if (gf__index_find(&r->anchor_index, name, strlen(name), &place)) found = r->anchors[place].value;
   gf_status status = found ? copy_value(r, depth, found, value)
                            : fail_here(r->yaml, "no value before this has the anchor &%s", name);
   free(name);
@@ -289,11 +302,12 @@ static gf_status read_alias(reader *r, int depth, gf__value *value) {
 
 static gf_status add_anchor(reader *r, char *name, const gf__value *value) {
   GF_TRY(gf__grow(&r->anchors, r->anchor_count, sizeof *r->anchors));
+  GF_TRY(gf__index_set(&r->anchor_index, name, strlen(name), r->anchor_count));
   r->anchors[r->anchor_count++] = (anchor){name, value};
   return GF_OK;
 }
 
-static gf_status read_key(reader *r, const gf__value *map, gf__value *entry) {
+static gf_status read_key(reader *r, const gf__value *map, gf__value *entry, gf__index *keys) {
   if (r->event->type != FYET_SCALAR)
     return fail_here(r->yaml, "a key must be text, not a list, a mapping or an alias");
   GF_TRY(token_text(r, fy_event_get_token(r->event), &entry->key));
@@ -303,9 +317,11 @@ static gf_status read_key(reader *r, const gf__value *map, gf__value *entry) {
     return fail_here(r->yaml, "a key of %zu bytes; at most %d are read", length, LONGEST_KEY);
   if (map->count == MOST_KEYS)
     return fail_here(r->yaml, "more than %d keys in a mapping", MOST_KEYS);
-  const gf__value *twin = gf__value_get(map, entry->key);
-  if (twin)
-    return fail_here(r->yaml, "duplicate key '%s'; the first is at %s", entry->key, twin->place);
+  size_t twin;
+  if (gf__index_find(keys, entry->key, length, &twin))
+    return fail_here(r->yaml, "duplicate key '%s'; the first is at %s", entry->key,
+                     map->items[twin]->place);
+  GF_TRY(gf__index_set(keys, entry->key, length, map->count));
   return next_event(r);
 }
 
@@ -336,10 +352,10 @@ static gf_status read_content(reader *r, int depth, gf__value *value) {
 }
 
 /* Reads an item or an entry from the current event on and appends it to parent. */
-static gf_status read_value(reader *r, int depth, gf__value *parent) {
+static gf_status read_value(reader *r, int depth, gf__value *parent, gf__index *keys) {
   gf__value *value;
   GF_TRY(gf__yaml_new_value(r->yaml, GF__SCALAR, &value));
-  gf_status status = parent->kind == GF__MAPPING ? read_key(r, parent, value) : GF_OK;
+  gf_status status = keys ? read_key(r, parent, value, keys) : GF_OK;
   if (status == GF_OK) status = read_content(r, depth, value);
   if (status == GF_OK) status = gf__value_append(parent, value);
   if (status != GF_OK) gf__value_free(value);
@@ -390,6 +406,7 @@ gf_status gf__yaml_read(gf__yaml *yaml, int depth, gf__value **out) {
   free(text);
   for (size_t i = 0; i < r.anchor_count; i++) free(r.anchors[i].name);
   free(r.anchors);
+  gf__index_free(&r.anchor_index);
   if (status != GF_OK) {
     gf__value_free(root);
     root = NULL;

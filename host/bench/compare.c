@@ -81,7 +81,7 @@ static gf_status add_rows(gf__text *out, const gf__bench_subject *base,
     gf__table_add(t, kind == GF_BENCH_OPERATION ? "%s" : "%s, batch %d", a->name, a->batch);
     gf__table_add(t, "%s", gf__bench_number(1e3 * a->seconds).text);
     gf__table_add(t, "%s", gf__bench_number(1e3 * b->seconds).text);
-    gf__table_add(t, "%.2f", gf__bench_ratio(other, a));
+    gf__table_add(t, "%s%.2f", gf__bench_overlaps(a, b) ? "~" : "", gf__bench_ratio(other, a));
     gf__table_add(t, "%s", gf_bound_name(a->bound));
     gf__table_add(t, "%s", gf_bound_name(b->bound));
   }
@@ -126,10 +126,12 @@ static int add_failed(gf__text *out, const gf__bench_set *set, const gf__bench_s
     if (ratio >= fail_below) continue;
     failed++;
     gf__text_add(out, "  %c  %s: ", s->letter, base->rows[i].name);
-    if (isnan(ratio))
+    const gf_bench_row *row = gf__bench_find(s->device, &base->rows[i]);
+    if (!row)
       gf__text_add(out, "not measured\n");
     else
-      gf__text_add(out, "%.4g\n", ratio);
+      gf__text_add(out, "%.4g%s\n", ratio,
+                   gf__bench_overlaps(&base->rows[i], row) ? ", within the noise" : "");
   }
   return failed;
 }
@@ -159,7 +161,33 @@ static gf_status add_alone(gf__text *out, const gf_bench_device *device) {
     gf__bench_rows(&sheet, device, kind);
     GF_TRY(gf__bench_sheet_end(&sheet, out));
   }
+  gf__bench_add_noise(out, device);
   return GF_OK;
+}
+
+/* How far the ratios can be trusted. */
+static void add_noise(gf__text *out, const gf__bench_set *set) {
+  int overlaps = 0, pairs = 0;
+  for (int s = 0; s < set->count; s++) {
+    const gf__bench_subject *subject = &set->subjects[s];
+    const gf_bench_device *base = subject->base < 0 ? NULL : set->subjects[subject->base].device;
+    for (int i = 0; base && i < base->row_count; i++) {
+      const gf_bench_row *row = gf__bench_find(subject->device, &base->rows[i]);
+      pairs += row != NULL;
+      overlaps += row && gf__bench_overlaps(&base->rows[i], row);
+    }
+  }
+  if (overlaps)
+    gf__text_add(out,
+                 "\n~: of %d of %d ratios the intervals between the quartiles overlap, so that no\n"
+                 "difference was measured.\n",
+                 overlaps, pairs);
+  for (int s = 0; s < set->count; s++) {
+    gf__text noise = {0};
+    gf__bench_add_noise(&noise, set->subjects[s].device);
+    if (noise.size) gf__text_add(out, "\n%c %s", set->subjects[s].letter, noise.data + 1);
+    gf__text_free(&noise);
+  }
 }
 
 static gf_status add_all(gf__text *out, const gf__bench_set *set) {
@@ -169,6 +197,7 @@ static gf_status add_all(gf__text *out, const gf__bench_set *set) {
     if (set->subjects[i].base >= 0) GF_TRY(add_pair(out, set, &set->subjects[i]));
   gf__text_add(out, "\nA ratio above 1 is faster than %s.\n",
                set->file_count > 1 ? "the first file" : "the first device");
+  add_noise(out, set);
   return GF_OK;
 }
 

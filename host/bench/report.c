@@ -42,7 +42,7 @@ static double fraction_value(const gf__bench_set *set, const gf__bench_subject *
                              const gf_bench_row *like) {
   (void)set;
   const gf_bench_row *row = gf__bench_find(s->device, like);
-  return row ? 100 * row->fraction : NAN;
+  return row ? fmin(100 * row->fraction, 100) : NAN;
 }
 
 static double speed_value(const gf__bench_set *set, const gf__bench_subject *s,
@@ -67,7 +67,7 @@ static const picture pictures[] = {
     {"steps.png", "Training steps", "images a second", NULL, speed_value, false, true, false, false,
      0, NULL},
     {"fractions.png", "How much of the limit that binds", "%",
-     "above 100 where an algorithm does with fewer flops, or a cache answers for the memory",
+     "100 also where more than the limit was measured: fewer flops, a cache, or noise",
      fraction_value, true, true, false, false, 100, "the limit"},
 };
 enum { PICTURES = sizeof pictures / sizeof *pictures };
@@ -194,6 +194,14 @@ static gf_status add_sheet(report *r, const char *caption, gf__bench_sheet *shee
   return status;
 }
 
+/* "~" where the two rows do not differ beyond their noise. */
+static const char *ratio_mark(const gf__bench_set *set, int subject, const gf_bench_row *like) {
+  const gf__bench_subject *s = &set->subjects[subject];
+  const gf_bench_row *base = gf__bench_find(set->subjects[s->base].device, like);
+  const gf_bench_row *row = gf__bench_find(s->device, like);
+  return base && row && gf__bench_overlaps(base, row) ? "~" : "";
+}
+
 /* The ratios of all operations and steps, a column a subject. */
 static gf_status add_ratios(report *r) {
   const gf__bench_set *set = r->set;
@@ -212,10 +220,14 @@ static gf_status add_ratios(report *r) {
     for (int s = 0; s < set->count; s++) {
       double ratio = ratio_value(set, &set->subjects[s], &first->rows[i]);
       if (set->subjects[s].base < 0) continue;
-      gf__table_add(&table, isnan(ratio) ? "-" : "%.2f", ratio);
+      if (isnan(ratio))
+        gf__table_add(&table, "-");
+      else
+        gf__table_add(&table, "%s%.2f", ratio_mark(set, s, &first->rows[i]), ratio);
     }
   }
-  gf_status status = gf__html_table(&r->page, "Ratios: above 1 is faster", &table);
+  gf_status status =
+      gf__html_table(&r->page, "Ratios: above 1 is faster; ~ where the intervals overlap", &table);
   gf__table_free(&table);
   return status;
 }

@@ -83,13 +83,36 @@ void gf__bench_card(gf__bench_sheet *out, const gf_bench_device *d) {
 
 /* ---- rows ---- */
 
-static void add_times(gf__table *t, const gf_bench_row *row) {
-  gf__table_add(t, "%s", gf__bench_number(1e3 * row->seconds).text);
-  gf__table_add(t, "%.0f%%", 100 * (row->high - row->low) / row->seconds);
+/* Of the median, between the quartiles, from which on something else was running. */
+static const double noisy_spread = 0.25;
+
+static double spread_of(const gf_bench_row *row) { return (row->high - row->low) / row->seconds; }
+
+bool gf__bench_is_noisy(const gf_bench_row *row) { return !(spread_of(row) <= noisy_spread); }
+
+bool gf__bench_overlaps(const gf_bench_row *a, const gf_bench_row *b) {
+  return a->low <= b->high && b->low <= a->high;
 }
 
+void gf__bench_add_noise(gf__text *out, const gf_bench_device *d) {
+  int noisy = 0;
+  for (int i = 0; i < d->row_count; i++) noisy += gf__bench_is_noisy(&d->rows[i]);
+  if (noisy)
+    gf__text_add(out,
+                 "\nnoisy (*): %d of %d lines, with a spread above %.0f%%, are not fit to compare;\n"
+                 "measure again while nothing else runs\n",
+                 noisy, d->row_count, 100 * noisy_spread);
+}
+
+static void add_times(gf__table *t, const gf_bench_row *row) {
+  gf__table_add(t, "%s", gf__bench_number(1e3 * row->seconds).text);
+  gf__table_add(t, "%.0f%%%s", 100 * spread_of(row), gf__bench_is_noisy(row) ? "*" : "");
+}
+
+/* More than all of a limit is no fraction of it. */
 static void add_limit(gf__table *t, const gf_bench_row *row) {
-  gf__table_add(t, "%.0f%%", 100 * row->fraction);
+  bool is_fraction = 100 * row->fraction < 100.5;
+  gf__table_add(t, is_fraction ? "%.0f%%" : ">100%%", 100 * row->fraction);
   gf__table_add(t, "%s", gf_bound_name(row->bound));
 }
 
@@ -169,14 +192,16 @@ static gf_status add_device(gf__text *out, const gf_bench_device *d) {
     gf__bench_rows(&sheet, d, kind);
     GF_TRY(gf__bench_sheet_end(&sheet, out));
   }
+  gf__bench_add_noise(out, d);
   return add_rounds(out, d);
 }
 
 static const char notes[] =
     "\nms: the median; spread: between the quartiles, of the median. limit: the time\n"
-    "that the limit alone allows, of the measured one; above 100% where an algorithm\n"
-    "does with fewer flops than direct convolution, or a cache answers instead of the\n"
-    "memory.\n";
+    "that the limit alone allows, of the measured one. Where it would be more than\n"
+    "all of it (>100%), the limit does not bind: an algorithm does with fewer flops\n"
+    "than direct convolution, a cache answers instead of the memory, or something\n"
+    "else was running while the limit was measured.\n";
 
 gf_status gf_bench_text(const gf_bench *bench, char **out) {
   static const char *const titles[] = {"the quick form", "the full form", "layers", "networks"};

@@ -20,6 +20,12 @@ void gf__bench_card(gf__bench_sheet *out, const gf_bench_device *device);
 /* The device's rows of that kind. */
 void gf__bench_rows(gf__bench_sheet *out, const gf_bench_device *device, gf_bench_kind kind);
 const char *gf__bench_kind_name(gf_bench_kind kind); /* "training step" */
+/* Whether the quartiles are so far apart that the row is not fit to compare. */
+bool gf__bench_is_noisy(const gf_bench_row *row);
+/* Whether the intervals between the quartiles of the two overlap: no difference was measured. */
+bool gf__bench_overlaps(const gf_bench_row *a, const gf_bench_row *b);
+/* Appends how many rows are noisy, or nothing where none is. */
+void gf__bench_add_noise(gf__text *out, const gf_bench_device *device);
 
 /* An empty sheet of the columns, which end in a row without a header. */
 void gf__bench_sheet_init(gf__bench_sheet *out, const gf__table_column *columns);

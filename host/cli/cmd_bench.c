@@ -19,7 +19,7 @@ typedef struct bench_options {
   gf__texts sets;
 } bench_options;
 
-static const char *const tune_words[] = {"off", "fast", "full", NULL};
+static const char *const tune_words[] = {"off", "known", "fast", "full", NULL};
 static const char *const fail_below_example[] = {"0.9", NULL};
 
 static const gf__option option_rows[] = {

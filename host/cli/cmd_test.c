@@ -9,12 +9,15 @@
 #include "report/table.h"
 
 typedef struct test_options {
-  char *device; /* or NULL */
+  char *device, *out; /* or NULL */
   bool json;
 } test_options;
 
-static const gf__option option_rows[] = {GF__OPTION_DEVICE(test_options),
-                                         GF__OPTION_JSON(test_options), GF__OPTIONS_END};
+static const gf__option option_rows[] = {
+    GF__OPTION_DEVICE(test_options),
+    GF__OPTION("out", 'o', "DIR", test_options, out, TEXT,
+               .help = "where the confusion matrix goes: confusion.csv and confusion.png"),
+    GF__OPTION_JSON(test_options), GF__OPTIONS_END};
 
 /* ---- for people ---- */
 
@@ -93,8 +96,10 @@ static gf_status print_classes(const gf_test_result *result) {
 }
 
 static gf_status print_text(const gf_test_result *result) {
+  enum { TOP = 5 };
   printf("images    %d\nloss      %.4f\naccuracy  %.2f%%\n", result->images, result->loss,
          100 * result->accuracy);
+  if (result->classes > TOP) printf("top 5     %.2f%%\n", 100 * result->top5_accuracy);
   return print_classes(result);
 }
 
@@ -126,8 +131,14 @@ static gf_status print_json(const char *folder, const gf_test_result *result) {
                     "no JSON of the result: a class name is not UTF-8, or memory "
                     "ran out");
   return gf__cli_print_json(json_pack(
-      "{s:s%, s:i, s:o, s:o, s:o}", "run", folder, strlen(folder), "images", result->images, "loss",
-      json_number(result->loss), "accuracy", json_number(result->accuracy), "classes", classes));
+      "{s:s%, s:i, s:o, s:o, s:o, s:o}", "run", folder, strlen(folder), "images", result->images,
+      "loss", json_number(result->loss), "accuracy", json_number(result->accuracy), "top5_accuracy",
+      json_number(result->top5_accuracy), "classes", classes));
+}
+
+static void print_path(void *user, const char *path) {
+  (void)user;
+  printf("wrote     %s\n", path);
 }
 
 static int run_test(const gf__cli *cli) {
@@ -138,6 +149,8 @@ static int run_test(const gf__cli *cli) {
   gf_status status = gf_device_open(&device, o->device);
   if (status == GF_OK) status = gf_test(device, folder, &result);
   if (status == GF_OK) status = o->json ? print_json(folder, &result) : print_text(&result);
+  if (status == GF_OK && o->out)
+    status = gf_test_write_confusion(&result, o->out, o->json ? NULL : print_path, NULL);
   gf_test_result_free(&result);
   gf_device_free(&device);
   return status == GF_OK ? 0 : gf__cli_fail(status);
@@ -145,14 +158,17 @@ static int run_test(const gf__cli *cli) {
 
 const gf__command gf__cmd_test = {
     .name = "test",
-    .arguments = "RUN [--device DEVICE] [--json]",
+    .arguments = "RUN [--device DEVICE] [--out DIR] [--json]",
     .help = "test a trained network on the test images",
     .text =
         "Tests the weights of a run that were best on the validation images, or its last\n"
         "where there are none, on the data set's test images. Prints the loss, the\n"
-        "accuracy, and the accuracy of each class from best to worst.\n",
+        "accuracy, how often the label is among the five highest scores, and the accuracy\n"
+        "of each class from best to worst. With --out it leaves the confusion matrix:\n"
+        "what each class is taken for.\n",
     .examples =
         "  gradflow test runs/residual37\n"
+        "  gradflow test runs/residual37 --out tested\n"
         "  gradflow test runs/residual37 --json | jq .accuracy\n",
     .least = 1,
     .most = 1,

@@ -22,7 +22,7 @@ typedef struct train_options {
   gf__texts sets;
 } train_options;
 
-static const char *const tune_words[] = {"off", "fast", "full", NULL};
+static const char *const tune_words[] = {"off", "known", "fast", "full", NULL};
 static const char *const balance_words[] = {"equal", "auto", "again", NULL};
 
 static const gf__option option_rows[] = {
@@ -43,7 +43,8 @@ static const gf__option option_rows[] = {
     GF__FLAG("watch", 'w', train_options, watch, "show the gradient flow live, a bar per layer"),
     GF__OPTION("tune", 't', "HOW", train_options, tune, CHOICE, .choices = tune_words,
                .help = "measure which convolutions are fastest here: fast measures what is not "
-                       "known yet, 20 s; default as the config says, else fast"),
+                       "known yet, 20 s, known and off nothing; default as the config says, else "
+                       "fast, and known with --dry-run"),
     GF__FLAG("dry-run", 'n', train_options, dry_run,
              "print what the run takes on the device, train nothing"),
     GF__FLAG("profile", 'p', train_options, profile,
@@ -152,10 +153,14 @@ static gf_status load_config(gf_config **out, const gf__cli *cli) {
                     o->resume);
   GF_TRY(gf__cli_load_config(out, &o->sets, file));
   const gf__value *model = gf__value_get(gf__config_root(*out), "model");
-  if (!model || (o->tune < 0 && gf__value_get(model, "tune"))) return GF_OK;
+  const gf__value *own = gf__value_get(model, "tune");
+  const char *tune = own ? gf__scalar_words(own) : "fast";
+  /* A dry run is to take a moment, and measures nothing unless it is asked to. */
+  if (o->dry_run && strcmp(tune, "off") != 0) tune = "known";
+  if (o->tune >= 0) tune = tune_words[o->tune];
+  if (!model || (own && !strcmp(tune, gf__scalar_words(own)))) return GF_OK;
   char assignment[64];
-  snprintf(assignment, sizeof assignment, "model.tune=%s",
-           o->tune < 0 ? "fast" : tune_words[o->tune]);
+  snprintf(assignment, sizeof assignment, "model.tune=%s", tune);
   return gf_config_set(*out, assignment);
 }
 

@@ -45,13 +45,25 @@ static const gf__command cmd_help = {
     .run = run_help,
 };
 
-static const gf__command *const commands[] = {
-    &gf__cmd_devices,    &gf__cmd_train,    &gf__cmd_test,
-    &gf__cmd_tune,       &gf__cmd_summary,  &gf__cmd_plot,
-    &gf__cmd_study,      &gf__cmd_diagnose, &gf__cmd_fetch,
-    &gf__cmd_predict,    &gf__cmd_export,   &gf__cmd_import,
-    &gf__cmd_scale,      &gf__cmd_bench,    &gf__cmd_verify,
-    &gf__cmd_divergence, &cmd_help,         NULL};
+static const gf__command *const commands[] = {&gf__cmd_devices,
+                                              &gf__cmd_train,
+                                              &gf__cmd_test,
+                                              &gf__cmd_tune,
+                                              &gf__cmd_summary,
+                                              &gf__cmd_plot,
+                                              &gf__cmd_study,
+                                              &gf__cmd_diagnose,
+                                              &gf__cmd_fetch,
+                                              &gf__cmd_predict,
+                                              &gf__cmd_export,
+                                              &gf__cmd_import,
+                                              &gf__cmd_scale,
+                                              &gf__cmd_bench,
+                                              &gf__cmd_verify,
+                                              &gf__cmd_divergence,
+                                              &gf__cmd_data,
+                                              &cmd_help,
+                                              NULL};
 enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
 /* ---- what commands share ---- */

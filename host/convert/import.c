@@ -87,6 +87,8 @@ gf_status gf_import(const gf_config *config, const char *weights, const gf_impor
   gf_status status = gf__run_folder_check(options->out, options->overwrite);
   if (status == GF_OK) status = check_config(config);
   if (status == GF_OK) status = gf__stored_open(&stored, config, weights, NULL);
+  if (status == GF_OK)
+    status = gf__named_tensors_check_finite(weights, stored.tensors, stored.count);
   if (status == GF_OK) status = make_folder(&stored, config, options);
   if (status == GF_OK && result) gf__stored_describe(&stored, weights, result);
   gf__stored_free(&stored);

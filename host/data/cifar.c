@@ -131,7 +131,8 @@ const gf__data_format gf__format_cifar100 = {
     .name = "cifar100",
     .help = "60,000 colour photographs, 32x32, of 100 kinds (binary version)",
     .files = "train.bin and test.bin",
-    .source = "get cifar-100-binary.tar.gz from " CIFAR_PAGE " and unpack it",
+    .source = "run gradflow fetch cifar100, or get cifar-100-binary.tar.gz from " CIFAR_PAGE
+              " and unpack it",
     .classes = 100,
     .label_bytes = 2,
     .names_file = "fine_label_names.txt",
@@ -143,7 +144,8 @@ const gf__data_format gf__format_cifar10 = {
     .name = "cifar10",
     .help = "60,000 colour photographs, 32x32, of 10 kinds (binary version)",
     .files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin",
-    .source = "get cifar-10-binary.tar.gz from " CIFAR_PAGE " and unpack it",
+    .source = "run gradflow fetch cifar10, or get cifar-10-binary.tar.gz from " CIFAR_PAGE
+              " and unpack it",
     .classes = 10,
     .label_bytes = 1,
     .names_file = "batches.meta.txt",

@@ -1,5 +1,7 @@
 #include "data/dataset.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +21,7 @@ static const gf__data_format *expect_shape(gf_dataset_info *out, gf__data_settin
 
 static gf_status describe_files(gf_dataset_info *out, const gf__data_format *format,
                                 const gf__data_settings *settings) {
-  gf__data_source source = {format, settings, format->train};
+  gf__data_source source = {.format = format, .settings = settings, .files = format->train};
   return format->describe ? format->describe(&source, out) : GF_OK;
 }
 
@@ -104,8 +106,9 @@ static gf_status open_settings(gf_dataset **out, const gf_config *config) {
 
 static gf_status open_split(gf_dataset *dataset, const gf_config *config, gf_split split) {
   const gf__data_format *format = dataset->format;
-  gf__data_source source = {format, &dataset->settings,
-                            split == GF_SPLIT_TEST ? format->test : format->train};
+  gf__data_source source = {.format = format,
+                            .settings = &dataset->settings,
+                            .files = split == GF_SPLIT_TEST ? format->test : format->train};
   GF_TRY(resolve_path(&dataset->settings, section_of(config), format));
   GF_TRY(format->open(dataset, &source, split));
   GF_TRY(gf__class_names_find(&dataset->names, &source, format->name, dataset->info.classes));
@@ -139,6 +142,39 @@ gf_status gf__dataset_open_empty(gf_dataset **out, const gf_config *config) {
   gf_status status = prepare(*out);
   if (status != GF_OK) gf_dataset_free(out);
   return status;
+}
+
+/* ---- what is missing ---- */
+
+static bool has_file(const gf__data_settings *settings, const char *name) {
+  char path[GF__PATH_SIZE], packed[GF__PATH_SIZE + 4];
+  if (gf__path_join(path, sizeof path, settings->path, name) != GF_OK) return false;
+  snprintf(packed, sizeof packed, "%s.gz", path);
+  return gf__path_exists(path) || gf__path_exists(packed);
+}
+
+static bool has_test(const gf_dataset *dataset) {
+  const gf__data_format *format = dataset->format;
+  const gf__data_settings *settings = &dataset->settings;
+  if (format->has_test) return format->has_test(settings);
+  for (const char *const *file = format->test; !format->reads_file && *file; file++)
+    if (!has_file(settings, *file)) return false;
+  return true;
+}
+
+void gf__dataset_warn(const gf_dataset *train, const gf_dataset *validation) {
+  enum { FEW = 200 };
+  int count = validation->info.count;
+  if (!has_test(train))
+    gf__log(GF_LOG_WARNING,
+            "there are no test images in %s, so that gradflow test will have none; %s is read from "
+            "%s",
+            train->settings.path, train->format->name, train->format->files);
+  if (count > 0 && count < FEW)
+    gf__log(GF_LOG_WARNING,
+            "of %d validation images an accuracy is known to %.0f points or so, and the best epoch "
+            "is chosen by it; take some %d or more (data.validation)",
+            count, 100 / sqrt((double)count), FEW);
 }
 
 void gf_dataset_free(gf_dataset **pointer) {

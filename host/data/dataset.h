@@ -48,6 +48,7 @@ typedef struct gf__data_source {
   const gf__data_format *format;
   const gf__data_settings *settings; /* resolved; settings->path is the folder */
   const char *const *files;          /* NULL-terminated names in it */
+  bool is_whole_split;               /* the files are the validation images, all of them */
 } gf__data_source;
 
 /* What an image file goes through to become an input, in pixels. */
@@ -56,6 +57,8 @@ typedef struct gf__data_input {
   int crop[2];   /* height, width that are cut out of its middle */
   int border[4]; /* black rows and columns around it: top, left, bottom, right */
 } gf__data_input;
+
+typedef gf_status gf__visit_size(void *user, int height, int width);
 
 /* A row of the table. Its functions that may be NULL say so. */
 struct gf__data_format {
@@ -99,6 +102,8 @@ struct gf__data_format {
   gf_status (*list_classes)(const gf__data_source *source, gf__text *out);
   /* Fills a data set's info, labels and samples, and into its options what only files tell. */
   gf_status (*open)(gf_dataset *dataset, const gf__data_source *source, gf_split split);
+  /* Whether the files of the test images are there; NULL: those that test names. */
+  bool (*has_test)(const gf__data_settings *settings);
   /* Writes the sample index of the split, (height, width, channels) floats. */
   void (*render)(const gf_dataset *dataset, uint32_t index, const gf__augmentation *augmentation,
                  float *out);
@@ -111,6 +116,10 @@ struct gf__data_format {
   gf__data_input (*input_of)(const gf_dataset *dataset);
   gf_status (*read_file)(const gf_dataset *dataset, const char *path, uint8_t *pixels,
                          float *floats);
+
+  /* Calls visit with the size of each image file that source->files name; NULL: all are of one
+   * size. */
+  gf_status (*visit_sizes)(const gf__data_source *source, gf__visit_size *visit, void *user);
 
   /* Of formats whose samples are images of bytes, see byte_images.h; else NULL. */
   const struct gf__byte_reader *reader;
@@ -164,6 +173,10 @@ gf_status gf__data_recall(gf_dataset_info *out, const gf_config *config) GF_MUST
 /* The data set of a run without its samples, which renders image files. Needs none of its files.
  * GF_ERROR_CONFIG where no image file holds a sample. The caller frees *out. */
 gf_status gf__dataset_open_empty(gf_dataset **out, const gf_config *config) GF_MUST_USE;
+
+/* Warns of what a run can do without, and its user may not: test images, and enough validation
+ * images to know their accuracy. */
+void gf__dataset_warn(const gf_dataset *train, const gf_dataset *validation);
 
 /* checksums.c: checks that settings->checksums maps files of the format to digests; an empty one
  * becomes NULL. */

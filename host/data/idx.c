@@ -296,7 +296,8 @@ static gf_status idx_open(gf_dataset *dataset, const gf__data_source *source, gf
 }
 
 static gf_status idx_prepare(gf_dataset *dataset) {
-  gf__data_source source = {dataset->format, &dataset->settings, dataset->format->train};
+  gf__data_source source = {
+      .format = dataset->format, .settings = &dataset->settings, .files = dataset->format->train};
   idx_options *options = dataset->settings.options;
   GF_TRY(idx_find_shape(&source, options->image_shape));
   return gf__byte_images_prepare(dataset);
@@ -332,7 +333,8 @@ static const char *const clothes_[] = {"t-shirt/top", "trouser", "pullover", "dr
 const gf__data_format gf__format_mnist = {
     .name = "mnist",
     .help = "70,000 handwritten digits, grey, 28x28 (IDX files)",
-    .source = "get them from https://ossci-datasets.s3.amazonaws.com/mnist/",
+    .source =
+        "run gradflow fetch mnist, or get them from https://ossci-datasets.s3.amazonaws.com/mnist/",
     .class_names = digits_,
     .mean = {0.1307},
     .std = {0.3081},
@@ -342,7 +344,8 @@ const gf__data_format gf__format_fashion_mnist = {
     .name = "fashion_mnist",
     .help = "70,000 pictures of clothes, grey, 28x28 (IDX files)",
     .source =
-        "install Debian's dataset-fashion-mnist or get them from "
+        "run gradflow fetch fashion-mnist, or install Debian's dataset-fashion-mnist, or get them "
+        "from "
         "https://github.com/zalandoresearch/fashion-mnist",
     .folder = "/usr/share/datasets/fashion-mnist",
     .class_names = clothes_,

@@ -28,17 +28,62 @@ static gf_status fail_truncated(const image_file *file) {
 
 /* ---- JPEG (ITU-T T.81, annex B) ---- */
 
-enum { MARKER = 0xff, START_OF_SCAN = 0xda, END_OF_IMAGE = 0xd9 };
+enum { MARKER = 0xff, START_OF_SCAN = 0xda, END_OF_IMAGE = 0xd9, APPLICATION_14 = 0xee };
+enum { BASELINE = 0xc0, EXTENDED = 0xc1, PROGRESSIVE = 0xc2, DIFFERENTIAL = 0xc5 };
+
+/* What a frame says of itself. */
+typedef struct jpeg_frame {
+  int start, precision, components; /* its marker; 0: none was found */
+  bool is_adobe;
+} jpeg_frame;
+
+/* The offset of the marker after the one at an offset: past its segment, if it begins one. */
+static size_t next_marker(const image_file *file, size_t at) {
+  const uint8_t *b = file->bytes + at;
+  bool is_segment = b[0] == MARKER && b[1] > 1 && b[1] != MARKER;
+  return at + (is_segment ? 2 + ((size_t)b[2] << 8 | b[3]) : 1);
+}
+
+static bool starts_frame(uint8_t marker) {
+  enum { TABLES = 0xc4, EXTENSIONS = 0xc8, CONDITIONING = 0xcc };
+  return marker >= BASELINE && marker <= 0xcf && marker != TABLES && marker != EXTENSIONS &&
+         marker != CONDITIONING;
+}
+
+static jpeg_frame read_frame(const image_file *file) {
+  jpeg_frame frame = {0};
+  for (size_t at = 2; at + 10 <= file->size; at = next_marker(file, at)) {
+    const uint8_t *b = file->bytes + at;
+    if (b[0] != MARKER) continue;
+    if (b[1] == START_OF_SCAN) break;
+    frame.is_adobe |= b[1] == APPLICATION_14 && !memcmp(b + 4, "Adobe", 5);
+    if (!frame.start && starts_frame(b[1])) frame = (jpeg_frame){b[1], b[4], b[9], frame.is_adobe};
+  }
+  return frame;
+}
+
+/* Frames that stb_image reads wrongly, or calls damaged. */
+static gf_status check_frame(const image_file *file) {
+  jpeg_frame frame = read_frame(file);
+  const char *what = NULL;
+  if (frame.start > PROGRESSIVE) what = frame.start < DIFFERENTIAL ? "lossless" : "hierarchical";
+  if (frame.start > 0xc8) what = "arithmetic-coded";
+  if (frame.start && !what && frame.precision != 8) what = "12-bit";
+  if (frame.components == 4 && !what && !frame.is_adobe) what = "CMYK (without Adobe's marker)";
+  if (!what) return GF_OK;
+  return gf__fail(GF_ERROR_DATA,
+                  "%s is a JPEG file of a kind that is not supported: %s; convert it to RGB and "
+                  "save it again",
+                  file->path, what);
+}
 
 /* stb_image fills what a truncated file lacks. Thumbnails, which have ends of their own, stand in
  * segments before the scan; in the scan's data no such marker can occur. */
 static gf_status check_jpeg(const image_file *file) {
   const uint8_t *b = file->bytes;
   size_t at = 2;
-  while (at + 4 <= file->size && !(b[at] == MARKER && b[at + 1] == START_OF_SCAN)) {
-    bool is_segment = b[at] == MARKER && b[at + 1] > 1 && b[at + 1] != MARKER;
-    at += is_segment ? 2 + ((size_t)b[at + 2] << 8 | b[at + 3]) : 1;
-  }
+  while (at + 4 <= file->size && !(b[at] == MARKER && b[at + 1] == START_OF_SCAN))
+    at = next_marker(file, at);
   for (; at + 2 <= file->size; at++)
     if (b[at] == MARKER && b[at + 1] == END_OF_IMAGE) return GF_OK;
   return fail_truncated(file);
@@ -109,9 +154,10 @@ static gf_status check_png(const image_file *file) {
 static const struct kind {
   const char *start;
   size_t length;
-  gf_status (*check)(const image_file *file); /* once its sides are known to be right */
-} kinds_[] = {{"\xff\xd8\xff", 3, check_jpeg},
-              {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", FIRST_CHUNK + CHUNK_HEAD, check_png}};
+  gf_status (*check_kind)(const image_file *file); /* whether it is supported; or NULL */
+  gf_status (*check)(const image_file *file);      /* once its sides are known to be right */
+} kinds_[] = {{"\xff\xd8\xff", 3, check_frame, check_jpeg},
+              {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", FIRST_CHUNK + CHUNK_HEAD, NULL, check_png}};
 
 static const struct kind *kind_of(const image_file *file) {
   for (size_t i = 0; i < sizeof kinds_ / sizeof *kinds_; i++)
@@ -139,6 +185,7 @@ static gf_status decode(const image_file *file, const gf__image_fit *fit, uint8_
   int width = 0, height = 0, channels = 0;
   const struct kind *kind = kind_of(file);
   if (!kind) return gf__fail(GF_ERROR_DATA, "%s is neither a JPEG nor a PNG file", file->path);
+  if (kind->check_kind) GF_TRY(kind->check_kind(file));
   GF_TRY(check_sides(file));
   GF_TRY(kind->check(file));
   uint8_t *pixels =
@@ -163,17 +210,34 @@ bool gf__is_image_name(const char *name) {
   return false;
 }
 
-gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) {
+/* The bytes of a file, which the caller frees. */
+static gf_status load_image(image_file *out, const char *path) {
   int64_t size = 0;
+  char *bytes = NULL;
+  *out = (image_file){.path = path};
   GF_TRY(gf__data_file_size(path, &size));
   if (size > GF__IMAGE_LARGEST_FILE)
     return gf__fail(GF_ERROR_DATA, "%s has %lld bytes; images have at most %d", path,
                     (long long)size, GF__IMAGE_LARGEST_FILE);
-  image_file file = {.path = path};
-  char *bytes = NULL;
-  GF_TRY(gf__file_read_within(path, GF__IMAGE_LARGEST_FILE, &bytes, &file.size));
-  file.bytes = (uint8_t *)bytes;
+  GF_TRY(gf__file_read_within(path, GF__IMAGE_LARGEST_FILE, &bytes, &out->size));
+  out->bytes = (uint8_t *)bytes;
+  return GF_OK;
+}
+
+gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) {
+  image_file file;
+  GF_TRY(load_image(&file, path));
   gf_status status = decode(&file, fit, out);
-  free(bytes);
+  free(file.bytes);
   return status;
+}
+
+gf_status gf__image_size(const char *path, int *height, int *width) {
+  image_file file;
+  int channels = 0;
+  GF_TRY(load_image(&file, path));
+  bool is_known =
+      kind_of(&file) && stbi_info_from_memory(file.bytes, (int)file.size, width, height, &channels);
+  free(file.bytes);
+  return is_known ? GF_OK : gf__fail(GF_ERROR_DATA, "%s is neither a JPEG nor a PNG file", path);
 }

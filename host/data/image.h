@@ -16,7 +16,8 @@ enum {
 
 /* How an image of any size becomes one of height x width pixels: it is resized, its proportions
  * kept, until it just covers cover_height x cover_width pixels, at least height x width, and the
- * middle is cut out, rounded towards the top left. */
+ * middle is cut out, its place rounded to even where it is half a pixel (torchvision's CenterCrop).
+ */
 typedef struct gf__image_fit {
   int cover_height, cover_width;
   int height, width;
@@ -31,6 +32,9 @@ bool gf__is_image_name(const char *name);
  * regular file, GF_ERROR_DATA for one that is no image or a damaged one; what a header announces
  * is checked before anything is allocated. */
 gf_status gf__image_read(const char *path, const gf__image_fit *fit, uint8_t *out) GF_MUST_USE;
+
+/* The size that a JPEG or PNG file says it has. */
+gf_status gf__image_size(const char *path, int *height, int *width) GF_MUST_USE;
 
 /* resample.c: the fit of gf__image_read for pixels (height, width, 3). Bilinear, with the filter
  * widened by the scale where the image shrinks, so that nothing aliases; sides at most

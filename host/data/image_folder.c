@@ -1,4 +1,6 @@
-/* FOLDER/train/CLASS/FILE and FOLDER/val/CLASS/FILE: as ImageNet is laid out. A class is a folder
+/* FOLDER/train/CLASS/FILE and FOLDER/val/CLASS/FILE: as ImageNet is laid out. Where there is a
+ * folder test beside them, it has the images to test on, and val those to validate on; else val has
+ * those to test on, and some of train are to validate on. A class is a folder
  * of train, in bytewise order; an image is a file in it whose name ends in .jpg, .jpeg or .png in
  * any case. Links are followed, names that begin with a dot and other files are passed over. A
  * folder in a class's folder is an error, since its images would be missed. */
@@ -21,7 +23,8 @@ static const char *const bad_files_[] = {"stop", "skip", NULL};
 typedef struct folder_options {
   int resize, image_size; /* pixels */
   int bad_file;
-  int classes; /* 0: as many as train has folders */
+  int classes;                           /* 0: as many as train has folders */
+  char *validation_folder, *test_folder; /* "": by what folders there are */
 } folder_options;
 
 static const gf__key folder_keys_[] = {
@@ -35,6 +38,11 @@ static const gf__key folder_keys_[] = {
             .help = "what happens at an image that cannot be read"),
     GF__KEY(folder_options, classes, INT, .initial = "0", .maximum = GF__DATA_MOST_CLASSES,
             .help = "number of classes, where there are no folders to count; 0: not known"),
+    GF__KEY(folder_options, validation_folder, TEXT, .initial = "",
+            .help = "folder of validation images; left out: val where there is a test beside it, "
+                    "else none, and data.validation images of train"),
+    GF__KEY(folder_options, test_folder, TEXT, .initial = "",
+            .help = "folder of test images; left out: test where there is one, else val"),
 };
 
 static const folder_options *folder_options_of(const gf__data_settings *settings) {
@@ -44,11 +52,61 @@ static const folder_options *folder_options_of(const gf__data_settings *settings
 static gf_status folder_check(gf__data_settings *settings, const gf__value *section) {
   const folder_options *options = folder_options_of(settings);
   GF_TRY(gf__byte_images_check(settings, section));
+  if (*options->validation_folder && settings->validation > 0)
+    return gf__value_fail(gf__value_get(section, "validation"),
+                          "data.validation is %d and data.validation_folder %s: validation images "
+                          "are some of train or those of a folder; leave one of them out",
+                          settings->validation, options->validation_folder);
   if (options->resize >= options->image_size) return GF_OK;
   return gf__value_fail(section,
                         "data.resize is %d, from which no %d pixels (data.image_size) can be "
                         "cut; make it at least as large",
                         options->resize, options->image_size);
+}
+
+/* ---- splits ---- */
+
+static const char train_folder_[] = "train", val_folder_[] = "val", test_folder_[] = "test";
+
+static bool folder_exists(const gf__data_settings *settings, const char *name) {
+  char path[GF__PATH_SIZE];
+  return gf__path_join(path, sizeof path, settings->path, name) == GF_OK &&
+         gf__path_is_folder(path);
+}
+
+/* The folder of test images, whether it is there or not. */
+static const char *folder_of_test(const gf__data_settings *settings) {
+  const char *name = folder_options_of(settings)->test_folder;
+  if (*name) return name;
+  return folder_exists(settings, test_folder_) ? test_folder_ : val_folder_;
+}
+
+/* The folder of validation images, or "" where they are some of train. */
+static const char *folder_of_validation(const gf__data_settings *settings) {
+  const char *name = folder_options_of(settings)->validation_folder;
+  bool is_open = !*name && settings->validation < 0;
+  bool has_both = is_open && folder_exists(settings, val_folder_) &&
+                  strcmp(folder_of_test(settings), val_folder_) != 0;
+  return has_both ? val_folder_ : name;
+}
+
+static bool folder_has_test(const gf__data_settings *settings) {
+  return folder_exists(settings, folder_of_test(settings));
+}
+
+/* Keeps what the folders have decided, so that the resolved config says it. */
+static gf_status folder_resolve(gf__data_settings *settings) {
+  folder_options *options = settings->options;
+  char **texts[] = {&options->validation_folder, &options->test_folder};
+  const char *names[] = {folder_of_validation(settings), folder_of_test(settings)};
+  if (*names[0]) settings->validation = 0;
+  for (int i = 0; i < 2; i++) {
+    char *copy = gf__text_copy(names[i]);
+    if (!copy) return gf__fail_host_memory(strlen(names[i]) + 1);
+    free(*texts[i]);
+    *texts[i] = copy;
+  }
+  return GF_OK;
 }
 
 /* ---- paths ---- */
@@ -178,7 +236,7 @@ static gf_status folder_list(listing *out, const gf__data_source *source) {
   const char *split = source->files[0];
   *out = (listing){.source = source};
   GF_TRY(folder_list_classes(source, source->format->train[0], &out->classes));
-  if (source->files != source->format->train) GF_TRY(folder_check_classes(out, split));
+  if (strcmp(split, train_folder_) != 0) GF_TRY(folder_check_classes(out, split));
   for (size_t i = 0; i < out->classes.count; i++) GF_TRY(folder_list_images(out, split, (int)i));
   return GF_OK;
 }
@@ -205,6 +263,30 @@ static gf_status folder_measure(const gf__data_source *source, gf__byte_file *ou
   int side = folder_options_of(source->settings)->image_size;
   *out = (gf__byte_file){
       .count = (int)l.count, .height = side, .width = side, .classes = (int)l.classes.count};
+  folder_free_listing(&l);
+  return status;
+}
+
+/* Files that cannot be read are left to the reading itself. */
+static gf_status folder_visit_listed(const listing *l, gf__visit_size *visit, void *user) {
+  const gf__data_source *source = l->source;
+  for (size_t i = 0; i < l->count; i++) {
+    char folder[GF__PATH_SIZE], path[GF__PATH_SIZE];
+    int height = 0, width = 0;
+    GF_TRY(gf__path_join(folder, sizeof folder, source->settings->path, source->files[0]));
+    GF_TRY(join3(path, folder, l->classes.v[l->images[i].label], l->images[i].file));
+    gf_status status = gf__image_size(path, &height, &width);
+    if (status == GF_ERROR_MEMORY) return status;
+    if (status == GF_OK) GF_TRY(visit(user, height, width));
+  }
+  return GF_OK;
+}
+
+static gf_status folder_visit_sizes(const gf__data_source *source, gf__visit_size *visit,
+                                    void *user) {
+  listing l;
+  gf_status status = folder_list(&l, source);
+  if (status == GF_OK) status = folder_visit_listed(&l, visit, user);
   folder_free_listing(&l);
   return status;
 }
@@ -367,7 +449,16 @@ static gf_status folder_describe(const gf__data_source *source, gf_dataset_info 
 static gf_status folder_open(gf_dataset *dataset, const gf__data_source *source, gf_split split) {
   gf__byte_file file;
   folder_options *options = dataset->settings.options;
-  GF_TRY(gf__byte_images_open_measured(dataset, source, split, &file));
+  GF_TRY(folder_resolve(&dataset->settings));
+  bool is_whole = split == GF_SPLIT_VALIDATION && *options->validation_folder;
+  const char *const files[] = {split == GF_SPLIT_TEST ? options->test_folder
+                               : is_whole             ? options->validation_folder
+                                                      : train_folder_,
+                               NULL};
+  gf__data_source own = *source;
+  own.files = files;
+  own.is_whole_split = is_whole;
+  GF_TRY(gf__byte_images_open_measured(dataset, &own, split, &file));
   options->classes = file.classes;
   return GF_OK;
 }
@@ -402,8 +493,9 @@ const gf__data_format gf__format_image_folder = {
     .mean = {0.485, 0.456, 0.406},
     .std = {0.229, 0.224, 0.225},
     .train = FILES("train"),
-    .test = FILES("val"),
+    .test = FILES("val", "test"),
     .has_folders = true,
+    .has_test = folder_has_test,
     .check = folder_check,
     .expect = folder_expect,
     .describe = folder_describe,
@@ -411,5 +503,6 @@ const gf__data_format gf__format_image_folder = {
     .open = folder_open,
     .prepare = gf__byte_images_prepare,
     .input_of = folder_input,
+    .visit_sizes = folder_visit_sizes,
     .reader = &folder_reader_,
     GF__BYTE_IMAGES};

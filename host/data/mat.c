@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/text.h"
+
 enum { HEADER = 128, TAG = 8, LONGEST_NAME = 63 };
 enum { TYPE_INT8 = 1, TYPE_INT32 = 5, TYPE_UINT32 = 6, TYPE_MATRIX = 14, TYPE_COMPRESSED = 15 };
 enum { FLAG_COMPLEX = 1 << 11 };
@@ -171,44 +173,101 @@ static gf_status begin_variable(gf__mat *mat, int64_t at, uint32_t *size, bool *
   return inner.type == TYPE_MATRIX ? GF_OK : fail_damaged(mat, "it holds something unknown");
 }
 
-gf_status gf__mat_find(gf__mat *mat, const char *name, gf__mat_array *out) {
-  char found[LONGEST_NAME + 1];
-  for (int64_t at = HEADER;;) {
-    uint32_t size = 0;
-    bool is_last = false;
-    GF_TRY(begin_variable(mat, at, &size, &is_last));
-    if (is_last)
-      return gf__fail(GF_ERROR_DATA, "%s has no variable %s; fetch it again", mat->path, name);
-    GF_TRY(read_array(mat, out, found));
-    if (strcmp(found, name) == 0) return GF_OK;
-    at += TAG + (int64_t)size;
-  }
+/* Appends "name (145 x 145 x 200, uint16)". */
+static void describe_array(gf__text *out, const char *name, const gf__mat_array *array) {
+  static const char *const classes[] = {"?",      "cell",   "struct", "object", "char",  "sparse",
+                                        "double", "single", "int8",   "uint8",  "int16", "uint16",
+                                        "int32",  "uint32", "int64",  "uint64"};
+  size_t class = (size_t)array->class < sizeof classes / sizeof *classes ? (size_t)array->class : 0;
+  gf__text_add(out, "%s (", name);
+  for (int i = 0; i < array->dim_count; i++)
+    gf__text_add(out, "%s%u", i ? " x " : "", array->dims[i]);
+  gf__text_add(out, ", %s%s)", array->is_complex ? "complex " : "", classes[class]);
 }
 
-static bool is_numeric(const gf__mat_array *array) {
-  enum { CLASS_DOUBLE = 6, CLASS_UINT32 = 13 };
-  return array->class >= CLASS_DOUBLE && array->class <= CLASS_UINT32 && !array->is_complex &&
-         gf__mat_number_size(array->type) > 0;
+/* The format's names are letters, digits and underscores; a damaged file has others. */
+static bool is_name(const char *name) {
+  for (; *name; name++)
+    if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 127) return false;
+  return true;
 }
 
-gf_status gf__mat_find_largest(gf__mat *mat, gf__mat_array *out) {
+/* Appends what variables the file has. */
+static gf_status list_variables(gf__mat *mat, gf__text *out) {
+  enum { MOST_LISTED = 12 };
   char name[LONGEST_NAME + 1];
-  int64_t largest_at = -1;
-  uint32_t size = 0, largest = 0;
+  gf__mat_array array;
+  uint32_t size = 0;
+  int count = 0;
   for (int64_t at = HEADER;; at += TAG + (int64_t)size) {
     bool is_last = false;
     GF_TRY(begin_variable(mat, at, &size, &is_last));
     if (is_last) break;
+    GF_TRY(read_array(mat, &array, name));
+    if (count++ >= MOST_LISTED) continue;
+    gf__text_add(out, "%s", count > 1 ? ", " : "");
+    describe_array(out, is_name(name) ? name : "?", &array);
+  }
+  if (count > MOST_LISTED) gf__text_add(out, " and %d more", count - MOST_LISTED);
+  if (count == 0) gf__text_add(out, "none");
+  return gf__text_status(out);
+}
+
+/* GF_ERROR_DATA: the file has no such variable, but others. */
+static gf_status fail_missing(gf__mat *mat, const char *what) {
+  gf__text found = {0};
+  gf_status status = list_variables(mat, &found);
+  if (status == GF_OK)
+    status = gf__fail(GF_ERROR_DATA, "%s has no %s; is it another file? Its variables: %s",
+                      mat->path, what, found.data);
+  gf__text_free(&found);
+  return status;
+}
+
+gf_status gf__mat_find(gf__mat *mat, const char *name, gf__mat_array *out) {
+  char found[LONGEST_NAME + 1], what[LONGEST_NAME + 32];
+  for (int64_t at = HEADER;;) {
+    uint32_t size = 0;
+    bool is_last = false;
+    GF_TRY(begin_variable(mat, at, &size, &is_last));
+    if (is_last) break;
+    GF_TRY(read_array(mat, out, found));
+    if (strcmp(found, name) == 0) return GF_OK;
+    at += TAG + (int64_t)size;
+  }
+  snprintf(what, sizeof what, "variable %.63s", name);
+  return fail_missing(mat, what);
+}
+
+bool gf__mat_is_numeric(gf__mat_array *array, int dim_count) {
+  enum { CLASS_DOUBLE = 6, CLASS_UINT64 = 15 };
+  int more = array->dim_count;
+  while (more > dim_count && array->dims[more - 1] == 1) more--;
+  bool fits = more == dim_count && array->class >= CLASS_DOUBLE && array->class <= CLASS_UINT64 &&
+              !array->is_complex && gf__mat_number_size(array->type) > 0;
+  if (fits) array->dim_count = dim_count;
+  return fits;
+}
+
+gf_status gf__mat_find_largest(gf__mat *mat, int dim_count, gf__mat_array *out) {
+  char name[LONGEST_NAME + 1], what[64];
+  int64_t largest_at = -1;
+  uint32_t size = 0, largest = 0;
+  bool is_last = false;
+  for (int64_t at = HEADER;; at += TAG + (int64_t)size) {
+    GF_TRY(begin_variable(mat, at, &size, &is_last));
+    if (is_last) break;
     GF_TRY(read_array(mat, out, name));
-    if (!is_numeric(out) || out->size <= largest) continue;
+    if (!gf__mat_is_numeric(out, dim_count) || out->size <= largest) continue;
     largest_at = at;
     largest = out->size;
   }
-  if (largest_at < 0)
-    return gf__fail(GF_ERROR_DATA, "%s has no array of real numbers; fetch it again", mat->path);
-  bool is_last = false;
+  snprintf(what, sizeof what, "array of real numbers with %d dimensions", dim_count);
+  if (largest_at < 0) return fail_missing(mat, what);
   GF_TRY(begin_variable(mat, largest_at, &size, &is_last));
-  return read_array(mat, out, name);
+  GF_TRY(read_array(mat, out, name));
+  (void)gf__mat_is_numeric(out, dim_count);
+  return GF_OK;
 }
 
 /* ---- numbers ---- */
@@ -216,6 +275,7 @@ gf_status gf__mat_find_largest(gf__mat *mat, gf__mat_array *out) {
 static double of_int8(uint64_t bits) { return (int8_t)bits; }
 static double of_int16(uint64_t bits) { return (int16_t)bits; }
 static double of_int32(uint64_t bits) { return (int32_t)bits; }
+static double of_int64(uint64_t bits) { return (double)(int64_t)bits; }
 static double of_unsigned(uint64_t bits) { return (double)bits; }
 static double of_single(uint64_t bits) {
   uint32_t low = (uint32_t)bits;
@@ -237,6 +297,7 @@ static const struct {
     [GF__MAT_INT16] = {2, of_int16},   [GF__MAT_UINT16] = {2, of_unsigned},
     [GF__MAT_INT32] = {4, of_int32},   [GF__MAT_UINT32] = {4, of_unsigned},
     [GF__MAT_SINGLE] = {4, of_single}, [GF__MAT_DOUBLE] = {8, of_double},
+    [GF__MAT_INT64] = {8, of_int64},   [GF__MAT_UINT64] = {8, of_unsigned},
 };
 
 uint32_t gf__mat_number_size(gf__mat_type type) {
@@ -260,6 +321,23 @@ gf_status gf__mat_read_numbers(gf__mat *mat, gf__mat_type type, double *out, uin
   return GF_OK;
 }
 
+/* The version and the order of bytes are at the header's end. */
+static gf_status check_header(const char *path, const uint8_t *header, size_t size) {
+  static const char again[] = "write it again with MATLAB's save(…, '-v7') or scipy.io.savemat";
+  const uint8_t *version = header + HEADER - 4;
+  if (size == HEADER && memcmp(version, "\0\1IM", 4) == 0) return GF_OK;
+  bool is_hdf5 = memcmp(header, "\x89HDF\r\n\x1a\n", 8) == 0;
+  if (size == HEADER && (is_hdf5 || memcmp(version, "\0\2IM", 4) == 0))
+    return gf__fail(GF_ERROR_DATA, "%s is %s, which is not read; %s", path,
+                    is_hdf5 ? "an HDF5 file" : "a file of MATLAB 7.3 (HDF5)", again);
+  if (size == HEADER && memcmp(version, "\1\0MI", 4) == 0)
+    return gf__fail(GF_ERROR_DATA, "%s is a big-endian MATLAB file, which is not read; %s", path,
+                    again);
+  return gf__fail(GF_ERROR_DATA,
+                  "%s is no MATLAB file of level 5: it is damaged or another file; fetch it again",
+                  path);
+}
+
 gf_status gf__mat_open(gf__mat **out, const char *path) {
   uint8_t header[HEADER] = {0};
   *out = NULL;
@@ -270,11 +348,8 @@ gf_status gf__mat_open(gf__mat **out, const char *path) {
   gf_status status = GF_OK;
   if (!mat->file)
     status = gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
-  else if (fread(header, 1, HEADER, mat->file) != HEADER || memcmp(header + 124, "\0\1IM", 4) != 0)
-    status = gf__fail(GF_ERROR_DATA,
-                      "%s is no MATLAB file of level 5: it is damaged or another file; fetch it "
-                      "again",
-                      path);
+  else
+    status = check_header(path, header, fread(header, 1, HEADER, mat->file));
   *out = mat;
   if (status != GF_OK) gf__mat_close(out);
   return status;

@@ -23,7 +23,9 @@ static axis make_axis(int input, int limiting, int cover, int side) {
   int resized = (int)((int64_t)cover * input / limiting);
   a.scale = (double)input / resized;
   a.radius = a.scale > 1 ? a.scale : 1;
-  a.offset = (resized - side) / 2;
+  /* Half of the rest, rounded to even where it is half a pixel, as torchvision's CenterCrop is. */
+  int rest = resized - side;
+  a.offset = rest / 2 + (rest % 4 == 3);
   a.most_taps = (int)(2 * a.radius) + 2;
   return a;
 }

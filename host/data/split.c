@@ -118,6 +118,11 @@ gf_status gf__split_choose(gf_dataset *dataset, const gf__data_source *source, g
                            const gf__byte_file *file, int32_t **index_of) {
   *index_of = malloc((size_t)file->count * sizeof **index_of);
   if (!*index_of) return gf__fail_host_memory((size_t)file->count * sizeof **index_of);
-  return split == GF_SPLIT_TEST ? choose_test(dataset, source, file, *index_of)
-                                : choose_permuted(dataset, split, file->count, *index_of);
+  if (split == GF_SPLIT_TEST) return choose_test(dataset, source, file, *index_of);
+  if (source->is_whole_split) {
+    for (int i = 0; i < file->count; i++) (*index_of)[i] = i;
+    dataset->info.count = file->count;
+    return GF_OK;
+  }
+  return choose_permuted(dataset, split, file->count, *index_of);
 }

@@ -88,16 +88,15 @@ static gf_status svhn_read_images(const svhn_file *file, gf__byte_sink *sink) {
   return gf__mat_finish(file->mat);
 }
 
-/* Labels are bytes or doubles. */
+/* Labels are numbers of any type. */
 static gf_status svhn_find_labels(const svhn_file *file, uint32_t count, gf__mat_array *y) {
   GF_TRY(gf__mat_find(file->mat, "y", y));
-  size_t bytes = y->type == GF__MAT_UINT8 ? 1 : sizeof(double);
-  bool fits = (y->type == GF__MAT_UINT8 || y->type == GF__MAT_DOUBLE) && !y->is_complex &&
-              y->dim_count == 2 && y->dims[0] == count && y->dims[1] == 1 &&
-              y->size == count * bytes;
+  uint64_t bytes = (uint64_t)count * gf__mat_number_size(y->type);
+  bool fits =
+      gf__mat_is_numeric(y, 2) && y->dims[0] == count && y->dims[1] == 1 && y->size == bytes;
   if (fits) return GF_OK;
   char what[80];
-  snprintf(what, sizeof what, "y must be %u x 1 bytes or doubles (type 2 or 9)", count);
+  snprintf(what, sizeof what, "y must be %u x 1 numbers", count);
   return svhn_fail_array(file, what, y);
 }
 
@@ -158,7 +157,7 @@ const gf__data_format gf__format_svhn = {
     .name = "svhn",
     .help = "99,289 digits of house numbers, colour, 32x32 (cropped digits, MATLAB files)",
     .files = "train_32x32.mat and test_32x32.mat",
-    .source = "get them from http://ufldl.stanford.edu/housenumbers/",
+    .source = "run gradflow fetch svhn, or get them from http://ufldl.stanford.edu/housenumbers/",
     .input = GF__RGB_INPUT,
     .height = SIDE,
     .width = SIDE,

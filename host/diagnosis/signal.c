@@ -23,7 +23,7 @@ static gf_status open_network(gf__fresh *s, gf_device *device, const gf_config *
                               unsigned long long seed) {
   gf_dataset_info info = gf_dataset_describe(s->dataset);
   gf_image_shape image = {info.height, info.width, info.channels};
-  gf__model_options options = {.no_tuning = true};
+  gf__model_options options = {.measures_nothing = true};
   GF_TRY(gf__model_open_with(&s->model, device, config, image, info.classes, s->batch.count, seed,
                              &options));
   return gf_trainer_open(&s->trainer, s->model, config);

@@ -25,15 +25,25 @@ gf_status gf_model_save(gf_model *model, const char *path) {
   return status;
 }
 
-gf_status gf_model_load(gf_model *model, const char *path) {
+static gf_status load_weights(gf_model *model, const char *path, bool must_be_finite) {
   size_t count = (size_t)model->parameter_count;
   gf__named_tensor *tensors;
   gf_status status = make_tensors(model, &tensors);
   if (status == GF_OK) status = gf__safetensors_read(path, tensors, count);
+  if (status == GF_OK && must_be_finite)
+    status = gf__named_tensors_check_finite(path, tensors, count);
   for (int i = 0; status == GF_OK && i < model->parameter_count; i++)
     status = gf_model_write_parameter(model, i, tensors[i].values);
   gf__named_tensors_free(tensors, count);
   return status;
+}
+
+gf_status gf_model_load(gf_model *model, const char *path) {
+  return load_weights(model, path, false);
+}
+
+gf_status gf__model_load_finite(gf_model *model, const char *path) {
+  return load_weights(model, path, true);
 }
 
 /* A family's last layer has an output a class; that of a graph has as many as the config says. */

@@ -55,8 +55,9 @@ static gf_status choose_algorithms(gf_model *model, const gf__network_config *ne
                                    const gf__model_options *options) {
   gf__tuning *tuning;
   const char *force = gf__network_config_algorithm(network);
-  gf__tune tune = options->no_tuning ? GF__TUNE_OFF : (gf__tune)network->tune;
-  gf_status status = gf__tuning_open(&tuning, model->device, tune, force);
+  gf__tune mode = (gf__tune)network->tune;
+  if (options->measures_nothing && mode > GF__TUNE_KNOWN) mode = GF__TUNE_KNOWN;
+  gf_status status = gf__tuning_open(&tuning, model->device, mode, force);
   if (status == GF_OK && options->algorithms) gf__tuning_prefer(tuning, options->algorithms);
   for (int i = 0; status == GF_OK && i < model->graph.count; i++) {
     gf_node *node = model->graph.nodes[i];

@@ -48,7 +48,7 @@ struct gf_model {
 typedef struct gf__model_options {
   bool no_loss;           /* the output's gradient comes from outside */
   bool input_gradient;    /* the gradient of the input is wanted */
-  bool no_tuning;         /* whatever model.tune says, nothing is measured */
+  bool measures_nothing;  /* whatever model.tune says: algorithms are those that are known */
   const char *algorithms; /* for convolutions, as gf_model.algorithms had them; or NULL */
 } gf__model_options;
 
@@ -57,6 +57,12 @@ gf_status gf__model_open_with(gf_model **out, gf_device *device, const gf_config
                               const gf__model_options *options) GF_MUST_USE;
 /* Initialises every parameter by seed. */
 gf_status gf__model_initialise(gf_model *model, unsigned long long seed) GF_MUST_USE;
+
+/* The first running statistic from the input that is not finite, or NULL. Waits. parameters.c */
+gf_status gf__model_find_nonfinite_running(gf_model *model, const char **name) GF_MUST_USE;
+
+/* gf_model_load of weights to train from. GF_ERROR_DATA where one is not finite. checkpoint.c */
+gf_status gf__model_load_finite(gf_model *model, const char *path) GF_MUST_USE;
 
 /* memory.c: the device memory that the network needs for batch images. */
 gf_memory gf__model_memory(const gf_model *model, int batch);

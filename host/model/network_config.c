@@ -7,7 +7,7 @@ const gf__family *const gf__families[] = {&gf__family_vgg_stages,       &gf__fam
                                           &gf__family_spectral_spatial, NULL};
 
 static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", "orthogonal", NULL};
-static const char *const tunes[] = {"off", "fast", "full", NULL}; /* as gf__tune */
+static const char *const tunes[] = {"off", "known", "fast", "full", NULL}; /* as gf__tune */
 static const char *const norms[] = {"local", "sync", NULL};
 static const char *const switches[] = {"on", "off", NULL};
 
@@ -33,7 +33,8 @@ static const gf__key keys[] = {
     GF__KEY(gf__network_config, algorithm, ROW, .initial = "auto", .choices = gf__conv_algorithms,
             .help = "of convolutions, where it takes their shape"),
     GF__KEY(gf__network_config, tune, CHOICE, .initial = "off", .choices = tunes,
-            .help = "measure which algorithm is fastest: what is not known yet, or all"),
+            .help = "which algorithm is taken: the default, what was measured before, or measure "
+                    "what is not known yet, or all"),
     GF__KEY(gf__network_config, fuse, CHOICE, .initial = "on", .choices = switches,
             .help = "off: every addition and activation is a launch of its own"),
 };

@@ -6,7 +6,7 @@ static gf_status add_losses(gf__graph *graph, const gf__network_config *network,
   const gf__value *auxiliaries = network->auxiliaries;
   if (auxiliaries)
     GF_TRY(gf__graph_add_auxiliaries(graph, auxiliaries,
-                                    gf__auxiliary_losses[network->auxiliary_loss], classes));
+                                     gf__auxiliary_losses[network->auxiliary_loss], classes));
   return gf__graph_add_loss(graph, logits);
 }
 

@@ -1,5 +1,6 @@
 /* The parameters of a network: where they lie, and their way between the layouts
  * of the API and of the device. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,4 +168,25 @@ gf_status gf_model_write_parameter(gf_model *model, int index, const float *valu
   GF_TRY(check_index(model, index));
   const gf__parameter *p = model->parameters[index];
   return gf__parameter_write(p, flat_of(model, p), values);
+}
+
+static bool is_finite_tensor(const float *values, size_t count) {
+  size_t finite = 0;
+  while (finite < count && isfinite(values[finite])) finite++;
+  return finite == count;
+}
+
+gf_status gf__model_find_nonfinite_running(gf_model *model, const char **name) {
+  size_t bytes = model->running_floats * sizeof(float);
+  *name = NULL;
+  if (bytes == 0) return GF_OK;
+  float *values = malloc(bytes);
+  if (!values) return gf__fail_host_memory(bytes);
+  gf_status status = gf__buffer_read(model->running, 0, bytes, values);
+  /* What lies between tensors counts for nothing. */
+  for (int i = model->trainable_count; status == GF_OK && !*name && i < model->parameter_count; i++)
+    if (!is_finite_tensor(values + model->parameters[i]->offset, model->parameters[i]->count))
+      *name = model->parameters[i]->name;
+  free(values);
+  return status;
 }

@@ -22,10 +22,14 @@ gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensor
                                 const char *metadata) GF_MUST_USE;
 /* Fills the values of the tensors, which have names, dims and room, from a file. Every tensor that
  * is missing, extra or misshapen is named in the one message, up to 20 and then their number; then
- * no values are changed. Counts of batches (NORM.num_batches_tracked) beside a NORM.running_mean
- * are ignored. Only the header is held in memory. */
+ * no values are changed. Nor are they where tensors overlap, or bytes of the file are of none.
+ * Counts of batches (NORM.num_batches_tracked) beside a NORM.running_mean are ignored. Only the
+ * header is held in memory. */
 gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors,
                                size_t count) GF_MUST_USE;
+/* GF_ERROR_DATA, with the tensor of the file at path, where a value is not finite. */
+gf_status gf__named_tensors_check_finite(const char *path, const gf__named_tensor *tensors,
+                                         size_t count) GF_MUST_USE;
 /* The first dimension of the tensor of that name, as the header has it; 0 where there is none. */
 gf_status gf__safetensors_rows(const char *path, const char *name, long long *out) GF_MUST_USE;
 /* The text that a file carries, once its checksum has been found right. The caller frees *out.

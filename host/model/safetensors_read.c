@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <sha256.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -114,14 +115,27 @@ static bool is_shape(const json_t *shape) {
   return json_is_array(shape) && known == json_array_size(shape) && known <= MOST_DIMS;
 }
 
-/* The element types of the format, so that a message repeats no other text of the file. */
-static const char *known_type(const json_t *entry) {
-  static const char *const types[] = {"F32", "F64", "F16", "BF16", "I64", "I32", "I16",
-                                      "I8",  "U8",  "U16", "U32",  "U64", "BOOL"};
+/* The element types of the format with their bytes, so that a message repeats no other text of the
+ * file. */
+typedef struct element_type {
+  const char *name;
+  int bytes;
+} element_type;
+
+static const element_type element_types_[] = {
+    {"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
+    {"I8", 1},  {"U8", 1},  {"U16", 2}, {"U32", 4},  {"U64", 8}, {"BOOL", 1}};
+
+static const element_type *find_type(const json_t *entry) {
   const char *type = json_string_value(json_object_get(entry, "dtype"));
-  for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
-    if (!strcmp(types[i], type)) return types[i];
+  for (size_t i = 0; type && i < sizeof element_types_ / sizeof *element_types_; i++)
+    if (!strcmp(element_types_[i].name, type)) return &element_types_[i];
   return NULL;
+}
+
+static const char *known_type(const json_t *entry) {
+  const element_type *type = find_type(entry);
+  return type ? type->name : NULL;
 }
 
 static void add_misshapen(reasons *r, const json_t *entry, const gf__named_tensor *t) {
@@ -164,10 +178,94 @@ static bool is_batch_count(const char *name, const gf__named_tensor *tensors, si
   return false;
 }
 
+/* ---- the layout ---- */
+
+/* Where a tensor's bytes are in the data. */
+typedef struct extent {
+  const char *name;
+  uint64_t begin, end;
+} extent;
+
+static int compare_extents(const void *a, const void *b) {
+  const extent *x = a, *y = b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  return (x->end > y->end) - (x->end < y->end);
+}
+
+/* The bytes of a type and shape; false where the entry has none that are known. */
+static bool entry_bytes(const json_t *entry, uint64_t *out) {
+  const element_type *type = find_type(entry);
+  const json_t *shape = json_object_get(entry, "shape");
+  if (!type || !is_shape(shape)) return false;
+  *out = (uint64_t)type->bytes;
+  for (size_t d = 0; d < json_array_size(shape); d++) {
+    json_int_t side = json_integer_value(json_array_get(shape, d));
+    if (side < 0 || (side > 0 && *out > (uint64_t)INT64_MAX / (uint64_t)side)) return false;
+    *out *= (uint64_t)side;
+  }
+  return true;
+}
+
+static gf_status read_extent(const source *s, const char *name, const json_t *entry, extent *out) {
+  const json_t *offsets = json_object_get(entry, "data_offsets");
+  const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+  uint64_t bytes = 0;
+  *out = (extent){name, (uint64_t)json_integer_value(begin), (uint64_t)json_integer_value(end)};
+  bool is_right = json_array_size(offsets) == 2 && json_is_integer(begin) && json_is_integer(end) &&
+                  json_integer_value(begin) >= 0 && out->end >= out->begin && out->end <= s->size &&
+                  entry_bytes(entry, &bytes) && bytes == out->end - out->begin;
+  if (is_right) return GF_OK;
+  return gf__fail(GF_ERROR_DATA,
+                  "%s is damaged: the place of %s in its data is not that of its type and shape",
+                  s->path, name);
+}
+
+/* extents: (count + 1), by where they begin; the last stands for the end of the file. */
+static gf_status check_extents(const source *s, const extent *extents, size_t count) {
+  uint64_t end = 0;
+  for (size_t i = 0; i <= count; end = extents[i++].end) {
+    uint64_t begin = extents[i].begin;
+    if (begin < end)
+      return gf__fail(GF_ERROR_DATA, "%s is damaged: %s begins at byte %llu of its data, in %s",
+                      s->path, extents[i].name, (unsigned long long)begin, extents[i - 1].name);
+    if (begin > end)
+      return gf__fail(
+          GF_ERROR_DATA,
+          "%s is damaged: the %llu bytes of its data from byte %llu on are of no tensor", s->path,
+          (unsigned long long)(begin - end), (unsigned long long)end);
+  }
+  return GF_OK;
+}
+
+/* As the format says, tensors lie one after the other, and leave no byte of the data over. */
+static gf_status check_layout(const source *s) {
+  size_t most = json_object_size(s->header) + 1, count = 0;
+  extent *extents = malloc(most * sizeof *extents);
+  if (!extents) return gf__fail_host_memory(most * sizeof *extents);
+  gf_status status = GF_OK;
+  const char *name;
+  json_t *entry;
+  json_object_foreach(s->header, name, entry) {
+    if (status == GF_OK && strcmp(name, "__metadata__") != 0)
+      status = read_extent(s, name, entry, &extents[count++]);
+  }
+  if (status == GF_OK) {
+    qsort(extents, count, sizeof *extents, compare_extents);
+    extents[count] = (extent){"its end", s->size, s->size};
+    status = check_extents(s, extents, count);
+  }
+  free(extents);
+  return status;
+}
+
+/* ---- the tensors of a network ---- */
+
 /* Compares the header with the tensors, and sets ends to where each one's bytes end in the data. */
 static gf_status check_tensors(const source *s, const gf__named_tensor *tensors, size_t count,
                                uint64_t *ends) {
   reasons wrong = {0};
+  json_t *left = json_copy(s->header); /* entries that no tensor has asked for */
+  if (!left) return gf__fail_host_memory(count);
   for (size_t i = 0; i < count; i++) {
     const gf__named_tensor *t = &tensors[i];
     const json_t *entry = json_object_get(s->header, t->name);
@@ -183,22 +281,23 @@ static gf_status check_tensors(const source *s, const gf__named_tensor *tensors,
     } else {
       ends[i] = (uint64_t)end;
     }
-    json_object_del(s->header, t->name);
+    json_object_del(left, t->name);
   }
-  json_object_del(s->header, "__metadata__");
+  json_object_del(left, "__metadata__");
   const char *name;
   json_t *entry;
-  json_object_foreach(s->header, name, entry) {
+  json_object_foreach(left, name, entry) {
     if (!is_batch_count(name, tensors, count) && count_reason(&wrong))
       gf__text_add(&wrong.text, "\n  extra: %s", name);
   }
+  json_decref(left);
   if (wrong.count > MOST_REASONS)
     gf__text_add(&wrong.text, "\n  and %d more", wrong.count - MOST_REASONS);
   gf_status status = gf__text_status(&wrong.text);
   if (status == GF_OK && wrong.count)
     status = gf__fail(GF_ERROR_DATA, "%s does not fit the network:%s", s->path, wrong.text.data);
   gf__text_free(&wrong.text);
-  return status;
+  return status == GF_OK ? check_layout(s) : status;
 }
 
 /* ---- values ---- */
@@ -236,6 +335,18 @@ gf_status gf__safetensors_read(const char *path, gf__named_tensor *tensors, size
   if (status == GF_OK) status = read_tensors(&s, tensors, count);
   close_source(&s);
   return status;
+}
+
+gf_status gf__named_tensors_check_finite(const char *path, const gf__named_tensor *tensors,
+                                         size_t count) {
+  for (size_t i = 0; i < count; i++)
+    for (size_t k = 0; k < tensors[i].count; k++)
+      if (!isfinite(tensors[i].values[k]))
+        return gf__fail(GF_ERROR_DATA,
+                        "%s: element %zu of %s is %f, and no network can go on from such weights; "
+                        "take those of an epoch before it diverged",
+                        path, k, tensors[i].name, (double)tensors[i].values[k]);
+  return GF_OK;
 }
 
 gf_status gf__safetensors_rows(const char *path, const char *name, long long *out) {

@@ -18,7 +18,8 @@ struct gf__tuning {
   json_t *preferred; /* by an earlier run, or NULL */
   json_t *made;      /* for this network */
   int measured;      /* keys */
-  double start;      /* seconds */
+  bool announced;    /* that something is measured */
+  double start;      /* seconds on the clock, when that began */
   char path[4096];   /* of the file; "" without a cache folder */
 };
 
@@ -54,7 +55,8 @@ gf_status gf__tuning_open(gf__tuning **out, gf_device *device, gf__tune mode, co
   tuning->force = force;
   tuning->start = gf__seconds();
   if (mode != GF__TUNE_OFF && find_tuning_file(tuning) != GF_OK) tuning->path[0] = 0;
-  if (mode == GF__TUNE_FAST && tuning->path[0]) tuning->choices = read_tuning_file(tuning->path);
+  if ((mode == GF__TUNE_FAST || mode == GF__TUNE_KNOWN) && tuning->path[0])
+    tuning->choices = read_tuning_file(tuning->path);
   if (!json_is_object(tuning->choices)) {
     json_decref(tuning->choices);
     tuning->choices = json_object();
@@ -110,8 +112,23 @@ const char *gf__tuning_known(const gf__tuning *tuning, const char *key) {
   return may_tune(tuning) ? json_string_value(json_object_get(tuning->choices, key)) : NULL;
 }
 
-bool gf__tuning_may_measure(const gf__tuning *tuning) {
-  if (!may_tune(tuning)) return false;
+/* So that nobody waits without knowing for what. */
+static void announce(gf__tuning *tuning) {
+  if (tuning->announced) return;
+  tuning->announced = true;
+  tuning->start = gf__seconds();
+  if (tuning->mode == GF__TUNE_FULL)
+    gf__log(GF_LOG_INFO, "measures every algorithm of every convolution, which may take minutes");
+  else
+    gf__log(GF_LOG_INFO,
+            "measures which algorithms of convolutions are fastest on this device, for about %d s "
+            "at most, and keeps that; --tune off skips it",
+            GF__TUNE_SECONDS);
+}
+
+bool gf__tuning_may_measure(gf__tuning *tuning) {
+  if (!may_tune(tuning) || tuning->mode == GF__TUNE_KNOWN) return false;
+  announce(tuning);
   return tuning->mode == GF__TUNE_FULL || gf__seconds() - tuning->start < GF__TUNE_SECONDS;
 }
 

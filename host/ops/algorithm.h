@@ -7,9 +7,10 @@
 #include "device/device.h"
 
 typedef enum gf__tune {
-  GF__TUNE_OFF,  /* the device's defaults, or the algorithm that is forced */
-  GF__TUNE_FAST, /* what the file knows; the rest is measured while time is left */
-  GF__TUNE_FULL  /* everything is measured again, however long that takes */
+  GF__TUNE_OFF,   /* the device's defaults, or the algorithm that is forced */
+  GF__TUNE_KNOWN, /* what the file knows; nothing is measured */
+  GF__TUNE_FAST,  /* what the file knows; the rest is measured while time is left */
+  GF__TUNE_FULL   /* everything is measured again, however long that takes */
 } gf__tune;
 
 /* The seconds for which GF__TUNE_FAST measures a network, not counting the candidate that is being
@@ -41,8 +42,8 @@ const char *gf__tuning_forced(const gf__tuning *tuning);
 const char *gf__tuning_preferred(const gf__tuning *tuning, const char *key);
 /* The name that the file has for the key, or NULL; always NULL where the file does not count. */
 const char *gf__tuning_known(const gf__tuning *tuning, const char *key);
-/* Whether something may still be measured. */
-bool gf__tuning_may_measure(const gf__tuning *tuning);
+/* Whether something may still be measured; the first time, it is said how long that may take. */
+bool gf__tuning_may_measure(gf__tuning *tuning);
 /* Keeps what measuring has chosen for the key, in the file too. */
 void gf__tuning_keep(gf__tuning *tuning, const char *key, const char *name);
 /* Records that this network computes the key by the algorithm of that name. */

@@ -16,7 +16,8 @@
 static gf_status open_networks(gf_predictor *p, gf_device *device, bool saliency) {
   const gf_dataset_info *info = &p->data->info;
   gf_image_shape image = {info->height, info->width, info->channels};
-  GF_TRY(gf_model_open(&p->model, device, p->config, image, p->classes, p->batch, 0));
+  GF_TRY(gf__model_open_with(&p->model, device, p->config, image, p->classes, p->batch, 0,
+                             &(gf__model_options){.measures_nothing = true}));
   GF_TRY(gf_model_load(p->model, p->weights));
   return saliency ? gf__saliency_open(&p->saliency, p->model, p->config) : GF_OK;
 }
@@ -33,7 +34,8 @@ static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, bool 
 /* The run's own number of classes, and their names: of a file, else of the data set, else of the
  * run. */
 static gf_status read_classes(gf_predictor *p, const char *folder, const char *file) {
-  const gf__data_source source = {p->data->format, &p->data->settings, p->data->format->train};
+  const gf__data_source source = {
+      .format = p->data->format, .settings = &p->data->settings, .files = p->data->format->train};
   GF_TRY(gf__network_read(&p->network, folder));
   p->classes = p->network.classes;
   if (file) return gf__class_names_read(&p->names, file, "the network", p->classes);

@@ -24,8 +24,10 @@ static gf_status copy_parameter(gf_model *from, gf_model *to, int index) {
 }
 
 gf_status gf__saliency_open(gf_model **out, gf_model *trained, const gf_config *config) {
-  gf__model_options options = {
-      .no_loss = true, .input_gradient = true, .algorithms = trained->algorithms};
+  gf__model_options options = {.no_loss = true,
+                               .input_gradient = true,
+                               .measures_nothing = true,
+                               .algorithms = trained->algorithms};
   GF_TRY(gf__model_open_with(out, trained->device, config, trained->image, trained->classes,
                              trained->batch, 0, &options));
   gf_status status = GF_OK;

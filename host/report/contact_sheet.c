@@ -169,17 +169,20 @@ static double row_height(const row *r) { return r->names + r->images + BETWEEN; 
 
 static void sheet_lay_out(layout *l) {
   const gf__contact_sheet *sheet = l->sheet;
+  bool has_bars = false;
   l->pictures = 1;
   for (int i = 0; i < sheet->count; i++) {
     const gf__sheet_cell *c = &sheet->cells[i].shown;
     if (c->map) l->pictures = 2;
+    has_bars |= c->bar_count > 0;
     l->image_width = fmax(l->image_width, shown_side(c->width, longer_side(c)));
     for (int b = 0; b < c->bar_count; b++)
       l->label_width =
           fmax(l->label_width, ceil(gf__canvas_text_length(l->canvas, TEXT, c->bars[b].label)));
   }
   l->label_width = fmin(l->label_width, LABEL_MOST);
-  l->cell_width = l->pictures * (l->image_width + GAP) + l->label_width + GAP + BAR + PERCENT;
+  l->cell_width = l->pictures * (l->image_width + GAP);
+  if (has_bars) l->cell_width += l->label_width + GAP + BAR + PERCENT;
   int fit = (int)((USUAL_WIDTH - 2 * MARGIN + BETWEEN) / (l->cell_width + BETWEEN));
   l->columns = GF__MAX(1, GF__MIN(fit, sheet->count));
   if (l->columns < 1) l->columns = 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/index.h"
 #include "base/os.h"
 #include "run/network.h"
 
@@ -94,6 +95,7 @@ typedef struct history {
   int layer_count, epoch_count;
   const char **layers;
   double *epochs, *values[MOST_NUMBERS]; /* (epoch_count), (epoch_count, layer_count) */
+  gf__index layer_index, epoch_index;    /* of names, and of numbers of epochs */
 } history;
 
 /* Cuts the suffix from the names; those without it become NULL. Returns how many have it. */
@@ -120,28 +122,29 @@ static size_t record_end(const gf__csv *csv, size_t start) {
   return end;
 }
 
+/* Records have the layers in one order, so that the expected one comes first. */
 static int find_layer(const history *h, int expected, const char *name) {
-  for (int i = 0; i < h->layer_count; i++) {
-    int layer = (expected + i) % h->layer_count;
-    if (strcmp(h->layers[layer], name) == 0) return layer;
-  }
-  return -1;
+  size_t layer;
+  if (expected < h->layer_count && strcmp(h->layers[expected], name) == 0) return expected;
+  return gf__index_find(&h->layer_index, name, strlen(name), &layer) ? (int)layer : -1;
 }
 
 /* Where the values of the epoch stand; a run that was resumed may write an epoch twice. */
-static size_t line_of(history *h, double epoch) {
-  int line = h->epoch_count;
-  while (line > 0 && h->epochs[line - 1] != epoch) line--;
-  if (line == 0) {
-    line = ++h->epoch_count;
-    h->epochs[line - 1] = epoch;
+static gf_status find_line(history *h, double epoch, size_t *out) {
+  size_t line;
+  if (!gf__index_find(&h->epoch_index, &epoch, sizeof epoch, &line)) {
+    line = (size_t)h->epoch_count++;
+    h->epochs[line] = epoch;
+    GF_TRY(gf__index_set(&h->epoch_index, &h->epochs[line], sizeof epoch, line));
   }
-  return (size_t)(line - 1) * (size_t)h->layer_count;
+  *out = line * (size_t)h->layer_count;
+  return GF_OK;
 }
 
 static gf_status read_record(history *h, const char *path, size_t start, size_t end) {
-  size_t line = line_of(h, h->csv.numbers[h->by][start]);
+  size_t line;
   int expected = 0;
+  GF_TRY(find_line(h, h->csv.numbers[h->by][start], &line));
   for (int n = 0; n < h->kind->numbers; n++)
     for (int i = 0; i < h->layer_count; i++) h->values[n][line + (size_t)i] = NAN;
   for (size_t row = start; row < end; row++) {
@@ -164,14 +167,26 @@ static int layers_in(const gf__csv *csv, size_t start, size_t end) {
   return count;
 }
 
+/* A record has all layers, so that room for epochs times layers is room for the rows; a file whose
+ * records lack most of theirs would ask for more, up to the square of its size. */
+static gf_status check_room(const history *h, const char *path, size_t lines, size_t count) {
+  enum { FACTOR = 16, SMALL = 1 << 16 };
+  if (lines <= (FACTOR * h->csv.rows + SMALL) / count) return GF_OK;
+  return gf__fail(GF_ERROR_DATA,
+                  "%s has %zu rows, which are too few for %zu epochs of %zu %ss: most records lack "
+                  "most of theirs; it is damaged",
+                  path, h->csv.rows, lines, count, h->kind->record_of);
+}
+
 /* Names the layers by the first record, and makes room for the epochs. */
-static gf_status allocate_lines(history *h) {
+static gf_status allocate_lines(history *h, const char *path) {
   const gf__csv *csv = &h->csv;
   size_t end = record_end(csv, 0), lines = 1;
   for (size_t i = 1; i < csv->rows; i++)
     lines += csv->numbers[h->by][i] != csv->numbers[h->by][i - 1];
   size_t count = (size_t)layers_in(csv, 0, end);
   if (count == 0) return GF_OK;
+  GF_TRY(check_room(h, path, lines, count));
   h->layers = malloc(count * sizeof *h->layers);
   h->epochs = malloc(lines * sizeof *h->epochs);
   bool whole = h->layers && h->epochs;
@@ -180,20 +195,23 @@ static gf_status allocate_lines(history *h) {
     whole = whole && h->values[n];
   }
   if (!whole) return gf__fail_host_memory(lines * count * sizeof *h->values[0]);
-  for (size_t row = 0; row < end; row++)
-    if (csv->texts[NAME][row]) h->layers[h->layer_count++] = csv->texts[NAME][row];
+  for (size_t row = 0; row < end; row++) {
+    const char *name = csv->texts[NAME][row];
+    if (!name) continue;
+    GF_TRY(gf__index_set(&h->layer_index, name, strlen(name), (size_t)h->layer_count));
+    h->layers[h->layer_count++] = name;
+  }
   return GF_OK;
 }
 
-/* After a failure h is to be freed all the same. */
-static gf_status load_history(history *h, const char *folder) {
+static gf_status load_all(history *h, const char *folder) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, folder, h->kind->file));
   if (!gf__path_exists(path)) return GF_OK;
   GF_TRY(gf__csv_read(&h->csv, path, h->kind->columns, FIRST_NUMBER + h->kind->numbers));
   const gf__csv *csv = &h->csv;
   if (keep_names(h) == 0) return GF_OK;
-  GF_TRY(allocate_lines(h));
+  GF_TRY(allocate_lines(h, path));
   for (size_t start = 0, end; start < csv->rows && h->layer_count; start = end) {
     end = record_end(csv, start);
     /* The last record of a run that is still being written may lack its end. */
@@ -201,6 +219,14 @@ static gf_status load_history(history *h, const char *folder) {
     GF_TRY(read_record(h, path, start, end));
   }
   return GF_OK;
+}
+
+/* After a failure h is to be freed all the same. */
+static gf_status load_history(history *h, const char *folder) {
+  gf_status status = load_all(h, folder);
+  gf__index_free(&h->layer_index);
+  gf__index_free(&h->epoch_index);
+  return status;
 }
 
 static gf_status load_gradients(gf__run *run) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "model/model.h"
 #include "train/train_config.h"
 
 /* ---- the runs of a shard ---- */
@@ -115,7 +116,8 @@ static gf_status open_probe(probe *p, gf_device *device, int *batch) {
   gf_image_shape image = {info.height, info.width, info.channels};
   *batch = run.batch_size < info.count ? run.batch_size : info.count;
   size_t floats = (size_t)*batch * (size_t)(info.height * info.width * info.channels);
-  GF_TRY(gf_model_open(&p->model, device, p->config, image, info.classes, *batch, run.seed));
+  GF_TRY(gf__model_open_with(&p->model, device, p->config, image, info.classes, *batch, run.seed,
+                             &(gf__model_options){.measures_nothing = true}));
   GF_TRY(gf_trainer_open(&p->trainer, p->model, p->config));
   p->images = calloc(floats, sizeof *p->images);
   p->labels = calloc((size_t)*batch, sizeof *p->labels);

@@ -1,5 +1,6 @@
 /* One epoch of a run: training, validation, records, weights and checkpoints. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/os.h"
@@ -54,17 +55,64 @@ static const char *first_nonfinite(gf_model *model) {
   return found;
 }
 
-static gf_status check_finite(gf__training *t, const gf__results *results) {
-  if (results->first_nonfinite < 0) return GF_OK;
-  const char *where = first_nonfinite(t->model);
+/* The end of every message of a loss or a statistic that is not finite. */
+static gf_status fail_nonfinite(const gf__training *t, const char *what) {
   int epoch = t->position.epoch;
-  return gf__fail(GF_ERROR_NONFINITE,
-                  "the loss is not finite in epoch %d at step %d of it (learning rate %g); the "
-                  "first gradient from the input that is not finite now: %s. %s%s%s. Try a lower "
-                  "optimizer.learning_rate",
-                  epoch, results->first_nonfinite + 1, t->rate, where ? where : "none",
+  return gf__fail(GF_ERROR_NONFINITE, "%s. %s%s%s. Try a lower optimizer.learning_rate", what,
                   epoch > 1 ? "The weights of the epoch before are in " : "No epoch was finished",
                   epoch > 1 ? t->folder.path : "", epoch > 1 ? "/last.safetensors" : "");
+}
+
+static gf_status check_finite(gf__training *t, const gf__results *results) {
+  char what[GF__NAME_SIZE + 200];
+  if (results->first_nonfinite < 0) return GF_OK;
+  const char *where = first_nonfinite(t->model);
+  snprintf(what, sizeof what,
+           "the loss is not finite in epoch %d at step %d of it (learning rate %g); the first "
+           "gradient from the input that is not finite now: %s",
+           t->position.epoch, results->first_nonfinite + 1, t->rate, where ? where : "none");
+  return fail_nonfinite(t, what);
+}
+
+/* Training normalises by the batch, so that a running statistic that is not finite shows in the
+ * validation alone, and there only where there are images for it. */
+static gf_status check_running(gf__training *t) {
+  const char *name;
+  char what[GF__NAME_SIZE + 200];
+  GF_TRY(gf__model_find_nonfinite_running(t->model, &name));
+  if (!name) return GF_OK;
+  snprintf(what, sizeof what,
+           "the running statistics of a batch norm are not finite after epoch %d (learning rate "
+           "%g); the first from the input: %s",
+           t->position.epoch, t->rate, name);
+  return fail_nonfinite(t, what);
+}
+
+static gf_status check_validation(const gf__training *t, const gf__loss_sums *validated) {
+  char what[120];
+  if (isfinite(validated->losses)) return GF_OK;
+  snprintf(what, sizeof what, "the validation loss is not finite in epoch %d (learning rate %g)",
+           t->position.epoch, t->rate);
+  if (t->config.on_nonfinite == GF__STOP_AT_NONFINITE) return fail_nonfinite(t, what);
+  gf__log(GF_LOG_WARNING, "%s", what);
+  return GF_OK;
+}
+
+/* steps: of this epoch, that were made since it began or was taken up again. */
+static gf_status check_skipped(const gf__training *t, long skipped, int steps) {
+  const gf__position *p = &t->position;
+  bool is_whole = steps == p->batch;
+  if (skipped == 0) return GF_OK;
+  if ((is_whole && skipped == steps) || p->trained.images == 0) {
+    char what[120];
+    snprintf(what, sizeof what,
+             "all %d steps of epoch %d were not finite and have been skipped (learning rate %g)",
+             p->batch, p->epoch, t->rate);
+    return fail_nonfinite(t, what);
+  }
+  gf__log(GF_LOG_WARNING, "epoch %d: %ld steps were not finite and have been skipped", p->epoch,
+          skipped);
+  return GF_OK;
 }
 
 /* Whether the run stops here, as the caller wants on this rank or another. */
@@ -126,6 +174,17 @@ static gf_status report_progress(gf__training *t, gf__results *results, const ch
 
 /* ---- training ---- */
 
+/* Of a step of this epoch, from 0; after its last one the rate is that of the last. */
+static double rate_of_step(const gf__training *t, int batch) {
+  const gf__schedule_config *schedule = &t->config.schedule;
+  double base = gf__trainer_optimizer(t->trainer)->learning_rate;
+  int batches = gf_loader_batches(t->train_loader), epoch = t->position.epoch - 1;
+  long index = (long)epoch * batches + (batch < batches ? batch : batches - 1);
+  double rate = gf__schedule_step_rate(schedule, base, index, batches, t->config.epochs);
+  bool waits = gf__schedule_is_plateau(schedule) && epoch >= schedule->warmup_epochs;
+  return waits ? gf__plateau_rate(&t->plateau, schedule, rate) : rate;
+}
+
 /* later: steps that were made since. */
 static void record_step(void *training, int later, double loss, double accuracy) {
   gf__training *t = training;
@@ -134,7 +193,7 @@ static void record_step(void *training, int later, double loss, double accuracy)
                         .step = t->position.steps - later,
                         .loss = loss,
                         .accuracy = accuracy,
-                        .learning_rate = t->rate};
+                        .learning_rate = rate_of_step(t, t->position.batch - later - 1)};
   t->step_loss = loss;
   gf__run_events_add_step(&t->folder, &step);
   if (events->step) events->step(events->user, &step);
@@ -217,6 +276,7 @@ static gf_status record_input(const gf__training *t, const gf_batch *batch) {
 
 static gf_status train_batch(gf__training *t) {
   gf_batch batch;
+  t->rate = rate_of_step(t, t->position.batch);
   GF_TRY(gf_loader_next(t->train_loader, &batch));
   if (t->writes && t->position.steps == 0) GF_TRY(record_input(t, &batch));
   int row = gf__results_row(&t->trained, batch.whole);
@@ -317,8 +377,7 @@ static gf_epoch epoch_row(const gf__training *t, double train_seconds,
 gf_status gf__training_epoch(gf__training *t) {
   gf__position *p = &t->position;
   gf__loss_sums validated = {0};
-  t->rate = gf__schedule_rate(&t->config.schedule, gf__trainer_optimizer(t->trainer)->learning_rate,
-                              p->epoch - 1, t->config.epochs);
+  t->rate = rate_of_step(t, t->position.batch);
   gf__model_weigh_auxiliaries(t->model, 1 - (double)(p->epoch - 1) / t->config.epochs);
   GF_TRY(gf__ranks_align(t));
   gf__results_begin(&t->trained, gf__trainer_allreduce(t->trainer), &p->trained);
@@ -326,14 +385,14 @@ gf_status gf__training_epoch(gf__training *t) {
   t->trained.user = t;
   t->trained.skips = t->config.on_nonfinite == GF__SKIP_NONFINITE;
   long skipped = gf__trainer_skipped(t->trainer);
+  int first = p->batch;
   t->epoch_started = t->trained.started = gf__seconds() - p->seconds;
   GF_TRY(train_batches(t));
-  skipped = gf__trainer_skipped(t->trainer) - skipped;
-  if (skipped)
-    gf__log(GF_LOG_WARNING, "epoch %d: %ld steps were not finite and have been skipped", p->epoch,
-            skipped);
+  GF_TRY(check_skipped(t, gf__trainer_skipped(t->trainer) - skipped, p->batch - first));
+  GF_TRY(check_running(t));
   double train_seconds = gf__seconds() - t->epoch_started;
   GF_TRY(validate(t, &validated));
+  GF_TRY(check_validation(t, &validated));
   gf_epoch row = epoch_row(t, train_seconds, &validated);
   GF_TRY(gf__training_save(t, "last.safetensors"));
   if (row.validation_accuracy > p->best_accuracy) {
@@ -342,6 +401,9 @@ gf_status gf__training_epoch(gf__training *t) {
   }
   if (t->writes) gf__run_folder_add_epoch(&t->folder, &row);
   gf__run_events_add_epoch(&t->folder, p->steps, &row);
+  gf__plateau_add(&t->plateau, &t->config.schedule,
+                  gf__trainer_optimizer(t->trainer)->learning_rate, p->epoch - 1,
+                  row.validation_loss, row.validation_accuracy);
   p->epoch++;
   p->batch = 0;
   p->trained = (gf__loss_sums){0};

@@ -44,7 +44,8 @@ gf_status gf__lockstep_open(gf__lockstep *l, gf_device *const devices[2], const 
   gf_image_shape image = {info.height, info.width, info.channels};
   for (int i = 0; i < 2; i++) {
     int launches;
-    GF_TRY(gf_model_open(&l->models[i], devices[i], config, image, info.classes, batch, seed));
+    GF_TRY(gf__model_open_with(&l->models[i], devices[i], config, image, info.classes, batch, seed,
+                               &(gf__model_options){.measures_nothing = true}));
     GF_TRY(gf_trainer_open(&l->trainers[i], l->models[i], config));
     GF_TRY(gf__trainer_prepare(l->trainers[i], seed, &launches));
   }

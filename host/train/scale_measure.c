@@ -32,7 +32,8 @@ static gf_status open_subject(subject *s, gf_device *device, gf_communicator *co
   *s = (subject){NULL, NULL};
   GF_TRY(gf_dataset_shape(&info, config));
   gf_image_shape image = {info.height, info.width, info.channels};
-  gf_status status = gf_model_open(&s->model, device, config, image, info.classes, batch, seed);
+  gf_status status = gf__model_open_with(&s->model, device, config, image, info.classes, batch,
+                                         seed, &(gf__model_options){.measures_nothing = true});
   if (status == GF_OK) status = gf__trainer_open_with(&s->trainer, s->model, config, &options);
   if (status == GF_OK) status = gf__trainer_prepare(s->trainer, seed, &launches);
   if (status != GF_OK) close_subject(s);

@@ -35,6 +35,7 @@ static gf_status write_config(gf__text *out, const gf__training *t, const gf_con
     gf__network_config_write(out, &network);
     gf__optimizer_config_write(out, &optimizer);
     gf__train_config_write(out, &t->config);
+    if (t->writes) gf__schedule_config_warn(&t->config.schedule, optimizer.learning_rate);
     gf__optimizer_config_free(&optimizer);
     status = gf__text_status(out);
   }
@@ -70,7 +71,13 @@ static gf_status prepare_trainer(gf__training *t) {
 
 static gf_status open_data(gf__training *t, const gf_config *config) {
   GF_TRY(gf_dataset_open(&t->train, config, GF_SPLIT_TRAIN));
-  return gf_dataset_open(&t->validation, config, GF_SPLIT_VALIDATION);
+  GF_TRY(gf_dataset_open(&t->validation, config, GF_SPLIT_VALIDATION));
+  if (t->writes) gf__dataset_warn(t->train, t->validation);
+  if (!gf__schedule_is_plateau(&t->config.schedule) || gf_dataset_describe(t->validation).count > 0)
+    return GF_OK;
+  return gf__fail(GF_ERROR_CONFIG,
+                  "schedule.name plateau waits for the validation to improve, and there are no "
+                  "validation images; set data.validation, or take another schedule");
 }
 
 int gf__training_batch(const gf__training *t) {
@@ -205,9 +212,9 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
   const char *path = gf__train_config_weights(config);
   char best[GF__PATH_SIZE];
   if (!*path) return GF_OK;
-  if (!gf__path_is_folder(path)) return gf_model_load(model, path);
+  if (!gf__path_is_folder(path)) return gf__model_load_finite(model, path);
   GF_TRY(gf__run_weights(best, path));
-  return gf_model_load(model, best);
+  return gf__model_load_finite(model, best);
 }
 
 static gf_status create_folder(gf__training *t, const gf__text *config, bool replaces) {
@@ -342,6 +349,21 @@ static void warn_of_norms(const gf__training *t) {
   }
 }
 
+/* What the epochs before a resumption have decided about the rate; rank 0 has their records. */
+static gf_status join_plateau(gf__training *t) {
+  const gf__schedule_config *schedule = &t->config.schedule;
+  bool is_plateau = gf__schedule_is_plateau(schedule);
+  gf_status status = GF_OK;
+  gf__plateau_begin(&t->plateau);
+  if (is_plateau && t->writes && t->position.epoch > 1)
+    status =
+        gf__plateau_replay(&t->plateau, schedule, gf__trainer_optimizer(t->trainer)->learning_rate,
+                           t->options.out, t->position.epoch);
+  GF_TRY(gf_communicator_agree(t->communicator, status));
+  return is_plateau ? gf__communicator_broadcast(t->communicator, &t->plateau, sizeof t->plateau)
+                    : GF_OK;
+}
+
 static gf_status open_run(gf__training *t, const gf_config *config, const gf__text *resolved,
                           bool resumes) {
   GF_TRY(open_networks(t, config, resumes));
@@ -349,7 +371,8 @@ static gf_status open_run(gf__training *t, const gf_config *config, const gf__te
   GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
   GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resolved, resumes)));
   GF_TRY(gf__ranks_write(t));
-  return gf__ranks_join(t);
+  GF_TRY(gf__ranks_join(t));
+  return join_plateau(t);
 }
 
 /* ---- the pictures ---- */
@@ -443,6 +466,7 @@ gf_status gf_train_dry_run(gf_device *device, const gf_config *config, gf_dry_ru
   if (status == GF_OK) status = open_data(&t, config);
   if (status == GF_OK) status = gf__ranks_open_networks(&t, config, NULL);
   if (status == GF_OK) {
+    gf__schedule_config_warn(&t.config.schedule, gf__trainer_optimizer(t.trainer)->learning_rate);
     gf_memory memory = planned_memory(&t);
     *out = (gf_dry_run){.memory = memory,
                         .planned = gf__memory_total(&memory),

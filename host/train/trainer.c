@@ -17,6 +17,7 @@ struct gf_trainer {
   /* For the statistics: the weights before the step, and the tensors' places. */
   gf_buffer *old, *ranges, *partial, *sums;
   gf__statistics_sums *read;
+  gf_buffer *kept_running;  /* the running statistics before a step that may be skipped, or NULL */
   gf_buffer *sum;           /* of micro-batches' gradients; NULL: a batch is a single one */
   gf__allreduce *allreduce; /* with the other ranks */
   gf__allreduce *alone;     /* of this rank, for what it does without the others */
@@ -30,6 +31,8 @@ static gf_status open_allreduces(gf_trainer *trainer, const gf__trainer_options 
   return gf__allreduce_new(&trainer->allreduce, options->communicator, model,
                            options->shard_bounds);
 }
+
+static size_t running_bytes(const gf_model *model) { return model->running_floats * sizeof(float); }
 
 static gf_status trainer_allocate(gf_trainer *trainer, const gf__trainer_options *options) {
   gf_model *model = trainer->model;
@@ -50,6 +53,9 @@ static gf_status trainer_allocate(gf_trainer *trainer, const gf__trainer_options
     GF_TRY(gf__buffer_new(&trainer->clip_scale, device, sizeof(float), "the gradient's scale"));
   }
   GF_TRY(gf__buffer_new(&trainer->old, device, flat, "the weights before a step"));
+  if (trainer->skips_nonfinite && model->running)
+    GF_TRY(gf__buffer_new(&trainer->kept_running, device, running_bytes(model),
+                          "the running statistics before a step"));
   GF_TRY(gf__buffer_new(&trainer->ranges, device, range_bytes, "the places of tensors"));
   GF_TRY(gf__buffer_new(&trainer->partial, device, gf__statistics_workspace(tensors),
                         "partial sums of gradient statistics"));
@@ -74,7 +80,8 @@ size_t gf__trainer_memory(const gf_trainer *trainer) {
   int tensors = model->trainable_count, states = gf__optimizers[trainer->optimizer.kind]->states;
   size_t clip = trainer->optimizer.clip_norm > 0 ? gf__clip_workspace() + sizeof(float) : 0;
   size_t flat = (size_t)(states + 1 + (trainer->sum != NULL));
-  return clip + flat * model->flat_floats * sizeof(float) +
+  return clip + (trainer->kept_running ? running_bytes(model) : 0) +
+         flat * model->flat_floats * sizeof(float) +
          (size_t)tensors * (2 * sizeof(int) + sizeof(gf__statistics_sums)) +
          gf__statistics_workspace(tensors);
 }
@@ -111,6 +118,7 @@ void gf_trainer_free(gf_trainer **trainer_pointer) {
   gf__buffer_free(&trainer->clip_partial);
   gf__buffer_free(&trainer->clip_scale);
   gf__buffer_free(&trainer->sum);
+  gf__buffer_free(&trainer->kept_running);
   gf__buffer_free(&trainer->old);
   gf__buffer_free(&trainer->ranges);
   gf__buffer_free(&trainer->partial);
@@ -160,12 +168,15 @@ static gf_status queue_statistics(gf_trainer *trainer, gf_buffer *gradient, gf_b
                         trainer->ranges, trainer->partial, trainer->sums);
 }
 
-/* Waits for it. */
+/* Whether the step's gradient is not finite, or what its forward has made of the running
+ * statistics: a variance overflows before the loss does. Waits. */
 static gf_status find_nonfinite(gf_trainer *trainer, gf_buffer *gradient, bool *found) {
   size_t tensors = (size_t)trainer->model->trainable_count;
+  const char *name;
   GF_TRY(queue_statistics(trainer, gradient, trainer->model->weights));
   GF_TRY(gf__buffer_read(trainer->sums, 0, tensors * sizeof *trainer->read, trainer->read));
-  *found = false;
+  GF_TRY(gf__model_find_nonfinite_running(trainer->model, &name));
+  *found = name != NULL;
   for (size_t i = 0; i < tensors; i++) *found |= trainer->read[i].nonfinite > 0;
   return GF_OK;
 }
@@ -264,11 +275,16 @@ static gf_status queue_gradient(gf_trainer *trainer, gf__allreduce *allreduce,
 
 static gf_status queue_step(gf_trainer *trainer, gf__allreduce *allreduce, const gf_batch *batch,
                             double learning_rate, int row, gf__measure measure) {
-  gf_buffer *gradient = gf__trainer_gradient(trainer);
+  gf_buffer *gradient = gf__trainer_gradient(trainer), *running = trainer->model->running;
+  size_t bytes = running_bytes(trainer->model);
+  long skipped = trainer->skipped;
+  if (trainer->kept_running) GF_TRY(gf__buffer_copy(running, trainer->kept_running, bytes));
   gf__allreduce_start(allreduce, batch->whole);
   GF_TRY(queue_gradient(trainer, allreduce, batch, row, measure == GF__MEASURE_ACTIVATIONS));
   GF_TRY(gf__allreduce_finish(allreduce, gradient, row));
-  return queue_update(trainer, gradient, learning_rate, measure != GF__MEASURE_NOTHING);
+  GF_TRY(queue_update(trainer, gradient, learning_rate, measure != GF__MEASURE_NOTHING));
+  bool undoes = trainer->kept_running && trainer->skipped > skipped;
+  return undoes ? gf__buffer_copy(trainer->kept_running, running, bytes) : GF_OK;
 }
 
 gf_status gf__trainer_queue_step(gf_trainer *trainer, const gf_batch *batch, double learning_rate,

@@ -11,7 +11,9 @@
 
 typedef struct gf__trainer_options {
   bool adds_micro_batches; /* a shard may be larger than the model's batch */
-  bool skips_nonfinite;    /* a step whose gradient is not finite leaves the weights as they are */
+  /* A step whose gradient, or whose running statistics, are not finite leaves the weights and
+   * these as they are. */
+  bool skips_nonfinite;
   /* The ranks that make each step together, and the shard bounds (ranks + 1) of its batch: as
    * gf__allreduce_new has them. */
   gf_communicator *communicator;

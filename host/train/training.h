@@ -8,6 +8,7 @@
 #include "run/data_record.h"
 #include "run/run_events.h"
 #include "run/thresholds.h"
+#include "train/plateau.h"
 #include "train/predictions.h"
 #include "train/results.h"
 #include "train/train_config.h"
@@ -30,9 +31,10 @@ typedef struct gf__training {
   gf__position position;
   gf__predictions predictions; /* of this epoch's validation */
   gf__results trained;         /* of this epoch; its sums are the position's */
-  double rate;                 /* of learning, in this epoch */
+  double rate;                 /* of learning, now */
   double step_loss;            /* of the last step that was read */
   gf__vanishing vanishing;
+  gf__plateau plateau; /* of a schedule that waits for validation */
   int next_checkpoint; /* its index */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */

@@ -182,12 +182,16 @@ GF_API gf_status gf_train_dry_run(gf_device *device, const gf_config *config,
 
 /** How well a run's network does on the test split. */
 typedef struct gf_test_result {
-  double loss;              /**< mean over the images */
-  double accuracy;          /**< in [0, 1] */
-  int images;               /**< of the test split */
-  int classes;              /**< how many there are */
-  double *class_accuracy;   /**< (classes), in [0, 1]; NaN where there are no images */
-  int *class_images;        /**< (classes) */
+  double loss;            /**< mean over the images */
+  double accuracy;        /**< in [0, 1] */
+  double top5_accuracy;   /**< images whose label is among the 5 highest scores, in [0, 1] */
+  int images;             /**< of the test split */
+  int classes;            /**< how many there are */
+  double *class_accuracy; /**< (classes), in [0, 1]; NaN where there are no images */
+  int *class_images;      /**< (classes) */
+  /** (classes, classes + 1): images of the row's class whose highest score is the column's; in the
+   * last column those with a score that is no number. */
+  int *confusion;
   const char **class_names; /**< (classes), or NULL */
   void *owner;              /**< the library's */
 } gf_test_result;
@@ -196,6 +200,14 @@ typedef struct gf_test_result {
  * frees *out with gf_test_result_free(). Errors are those of gf_predict(). */
 GF_API gf_status gf_test(gf_device *device, const char *run_folder,
                          gf_test_result *out) GF_MUST_USE;
+
+/** Writes the matrix of a result into a folder, created where it is not: confusion.csv, a row per
+ * class with the images that the network takes for each class, and confusion.png, the same in
+ * percent of the row. written, which may be NULL, is called with each path. GF_ERROR_FILE where one
+ * cannot be written. */
+GF_API gf_status gf_test_write_confusion(const gf_test_result *result, const char *folder,
+                                         void (*written)(void *user, const char *path),
+                                         void *user) GF_MUST_USE;
 
 /** Frees what a result points to. */
 GF_API void gf_test_result_free(gf_test_result *result);

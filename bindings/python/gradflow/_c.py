@@ -95,6 +95,9 @@ GF_DIVERGENCE_BACKWARD = 1
 GF_DIVERGENCE_GRADIENT = 2
 GF_DIVERGENCE_WEIGHT = 3
 GF_DIVERGENCE_PHASES = 4
+GF_SPLITS = 3
+GF_INSPECT_MOST_CHANNELS = 3
+GF_INSPECT_MOST_SIZES = 5
 GF_LAYER_KEYS = 8
 GF_LAYER_INPUTS = 8
 GF_LAYER_PARAMETERS = 4
@@ -609,6 +612,60 @@ class gf_fetched(Structure):
     _fields_ = [("data_name", c_char_p), ("data_path", c_char_p)]
 
 
+class gf_inspected_split(Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("failure", c_char_p),
+        ("images", c_int),
+        ("class_images", POINTER(c_int)),
+    ]
+
+
+class gf_duplicates(Structure):
+    _fields_ = [("images", c_int), ("other_label", c_int)]
+
+
+class gf_image_size(Structure):
+    _fields_ = [("height", c_int), ("width", c_int), ("images", c_int)]
+
+
+class gf_inspected_sizes(Structure):
+    _fields_ = [
+        ("files", c_int),
+        ("distinct", c_int),
+        ("smallest", gf_image_size),
+        ("largest", gf_image_size),
+        ("common_count", c_int),
+        ("common", gf_image_size * 5),
+        ("cut", c_double),
+        ("most_cut", c_double),
+        ("enlarged", c_int),
+    ]
+
+
+class gf_data_report(Structure):
+    _fields_ = [
+        ("info", gf_dataset_info),
+        ("splits", gf_inspected_split * 3),
+        ("has_duplicates", c_bool),
+        ("duplicates", gf_duplicates * 3 * 3),
+        ("channels", c_int),
+        ("mean", c_double * 3),
+        ("deviation", c_double * 3),
+        ("configured_mean", c_double * 3),
+        ("configured_std", c_double * 3),
+        ("sizes", gf_inspected_sizes),
+        ("warning_count", c_int),
+        ("warnings", POINTER(c_char_p)),
+        ("sheet", c_char_p),
+        ("owner", c_void_p),
+    ]
+
+
+class gf_inspect_options(Structure):
+    _fields_ = [("out", c_char_p), ("title", c_char_p)]
+
+
 class gf_layer_key(Structure):
     _fields_ = [
         ("name", c_char_p),
@@ -938,10 +995,12 @@ class gf_test_result(Structure):
     _fields_ = [
         ("loss", c_double),
         ("accuracy", c_double),
+        ("top5_accuracy", c_double),
         ("images", c_int),
         ("classes", c_int),
         ("class_accuracy", POINTER(c_double)),
         ("class_images", POINTER(c_int)),
+        ("confusion", POINTER(c_int)),
         ("class_names", POINTER(c_char_p)),
         ("owner", c_void_p),
     ]
@@ -1053,6 +1112,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_config_reference": (c_int, [POINTER(c_char_p)]),
     "gf_config_set": (c_int, [c_void_p, c_char_p]),
     "gf_config_settings": (c_int, [POINTER(c_char_p)]),
+    "gf_data_report_free": (None, [POINTER(POINTER(gf_data_report))]),
     "gf_dataset_describe": (gf_dataset_info, [c_void_p]),
     "gf_dataset_free": (None, [POINTER(c_void_p)]),
     "gf_dataset_open": (c_int, [POINTER(c_void_p), c_void_p, c_int]),
@@ -1090,6 +1150,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_import": (c_int, [c_void_p, c_char_p, POINTER(gf_import_options), POINTER(gf_conversion)]),
     "gf_import_guess": (c_int, [POINTER(c_void_p), c_char_p]),
     "gf_import_options_default": (gf_import_options, []),
+    "gf_inspect_data": (
+        c_int,
+        [POINTER(POINTER(gf_data_report)), c_void_p, POINTER(gf_inspect_options)],
+    ),
+    "gf_inspect_options_default": (gf_inspect_options, []),
     "gf_layer_add_parameter": (c_int, [POINTER(gf_layer_node), POINTER(gf_layer_parameter)]),
     "gf_layer_fail": (c_int, [POINTER(gf_layer_node), c_char_p]),
     "gf_layer_launch": (
@@ -1208,6 +1273,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_study_set": (c_int, [c_void_p, c_char_p]),
     "gf_test": (c_int, [c_void_p, c_char_p, POINTER(gf_test_result)]),
     "gf_test_result_free": (None, [POINTER(gf_test_result)]),
+    "gf_test_write_confusion": (
+        c_int,
+        [POINTER(gf_test_result), c_char_p, CFUNCTYPE(None, c_void_p, c_char_p), c_void_p],
+    ),
     "gf_train": (c_int, [c_void_p, c_void_p, POINTER(gf_train_options)]),
     "gf_train_dry_run": (c_int, [c_void_p, c_void_p, POINTER(gf_dry_run)]),
     "gf_train_options_default": (gf_train_options, []),

@@ -88,7 +88,8 @@ static void note_sizes(gf__onnx *onnx, const char *key, const int *sizes, int co
 
 /* What an image file goes through before the network: all in the order in which it is done. */
 static gf_status note_images(gf__onnx *onnx, const gf_dataset *data, int classes) {
-  const gf__data_source source = {data->format, &data->settings, data->format->train};
+  const gf__data_source source = {
+      .format = data->format, .settings = &data->settings, .files = data->format->train};
   gf__data_input input = data->format->input_of(data);
   gf__class_names names;
   note_sizes(onnx, "resize", input.cover, 2);

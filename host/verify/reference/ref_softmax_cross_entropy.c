@@ -13,8 +13,9 @@ double ref_softmax_cross_entropy(int n, int classes, const double *logits, const
       if (row[k] > row[best]) best = k;
     double sum = 0; /* of exp(logit - largest), which cannot overflow */
     for (int k = 0; k < classes; k++) sum += exp(row[k] - row[best]);
-    loss += log(sum) + row[best] - row[labels[i]];
-    right += best == labels[i];
+    double own = log(sum) + row[best] - row[labels[i]];
+    loss += own;
+    right += best == labels[i] && !isnan(own); /* a score that is no number makes no class */
     for (int k = 0; dlogits && k < classes; k++)
       dlogits[(size_t)i * classes + k] = (exp(row[k] - row[best]) / sum - (k == labels[i])) / n;
   }
