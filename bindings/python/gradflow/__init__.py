@@ -15,6 +15,7 @@ from ._devices import Device, devices
 from ._diagnosis import Diagnosis, Finding, GradientHistory, Remedy, diagnose, gradients
 from ._library import Error, version
 from ._prediction import Predictor, predict
+from ._watch import Watch, watch
 from ._training import Epoch, Event, GradientStatistics, Run, Step, train
 
 __version__ = "0.1.0"
@@ -32,10 +33,12 @@ __all__ = [
     "Remedy",
     "Run",
     "Step",
+    "Watch",
     "devices",
     "diagnose",
     "gradients",
     "predict",
     "train",
     "version",
+    "watch",
 ]
