@@ -31,6 +31,7 @@ _MODULES = {
     "RMSNorm": "rms_norm",
     "ReLU": "relu",
     "ReLU6": "relu6",
+    "LeakyReLU": "leaky_relu",
     "PReLU": "prelu",
     "ELU": "elu",
     "CELU": "celu",
