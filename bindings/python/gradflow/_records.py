@@ -30,6 +30,8 @@ _HEADERS: dict[str, tuple[str, ...]] = {
         "train_accuracy",
         "validation_loss",
         "validation_accuracy",
+        "predicted_classes",
+        "most_predicted",
     ),
     "timing.csv": ("epoch", "seconds", "images_per_second"),
     "gradients.csv": (
@@ -42,13 +44,16 @@ _HEADERS: dict[str, tuple[str, ...]] = {
         "max_abs",
         "zeros",
         "update_ratio",
+        "weight_l2",
         "is_weight",
     ),
     "activations.csv": ("epoch", "step", "layer", "mean", "deviation", "dead", "contrast"),
+    "early_steps.csv": ("step", "layer", "rms", "contrast", "dead", "mean_abs", "loss"),
 }
 
 # What a watched run, or gradflow on it, leaves in its folder; overwriting removes these alone.
-_OWN_NAMES = {*_HEADERS, "environment.json", "network.json", "result.json", "report.html"}
+_OWN_NAMES = {*_HEADERS, "environment.json", "network.json", "data.json", "result.json"}
+_OWN_NAMES |= {"report.html"}
 _OWN_ENDINGS = (".png", ".tmp")
 
 
@@ -173,24 +178,36 @@ class Records:
         message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         self._write_json("result.json", {"status": "stopped", "message": message})
 
-    def add_epoch(self, epoch: int, rate: float, means: EpochMeans, validation: Sequence[float]) -> None:
-        """Appends the rows of metrics.csv, the last one to be written, and timing.csv.
+    def add_early_steps(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._append("early_steps.csv", rows)
+
+    def write_data(self, content: Mapping[str, Any]) -> None:
+        """Writes data.json; its format is added."""
+        self._write_json("data.json", {"format": 1, **content})
+
+    def add_epoch(self, epoch: int, rate: float, train: Means, validation: Means) -> None:
+        """Appends the rows of timing.csv and, the last one to be written, metrics.csv.
 
         Without any loss there is no row of metrics.csv.
         """
-        seconds = time.monotonic() - means.started
-        speed = means.images / seconds if seconds > 0 else math.nan
+        seconds = time.monotonic() - train.started
+        speed = train.images / seconds if seconds > 0 else math.nan
         self._append("timing.csv", [(epoch, round(seconds, 3), round(speed, 1))])
-        if means.images == 0:
+        if train.images == 0:
             return
-        row = (epoch, rate, means.loss, means.accuracy, *validation)
-        self._append("metrics.csv", [row])
+        row = (epoch, rate, train.loss, train.accuracy, validation.loss, validation.accuracy)
+        self._append("metrics.csv", [(*row, validation.predicted, validation.most_predicted)])
 
 
-class EpochMeans:
-    """Means over an epoch's images, each of which counts alike."""
+class Means:
+    """Means over the images of an epoch, each of which counts alike; NaN where not known.
+
+    Attributes:
+        predicted: how many classes were predicted at least once
+        most_predicted: the fraction of images that were taken for the commonest class
+    """
 
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.images = 0
-        self.loss = self.accuracy = math.nan
+        self.loss = self.accuracy = self.predicted = self.most_predicted = math.nan

@@ -11,7 +11,7 @@ import torch
 ALIVE = 0.01
 
 GRADIENT_VALUES = 4  # mean |g|, L2, max |g|, zeros
-ACTIVATION_VALUES = 4  # mean, deviation, dead, contrast
+ACTIVATION_VALUES = 5  # mean, deviation, dead, contrast, root of the mean square
 
 Alive = Callable[[torch.Tensor, torch.Tensor, Any], Optional[torch.Tensor]]
 
@@ -54,16 +54,30 @@ def activation_statistics(
     """Of a layer's output (images, ...), with channels last or after the images."""
     x = _as_float(x.detach())
     variance, mean = torch.var_mean(x, correction=0)
-    energy = torch.linalg.vector_norm(x)
-    varying = torch.linalg.vector_norm(x - x.mean(0, keepdim=True))
-    contrast = (varying / energy) ** 2
+    largest = x.abs().max()
+    size = _norm(x, largest)
+    if x.shape[0] > 1:
+        varying = _norm(x - x.mean(0, keepdim=True), largest)
+        # Where a layer is 0 everywhere, nothing differs.
+        contrast = (varying / torch.where(size > 0, size, torch.ones_like(size))) ** 2
+    else:
+        contrast = torch.full_like(mean, math.nan)
     if alive is None:
         dead = torch.full_like(mean, math.nan)
     else:
         channel = x.ndim - 1 if channels_last else 1
         others = [axis for axis in range(x.ndim) if axis != channel]
         dead = 1 - alive.detach().any(others).to(x.dtype).mean()
-    return [mean, variance.sqrt(), dead, contrast]
+    return [mean, variance.sqrt(), dead, contrast, size / math.sqrt(x.numel())]
+
+
+def channel_statistics(x: torch.Tensor, channels_last: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each channel of the images of a batch."""
+    x = _as_float(x.detach())
+    channel = x.ndim - 1 if channels_last or x.ndim < 2 else 1
+    others = [axis for axis in range(x.ndim) if axis != channel]
+    variance, mean = torch.var_mean(x, others, correction=0)
+    return mean, variance.sqrt()
 
 
 # ---- which outputs of an activation are alive ----

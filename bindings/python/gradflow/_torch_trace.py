@@ -212,6 +212,8 @@ class Trace:
         self._stack: list[tuple[nn.Module, torch.Tensor | None]] = []
         self._mode: _Mode | None = None
         self._ends = False
+        self.keeps_input = True  # until the first batch has been read
+        self.input: tuple[torch.Tensor, ...] | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -278,7 +280,16 @@ class Trace:
             if inputs:
                 self.images = inputs[0].shape[0] if inputs[0].ndim else 1
                 is_sequence = inputs[0].ndim == 3
-                self.image = image_shape(inputs[0], is_sequence and not inputs[0].is_floating_point())
+                last = is_sequence and not inputs[0].is_floating_point()
+                self.image = image_shape(inputs[0], last)
+                if self.keeps_input and inputs[0].is_floating_point() and inputs[0].numel():
+                    self.input = self._measure_input(inputs[0], last)
+
+    def _measure_input(self, x: torch.Tensor, last: bool) -> tuple[torch.Tensor, ...]:
+        """Mean and deviation of each channel, and the contrast of the batch."""
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            contrast = statistics.activation_statistics(x, None, last)[3]
+            return (*statistics.channel_statistics(x, last), contrast)
 
     def _leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
         if not self._stack:

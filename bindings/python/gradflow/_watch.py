@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ._library import Error
-from ._records import EpochMeans, Records
+from ._records import Means, Records
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +49,8 @@ def watch(
         folder: the run folder, which is created
         classes: number of classes; without it no verdict says that the network does not learn
         class_names: one text per class
-        every: steps between records; besides there is one at the last whole batch of each epoch,
-            and in the first epoch, whose length is not known, at steps 1, 2, 4, 8, ...
+        every: steps between records of an epoch; besides there is one at the last whole batch of
+            each epoch, and after 0, 1, 2, 4, 8, ... steps of the run
         steps_per_epoch: optimizer steps of an epoch, where they are known before it ends
         activations: whether statistics of the layers' outputs are recorded as well
         overwrite: replaces a folder that an earlier watch has written
@@ -165,6 +165,91 @@ class _Parameter:
         self.is_weight = last == "weight" or (tensor.ndim > 1 and "bias" not in last)
 
 
+class _Sums:
+    """Sums over the images of an epoch, of numbers, and of tensors on their device, for which
+    nobody waits.
+
+    Args:
+        labels_of, scores_of: classes whose images are counted, by their labels or by the highest of
+            their scores; 0: none
+    """
+
+    def __init__(self, *, labels_of: int, scores_of: int = 0) -> None:
+        self._means = Means()
+        self._sums: dict[str, Any] = {}
+        self._counts: dict[str, torch.Tensor] = {}
+        self._labels_of, self._scores_of = labels_of, scores_of
+        self.images = self.last_images = 0
+
+    def add(
+        self, loss: Any, scores: Any, labels: Any, images: int, accuracy: Any, default: int
+    ) -> None:
+        import torch
+
+        self._dtype = torch.float32
+        for given in (labels, scores):
+            if not images and given is not None and given.ndim:
+                images = int(given.shape[0])
+        images = images or default or 1
+        with torch.no_grad():
+            if labels is not None and labels.is_floating_point():
+                labels = labels.argmax(1)
+            if scores is not None and labels is not None and scores.ndim == labels.ndim + 1:
+                predicted = scores.argmax(1)
+                if self._scores_of:
+                    self._count("scores", predicted, self._scores_of)
+                if accuracy is None:
+                    correct = (predicted == labels).sum()
+                    self._add("accuracy", correct, images / max(labels.numel(), 1))
+            if labels is not None and self._labels_of:
+                self._count("labels", labels, self._labels_of)
+            if accuracy is not None:
+                self._add("accuracy", accuracy, images)
+            self._add("loss", loss, images)
+        self.images += images
+        self.last_images = images
+
+    def _add(self, name: str, value: Any, weight: float) -> None:
+        if hasattr(value, "detach"):
+            name += "_tensor"
+            value = value.detach()
+            value = value.float().mean() if value.ndim else value
+            if name not in self._sums:
+                self._sums[name] = value.new_zeros((), dtype=self._dtype)
+            self._sums[name].add_(value, alpha=weight)
+        else:
+            self._sums[name] = self._sums.get(name, 0.0) + float(value) * weight
+
+    def _count(self, name: str, numbers: torch.Tensor, classes: int) -> None:
+        """Adds to the images of each class; other numbers, such as those to ignore, are left out."""
+        numbers = numbers.detach().flatten()
+        ones = ((numbers >= 0) & (numbers < classes)).float()
+        if name not in self._counts:
+            self._counts[name] = ones.new_zeros(classes)
+        self._counts[name].scatter_add_(0, numbers.long().clamp(0, classes - 1), ones)
+
+    def labels(self) -> list[int] | None:
+        counts = self._counts.get("labels")
+        return None if counts is None else [int(n) for n in counts.tolist()]
+
+    def read(self) -> Means:
+        """The means, for which the device is waited for."""
+        means = self._means
+        means.images = self.images
+        if self.images:
+            means.loss, means.accuracy = self._mean("loss"), self._mean("accuracy")
+        counts = self._counts.get("scores")
+        if counts is not None:
+            numbers = counts.tolist()
+            means.predicted = sum(n > 0 for n in numbers)
+            means.most_predicted = max(numbers) / max(sum(numbers), 1)
+        return means
+
+    def _mean(self, name: str) -> float:
+        sums = [self._sums[key] for key in (name, name + "_tensor") if key in self._sums]
+        return sum(float(one) for one in sums) / self.images if sums else math.nan
+
+
 class Watch:
     """Watches a model from when it is made until it is closed; see watch.
 
@@ -212,6 +297,9 @@ class Watch:
         )
         self._trace = Trace(self._root, activations=activations)
         self._has_network = False
+        self._early: tuple[int, list[tuple[Any, ...]]] | None = None  # not written yet
+        self._early_loss: Any = None
+        self._input: tuple[Any, ...] | None = None
         self._parameters: list[_Parameter] | None = None  # since the first record
         self._outputs: list[str] = []  # the layers of activations.csv, since the first record
         self._most_images = 0
@@ -277,39 +365,36 @@ class Watch:
         """
         if self._is_closed:
             return
-        torch = self._torch
-        for given in (labels, scores):
-            if images is None and given is not None and given.ndim:
-                images = int(given.shape[0])
-        images = images or self._trace.images or 1
-        with torch.no_grad():
-            if scores is not None and labels is not None and accuracy is None:
-                classes = labels if labels.ndim < scores.ndim else labels.argmax(1)
-                correct = scores.detach().argmax(1) == classes
-                accuracy = correct.to(torch.float32).mean()
-            self._add("loss", loss, images)
-            self._add("accuracy", math.nan if accuracy is None else accuracy, images)
-        self._means.images += images
-        self._last_images = images
-        self._largest_batch = max(self._largest_batch, images)
+        self._train.add(loss, scores, labels, images or 0, accuracy, self._trace.images)
+        if self._early is not None and self._early_loss is None:
+            self._early_loss = loss.detach() if hasattr(loss, "detach") else loss
+        self._last_images = self._train.last_images
+        self._largest_batch = max(self._largest_batch, self._last_images)
 
-    def _add(self, name: str, value: Any, images: int) -> None:
-        """Sums of numbers, and one of tensors on their device, for which nobody waits."""
-        if isinstance(value, self._torch.Tensor):
-            value = value.detach().to(self._torch.float32) * images
-            if value.ndim:
-                value = value.mean()
-            name += "_tensor"
-        else:
-            value = float(value) * images
-        self._sums[name] = self._sums[name] + value if name in self._sums else value
+    def validation_batch(
+        self,
+        loss: torch.Tensor | float,
+        scores: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        *,
+        images: int | None = None,
+        accuracy: torch.Tensor | float | None = None,
+    ) -> None:
+        """Adds a batch of validation images to the epoch's means, as batch does."""
+        if not self._is_closed:
+            self._validation.add(loss, scores, labels, images or 0, accuracy, 1)
 
     def end_epoch(
         self,
         validation_loss: torch.Tensor | float | None = None,
         validation_accuracy: torch.Tensor | float | None = None,
     ) -> None:
-        """Ends the epoch and writes its row of metrics.csv; accuracies are fractions."""
+        """Ends the epoch and writes its row of metrics.csv.
+
+        Args:
+            validation_loss, validation_accuracy: means over the validation images, the accuracy as
+                a fraction, where they were not given by validation_batch
+        """
         if self._is_closed:
             return
         self._write_epoch(validation_loss, validation_accuracy)
@@ -324,21 +409,22 @@ class Watch:
         self._plan()
 
     def _start_epoch(self) -> None:
-        self._means = EpochMeans()
-        self._sums: dict[str, Any] = {}
+        counts = self._classes or 0
+        # The classes of the training images are counted once, in the first epoch.
+        self._train = _Sums(labels_of=counts if self._epoch == 1 else 0)
+        self._validation = _Sums(labels_of=counts if self._epoch == 1 else 0, scores_of=counts)
         self._last_images = self._largest_batch = 0
 
     def _write_epoch(self, validation_loss: Any, validation_accuracy: Any) -> None:
-        means = self._means
-        if means.images:
-            means.loss, means.accuracy = self._mean("loss"), self._mean("accuracy")
-        given = (validation_loss, validation_accuracy)
-        validation = [math.nan if value is None else float(value) for value in given]
-        self._records.add_epoch(self._epoch, float(self._rate), means, validation)
-
-    def _mean(self, name: str) -> float:
-        parts = [self._sums[key] for key in (name, name + "_tensor") if key in self._sums]
-        return sum(float(part) for part in parts) / self._means.images
+        self._write_early_steps(None)
+        train, validation = self._train.read(), self._validation.read()
+        if validation_loss is not None:
+            validation.loss = float(validation_loss)
+        if validation_accuracy is not None:
+            validation.accuracy = float(validation_accuracy)
+        if self._epoch == 1:
+            self._write_data()
+        self._records.add_epoch(self._epoch, float(self._rate), train, validation)
 
     def close(self, error: BaseException | None = None) -> None:
         """Stops watching and says in result.json how the run ended; a second call does nothing."""
@@ -348,9 +434,9 @@ class Watch:
         self._disarm()
         for hook in self._hooks:
             hook.remove()
-        if self._means.images or self.step > self._steps_before:
+        if self._train.images or self.step > self._steps_before:
             self._write_epoch(None, None)
-            if not self._means.images and self._epoch == 1:
+            if not self._train.images and self._epoch == 1:
                 _logger.warning(
                     "%s has no losses, so gradflow cannot say whether the model learns: call "
                     "batch(loss, scores, labels) after each batch",
@@ -378,13 +464,17 @@ class Watch:
     def _is_due(self) -> bool:
         """Whether the next step is recorded."""
         step = self.step - self._steps_before + 1
-        if step % self._every == 0 or self.step == 0:
+        if step % self._every == 0 or self._is_early():
             return True
         if self._known_steps is None:
-            return step & (step - 1) == 0
+            return False
         # A last batch may have fewer images; until one was seen both may be the last whole one.
         first = self._known_steps - int(self._is_first_length)
         return first <= step <= self._known_steps
+
+    def _is_early(self) -> bool:
+        """Whether the steps before the next one are 0 or a power of two."""
+        return self.step & (self.step - 1) == 0
 
     def _plan(self) -> None:
         if self._is_due():
@@ -511,45 +601,84 @@ class Watch:
             assert layer.values is not None
             columns += layer.values
         columns.append(1.0 if self._scale is None else self._scale)
+        columns.append(math.nan if self._early_loss is None else self._early_loss)
+        self._input, self._trace.keeps_input = self._input or self._trace.input, False
         values = self._read(columns)
+        self._write_early_steps(values.pop())
         if not self._has_network:
             self._outputs = [layer.name for layer in measured]
             self._write_network()
-        self._write(values, [layer.name for layer in measured])
+        self._write(values, [(layer.name, layer.module) for layer in measured])
 
     def _read(self, columns: Sequence[Any]) -> list[float]:
         """All numbers of a record, for which the device is waited for once."""
         torch = self._torch
         tensors = [c for c in columns if isinstance(c, torch.Tensor)]
-        devices = {t.device for t in tensors}
+        # A model on several devices costs a copy from each.
         device = tensors[0].device
-        # A model on several devices costs a copy each.
-        flat = [t.to(torch.float32).reshape(()) for t in tensors]
-        if len(devices) > 1:
-            flat = [t.to(device, non_blocking=True) for t in flat]
+        flat = [t.detach().to(torch.float32).mean().to(device) for t in tensors]
         read = iter(torch.stack(flat).tolist())
         return [next(read) if isinstance(c, torch.Tensor) else float(c) for c in columns]
 
-    def _write(self, values: list[float], measured: list[str]) -> None:
+    def _write(self, values: list[float], measured: list[tuple[str, str | None]]) -> None:
+        from ._torch_statistics import ACTIVATION_VALUES, GRADIENT_VALUES
+
         assert self._parameters is not None
         at, scale = iter(values), values[-1]
-        gradients = [[next(at) for _ in range(4)] for _ in self._parameters]
+        gradients = [[next(at) for _ in range(GRADIENT_VALUES)] for _ in self._parameters]
         norms = [(next(at), next(at)) for _ in self._parameters]
-        rows = []
+        rows, means = [], {}
         for row, (mean, l2, most, zeros), (moved, size) in zip(self._parameters, gradients, norms):
             ratio = moved / size if size > 0 else math.nan
-            numbers = (mean / scale, l2 / scale, most / scale, zeros, ratio)
-            rows.append(
-                (self._epoch, self.step, row.layer, row.name, *numbers, int(row.is_weight))
-            )
-        outputs = {name: [next(at) for _ in range(4)] for name in measured}
-        if self._outputs:
-            missing = [math.nan] * 4
-            self._records.add_activations(
-                (self._epoch, self.step, name, *outputs.get(name, missing))
-                for name in self._outputs
-            )
+            numbers = (mean / scale, l2 / scale, most / scale, zeros, ratio, size)
+            rows.append((self._epoch, self.step, row.layer, row.name, *numbers, int(row.is_weight)))
+            means[row.name] = mean / scale
+        found = {name: [next(at) for _ in range(ACTIVATION_VALUES)] for name, _ in measured}
+        missing = [math.nan] * ACTIVATION_VALUES
+        outputs = [(name, found.get(name, missing)) for name in self._outputs]
+        self._records.add_activations(
+            (self._epoch, self.step, name, *numbers[:4]) for name, numbers in outputs
+        )
         self._records.add_gradients(rows)
+        before = self.step - 1
+        if before & (before - 1) == 0:
+            modules = dict(measured)
+            early = []
+            for name, (_, _, dead, contrast, rms) in outputs:
+                weight = f"{modules.get(name)}.weight"
+                early.append((name, rms, contrast, dead, means.get(weight, math.nan)))
+            self._early, self._early_loss = (before, early), None
+
+    def _write_early_steps(self, loss: float | None) -> None:
+        """Writes what an early record has measured, once the loss of its batch was given."""
+        if self._early is None:
+            return
+        step, rows = self._early
+        if loss is None:
+            given = self._early_loss
+            loss = math.nan if given is None else float(given)
+        self._records.add_early_steps((step, *row, loss) for row in rows)
+        self._early = self._early_loss = None
+
+    def _write_data(self) -> None:
+        """data.json: the images of each class, and the first batch as the network has seen it."""
+        classes = self._classes
+        train, validation = self._train.labels(), self._validation.labels()
+        if not classes or not train:
+            return
+        first = None
+        if self._input is not None:
+            mean, deviation, contrast = self._input
+            number = float(contrast)
+            first = {
+                "images": self._trace.images or self._most_images,
+                "mean": mean.tolist(),
+                "deviation": deviation.tolist(),
+                "contrast": None if math.isnan(number) else number,
+            }
+        counts = {"train": train, "validation": validation or [0] * classes}
+        splits = {name: {"images": sum(n), "class_images": n} for name, n in counts.items()}
+        self._records.write_data({"classes": classes, **splits, "first_batch": first})
 
     def _write_network(self) -> None:
         from ._torch_trace import describe

@@ -124,7 +124,9 @@ class Statistics(Case):
             if not list(module.children()):
                 module.register_forward_hook(keep(name))
         model = model.double()
-        F.cross_entropy(model(images.double()), labels).backward()
+        loss = F.cross_entropy(model(images.double()), labels)
+        self.loss = loss.item()
+        loss.backward()
         outputs["tanh"] = torch.tanh(outputs["stem"])
         gradients = {name: p.grad for name, p in model.named_parameters()}
         ratios = {
@@ -173,6 +175,17 @@ class Statistics(Case):
             self.assert_close(row["deviation"], deviation)
             varying = x - x.mean(0, keepdim=True)
             self.assert_close(row["contrast"], (varying**2).sum() / (x**2).sum())
+        early = {row["layer"]: row for row in rows(self.folder, "early_steps.csv")}
+        self.assertEqual(list(early), [row["layer"] for row in layers])
+        for name, row in early.items():
+            self.assertEqual(row["step"], "0")
+            self.assert_close(row["rms"], (outputs[name] ** 2).mean().sqrt())
+            g = gradients.get(name + ".weight")
+            self.assert_close(row["mean_abs"], math.nan if g is None else g.abs().mean())
+            self.assert_close(row["loss"], self.loss, 1e-6)
+        for row in found.values():
+            weight = twin.state_dict()[row["parameter"]].norm()
+            self.assert_close(row["weight_l2"], weight)
         by_name = {row["layer"]: float(row["dead"]) for row in layers}
         for name in ("block.relu", "block.relu:2"):
             alive = (outputs[name] > 0).any(dim=3).any(dim=2).any(dim=0)
@@ -255,6 +268,44 @@ class Statistics(Case):
         self.assertGreater(float(timing["images_per_second"]), 0)
 
 
+    def test_validation_by_batches_and_classes(self):
+        model = nn.Linear(3, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        images = torch.tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]])
+        scores = torch.tensor([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0], [0.0, 0.0, 1.0], [9.0, 0.0, 1.0]])
+        with gradflow.watch(model, optimizer, self.folder, classes=3) as w:
+            train_step(model, optimizer, images, torch.tensor([2, 2]), w)
+            w.batch(1.0, labels=torch.tensor([1, -100]))
+            w.validation_batch(torch.tensor(2.0), scores, torch.tensor([0, 1, 2, 1]))
+            w.validation_batch(torch.tensor(5.0), scores[:1], torch.tensor([0]))
+        (row,) = rows(self.folder, "metrics.csv")
+        self.assertEqual(
+            (row["validation_loss"], row["validation_accuracy"]), (f"{(4 * 2 + 5) / 5:g}", "0.6")
+        )
+        self.assertEqual((row["predicted_classes"], row["most_predicted"]), ("2", "0.8"))
+        data = content(self.folder, "data.json")
+        self.assertEqual((data["format"], data["classes"]), (1, 3))
+        self.assertEqual(data["train"], {"images": 3, "class_images": [0, 1, 2]})
+        self.assertEqual(data["validation"], {"images": 5, "class_images": [2, 2, 1]})
+        first = data["first_batch"]
+        self.assertEqual((first["images"], first["mean"]), (2, [2.0, 0.0, 3.0]))
+        self.assertEqual(first["deviation"], [1.0, 0.0, 1.0])
+        # Squares about the mean, 2 + 2, by those about 0, 10 + 20.
+        self.assert_close(first["contrast"], 4 / 30, 1e-6)
+
+    def test_contrast_at_its_ends(self):
+        model = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 2))
+        with torch.no_grad():
+            model[0].bias[:] = -100.0
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for count, expected in ((4, "0"), (1, "nan")):
+            with gradflow.watch(model, optimizer, self.folder, overwrite=True):
+                model(torch.rand(count, 3)).sum().backward()
+                optimizer.step()
+            found = {row["layer"]: row for row in rows(self.folder, "activations.csv")}
+            self.assertEqual(found["1"]["contrast"], expected)  # is 0 for every image
+
+
 class Structure(Case):
     def test_network_json(self):
         model = Network()
@@ -326,19 +377,19 @@ class Schedule(Case):
 
     def test_of_an_unknown_length(self):
         self.run_epochs([[8] * 11] * 2, every=10)
-        self.assertEqual(self.steps(), {1: [1, 2, 4, 8, 10], 2: [21, 22]})
+        self.assertEqual(self.steps(), {1: [1, 2, 3, 5, 9, 10], 2: [17, 21, 22]})
 
     def test_of_a_known_length(self):
         self.run_epochs([[8] * 5] * 2, every=100, steps_per_epoch=5)
-        self.assertEqual(self.steps(), {1: [1, 4, 5], 2: [10]})
+        self.assertEqual(self.steps(), {1: [1, 2, 3, 4, 5], 2: [9, 10]})
 
     def test_a_short_last_batch_is_left_out(self):
         self.run_epochs([[8] * 4 + [2]] * 2, every=100, steps_per_epoch=5)
-        self.assertEqual(self.steps(), {1: [1, 4], 2: [9]})
+        self.assertEqual(self.steps(), {1: [1, 2, 3, 4], 2: [9]})
 
     def test_the_default_interval(self):
         self.run_epochs([[1] * 250])
-        self.assertEqual(self.steps(), {1: [1, 2, 4, 8, 16, 32, 64, 100, 128, 200]})
+        self.assertEqual(self.steps(), {1: [1, 2, 3, 5, 9, 17, 33, 65, 100, 129, 200]})
 
     def test_activations_can_be_left_out(self):
         self.run_epochs([[8] * 2], activations=False)
@@ -350,9 +401,9 @@ class Schedule(Case):
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         with gradflow.watch(model, optimizer, self.folder, every=100):
             self.assertTrue(model.stem._forward_hooks)
-            for _ in range(3):
+            for _ in range(4):
                 train_step(model, optimizer, *next(batches(1)))
-            self.assertTrue(model.stem._forward_hooks)  # for step 4
+            self.assertTrue(model.stem._forward_hooks)  # for step 5
             for _ in range(2):
                 train_step(model, optimizer, *next(batches(1)))
             self.assertFalse(model.stem._forward_hooks or model.stem._forward_pre_hooks)
@@ -566,14 +617,14 @@ class Training(Case):
                 compiled = torch.compile(model, backend="aot_eager")
             optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
             with gradflow.watch(compiled, optimizer, self.folder, every=4, overwrite=True) as w:
-                for _ in range(5):
+                for _ in range(6):
                     train_step(compiled, optimizer, images, labels, w)
             found = rows(self.folder, "gradients.csv")
             self.assert_records_equal(
                 {row["parameter"]: float(row["l2"]) for row in found if row["step"] == "1"}, expected
             )
-            self.assertEqual({row["step"] for row in found}, {"1", "2", "4"})
-            self.assertEqual(len(rows(self.folder, "activations.csv")), 3 * 8)
+            self.assertEqual({row["step"] for row in found}, {"1", "2", "3", "4", "5"})
+            self.assertEqual(len(rows(self.folder, "activations.csv")), 5 * 8)
             # What is not recorded is compiled.
             self.assertTrue(torch._dynamo.utils.counters["stats"]["unique_graphs"])
             self.assertFalse(torch._dynamo.utils.counters["graph_break"])
