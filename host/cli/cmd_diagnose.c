@@ -114,6 +114,12 @@ static void print_paragraph(const char *label, const char *text) {
   print_words(text, indent, indent);
 }
 
+/* Lines of code, as they are; code may be NULL. */
+static void print_code(const char *code) {
+  for (; code && *code; code += strcspn(code, "\n"), code += *code == '\n')
+    printf("%*s%.*s\n", INDENT + LABEL + INDENT, "", (int)strcspn(code, "\n"), code);
+}
+
 /* Whether a finding before number also has the remedy. */
 static bool was_said(const gf_diagnosis *d, int number, const gf_remedy *remedy) {
   for (int i = 0; i < number; i++)
@@ -135,6 +141,7 @@ static gf_status print_finding(const char *folder, const gf_diagnosis *d, int nu
     if (was_said(d, number, r)) continue;
     print_paragraph(label, r->text);
     label = "";
+    print_code(r->code);
     if (!r->setting) continue;
     make_command(&command, folder, r->setting);
     gf_status status = command_status(&command);
@@ -231,8 +238,8 @@ static json_t *describe_remedy(const char *folder, const gf_remedy *r) {
     make_command(&c, folder, r->setting);
     command = json_sprintf("%s %s %s", c.pieces[0].data, c.pieces[1].data, c.pieces[2].data);
   }
-  json_t *remedy =
-      json_pack("{s:s, s:s?, s:o}", "text", r->text, "setting", r->setting, "command", command);
+  json_t *remedy = json_pack("{s:s, s:s?, s:o, s:s?}", "text", r->text, "setting", r->setting,
+                             "command", command, "code", r->code);
   free_command(&c);
   return remedy;
 }

@@ -22,13 +22,20 @@ def _as_float(x: torch.Tensor) -> torch.Tensor:
 
 def _norm(x: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
     """The L2 norm, of values whose squares may be too small or too large for their type."""
+    # Only where a value is at hand is it looked at.
+    if x.device.type == "cpu" and 1e-15 < float(largest) < 1e15:
+        return torch.linalg.vector_norm(x)
     scale = torch.where(largest > 0, largest, torch.ones_like(largest))
     return torch.linalg.vector_norm(x / scale) * scale
 
 
 def norm(x: torch.Tensor) -> torch.Tensor:
-    x = _as_float(x)
-    return _norm(x, x.abs().max()) if x.numel() else x.new_zeros(())
+    """The L2 norm of weights, whose squares are no such values."""
+    return torch.linalg.vector_norm(_as_float(x))
+
+
+def distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return torch.dist(_as_float(x), _as_float(y))
 
 
 def gradient_statistics(parameter: torch.Tensor) -> list[torch.Tensor]:
@@ -42,10 +49,9 @@ def gradient_statistics(parameter: torch.Tensor) -> list[torch.Tensor]:
     elif hasattr(gradient, "to_local"):
         gradient, count = gradient.to_local(), parameter.to_local().numel()  # type: ignore[attr-defined]
     g = _as_float(gradient.detach())
-    magnitude = g.abs()
-    largest = magnitude.max() if g.numel() else g.new_zeros(())
-    nonzero = torch.count_nonzero(g)
-    return [magnitude.sum() / count, _norm(g, largest), largest, 1 - nonzero / count]
+    largest = torch.linalg.vector_norm(g, math.inf) if g.numel() else g.new_zeros(())
+    mean = torch.linalg.vector_norm(g, 1) / count
+    return [mean, _norm(g, largest), largest, 1 - torch.count_nonzero(g) / count]
 
 
 def activation_statistics(
@@ -53,9 +59,10 @@ def activation_statistics(
 ) -> list[torch.Tensor]:
     """Of a layer's output (images, ...), with channels last or after the images."""
     x = _as_float(x.detach())
-    variance, mean = torch.var_mean(x, correction=0)
-    largest = x.abs().max()
+    count = math.sqrt(x.numel())
+    mean, largest = x.mean(), torch.linalg.vector_norm(x, math.inf)
     size = _norm(x, largest)
+    deviation = _norm(x - mean, largest) / count
     if x.shape[0] > 1:
         varying = _norm(x - x.mean(0, keepdim=True), largest)
         # Where a layer is 0 everywhere, nothing differs.
@@ -68,7 +75,7 @@ def activation_statistics(
         channel = x.ndim - 1 if channels_last else 1
         others = [axis for axis in range(x.ndim) if axis != channel]
         dead = 1 - alive.detach().any(others).to(x.dtype).mean()
-    return [mean, variance.sqrt(), dead, contrast, size / math.sqrt(x.numel())]
+    return [mean, deviation, dead, contrast, size / count]
 
 
 def channel_statistics(x: torch.Tensor, channels_last: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,7 +132,7 @@ def alive_outputs(
     """
     if kind in _OUTPUTS:
         low, high = _OUTPUTS[kind]
-        return (y > low) & (y < high)
+        return (y > low) & (y < high) if high < math.inf else y > low
     if kind in _INPUTS:
         return x > _INPUTS[kind]
     if kind == "leaky_relu":

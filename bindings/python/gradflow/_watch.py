@@ -174,38 +174,40 @@ class _Sums:
             their scores; 0: none
     """
 
+    _PENDING = 1 << 16  # labels that are kept until they are counted
+
     def __init__(self, *, labels_of: int, scores_of: int = 0) -> None:
         self._means = Means()
         self._sums: dict[str, Any] = {}
-        self._counts: dict[str, torch.Tensor] = {}
         self._labels_of, self._scores_of = labels_of, scores_of
+        # Of the batches that are not counted yet.
+        self._labels: list[torch.Tensor] = []
+        self._predicted: list[torch.Tensor] = []
+        self._pending = 0
         self.images = self.last_images = 0
 
     def add(
         self, loss: Any, scores: Any, labels: Any, images: int, accuracy: Any, default: int
     ) -> None:
-        import torch
-
-        self._dtype = torch.float32
         for given in (labels, scores):
             if not images and given is not None and given.ndim:
                 images = int(given.shape[0])
         images = images or default or 1
-        with torch.no_grad():
-            if labels is not None and labels.is_floating_point():
-                labels = labels.argmax(1)
-            if scores is not None and labels is not None and scores.ndim == labels.ndim + 1:
-                predicted = scores.argmax(1)
-                if self._scores_of:
-                    self._count("scores", predicted, self._scores_of)
-                if accuracy is None:
-                    correct = (predicted == labels).sum()
-                    self._add("accuracy", correct, images / max(labels.numel(), 1))
-            if labels is not None and self._labels_of:
-                self._count("labels", labels, self._labels_of)
-            if accuracy is not None:
-                self._add("accuracy", accuracy, images)
-            self._add("loss", loss, images)
+        self._add("loss", loss, images)
+        if labels is not None and labels.is_floating_point():
+            labels = labels.detach().argmax(1)
+        has_both = labels is not None and scores is not None and scores.ndim == labels.ndim + 1
+        if accuracy is not None:
+            self._add("accuracy", accuracy, images)
+            has_both = False
+        if has_both or (labels is not None and self._labels_of):
+            # Copies: a training loop may use the same memory for the next batch.
+            self._labels.append(labels.detach().flatten().clone())
+            if has_both:
+                self._predicted.append(scores.detach().argmax(1).flatten())
+            self._pending += labels.numel()
+            if self._pending > self._PENDING or len(self._labels) == 64:
+                self._count_pending()
         self.images += images
         self.last_images = images
 
@@ -215,32 +217,49 @@ class _Sums:
             value = value.detach()
             value = value.float().mean() if value.ndim else value
             if name not in self._sums:
-                self._sums[name] = value.new_zeros((), dtype=self._dtype)
-            self._sums[name].add_(value, alpha=weight)
+                self._sums[name] = value.float() * weight
+            else:
+                self._sums[name].add_(value, alpha=weight)
         else:
             self._sums[name] = self._sums.get(name, 0.0) + float(value) * weight
 
-    def _count(self, name: str, numbers: torch.Tensor, classes: int) -> None:
-        """Adds to the images of each class; other numbers, such as those to ignore, are left out."""
-        numbers = numbers.detach().flatten()
-        ones = ((numbers >= 0) & (numbers < classes)).float()
-        if name not in self._counts:
-            self._counts[name] = ones.new_zeros(classes)
-        self._counts[name].scatter_add_(0, numbers.long().clamp(0, classes - 1), ones)
+    def _count_pending(self) -> None:
+        import torch
+
+        if not self._labels:
+            return
+        labels = torch.cat(self._labels)
+        if len(self._predicted) == len(self._labels):
+            predicted = torch.cat(self._predicted)
+            self._add_tensor("correct", (predicted == labels).sum())
+            self._sums["counted"] = self._sums.get("counted", 0) + labels.numel()
+            if self._scores_of:
+                self._add_tensor("scores", _images_of(predicted, self._scores_of))
+        if self._labels_of:
+            self._add_tensor("labels", _images_of(labels, self._labels_of))
+        self._labels, self._predicted, self._pending = [], [], 0
+
+    def _add_tensor(self, name: str, value: torch.Tensor) -> None:
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
 
     def labels(self) -> list[int] | None:
-        counts = self._counts.get("labels")
+        """Images of each class, for which the device is waited for; None where not known."""
+        self._count_pending()
+        counts = self._sums.get("labels")
         return None if counts is None else [int(n) for n in counts.tolist()]
 
     def read(self) -> Means:
         """The means, for which the device is waited for."""
-        means = self._means
+        self._count_pending()
+        means, sums = self._means, self._sums
         means.images = self.images
         if self.images:
-            means.loss, means.accuracy = self._mean("loss"), self._mean("accuracy")
-        counts = self._counts.get("scores")
-        if counts is not None:
-            numbers = counts.tolist()
+            means.loss = self._mean("loss")
+            means.accuracy = self._mean("accuracy")
+        if "counted" in sums:
+            means.accuracy = float(sums["correct"]) / sums["counted"]
+        if "scores" in sums:
+            numbers = sums["scores"].tolist()
             means.predicted = sum(n > 0 for n in numbers)
             means.most_predicted = max(numbers) / max(sum(numbers), 1)
         return means
@@ -248,6 +267,13 @@ class _Sums:
     def _mean(self, name: str) -> float:
         sums = [self._sums[key] for key in (name, name + "_tensor") if key in self._sums]
         return sum(float(one) for one in sums) / self.images if sums else math.nan
+
+
+def _images_of(numbers: torch.Tensor, classes: int) -> torch.Tensor:
+    """Counts each class; other numbers, such as those to ignore, are left out."""
+    ones = ((numbers >= 0) & (numbers < classes)).float()
+    places = numbers.long().clamp(0, classes - 1)
+    return ones.new_zeros(classes).scatter_add_(0, places, ones)
 
 
 class Watch:
@@ -587,7 +613,7 @@ class Watch:
         return 2 * images < self._most_images
 
     def _record(self) -> None:
-        from ._torch_statistics import norm
+        from ._torch_statistics import distance, norm
 
         assert self._parameters is not None and self._gradients is not None
         assert self._before is not None
@@ -596,7 +622,7 @@ class Watch:
         measured = [layer for layer in self._trace.layers if layer.values is not None]
         columns = [value for row in self._gradients for value in row]
         for row, before in zip(self._parameters, self._before):
-            columns += [norm(row.tensor.detach() - before), norm(before)]
+            columns += [distance(row.tensor.detach(), before), norm(before)]
         for layer in measured:
             assert layer.values is not None
             columns += layer.values
