@@ -16,6 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from . import _torch_statistics as statistics
+from ._activations import ACTIVATIONS, INPUTS
 
 INPUT = "input"
 _ORIGIN = "_gradflow_origin"  # the attribute of a tensor
@@ -323,7 +324,7 @@ class Trace:
     def _is_measured(self, module: nn.Module, layer: Layer) -> bool:
         own = any(p is not None for p in module._parameters.values())
         is_norm = layer.kind.endswith("norm")
-        return own or is_norm or layer.kind in statistics.ACTIVATIONS
+        return own or is_norm or layer.kind in ACTIVATIONS
 
     # ---- functions ----
 
@@ -334,7 +335,7 @@ class Trace:
 
     def _input_of(self, kind: str, x: torch.Tensor) -> torch.Tensor | None:
         """Of activations that are judged by their inputs, and may work in place."""
-        needs = kind in statistics._INPUTS or kind in ("prelu", "log_sigmoid")
+        needs = kind in INPUTS or kind in ("prelu", "log_sigmoid")
         return x.detach().clone() if needs and self._activations else None
 
     def after(self, kind: str | None, args: Any, kwargs: Any, before: Any, out: Any) -> None:
@@ -348,7 +349,7 @@ class Trace:
             return
         module = self._names[self._stack[-1][0]] if self._stack else ""
         layer = self._add(f"{module}.{kind}" if module else kind, kind, origins)
-        is_measured = kind in _WEIGHTED or kind in statistics.ACTIVATIONS
+        is_measured = kind in _WEIGHTED or kind in ACTIVATIONS
         self._finish(layer, inputs, before, out, _function_options(kind, args, kwargs), is_measured)
 
     # ---- layers ----
@@ -386,8 +387,8 @@ class Trace:
         with torch.no_grad(), torch._C.DisableTorchFunction():
             y = first.detach()
             x = kept if kept is not None else y
-            alive = statistics.alive_outputs(layer.kind, x, y, options)
-            layer.values = statistics.activation_statistics(y, alive, is_last)
+            margin = statistics.alive_margin(layer.kind, x, y, options)
+            layer.values = statistics.activation_statistics(y, margin, is_last)
 
 
 # ---- network.json ----
@@ -405,7 +406,7 @@ def _activation_of(layer: Layer, readers: dict[str, list[Layer]]) -> str | None:
     """The activation that the layer's output goes through: directly, or after what keeps channels."""
     following = readers.get(layer.name, [])
     while len(following) == 1:
-        if following[0].kind in statistics.ACTIVATIONS:
+        if following[0].kind in ACTIVATIONS:
             return following[0].name
         if following[0].kind not in _BETWEEN:
             return None

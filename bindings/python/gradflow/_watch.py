@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("gradflow")
 
-EVERY = 100  # steps between records
+EVERY = 200  # steps between records
 
 
 def watch(
@@ -393,7 +393,7 @@ class Watch:
             return
         self._train.add(loss, scores, labels, images or 0, accuracy, self._trace.images)
         if self._early is not None and self._early_loss is None:
-            self._early_loss = loss.detach() if hasattr(loss, "detach") else loss
+            self._early_loss = loss.detach().float().mean() if hasattr(loss, "detach") else loss
         self._last_images = self._train.last_images
         self._largest_batch = max(self._largest_batch, self._last_images)
 
@@ -409,6 +409,10 @@ class Watch:
         """Adds a batch of validation images to the epoch's means, as batch does."""
         if not self._is_closed:
             self._validation.add(loss, scores, labels, images or 0, accuracy, 1)
+
+    def set_accuracy(self, accuracy: float) -> None:
+        """Sets the epoch's train accuracy, a fraction, where batches have none."""
+        self._accuracy = accuracy
 
     def end_epoch(
         self,
@@ -440,10 +444,13 @@ class Watch:
         self._train = _Sums(labels_of=counts if self._epoch == 1 else 0)
         self._validation = _Sums(labels_of=counts if self._epoch == 1 else 0, scores_of=counts)
         self._last_images = self._largest_batch = 0
+        self._accuracy: float | None = None
 
     def _write_epoch(self, validation_loss: Any, validation_accuracy: Any) -> None:
         self._write_early_steps(None)
         train, validation = self._train.read(), self._validation.read()
+        if self._accuracy is not None:
+            train.accuracy = self._accuracy
         if validation_loss is not None:
             validation.loss = float(validation_loss)
         if validation_accuracy is not None:
@@ -642,7 +649,7 @@ class Watch:
         tensors = [c for c in columns if isinstance(c, torch.Tensor)]
         # A model on several devices costs a copy from each.
         device = tensors[0].device
-        flat = [t.detach().to(torch.float32).mean().to(device) for t in tensors]
+        flat = [t.detach().to(device, torch.float32).reshape(()) for t in tensors]
         read = iter(torch.stack(flat).tolist())
         return [next(read) if isinstance(c, torch.Tensor) else float(c) for c in columns]
 
