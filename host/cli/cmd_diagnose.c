@@ -8,12 +8,15 @@
 #include "report/table.h"
 
 typedef struct diagnose_options {
-  char *out; /* or NULL */
+  char *out, *html; /* or NULL */
   bool json;
 } diagnose_options;
 
-static const gf__option option_rows[] = {GF__OPTION_COMPARISON(diagnose_options),
-                                         GF__OPTION_JSON(diagnose_options), GF__OPTIONS_END};
+static const gf__option option_rows[] = {
+    GF__OPTION_COMPARISON(diagnose_options),
+    GF__OPTION("html", 0, "FILE", diagnose_options, html, TEXT,
+               .help = "write findings and pictures as one page, to open in a browser"),
+    GF__OPTION_JSON(diagnose_options), GF__OPTIONS_END};
 
 enum { WIDTH = 80, LABEL = 11, INDENT = 2 };
 
@@ -315,7 +318,8 @@ static gf_status draw_and_print(const gf__cli *cli, gf_diagnosis *const *all, co
   gf__text paths = {0};
   int count = cli->argument_count;
   if (!o->json) GF_TRY(print_text(cli->arguments, all, count));
-  gf_status status = gf_plot_runs(cli->arguments, count, out, note_path, &paths);
+  gf_status status = o->html ? gf_runs_page(cli->arguments, count, out, o->html, note_path, &paths)
+                             : gf_plot_runs(cli->arguments, count, out, note_path, &paths);
   if (status == GF_OK) status = gf__text_status(&paths);
   if (status == GF_OK && o->json) status = print_json(cli->arguments, all, count, &paths);
   if (status == GF_OK && !o->json) print_pictures(&paths);
@@ -341,18 +345,21 @@ static int run_diagnose(const gf__cli *cli) {
 
 const gf__command gf__cmd_diagnose = {
     .name = "diagnose",
-    .arguments = "RUN... [--out DIR] [--json]",
+    .arguments = "RUN... [--out DIR] [--html FILE] [--json]",
     .help = "say what the gradients of runs did, and what helps",
     .text =
         "Says of each run whether its gradients vanish, explode or flow, whether units\n"
         "are dead and whether it learns: with the numbers, the threshold and its source,\n"
         "what the literature does about it, and the command that tries it. Prints a\n"
         "table of the layers, and draws the pictures of the run into its folder. With\n"
-        "several runs, pictures that compare them go into a folder of their own.\n"
+        "several runs, pictures that compare them go into a folder of their own. The\n"
+        "folders may be of gradflow train, of gradflow.watch for PyTorch and Keras, or of\n"
+        "any program that writes the files of docs/records.md.\n"
         "docs/diagnosis.md has all rules.\n",
     .examples =
         "  gradflow diagnose runs/plain37\n"
         "  gradflow diagnose runs/plain37 runs/residual37 --out shortcuts\n"
+        "  gradflow diagnose runs/plain37 --html plain37.html\n"
         "  gradflow diagnose runs/plain37 --json | jq '.runs[0].findings[0].headline'\n",
     .least = 1,
     .most = 1024,
