@@ -22,18 +22,23 @@ def _largest(x: torch.Tensor) -> torch.Tensor:
     return torch.maximum(-least, most)
 
 
+def _is_free_to_read(x: torch.Tensor) -> bool:
+    """Other devices than the CPU would be waited for."""
+    return bool(x.device.type == "cpu")
+
+
 def _norm(x: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
     """The L2 norm, of values whose squares may be too small or too large for their type."""
-    # Only where a value is at hand is it looked at.
-    if x.device.type == "cpu" and 1e-15 < float(largest) < 1e15:
-        return torch.linalg.vector_norm(x)
+    if _is_free_to_read(x) and 1e-15 < float(largest) < 1e15:
+        return norm(x)
     scale = torch.where(largest > 0, largest, torch.ones_like(largest))
-    return torch.linalg.vector_norm(x / scale) * scale
+    return norm(x / scale) * scale
 
 
 def norm(x: torch.Tensor) -> torch.Tensor:
-    """The L2 norm of weights, whose squares are no such values."""
-    return torch.linalg.vector_norm(_as_float(x))
+    """The L2 norm of values whose squares their type can hold, as those of weights."""
+    found: torch.Tensor = torch.linalg.vector_norm(_as_float(x))
+    return found
 
 
 def distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -63,7 +68,7 @@ def activation_statistics(
     x = _as_float(x.detach())
     count = math.sqrt(x.numel())
     mean, largest = x.mean(), _largest(x)
-    size = _norm(x, largest)
+    size = _norm(x, largest)  # of all values, as a vector
     deviation = _norm(x - mean, largest) / count
     if x.shape[0] > 1:
         varying = _norm(x - x.mean(0, keepdim=True), largest)

@@ -247,7 +247,7 @@ class Trace:
         self._handles = []
         self._stack = []
         if self._mode is not None:  # a forward pass is cut off by an exception
-            self._mode.__exit__(None, None, None)
+            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._mode = None
 
     # ---- modules ----
@@ -275,7 +275,7 @@ class Trace:
         if module is self._root or self._ends:
             self.clear()
         self._mode = _Mode(self)
-        self._mode.__enter__()
+        self._mode.__enter__()  # type: ignore[no-untyped-call]
         if module is self._root or not self.layers:
             _set_origin(inputs, (INPUT,), None)
             if inputs:
@@ -299,7 +299,7 @@ class Trace:
             self._stack.pop()
         kept = self._stack.pop()[1]
         if not self._stack and self._mode is not None:
-            self._mode.__exit__(None, None, None)
+            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._mode = None
         if out is None or self._opaque() is not None or not self._is_layer(module):
             return

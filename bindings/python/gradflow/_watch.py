@@ -338,6 +338,9 @@ class Watch:
         self._parameter_hooks: list[Any] = []
         self.step, self._epoch, self._steps_before = 0, 1, 0
         self._is_first_length = True
+        self._accuracy: float | None = None
+        self._last_images: int = 0
+        self._largest_batch: int = 0
         self._start_epoch()
         self._hooks = [
             self._optimizer.register_step_pre_hook(self._before_step),
@@ -444,7 +447,7 @@ class Watch:
         self._train = _Sums(labels_of=counts if self._epoch == 1 else 0)
         self._validation = _Sums(labels_of=counts if self._epoch == 1 else 0, scores_of=counts)
         self._last_images = self._largest_batch = 0
-        self._accuracy: float | None = None
+        self._accuracy = None
 
     def _write_epoch(self, validation_loss: Any, validation_accuracy: Any) -> None:
         self._write_early_steps(None)
@@ -523,7 +526,8 @@ class Watch:
         self._trace.start()
         for parameter in self._root.parameters():
             if parameter.requires_grad:
-                hook = parameter.register_post_accumulate_grad_hook(self._queue)
+                register: Any = parameter.register_post_accumulate_grad_hook
+                hook = register(self._queue)
                 self._parameter_hooks.append(hook)
         if _is_compiled(self._model) and hasattr(self._torch.compiler, "set_stance"):
             # Compiled code has no hooks of modules.
@@ -627,7 +631,7 @@ class Watch:
         if self._is_small():
             return
         measured = [layer for layer in self._trace.layers if layer.values is not None]
-        columns = [value for row in self._gradients for value in row]
+        columns: list[Any] = [value for row in self._gradients for value in row]
         for row, before in zip(self._parameters, self._before):
             columns += [distance(row.tensor.detach(), before), norm(before)]
         for layer in measured:

@@ -226,7 +226,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         return list(torch.autograd.grad(self._loss(), values, allow_unused=True))
 
     def _gradients_tensorflow(self, variables: list[Any]) -> list[Any]:
-        import tensorflow as tf  # type: ignore[import-not-found]
+        import tensorflow as tf
 
         with tf.GradientTape() as tape:
             loss = self._loss()
@@ -288,7 +288,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         own = self._layers() or list(self.model._flatten_layers(include_self=False))
         for layer in own:
             inputs = self._inputs_of(layer) if shapes else []
-            tensors = [
+            tensors: list[dict[str, Any]] = [
                 {
                     "name": f"{layer.name}.{variable.name}",
                     "shape": list(variable.shape),

@@ -11,10 +11,10 @@ from . import _watch
 try:
     from lightning.pytorch.callbacks import Callback
 except ImportError:
-    from pytorch_lightning.callbacks import Callback  # type: ignore[no-redef,import-not-found]
+    from pytorch_lightning.callbacks import Callback  # type: ignore[assignment]
 
 
-class Watch(Callback):  # type: ignore[misc]
+class Watch(Callback):
     """Records what the layers do while a Trainer fits; see gradflow.watch for the arguments.
 
     The losses are those that training_step returns. Where it returns a dictionary with "loss",
