@@ -76,6 +76,27 @@ static void images_and_classes_may_be_unknown(void **state) {
   gf__network_free(&n);
 }
 
+/* ---- gradients.csv ---- */
+
+/* The column says which tensors are weights: one of another name is, and the scale of a norm is
+ * not.
+ */
+static void weights_may_have_any_name(void **state) {
+  (void)state;
+  gf_diagnosis *d = NULL;
+  make_run("pytorch", PLAIN, "0.1");
+  write_text("run/gradients.csv",
+             "epoch,step,layer,parameter,mean_abs,l2,zeros,update_ratio,is_weight\n"
+             "1,1,rnn,rnn.weight_ih_l0,0.5,1,0,1e-3,1\n1,1,rnn,rnn.bias,0.25,1,0,1e-3,0\n"
+             "1,1,norm,norm.weight,0.125,1,0,1e-3,0\n1,1,b,b.weight,0.1,1,0,1e-3,1\n");
+  assert_ok(gf_diagnosis_open(&d, in_folder("run")));
+  assert_int_equal(d->layer_count, 2);
+  assert_string_equal(d->layers[0], "rnn.weight_ih_l0");
+  assert_string_equal(d->layers[1], "b");
+  assert_true(d->mean_abs[0] == 0.5 && d->mean_abs[1] == 0.1);
+  gf_diagnosis_free(&d);
+}
+
 /* ---- remedies ---- */
 
 static void remedies_are_code_of_the_framework(void **state) {
@@ -144,6 +165,7 @@ static void runs_with_a_config_have_settings(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(images_and_classes_may_be_unknown),
+      cmocka_unit_test(weights_may_have_any_name),
       cmocka_unit_test(remedies_are_code_of_the_framework),
       cmocka_unit_test(rates_are_those_of_the_run),
       cmocka_unit_test(what_the_layers_have_is_no_remedy),
