@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include <gradflow/diagnosis.h>
+#include <gradflow/report.h>
+#include <gradflow/study.h>
 #include <gradflow/train.h>
 
 #include "base/file.h"
@@ -13,6 +15,7 @@
 #include "diagnosis/remedy_code.h"
 #include "run/network.h"
 #include "support/assert.h"
+#include "support/event_files.h"
 #include "support/folder.h"
 #include "support/test.h"
 
@@ -162,6 +165,66 @@ static void runs_with_a_config_have_settings(void **state) {
   gf_diagnosis_free(&d);
 }
 
+/* ---- the page, and TensorBoard ---- */
+
+static void pages_have_findings_code_and_figures(void **state) {
+  (void)state;
+  make_run("pytorch", PLAIN, "1e-12");
+  const char *folder = in_folder("run");
+  char page[128], *text;
+  size_t size;
+  snprintf(page, sizeof page, "%s", in_folder("page.html"));
+  assert_ok(gf_runs_page(&folder, 1, NULL, page, NULL, NULL));
+  assert_ok(gf__file_read(page, &text, &size));
+  assert_non_null(strstr(text, "vanishing: 1 of 2 layers"));
+  assert_non_null(strstr(text, "<pre># in forward(): add the input of each block"));
+  assert_non_null(strstr(text, "application/json")); /* a figure's numbers */
+  free(text);
+}
+
+/* Step, tag and value of each event. */
+static void records_become_events(void **state) {
+  (void)state;
+  static const struct {
+    const char *tag;
+    long step;
+    double value;
+  } expected[] = {{"mean_abs_gradient/a.weight", 1, 0.5},
+                  {"mean_abs_gradient/b.weight", 1, 0.1},
+                  {"epoch", 1, 1},
+                  {"learning_rate", 1, 0.02},
+                  {"loss/train", 1, 2.3},
+                  {"accuracy/train", 1, 0.1}};
+  enum { EVENTS = sizeof expected / sizeof *expected };
+  char *path, *bytes;
+  size_t size;
+  make_run("pytorch", PLAIN, "0.5");
+  for (int times = 0; times < 2; times++) { /* the second replaces the first */
+    assert_ok(gf_events_write(in_folder("run"), &path));
+    assert_ok(gf__file_read(path, &bytes, &size));
+    event_file file = read_events(bytes, size);
+    assert_int_equal(file.count, EVENTS);
+    for (int i = 0; i < EVENTS; i++) {
+      assert_string_equal(file.values[i].tag, expected[i].tag);
+      assert_int_equal(file.values[i].step, expected[i].step);
+      assert_true(file.values[i].scalar == (double)(float)expected[i].value);
+    }
+    free_events(&file);
+    free(path);
+  }
+}
+
+static void events_of_a_run_are_kept(void **state) {
+  (void)state;
+  char *path;
+  make_run("pytorch", PLAIN, "0.5");
+  assert_ok(gf__make_folder(in_folder("run/tensorboard")));
+  write_text("run/tensorboard/events.out.tfevents.0.gradflow", "with histograms");
+  assert_int_equal(gf_events_write(in_folder("run"), &path), GF_ERROR_FILE);
+  assert_null(path);
+  assert_non_null(strstr(gf_error_message(), "while it trained"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(images_and_classes_may_be_unknown),
@@ -170,6 +233,9 @@ int main(void) {
       cmocka_unit_test(rates_are_those_of_the_run),
       cmocka_unit_test(what_the_layers_have_is_no_remedy),
       cmocka_unit_test(runs_with_a_config_have_settings),
+      cmocka_unit_test(pages_have_findings_code_and_figures),
+      cmocka_unit_test(records_become_events),
+      cmocka_unit_test(events_of_a_run_are_kept),
   };
   return cmocka_run_group_tests(tests, folder_open, folder_close);
 }
