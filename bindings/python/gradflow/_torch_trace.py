@@ -8,7 +8,7 @@ layers that it comes from, so that structure needs no symbolic tracing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -191,10 +191,17 @@ class _Mode(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         kind = _FUNCTIONS.get(getattr(function, "__name__", "").strip("_"))
-        # What an activation reads is gone after it where it works in place.
-        before = self._trace.before(kind, args, kwargs)
+        trace, before = self._trace, None
+        try:
+            # What an activation reads is gone after it where it works in place.
+            before = trace.before(kind, args, kwargs)
+        except Exception as error:
+            trace.fail(error)
         out = function(*args, **kwargs)
-        self._trace.after(kind, args, kwargs, before, out)
+        try:
+            trace.after(kind, args, kwargs, before, out)
+        except Exception as error:
+            trace.fail(error)
         return out
 
 
@@ -204,15 +211,18 @@ class Trace:
     Args:
         root: the model itself, without wrappers
         activations: whether statistics are taken
+        fail: is called with an exception in what the trace does, which then should be stopped
     """
 
-    def __init__(self, root: nn.Module, *, activations: bool) -> None:
-        self._root, self._activations = root, activations
+    def __init__(
+        self, root: nn.Module, *, activations: bool, fail: Callable[[Exception], None]
+    ) -> None:
+        self._root, self._activations, self.fail = root, activations, fail
         self._names = {module: name for name, module in root.named_modules()}
         self._handles: list[Any] = []
         self._stack: list[tuple[nn.Module, torch.Tensor | None]] = []
         self._mode: _Mode | None = None
-        self._ends = False
+        self._ends = self._stops = False
         self.keeps_input = True  # until the first batch has been read
         self.input: tuple[torch.Tensor, ...] | None = None
         self.clear()
@@ -235,28 +245,49 @@ class Trace:
         self.clear()
         for module in self._names:
             self._handles.append(
-                module.register_forward_pre_hook(self._enter, with_kwargs=True, prepend=True)
+                module.register_forward_pre_hook(self._on_enter, with_kwargs=True, prepend=True)
             )
             self._handles.append(
-                module.register_forward_hook(self._leave, with_kwargs=True, always_call=True)
+                module.register_forward_hook(self._on_leave, with_kwargs=True, always_call=True)
             )
 
     def stop(self) -> None:
+        """In the middle of a forward pass this waits for its end."""
+        if self._stack:
+            self._stops = True
+            return
+        self._stops = False
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        self._stack = []
-        if self._mode is not None:  # a forward pass is cut off by an exception
-            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-            self._mode = None
+        self._end_mode()
 
     # ---- modules ----
+
+    def _end_mode(self) -> None:
+        if self._mode is not None:
+            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._mode = None
 
     def _is_active(self) -> bool:
         if not self._root.training or not torch.is_grad_enabled():
             return False
         # Checkpointed segments are computed again in the backward pass.
         return torch._C._current_graph_task_id() == -1
+
+    def _on_enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        try:
+            self._enter(module, args, kwargs)
+        except Exception as error:
+            self.fail(error)
+
+    def _on_leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
+        try:
+            self._leave(module, args, kwargs, out)
+        except Exception as error:
+            self.fail(error)
+        if self._stops:
+            self.stop()
 
     def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         if not self._stack and not self._is_active():
@@ -298,10 +329,9 @@ class Trace:
         while self._stack[-1][0] is not module:  # one whose call has failed
             self._stack.pop()
         kept = self._stack.pop()[1]
-        if not self._stack and self._mode is not None:
-            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-            self._mode = None
-        if out is None or self._opaque() is not None or not self._is_layer(module):
+        if not self._stack:
+            self._end_mode()
+        if self._stops or out is None or self._opaque() is not None or not self._is_layer(module):
             return
         inputs = [*_tensors(args), *_tensors(kwargs)]
         name = self._names[module] or kind_of(module)
@@ -329,7 +359,7 @@ class Trace:
     # ---- functions ----
 
     def before(self, kind: str | None, args: Any, kwargs: Any) -> torch.Tensor | None:
-        if kind is None or not args or not isinstance(args[0], torch.Tensor):
+        if self._stops or kind is None or not args or not isinstance(args[0], torch.Tensor):
             return None
         return self._input_of(kind, args[0]) if self._opaque() is None else None
 
@@ -339,7 +369,7 @@ class Trace:
         return x.detach().clone() if needs and self._activations else None
 
     def after(self, kind: str | None, args: Any, kwargs: Any, before: Any, out: Any) -> None:
-        if self._opaque() is not None or not any(True for _ in _tensors(out)):
+        if self._stops or self._opaque() is not None or not any(True for _ in _tensors(out)):
             return
         inputs = [*_tensors(args), *_tensors(kwargs)]
         origins = _origins(inputs)

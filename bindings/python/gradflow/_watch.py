@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +153,18 @@ def _scaler_of_step() -> Any:
             return scaler
         frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
     return None
+
+
+def _guarded(fail: Callable[[Exception], None], function: Callable[..., None]) -> Any:
+    """The function, whose exceptions are passed to fail and not to the training loop."""
+
+    def call(*arguments: Any, **named: Any) -> None:
+        try:
+            function(*arguments, **named)
+        except Exception as error:
+            fail(error)
+
+    return call
 
 
 class _Parameter:
@@ -303,6 +315,8 @@ class Watch:
         self.folder = os.fspath(folder)
         self.is_recording = _rank() == 0
         self._is_closed = not self.is_recording
+        self.step = 0
+        self._failure: Exception | None = None
         if not self.is_recording:
             return
         import torch
@@ -321,7 +335,7 @@ class Watch:
             framework_version=torch.__version__,
             device=_device(self._root),
         )
-        self._trace = Trace(self._root, activations=activations)
+        self._trace = Trace(self._root, activations=activations, fail=self._fail)
         self._has_network = False
         self._early: tuple[int, list[tuple[Any, ...]]] | None = None  # not written yet
         self._early_loss: Any = None
@@ -336,15 +350,15 @@ class Watch:
         self._rate: Any = math.nan
         self._stance: Any = None
         self._parameter_hooks: list[Any] = []
-        self.step, self._epoch, self._steps_before = 0, 1, 0
+        self._epoch, self._steps_before = 1, 0
         self._is_first_length = True
         self._accuracy: float | None = None
         self._last_images: int = 0
         self._largest_batch: int = 0
         self._start_epoch()
         self._hooks = [
-            self._optimizer.register_step_pre_hook(self._before_step),
-            self._optimizer.register_step_post_hook(self._after_step),
+            self._optimizer.register_step_pre_hook(_guarded(self._fail, self._before_step)),
+            self._optimizer.register_step_post_hook(_guarded(self._fail, self._after_step)),
         ]
         self._plan()
 
@@ -430,7 +444,11 @@ class Watch:
         """
         if self._is_closed:
             return
-        self._write_epoch(validation_loss, validation_accuracy)
+        try:
+            self._write_epoch(validation_loss, validation_accuracy)
+        except OSError as error:
+            self._fail(error)
+            return
         steps = self.step - self._steps_before
         if steps:
             is_whole = self._last_images >= self._largest_batch
@@ -470,6 +488,8 @@ class Watch:
         self._disarm()
         for hook in self._hooks:
             hook.remove()
+        if self._failure is not None:
+            return
         if self._train.images or self.step > self._steps_before:
             self._write_epoch(None, None)
             if not self._train.images and self._epoch == 1:
@@ -483,6 +503,19 @@ class Watch:
                 "%s has no records: the optimizer made no step while it was watched", self.folder
             )
         self._records.end(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Training goes on where it cannot be recorded, as on a full disk."""
+        _logger.error(
+            "%s: the recording has stopped, and the training goes on: %s",
+            self.folder,
+            error,
+            exc_info=error,
+        )
+        self._failure = error
+        self.close()
+        with contextlib.suppress(OSError):
+            self._records.end(error)
 
     def __enter__(self) -> Watch:
         return self
@@ -558,11 +591,12 @@ class Watch:
             return
         self._is_queued = True
         engine = self._torch.autograd.Variable._execution_engine
+        measure = _guarded(self._fail, self._measure_gradients)
         if self._is_reduced:
             # DistributedDataParallel queues its own, perhaps later than this.
-            engine.queue_callback(lambda: engine.queue_callback(self._measure_gradients))
+            engine.queue_callback(lambda: engine.queue_callback(measure))
         else:
-            engine.queue_callback(self._measure_gradients)
+            engine.queue_callback(measure)
 
     def _measure_gradients(self) -> None:
         from ._torch_statistics import gradient_statistics

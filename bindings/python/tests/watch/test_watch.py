@@ -790,6 +790,47 @@ class Folder(Case):
                     model(torch.rand(2, 3))
                 self.assertEqual(torch._C._len_torch_function_stack(), depth)
 
+    def test_training_goes_on_where_nothing_can_be_written(self):
+        import shutil
+
+        model, optimizer, w = self.watch(every=1)
+        logging.getLogger("gradflow").setLevel(logging.CRITICAL)
+        with w:
+            self.step(model, optimizer, w)
+            shutil.rmtree(self.folder)
+            before = model.weight.detach().clone()
+            self.step(model, optimizer, w)
+            self.step(model, optimizer, w)
+            w.end_epoch()
+        self.assertFalse(torch.equal(before, model.weight))
+        self.assertFalse(optimizer._optimizer_step_post_hooks or model._forward_hooks)
+
+    def test_an_error_of_the_recording_is_not_one_of_the_training(self):
+        from gradflow import _torch_statistics
+
+        logging.getLogger("gradflow").setLevel(logging.CRITICAL)
+        depth = torch._C._len_torch_function_stack()
+        for name in ("activation_statistics", "gradient_statistics", "distance", "alive_margin"):
+            whole = getattr(_torch_statistics, name)
+
+            def fails(kind, *rest, whole=whole, name=name):
+                # In a module, in the backward pass, in a step, in a function.
+                return whole(kind, *rest) if name == "alive_margin" and kind != "tanh" else 1 / 0
+
+            setattr(_torch_statistics, name, fails)
+            try:
+                model = Network()
+                optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+                with gradflow.watch(model, optimizer, self.folder, overwrite=True) as w:
+                    for images, labels in batches(3):
+                        train_step(model, optimizer, images, labels, w)
+            finally:
+                setattr(_torch_statistics, name, whole)
+            self.assertEqual(torch._C._len_torch_function_stack(), depth)
+            self.assertFalse(model._forward_hooks or model.stem._forward_hooks)
+            result = content(self.folder, "result.json")
+            self.assertEqual(result["message"], "ZeroDivisionError: division by zero")
+
     def test_a_run_that_is_there_is_refused(self):
         with self.watch()[2]:
             pass
