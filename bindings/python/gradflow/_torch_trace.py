@@ -96,7 +96,8 @@ def kind_of(module: nn.Module) -> str:
     name = type(module).__name__
     if name in _MODULES:
         return _MODULES[name]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return re.sub(r"_norm[123]d$", "_norm", words)
 
 
 class Layer:
