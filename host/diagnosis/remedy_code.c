@@ -20,6 +20,10 @@ static const struct remedy_code {
      "x = x + self.block(x)",
      "# add the input of each block to its output\n"
      "x = keras.layers.add([x, block(x)])"},
+    {"model", "norm", "none", "nn.GroupNorm(groups, channels)  # in place of nn.BatchNorm2d",
+     "layers.GroupNormalization(groups)  # in place of BatchNormalization"},
+    {"model", "batch_norm", NULL, "model = nn.SyncBatchNorm.convert_sync_batchnorm(model)",
+     "layers.BatchNormalization(synchronized=True)"},
     {"model", "norm", NULL,
      "# after each convolution\n"
      "nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),\n"
@@ -45,6 +49,18 @@ static const struct remedy_code {
      "    if isinstance(module, (nn.Conv2d, nn.Linear)):\n"
      "        nn.init.xavier_uniform_(module.weight)",
      "layers.Conv2D(..., kernel_initializer='glorot_uniform')"},
+    {"train", "batch_size", NULL, "DataLoader(dataset, batch_size=64, drop_last=True)",
+     "model.fit(images, labels, batch_size=64)"},
+    {"data", "mean", NULL, "transforms.Normalize(mean, std)  # of the training images",
+     "layers.Normalization()  # after its adapt(training_images)"},
+    {"data", "std", NULL, "transforms.Normalize(mean, std)  # of the training images",
+     "layers.Normalization()  # after its adapt(training_images)"},
+    {"data", "mixup", NULL, "torchvision.transforms.v2.MixUp(num_classes=classes)  # of batches",
+     "layers.MixUp(alpha=%s)"},
+    {"optimizer", "weight_decay", NULL, "torch.optim.AdamW(model.parameters(), weight_decay=%s)",
+     "keras.optimizers.AdamW(weight_decay=%s)"},
+    {"optimizer", "name", "adamw", "torch.optim.AdamW(model.parameters())",
+     "keras.optimizers.AdamW()"},
     {"optimizer", "clip_norm", NULL,
      "# between loss.backward() and optimizer.step()\n"
      "nn.utils.clip_grad_norm_(model.parameters(), %s)",
@@ -79,14 +95,14 @@ static const char *code_of(const struct remedy_code *r, const char *framework) {
 gf_status gf__remedy_code(const gf__case *c, const char *section, const char *key,
                           const char *value, char **out) {
   const char *framework = c->network.framework;
-  const struct remedy_code *r = find_code(section, key, value);
+  const struct remedy_code *r = key ? find_code(section, key, value) : NULL;
   const char *code = r && framework && !c->config ? code_of(r, framework) : NULL;
   gf__text text = {0};
   *out = NULL;
   if (!code) return GF_OK;
   const char *place = strstr(code, "%s");
   if (place)
-    gf__text_add(&text, "%.*s%s%s", (int)(place - code), code, value ? value : "…", place + 2);
+    gf__text_add(&text, "%.*s%s%s", (int)(place - code), code, value ? value : "...", place + 2);
   else
     gf__text_add(&text, "%s", code);
   GF_TRY(gf__text_status(&text));

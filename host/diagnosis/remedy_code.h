@@ -6,7 +6,8 @@
 
 /* Gives the remedy that sets section.key to value as lines of code. *out is NULL for a run that has
  * a config, where a setting says it, and for one of no framework that is known here; else the
- * caller frees it. value: one that the remedy sets, or NULL. */
+ * caller frees it. value: one that the remedy sets, or NULL. key: NULL where
+ * no setting does it. */
 gf_status gf__remedy_code(const gf__case *c, const char *section, const char *key,
                           const char *value, char **out) GF_MUST_USE;
 /* Whether the layers in network.json show that the network has the remedy; false where a config

@@ -203,11 +203,12 @@ class Means:
     """Means over the images of an epoch, each of which counts alike; NaN where not known.
 
     Attributes:
-        predicted: how many classes were predicted at least once
+        predicted: how many classes were predicted at least once; 0 where not known
         most_predicted: the fraction of images that were taken for the commonest class
     """
 
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.images = 0
-        self.loss = self.accuracy = self.predicted = self.most_predicted = math.nan
+        self.loss = self.accuracy = self.most_predicted = math.nan
+        self.predicted = 0

@@ -112,6 +112,12 @@ def _rank() -> int:
     return distributed.get_rank() if is_on else 0
 
 
+def _ranks() -> int:
+    from torch import distributed
+
+    return distributed.get_world_size()
+
+
 def _is_compiled(model: Any) -> bool:
     if "torch._dynamo" not in sys.modules:
         return False
@@ -344,6 +350,8 @@ class Watch:
         self._outputs: list[str] = []  # the layers of activations.csv, since the first record
         self._most_images = 0
         self._is_armed = self._is_queued = False
+        self._passes = 0  # backward passes of the step
+        self._ranks = _ranks() if self._is_reduced else 1
         self._gradients: list[list[torch.Tensor]] | None = None
         self._before: list[torch.Tensor] | None = None
         self._scale: Any = None
@@ -556,6 +564,7 @@ class Watch:
             return
         self._is_armed = True
         self._gradients = self._before = self._scale = None
+        self._passes = 0
         self._trace.start()
         for parameter in self._root.parameters():
             if parameter.requires_grad:
@@ -605,6 +614,7 @@ class Watch:
         if not self._is_armed:
             return
         self._trace.end_pass()
+        self._passes += 1
         if self._parameters is None:
             self._parameters = self._list_parameters()
         with self._torch.no_grad():
@@ -766,18 +776,21 @@ class Watch:
                 "parameters": sum(layer["parameters"] for layer in layers),
                 "optimizer": self._describe_optimizer(),
                 "statistics": {
-                    "gradient_images": None,
+                    "gradient_images": self._passes * self._ranks * self._trace.images or None,
                     "activation_images": self._trace.images or None,
+                    "norm_images": self._trace.images or None,
                 },
             }
         )
         self._has_network = True
 
     def _describe_optimizer(self) -> dict[str, Any]:
-        eps = self._optimizer.param_groups[0].get("eps")
+        group = self._optimizer.param_groups[0]
+        eps, decay = group.get("eps"), group.get("weight_decay")
         if isinstance(eps, (tuple, list)):  # of Adafactor
             eps = None
         return {
             "kind": type(self._optimizer).__name__.lower(),
             "eps": None if eps is None else float(eps),
+            "weight_decay": None if decay is None else float(decay),
         }

@@ -320,6 +320,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         scores = getattr(self.model, "output_shape", None)
         classes = self._classes or (scores[-1] if isinstance(scores, tuple) else None)
         epsilon = getattr(self.model.optimizer, "epsilon", None)
+        decay = getattr(self.model.optimizer, "weight_decay", None)
         self._records.write_network(
             {
                 "image": [1] * (3 - len(image)) + image if is_shape else None,
@@ -331,10 +332,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
                 "optimizer": {
                     "kind": type(self.model.optimizer).__name__.lower(),
                     "eps": None if epsilon is None else float(epsilon),
+                    "weight_decay": None if decay is None else float(decay),
                 },
                 "statistics": {
                     "gradient_images": len(self._images),
                     "activation_images": len(self._images),
+                    "norm_images": len(self._images),
                 },
             }
         )

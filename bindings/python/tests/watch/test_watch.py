@@ -317,8 +317,9 @@ class Structure(Case):
         self.assertEqual(n["framework"], {"name": "pytorch", "version": torch.__version__})
         self.assertEqual((n["image"], n["classes"]), ([10, 10, 3], 4))
         self.assertEqual(n["class_names"], ["a", "b", "c", "d"])
-        self.assertEqual(n["optimizer"], {"kind": "adam", "eps": 1e-5})
-        self.assertEqual(n["statistics"]["activation_images"], 8)
+        self.assertEqual(n["optimizer"], {"kind": "adam", "eps": 1e-5, "weight_decay": 0.0})
+        images = {"gradient_images": 8, "activation_images": 8, "norm_images": 8}
+        self.assertEqual(n["statistics"], images)
         self.assertEqual(n["parameters"], sum(p.numel() for p in model.parameters()))
         layers = {layer["name"]: layer for layer in n["layers"]}
         edges = {name: layer["inputs"] for name, layer in layers.items()}
@@ -544,6 +545,8 @@ class Training(Case):
 
         self.assert_records_equal(self.record(step), self.plain(twice, both))
         self.assertEqual(len({r["layer"] for r in rows(self.folder, "activations.csv")}), 8)
+        # That of the plain run has been replaced by now: of one batch of 16.
+        self.assertEqual(content(self.folder, "network.json")["statistics"]["gradient_images"], 16)
 
     def test_frozen_parameters_have_no_row(self):
         images, labels = next(batches(1))
