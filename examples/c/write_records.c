@@ -1,6 +1,6 @@
 /* Writes the records of a training loop that knows nothing of gradflow, for gradflow to diagnose.
  * docs/records.md describes the files. The network is a chain of layers, each of which halves its
- * input and adds a half, and it learns to give 3 for 1.
+ * input and adds a half; what it is to give for 1 changes from step to step.
  *
  *     cc -o write_records examples/c/write_records.c -lm
  *     mkdir -p runs/chain && ./write_records runs/chain && gradflow diagnose runs/chain */
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LAYERS = 30, EPOCHS = 3, STEPS = 10 };
+enum { LAYERS = 40, EPOCHS = 3, STEPS = 10 };
 
 static FILE *create(const char *folder, const char *name, const char *header) {
   char path[4096];
@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
   for (int step = 1; step <= EPOCHS * STEPS; step++) {
     int epoch = (step - 1) / STEPS + 1;
     for (int i = 0; i < LAYERS; i++) outputs[i + 1] = outputs[i] * weights[i] + 0.5;
-    double error = outputs[LAYERS] - 3, slope = 2 * error;
+    double error = outputs[LAYERS] - (step % 2 ? 1.4 : 0.6), slope = 2 * error;
     loss += error * error / STEPS;
     for (int i = LAYERS - 1; i >= 0; slope *= weights[i--]) g[i] = slope * outputs[i];
     for (int i = 0; i < LAYERS && step % STEPS == 0; i++) /* a record at the end of each epoch */
