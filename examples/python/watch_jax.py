@@ -26,7 +26,10 @@ network |= {"layers": [*layers, {"name": NAMES[-1], "type": "linear"}]}
 network |= {"optimizer": {"kind": "sgd", "eps": None}}
 (folder / "network.json").write_text(json.dumps(network))
 metrics, gradients = open(folder / "metrics.csv", "w"), open(folder / "gradients.csv", "w")
-print("epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy", file=metrics)
+print(
+    "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy",
+    file=metrics,
+)
 print(columns, file=gradients)
 
 
@@ -43,7 +46,13 @@ def step_of(weights, x, labels):
 
     loss, slopes = jax.value_and_grad(loss_of)(weights)
     rows = [
-        [abs(g).mean(), jnp.linalg.norm(g), abs(g).max(), (g == 0).mean(), RATE * jnp.linalg.norm(g) / jnp.linalg.norm(w)]
+        [
+            abs(g).mean(),
+            jnp.linalg.norm(g),
+            abs(g).max(),
+            (g == 0).mean(),
+            RATE * jnp.linalg.norm(g) / jnp.linalg.norm(w),
+        ]
         for w, g in zip(weights, slopes)
     ]
     accuracy = (scores_of(weights, x).argmax(1) == labels).mean()

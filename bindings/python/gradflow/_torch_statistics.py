@@ -12,6 +12,7 @@ from ._activations import ALIVE, INPUTS, OUTPUTS
 GRADIENT_VALUES = 4  # mean |g|, L2, max |g|, zeros
 ACTIVATION_VALUES = 5  # mean, deviation, dead, contrast, root of the mean square
 
+
 def _as_float(x: torch.Tensor) -> torch.Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
@@ -54,7 +55,8 @@ def gradient_statistics(parameter: torch.Tensor) -> list[torch.Tensor]:
     if gradient.is_sparse:  # of an embedding: what is not listed is 0
         gradient = gradient.coalesce().values()
     elif hasattr(gradient, "to_local"):
-        gradient, count = gradient.to_local(), parameter.to_local().numel()  # type: ignore[attr-defined]
+        shard: Any = parameter
+        gradient, count = gradient.to_local(), shard.to_local().numel()
     g = _as_float(gradient.detach())
     largest = _largest(g) if g.numel() else g.new_zeros(())
     mean = g.abs().sum() / count

@@ -434,7 +434,7 @@ def _readers(layers: list[Layer]) -> dict[str, list[Layer]]:
 
 
 def _activation_of(layer: Layer, readers: dict[str, list[Layer]]) -> str | None:
-    """The activation that the layer's output goes through: directly, or after what keeps channels."""
+    """The activation that the output goes through: directly, or after what keeps channels."""
     following = readers.get(layer.name, [])
     while len(following) == 1:
         if following[0].kind in ACTIVATIONS:
@@ -464,7 +464,7 @@ def _tensor_entries(module: nn.Module, name: str, shared: dict[int, str]) -> lis
 
 
 def describe(root: nn.Module, trace: Trace) -> list[dict[str, Any]]:
-    """The layers for network.json: those that were called, then modules with tensors that were not."""
+    """The layers for network.json: those called, then modules with tensors that were not."""
     readers = _readers(trace.layers)
     modules = dict(root.named_modules())
     shared: dict[int, str] = {}

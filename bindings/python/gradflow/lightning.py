@@ -1,4 +1,4 @@
-"""gradflow.watch as a callback of Lightning: Trainer(callbacks=[Watch("runs/mine", classes=100)])."""
+"""gradflow.watch as a callback of Lightning: Trainer(callbacks=[Watch("runs/mine")])."""
 
 from __future__ import annotations
 

@@ -193,7 +193,9 @@ class Statistics(Case):
         self.assertTrue(math.isnan(by_name["stem"]) and math.isnan(by_name["last"]))
 
     def test_dead_and_saturated_channels(self):
-        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 2))
+        model = nn.Sequential(
+            nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 2)
+        )
         with torch.no_grad():
             model[0].bias[:3] = -100.0  # three of four channels are dead
             model[2].bias[0], model[2].bias[1] = 50.0, -50.0  # at both ends of the sigmoid
@@ -206,9 +208,23 @@ class Statistics(Case):
 
     def test_bounds_of_activations_are_where_the_derivative_is_a_hundredth(self):
         """Which channels are dead, against the derivative by autograd in double precision."""
-        modules = [nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(0.2), nn.LeakyReLU(0.01), nn.ELU(), nn.CELU(2.0)]
+        modules = [
+            nn.ReLU(),
+            nn.ReLU6(),
+            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.01),
+            nn.ELU(),
+            nn.CELU(2.0),
+        ]
         modules += [nn.SELU(), nn.GELU(), nn.SiLU(), nn.Mish(), nn.Hardswish(), nn.Hardsigmoid()]
-        modules += [nn.Tanh(), nn.Sigmoid(), nn.Softplus(), nn.Softsign(), nn.LogSigmoid(), nn.Hardtanh()]
+        modules += [
+            nn.Tanh(),
+            nn.Sigmoid(),
+            nn.Softplus(),
+            nn.Softsign(),
+            nn.LogSigmoid(),
+            nn.Hardtanh(),
+        ]
         modules += [nn.PReLU(2)]
         for module in modules:
             # A channel for each value: the derivative of all but these is not near 0.01.
@@ -225,7 +241,7 @@ class Statistics(Case):
             certain = (size - 0.01).abs() > 4e-4
             # Where a derivative passes 0 between two sides on which the unit is alive.
             if type(module).__name__ in ("GELU", "SiLU", "Mish", "Hardswish"):
-                certain &= (x[0].abs() > 2.5)
+                certain &= x[0].abs() > 2.5
             from gradflow import _activations, _torch_statistics, _torch_trace
 
             kind = _torch_trace.kind_of(module)
@@ -234,7 +250,9 @@ class Statistics(Case):
             )
             with self.subTest(kind):
                 self.assertIn(kind, _activations.ACTIVATIONS)
-                self.assertTrue(torch.equal(alive[0][certain], (size > 0.01)[certain]), x[0][certain])
+                self.assertTrue(
+                    torch.equal(alive[0][certain], (size > 0.01)[certain]), x[0][certain]
+                )
 
     def test_small_gradients_keep_their_norm(self):
         """Squares of 1e-25 are below what single precision has."""
@@ -261,12 +279,16 @@ class Statistics(Case):
         self.assert_close(row["train_loss"], mean, 1e-6)
         self.assert_close(row["train_accuracy"], correct / sum(sizes), 1e-6)
         self.assertEqual(
-            (row["epoch"], row["learning_rate"], row["validation_loss"], row["validation_accuracy"]),
+            (
+                row["epoch"],
+                row["learning_rate"],
+                row["validation_loss"],
+                row["validation_accuracy"],
+            ),
             ("1", "0.125", "1.25", "0.5"),
         )
         (timing,) = rows(self.folder, "timing.csv")
         self.assertGreater(float(timing["images_per_second"]), 0)
-
 
     def test_validation_by_batches_and_classes(self):
         model = nn.Linear(3, 3)
@@ -352,7 +374,9 @@ class Structure(Case):
         shapes = {one["name"]: one["output"] for one in n["layers"]}
         self.assertEqual(shapes["0"], [1, 5, 8])
         self.assertEqual(shapes["2"], [1, 5, 11])
-        weights = [r["parameter"] for r in rows(self.folder, "gradients.csv") if r["is_weight"] == "1"]
+        weights = [
+            r["parameter"] for r in rows(self.folder, "gradients.csv") if r["is_weight"] == "1"
+        ]
         self.assertIn("1.self_attn.in_proj_weight", weights)
         self.assertNotIn("1.self_attn.in_proj_bias", weights)
 
@@ -608,7 +632,12 @@ class Training(Case):
         found = rows(self.folder, "gradients.csv")
         self.assertEqual(
             [(row["parameter"], row["is_weight"]) for row in found],
-            [("weight_ih_l0", "1"), ("weight_hh_l0", "1"), ("bias_ih_l0", "0"), ("bias_hh_l0", "0")],
+            [
+                ("weight_ih_l0", "1"),
+                ("weight_hh_l0", "1"),
+                ("bias_ih_l0", "0"),
+                ("bias_hh_l0", "0"),
+            ],
         )
 
     def test_compiled_models(self):
@@ -629,7 +658,8 @@ class Training(Case):
                     train_step(compiled, optimizer, images, labels, w)
             found = rows(self.folder, "gradients.csv")
             self.assert_records_equal(
-                {row["parameter"]: float(row["l2"]) for row in found if row["step"] == "1"}, expected
+                {row["parameter"]: float(row["l2"]) for row in found if row["step"] == "1"},
+                expected,
             )
             self.assertEqual({row["step"] for row in found}, {"1", "2", "3", "4", "5"})
             self.assertEqual(len(rows(self.folder, "activations.csv")), 5 * 8)

@@ -77,7 +77,9 @@ class Case(unittest.TestCase):
             self.assertAlmostEqual(float(row["validation_accuracy"]), accuracy, 5)
             self.assertEqual(float(row["learning_rate"]), 0.125)
         gradients = rows(self.folder, "gradients.csv")
-        self.assertEqual({(row["epoch"], row["step"]) for row in gradients}, {("1", "1"), ("2", "2")})
+        self.assertEqual(
+            {(row["epoch"], row["step"]) for row in gradients}, {("1", "1"), ("2", "2")}
+        )
         first = {row["parameter"]: row for row in gradients if row["step"] == "1"}
         self.assertEqual(
             list(first),
@@ -98,7 +100,9 @@ class Case(unittest.TestCase):
         self.assertEqual(by_name["conv"]["activation"], "act")
         self.assertEqual(by_name["inner"]["activation"], "inner.tanh")
         self.assertEqual(by_name["sum"]["inputs"], ["inner.tanh", "act"])
-        self.assertEqual(json.loads((self.folder / "result.json").read_text()), {"status": "finished"})
+        self.assertEqual(
+            json.loads((self.folder / "result.json").read_text()), {"status": "finished"}
+        )
 
     def test_gradients_are_those_by_differences(self):
         """After a step of rate 0 the loss of the batch, by small changes of a bias and of a weight."""
@@ -106,7 +110,9 @@ class Case(unittest.TestCase):
         model.optimizer.learning_rate = 0.0
         watch = Watch(self.folder, self.images[:8], self.labels[:8])
         running = keras.ops.convert_to_numpy(model.get_layer("norm").moving_mean).copy()
-        model.fit(self.images[:8], self.labels[:8], 8, 1, verbose=0, callbacks=[watch], shuffle=False)
+        model.fit(
+            self.images[:8], self.labels[:8], 8, 1, verbose=0, callbacks=[watch], shuffle=False
+        )
         found = {row["parameter"]: row for row in rows(self.folder, "gradients.csv")}
         # The fit's own step moved the running mean by a hundredth, and the record did not.
         x = model.get_layer("conv")(keras.ops.convert_to_tensor(self.images[:8]))

@@ -89,7 +89,9 @@ class Case(unittest.TestCase):
         for i, row in enumerate(metrics):
             part = slice(4 * i, 4 * i + 4)
             self.assertAlmostEqual(float(row["train_loss"]), sum(module.losses[part]) / 4, 5)
-            self.assertAlmostEqual(float(row["train_accuracy"]), float(sum(module.correct[part])) / 4, 5)
+            self.assertAlmostEqual(
+                float(row["train_accuracy"]), float(sum(module.correct[part])) / 4, 5
+            )
             self.assertEqual((row["validation_loss"], row["validation_accuracy"]), ("1.5", "0.25"))
             self.assertEqual(row["learning_rate"], "0.125")
         self.assertEqual(rows(self.folder, "gradients.csv")[-1]["step"], str(steps))
@@ -97,7 +99,9 @@ class Case(unittest.TestCase):
         self.assertEqual(names, {"net.1.weight", "net.1.bias", "net.3.weight", "net.3.bias"})
         outputs = [row["layer"] for row in rows(self.folder, "activations.csv")]
         self.assertEqual(outputs[:3], ["net.1", "net.2", "net.3"])
-        self.assertEqual(json.loads((self.folder / "result.json").read_text())["status"], "finished")
+        self.assertEqual(
+            json.loads((self.folder / "result.json").read_text())["status"], "finished"
+        )
 
     def test_logged_metrics(self):
         module = Module()

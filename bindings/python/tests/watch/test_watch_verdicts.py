@@ -37,17 +37,34 @@ def write_cifar(path, count, seed):
 def graph(is_residual):
     """Convolutions in a chain, or in blocks of two with shortcuts."""
     nodes = [
-        {"name": "stem", "type": "conv2d", "filters": CHANNELS, "kernel": 3, "padding": 1, "stride": 4},
+        {
+            "name": "stem",
+            "type": "conv2d",
+            "filters": CHANNELS,
+            "kernel": 3,
+            "padding": 1,
+            "stride": 4,
+        },
         {"name": "x0", "type": "relu"},
     ]
     for i in range(DEPTH):
-        conv = {"name": f"conv{i}", "type": "conv2d", "filters": CHANNELS, "kernel": 3, "padding": 1}
+        conv = {
+            "name": f"conv{i}",
+            "type": "conv2d",
+            "filters": CHANNELS,
+            "kernel": 3,
+            "padding": 1,
+        }
         nodes.append(conv)
         if is_residual and i % 2:
             last = "x0" if i == 1 else f"x{i - 1}"
             nodes.append({"name": f"sum{i}", "type": "add", "input": [f"conv{i}", last]})
         nodes.append({"name": f"x{i + 1}", "type": "relu"})
-    return [*nodes, {"type": "global_avg_pool"}, {"name": "last", "type": "linear", "outputs": CLASSES}]
+    return [
+        *nodes,
+        {"type": "global_avg_pool"},
+        {"name": "last", "type": "linear", "outputs": CLASSES},
+    ]
 
 
 if torch is not None:
