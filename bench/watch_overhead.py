@@ -3,8 +3,9 @@
     PYTHONPATH=bindings/python python bench/watch_overhead.py [steps]
 
 Trains two equal networks in turn, step by step, of which one is watched, and compares the CPU time
-of the process in the steps of each: other work on the machine then slows down both alike. The steps
-are those after the first 1024, among which there are no early records.
+of the process in the steps of each: other work on the machine then slows down both alike. The cost
+of watch is the difference of the median steps without a record, and what the median step with one
+takes longer, once in an interval. Every tenth step has a record here, so that there are enough.
 """
 
 import statistics
@@ -19,7 +20,7 @@ from torch import nn
 import gradflow
 
 STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 400
-WARM_UP = 1024
+EVERY = 10
 
 
 class Block(nn.Module):
@@ -67,33 +68,34 @@ def train_step(model, optimizer, images, labels, w):
 
 
 def measure(make, batch):
-    """CPU seconds of each step without and with watch."""
+    """CPU seconds of the median step without watch, and with it without and with a record."""
     models = [make() for _ in range(2)]
     optimizers = [torch.optim.Adam(model.parameters()) for model in models]
     images, labels = torch.randn(batch, 3, 16, 16), torch.randint(0, 10, (batch,))
+    off, on, records = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        with gradflow.watch(models[1], optimizers[1], folder, classes=10) as w:
-            w.step = w._steps_before = WARM_UP  # as if so many had been made
-            w._plan()
-            return [
-                [
-                    train_step(model, optimizer, images, labels, watched)
-                    for model, optimizer, watched in zip(models, optimizers, (None, w))
-                ]
-                for _ in range(STEPS + 4)
-            ][4:]
+        with gradflow.watch(models[1], optimizers[1], folder, classes=10, every=EVERY) as w:
+            for step in range(STEPS):
+                seconds = train_step(models[0], optimizers[0], images, labels, None)
+                is_record = w._is_armed
+                watched = train_step(models[1], optimizers[1], images, labels, w)
+                if step >= EVERY:
+                    off.append(seconds)
+                    (records if is_record else on).append(watched)
+    return [statistics.median(times) for times in (off, on, records)]
 
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
-print(f"PyTorch {torch.__version__}, one thread, {STEPS} steps of each")
+every = gradflow._watch.EVERY
+print(
+    f"PyTorch {torch.__version__}, one thread, {STEPS} steps of each, a record every {every} steps"
+)
 for name, (make, batch) in NETWORKS.items():
-    steps = measure(make, batch)
-    off, on = (sum(step[i] for step in steps) for i in range(2))
-    record = sorted(step[1] for step in steps)[-max(1, STEPS // 100) :]
-    usual = statistics.median(step[0] for step in steps)
+    off, on, record = measure(make, batch)
+    cost = (on - off + (record - on) / every) / off
     print(
-        f"{name}: {1000 * usual:.1f} ms a step, watch {100 * (on / off - 1):+.1f}%, "
-        f"steps with a record {statistics.median(record) / usual:.1f} times as long",
+        f"{name}: {1000 * off:.1f} ms a step, watch {100 * cost:+.1f}%, "
+        f"a step with a record {record / off:.1f} times as long",
         flush=True,
     )

@@ -3,6 +3,7 @@
 They need torch, the library and an OpenCL device; without torch they are skipped.
 """
 
+import contextlib
 import logging
 import pathlib
 import tempfile
@@ -34,7 +35,7 @@ def write_cifar(path, count, seed):
     return planes.reshape(count, 3, 32, 32).astype(np.float32) / 255, labels
 
 
-def graph(is_residual):
+def graph(is_residual, activation="relu", depth=DEPTH):
     """Convolutions in a chain, or in blocks of two with shortcuts."""
     nodes = [
         {
@@ -45,9 +46,9 @@ def graph(is_residual):
             "padding": 1,
             "stride": 4,
         },
-        {"name": "x0", "type": "relu"},
+        {"name": "x0", "type": activation},
     ]
-    for i in range(DEPTH):
+    for i in range(depth):
         conv = {
             "name": f"conv{i}",
             "type": "conv2d",
@@ -59,7 +60,7 @@ def graph(is_residual):
         if is_residual and i % 2:
             last = "x0" if i == 1 else f"x{i - 1}"
             nodes.append({"name": f"sum{i}", "type": "add", "input": [f"conv{i}", last]})
-        nodes.append({"name": f"x{i + 1}", "type": "relu"})
+        nodes.append({"name": f"x{i + 1}", "type": activation})
     return [
         *nodes,
         {"type": "global_avg_pool"},
@@ -72,22 +73,23 @@ if torch is not None:
     class Network(nn.Module):
         """The same in PyTorch, whose default weights are as wide as gradflow's."""
 
-        def __init__(self, is_residual):
+        def __init__(self, is_residual, activation="relu", depth=DEPTH):
             super().__init__()
             self.is_residual = is_residual
+            self.activation = getattr(torch, activation)
             self.stem = nn.Conv2d(3, CHANNELS, 3, stride=4, padding=1)
             self.convs = nn.ModuleList(
-                nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in range(DEPTH)
+                nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in range(depth)
             )
             self.last = nn.Linear(CHANNELS, CLASSES)
 
         def forward(self, x):
-            x = kept = F.relu(self.stem(x))
+            x = kept = self.activation(self.stem(x))
             for i, conv in enumerate(self.convs):
                 x = conv(x)
                 if self.is_residual and i % 2:
                     x = x + kept
-                x = F.relu(x)
+                x = self.activation(x)
                 kept = x if i % 2 else kept
             return self.last(x.mean((2, 3)))
 
@@ -106,19 +108,20 @@ class Verdicts(unittest.TestCase):
     def tearDownClass(cls):
         cls.temporary.cleanup()
 
-    def own_run(self, name, is_residual):
+    def own_run(self, name, network, optimizer="adam", rate=1e-3):
         config = {
             "data": {"name": "cifar100", "path": self.folder},
             "train": {"epochs": EPOCHS, "batch_size": BATCH, "seed": 5},
-            "optimizer": {"name": "adam", "learning_rate": 1e-3},
-            "model": {"graph": graph(is_residual)},
+            "optimizer": {"name": optimizer, "learning_rate": rate},
+            "model": {"graph": graph(*network)},
         }
         return gradflow.train(config, out=self.folder / f"own-{name}")
 
-    def watched_run(self, name, is_residual):
+    def watched_run(self, name, network, optimizer="adam", rate=1e-3):
         torch.manual_seed(3)
-        model = Network(is_residual)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        model = Network(*network)
+        kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimizer]
+        optimizer = kind(model.parameters(), lr=rate)
         images = torch.from_numpy(self.images[:TRAINED])
         images = (images - images.mean((0, 2, 3), True)) / images.std((0, 2, 3), keepdim=True)
         labels = torch.from_numpy(self.labels[:TRAINED]).long()
@@ -137,7 +140,8 @@ class Verdicts(unittest.TestCase):
 
     def compare(self, name, is_residual, verdict):
         found = [
-            gradflow.diagnose(make(name, is_residual)) for make in (self.own_run, self.watched_run)
+            gradflow.diagnose(make(name, [is_residual]))
+            for make in (self.own_run, self.watched_run)
         ]
         self.assertEqual([d.findings[0].verdict for d in found], [verdict, verdict])
         own, watched = (d.gradients for d in found)
@@ -157,6 +161,26 @@ class Verdicts(unittest.TestCase):
 
     def test_shortcuts_make_it_healthy(self):
         self.compare("residual", True, "healthy")
+
+    def test_sick_ones_have_the_verdict_of_their_own_run(self):
+        """Whatever it is called: one sickness each."""
+        cases = {
+            "rate too high": ([False, "relu", 2], "adam", 1.0),
+            "rate too low": ([False, "relu", 2], "adam", 1e-8),
+            "not finite": ([False, "relu", 2], "sgd", 1e3),
+            "saturating": ([False, "sigmoid", 8], "adam", 1e-3),
+            "shallow": ([False, "tanh", 2], "sgd", 1e-2),
+        }
+        for name, case in cases.items():
+            found = []
+            for make in (self.own_run, self.watched_run):
+                with contextlib.suppress(gradflow.Error):  # of a run that diverges
+                    make(name, *case)
+            for kind in ("own", "watched"):
+                found.append(gradflow.diagnose(self.folder / f"{kind}-{name}").findings[0].verdict)
+            print(name, found)
+            with self.subTest(name):
+                self.assertEqual(found[0], found[1])
 
 
 if __name__ == "__main__":
