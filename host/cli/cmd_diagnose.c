@@ -9,15 +9,20 @@
 #include "report/table.h"
 
 typedef struct diagnose_options {
-  char *out; /* or NULL */
+  char *out, *html; /* or NULL */
   bool json;
   char *device; /* of a config */
   gf__texts sets;
 } diagnose_options;
 
 static const gf__option option_rows[] = {
-    GF__OPTION_COMPARISON(diagnose_options), GF__OPTION_JSON(diagnose_options),
-    GF__OPTION_DEVICE(diagnose_options), GF__OPTION_SET(diagnose_options), GF__OPTIONS_END};
+    GF__OPTION_COMPARISON(diagnose_options),
+    GF__OPTION("html", 0, "FILE", diagnose_options, html, TEXT,
+               .help = "write findings and pictures as one page, to open in a browser"),
+    GF__OPTION_JSON(diagnose_options),
+    GF__OPTION_DEVICE(diagnose_options),
+    GF__OPTION_SET(diagnose_options),
+    GF__OPTIONS_END};
 
 enum { WIDTH = 80, LABEL = 11, INDENT = 2 };
 
@@ -118,6 +123,12 @@ static void print_paragraph(const char *label, const char *text) {
   print_words(text, indent, indent);
 }
 
+/* Lines of code, as they are; code may be NULL. */
+static void print_code(const char *code) {
+  for (; code && *code; code += strcspn(code, "\n"), code += *code == '\n')
+    printf("%*s%.*s\n", INDENT + LABEL + INDENT, "", (int)strcspn(code, "\n"), code);
+}
+
 /* Whether a finding before number also has the remedy. */
 static bool was_said(const gf_diagnosis *d, int number, const gf_remedy *remedy) {
   for (int i = 0; i < number; i++)
@@ -139,6 +150,7 @@ static gf_status print_finding(const char *folder, const gf_diagnosis *d, int nu
     if (was_said(d, number, r)) continue;
     print_paragraph(label, r->text);
     label = "";
+    print_code(r->code);
     if (!r->setting) continue;
     make_command(&command, folder, r->setting);
     gf_status status = command_status(&command);
@@ -235,8 +247,8 @@ static json_t *describe_remedy(const char *folder, const gf_remedy *r) {
     make_command(&c, folder, r->setting);
     command = json_sprintf("%s %s %s", c.pieces[0].data, c.pieces[1].data, c.pieces[2].data);
   }
-  json_t *remedy =
-      json_pack("{s:s, s:s?, s:o}", "text", r->text, "setting", r->setting, "command", command);
+  json_t *remedy = json_pack("{s:s, s:s?, s:o, s:s?}", "text", r->text, "setting", r->setting,
+                             "command", command, "code", r->code);
   free_command(&c);
   return remedy;
 }
@@ -312,7 +324,8 @@ static gf_status draw_and_print(const gf__cli *cli, gf_diagnosis *const *all, co
   gf__text paths = {0};
   int count = cli->argument_count;
   if (!o->json) GF_TRY(print_text(cli->arguments, all, count));
-  gf_status status = gf_plot_runs(cli->arguments, count, out, note_path, &paths);
+  gf_status status = o->html ? gf_runs_page(cli->arguments, count, out, o->html, note_path, &paths)
+                             : gf_plot_runs(cli->arguments, count, out, note_path, &paths);
   if (status == GF_OK) status = gf__text_status(&paths);
   if (status == GF_OK && o->json) status = print_json(cli->arguments, all, count, &paths);
   if (status == GF_OK && !o->json) print_pictures(&paths);
@@ -360,7 +373,9 @@ const gf__command gf__cmd_diagnose = {
         "are dead and whether it learns: with the numbers, the threshold and its source,\n"
         "what the literature does about it, and the command that tries it. Prints a\n"
         "table of the layers, and draws the pictures of the run into its folder. With\n"
-        "several runs, pictures that compare them go into a folder of their own.\n"
+        "several runs, pictures that compare them go into a folder of their own. The\n"
+        "folders may be of gradflow train, of gradflow.watch for PyTorch and Keras, or of\n"
+        "any program that writes the files of docs/records.md.\n"
         "\n"
         "Of a config, the file of a run to come: sends one batch through the fresh\n"
         "network, and says how much of the images is left in each layer on the way\n"
@@ -372,6 +387,7 @@ const gf__command gf__cmd_diagnose = {
         "  gradflow diagnose runs/plain37\n"
         "  gradflow diagnose runs/plain37 runs/residual37 --out shortcuts\n"
         "  gradflow diagnose configs/plain37.yaml --set model.norm=every --out signal\n"
+        "  gradflow diagnose runs/plain37 --html plain37.html\n"
         "  gradflow diagnose runs/plain37 --json | jq '.runs[0].findings[0].headline'\n",
     .least = 1,
     .most = 1024,

@@ -6,9 +6,14 @@
 
 typedef struct plot_options {
   char *out; /* or NULL */
+  bool tensorboard;
 } plot_options;
 
-static const gf__option option_rows[] = {GF__OPTION_COMPARISON(plot_options), GF__OPTIONS_END};
+static const gf__option option_rows[] = {
+    GF__OPTION_COMPARISON(plot_options),
+    GF__FLAG("tensorboard", 0, plot_options, tensorboard,
+             "write the records as events of TensorBoard into each run folder as well"),
+    GF__OPTIONS_END};
 
 static void print_path(void *user, const char *path) {
   (void)user;
@@ -44,27 +49,41 @@ gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *out, const c
   return gf__text_status(folder);
 }
 
+static gf_status write_events(const gf__cli *cli) {
+  for (int i = 0; i < cli->argument_count; i++) {
+    char *path;
+    GF_TRY(gf_events_write(cli->arguments[i], &path));
+    puts(path);
+    free(path);
+  }
+  return GF_OK;
+}
+
 static int run_plot(const gf__cli *cli) {
   const plot_options *o = cli->options;
   gf__text out = {0};
   gf_status status = gf__cli_comparison_folder(cli, o->out, "plot", &out);
   if (status == GF_OK)
     status = gf_plot_runs(cli->arguments, cli->argument_count, out.data, print_path, NULL);
+  if (status == GF_OK && o->tensorboard) status = write_events(cli);
   gf__text_free(&out);
   return status == GF_OK ? 0 : gf__cli_fail(status);
 }
 
 const gf__command gf__cmd_plot = {
     .name = "plot",
-    .arguments = "RUN... [--out DIR]",
+    .arguments = "RUN... [--out DIR] [--tensorboard]",
     .help = "redraw the pictures of runs, and compare runs",
     .text =
         "Redraws the pictures of each run folder from its metrics.csv and gradients.csv.\n"
         "With several runs, pictures that compare them go into a folder of their own.\n"
-        "Prints the paths of the pictures, one a line.\n",
+        "Prints the paths of the pictures, one a line. The folders may be of gradflow\n"
+        "train, of gradflow.watch for PyTorch and Keras, or of any program that writes\n"
+        "the files of docs/records.md.\n",
     .examples =
         "  gradflow plot runs/plain37\n"
-        "  gradflow plot runs/plain7 runs/plain37 --out depth\n",
+        "  gradflow plot runs/plain7 runs/plain37 --out depth\n"
+        "  gradflow plot runs/plain37 --tensorboard\n",
     .least = 1,
     .most = 1024,
     .missing = "a run folder",

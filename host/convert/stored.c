@@ -14,7 +14,7 @@
 /* The shape and the classes that the network of a run has. */
 static gf_status read_run(gf_dataset_info *info, const char *run_folder) {
   gf__network network;
-  gf_status status = gf__network_read(&network, run_folder);
+  gf_status status = gf__network_read_shaped(&network, run_folder);
   info->height = network.image.height;
   info->width = network.image.width;
   info->channels = network.image.channels;

@@ -91,7 +91,10 @@ void gf_diagnosis_free(gf_diagnosis **diagnosis) {
     free(f->headline);
     free(f->evidence);
     free(f->threshold);
-    for (int k = 0; k < f->remedy_count; k++) free(f->remedies[k].setting);
+    for (int k = 0; k < f->remedy_count; k++) {
+      free(f->remedies[k].setting);
+      free(f->remedies[k].code);
+    }
   }
   gf__case_free(&o->c);
   free(o->dead);

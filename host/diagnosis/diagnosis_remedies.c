@@ -6,6 +6,7 @@
 #include "base/keys.h"
 #include "base/os.h"
 #include "diagnosis/diagnosis.h"
+#include "diagnosis/remedy_code.h"
 #include "model/network_config.h"
 #include "run/run_folder.h"
 #include "train/optimizers.h"
@@ -32,8 +33,10 @@ typedef enum activations { ANY, SATURATING, SILENT, RANKS } activations; /* of a
 
 static void add_rate(const gf__case *c, double factor, gf__text *out) {
   const char *rate = gf__case_setting(c, "optimizer", "learning_rate");
-  double number;
-  if (rate && gf__float_parse(rate, &number)) gf__text_add(out, "%.6g", number * factor);
+  double number = NAN;
+  if (rate && !gf__float_parse(rate, &number)) return;
+  if (!c->config) number = gf__recorded_rate(c);
+  if (isfinite(number)) gf__text_add(out, "%.6g", number * factor);
 }
 
 static void add_tenth(const gf__case *c, gf__text *out) { add_rate(c, 0.1, out); }
@@ -209,6 +212,7 @@ static bool is_new(const gf__case *c, const struct remedy *r) {
   if (is_of_activations && gf__case_saturates(c, NULL) != (r->of == SATURATING)) return false;
   if (r->of == RANKS && !has_ranks(c)) return false;
   if (!r->key) return true;
+  if (gf__remedy_is_in_layers(c, r->section, r->key)) return false;
   if (!strcmp(r->key, "norm") && !strcmp(r->then, "every") && makes_norm_of_one(c)) return false;
   const char *now = gf__case_setting(c, r->section, r->key);
   if (!now || !r->now || !*r->now) return !now || r->now;
@@ -267,6 +271,20 @@ static gf_status find_setting(const gf__case *c, const struct remedy *r, char **
   return status;
 }
 
+/* The remedy as code, or NULL; without a config there is no setting to try values with. */
+static gf_status find_code(const gf__case *c, const struct remedy *r, char **out) {
+  char word[32] = "";
+  gf__text text = {0};
+  const char *words = r->then;
+  if (words) next_word(&words, word);
+  if (r->value) r->value(c, &text);
+  gf_status status = gf__text_status(&text);
+  const char *value = text.data ? text.data : *word ? word : NULL;
+  if (status == GF_OK) status = gf__remedy_code(c, r->section, r->key, value, out);
+  gf__text_free(&text);
+  return status;
+}
+
 _Static_assert(sizeof remedies / sizeof *remedies <= GF_MOST_REMEDIES,
                "a finding has room for all");
 
@@ -276,11 +294,14 @@ gf_status gf__add_remedies(const gf__case *c, gf_finding *finding) {
   bool has_keys = family && strcmp(family, "none") != 0;
   for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
     const struct remedy *r = &remedies[i];
-    char *setting;
+    char *setting, *code;
     if (!(r->against & 1 << finding->verdict) || !is_new(c, r)) continue;
     GF_TRY(find_setting(c, r, &setting));
     if (!setting && has_keys && r->key) continue;
-    finding->remedies[finding->remedy_count++] = (gf_remedy){.text = r->text, .setting = setting};
+    gf_remedy *remedy = &finding->remedies[finding->remedy_count++];
+    *remedy = (gf_remedy){.text = r->text, .setting = setting};
+    GF_TRY(find_code(c, r, &code));
+    remedy->code = code;
   }
   return GF_OK;
 }

@@ -36,7 +36,7 @@ static gf_status open_fitting_networks(gf_predictor *p, gf_device *device, bool 
 static gf_status read_classes(gf_predictor *p, const char *folder, const char *file) {
   const gf__data_source source = {
       .format = p->data->format, .settings = &p->data->settings, .files = p->data->format->train};
-  GF_TRY(gf__network_read(&p->network, folder));
+  GF_TRY(gf__network_read_shaped(&p->network, folder));
   p->classes = p->network.classes;
   if (file) return gf__class_names_read(&p->names, file, "the network", p->classes);
   GF_TRY(gf__class_names_find(&p->names, &source, "the network", p->classes));

@@ -59,6 +59,12 @@ void gf__html_paragraph(gf__text *out, const char *text) {
   gf__text_add(out, "</p>\n");
 }
 
+void gf__html_code(gf__text *out, const char *text) {
+  gf__text_add(out, "<pre>");
+  gf__html_add(out, text);
+  gf__text_add(out, "</pre>\n");
+}
+
 void gf__html_fold_begin(gf__text *out, const char *summary) {
   gf__text_add(out, "<details>\n<summary>");
   gf__html_add(out, summary);

@@ -14,6 +14,8 @@ void gf__html_begin(gf__text *out, const char *title, const char *subtitle);
 /* A section that the page's list of contents names. */
 void gf__html_heading(gf__text *out, const char *text);
 void gf__html_paragraph(gf__text *out, const char *text);
+/* Lines of code, as they are. */
+void gf__html_code(gf__text *out, const char *text);
 /* Sorted by a click on a header; wide ones scroll by themselves. caption may be NULL. */
 gf_status gf__html_table(gf__text *out, const char *caption, const gf__table *table) GF_MUST_USE;
 /* What gf_charts_write draws, to zoom and hover; its width and height are those of the page. A

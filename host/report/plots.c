@@ -15,6 +15,8 @@ static gf_status add_to_gallery(const gf__gallery *g, const char *name, const gf
   GF_TRY(gf__path_join(path, sizeof path, g->folder, name));
   GF_TRY(map ? gf__heat_map_write(path, map) : gf_charts_write(path, charts, count, columns));
   if (g->written) g->written(g->user, path);
+  if (g->page && map) gf__html_heat_map(g->page, map);
+  for (int i = 0; g->page && i < count; i++) gf__html_chart(g->page, &charts[i]);
   return GF_OK;
 }
 
@@ -193,6 +195,7 @@ static gf_status plot_runs(gf__run *runs, const char *const *folders, int count,
   if (count > 1) GF_TRY(check_out(out, count));
   for (int i = 0; i < count; i++) {
     g->folder = folders[i];
+    if (g->begin_section) GF_TRY(g->begin_section(g->page_user, &runs[i]));
     GF_TRY(draw_own_curves(g, &runs[i]));
     GF_TRY(gf__plot_flow(g, &runs[i]));
     GF_TRY(gf__plot_courses(g, &runs[i]));
@@ -201,6 +204,7 @@ static gf_status plot_runs(gf__run *runs, const char *const *folders, int count,
   }
   if (count == 1) return GF_OK;
   g->folder = out;
+  if (g->begin_section) GF_TRY(g->begin_section(g->page_user, NULL));
   GF_TRY(label_runs(runs, count));
   GF_TRY(compare_curves(g, runs, count));
   GF_TRY(gf__compare_flow(g, runs, count));
@@ -208,16 +212,20 @@ static gf_status plot_runs(gf__run *runs, const char *const *folders, int count,
   return gf__compare_activations(g, runs, count);
 }
 
-gf_status gf_plot_runs(const char *const *folders, int count, const char *out,
-                       void (*written)(void *user, const char *path), void *user) {
+gf_status gf__plot_runs(gf__gallery *gallery, const char *const *folders, int count) {
   enum { MOST_RUNS = 1024 };
   if (count < 1 || count > MOST_RUNS)
     return gf__fail(GF_ERROR_ARGUMENT, "%d run folders to plot: must be 1 to %d", count, MOST_RUNS);
   gf__run *runs = calloc((size_t)count, sizeof *runs);
   if (!runs) return gf__fail_host_memory((size_t)count * sizeof *runs);
-  gf__gallery g = {.folder = out, .written = written, .user = user};
-  gf_status status = plot_runs(runs, folders, count, &g);
+  gf_status status = plot_runs(runs, folders, count, gallery);
   for (int i = 0; i < count; i++) gf__run_free(&runs[i]);
   free(runs);
   return status;
+}
+
+gf_status gf_plot_runs(const char *const *folders, int count, const char *out,
+                       void (*written)(void *user, const char *path), void *user) {
+  gf__gallery gallery = {.folder = out, .written = written, .user = user};
+  return gf__plot_runs(&gallery, folders, count);
 }

@@ -5,6 +5,7 @@
 #include <gradflow/report.h>
 
 #include "report/heat_map.h"
+#include "report/html.h"
 #include "run/run_records.h"
 
 /* Where the pictures go. */
@@ -12,7 +13,15 @@ typedef struct gf__gallery {
   const char *folder;
   void (*written)(void *user, const char *path); /* or NULL */
   void *user;
+  gf__text *page; /* that they are added to as well, to zoom and hover; NULL: none */
+  /* Called before the pictures of each run folder, and before those that compare, for which run is
+   * NULL. */
+  gf_status (*begin_section)(void *page_user, const gf__run *run); /* or NULL */
+  void *page_user;
 } gf__gallery;
+
+/* gf_plot_runs into a gallery, whose folder is that of the comparisons. */
+gf_status gf__plot_runs(gf__gallery *gallery, const char *const *folders, int count) GF_MUST_USE;
 
 gf_status gf__gallery_add(const gf__gallery *gallery, const char *name, const gf_chart *charts,
                           int count, int columns) GF_MUST_USE;

@@ -26,14 +26,15 @@ typedef struct gf__network_layer {
 
 /* What network.json says, as far as it is read. */
 typedef struct gf__network {
-  json_t *json; /* owns the texts */
-  gf_image_shape image;
-  int classes;
+  json_t *json;             /* owns the texts */
+  gf_image_shape image;     /* 0 x 0 x 0 where it is not known */
+  int classes;              /* 0 where they are not known, or there are none */
   const char **class_names; /* (classes), or NULL where they are not known */
   const char *optimizer;    /* its kind, or NULL where it is not known */
   double eps;               /* of the optimizer; NaN where it has none */
   const char *logit_layer;  /* or NULL */
   gf__record_images images; /* of the statistics */
+  const char *framework;    /* "pytorch", "keras", …; NULL for gradflow's own runs */
   int layer_count;
   gf__network_layer *layers; /* (layer_count) from input to output */
 } gf__network;
@@ -49,6 +50,9 @@ gf_status gf__network_write(const char *folder, const gf_config *config,
  * config.yaml. GF_ERROR_DATA for a damaged file; GF_ERROR_FILE or the builder's error, with both
  * reasons, where neither is to be had. Free *out, also after a failure. */
 gf_status gf__network_read(gf__network *out, const char *folder) GF_MUST_USE;
+/* The same for those who need the shape of the images and the number of classes: GF_ERROR_DATA
+ * where they are not known. */
+gf_status gf__network_read_shaped(gf__network *out, const char *folder) GF_MUST_USE;
 void gf__network_free(gf__network *network); /* clears; an empty one is fine */
 
 /* The layer of that name, or NULL. */

@@ -65,13 +65,16 @@ static int read_side(const json_t *shape, size_t index) {
   return side >= 1 && side <= 1 << 24 ? (int)side : 0;
 }
 
+/* null is what another framework does not know; a key that is missing is damage. */
 static bool read_shape(gf__network *n) {
   const json_t *image = json_object_get(n->json, "image");
-  json_int_t classes = json_integer_value(json_object_get(n->json, "classes"));
+  const json_t *number = json_object_get(n->json, "classes");
+  json_int_t classes = json_integer_value(number);
   n->image = (gf_image_shape){read_side(image, 0), read_side(image, 1), read_side(image, 2)};
   n->classes = classes >= 1 && classes <= MOST_CLASSES ? (int)classes : 0;
-  return json_array_size(image) == 3 && n->image.height && n->image.width && n->image.channels &&
-         n->classes;
+  bool is_image =
+      json_array_size(image) == 3 && n->image.height && n->image.width && n->image.channels;
+  return (is_image || json_is_null(image)) && (n->classes || json_is_null(number));
 }
 
 static bool read_class_names(gf__network *n) {
@@ -86,6 +89,7 @@ static void read_optimizer(gf__network *n) {
   const json_t *optimizer = json_object_get(n->json, "optimizer");
   const json_t *eps = json_object_get(optimizer, "eps");
   n->optimizer = text_of(optimizer, "kind");
+  n->framework = text_of(json_object_get(n->json, "framework"), "name");
   n->eps = json_is_number(eps) ? json_number_value(eps) : (double)NAN;
 }
 
@@ -165,6 +169,15 @@ gf_status gf__network_read(gf__network *out, const char *folder) {
   json_t *json = gf__json_read(path);
   if (!json) return gf__fail(GF_ERROR_DATA, "%s is not JSON, or cannot be read", path);
   return parse(out, json, path);
+}
+
+gf_status gf__network_read_shaped(gf__network *out, const char *folder) {
+  GF_TRY(gf__network_read(out, folder));
+  if (out->classes && out->image.height) return GF_OK;
+  return gf__fail(GF_ERROR_DATA,
+                  "%s/network.json does not say how large the images are, or how many classes "
+                  "there are; such a run can be diagnosed and drawn",
+                  folder);
 }
 
 void gf__network_free(gf__network *network) {

@@ -8,6 +8,7 @@
 #include "base/index.h"
 #include "base/os.h"
 #include "run/network.h"
+#include "run/weight_rows.h"
 
 /* The columns of a CSV of layers; its numbers come behind these. */
 enum { EPOCH, STEP, NAME, FIRST_NUMBER, MOST_NUMBERS = 5 };
@@ -98,17 +99,19 @@ typedef struct history {
   gf__index layer_index, epoch_index;    /* of names, and of numbers of epochs */
 } history;
 
-/* Cuts the suffix from the names; those without it become NULL. Returns how many have it. */
-static size_t keep_names(const history *h) {
+/* Cuts the suffix from the names; those without it become NULL, unless they are of weights. Returns
+ * how many are kept. weights: of the file, or empty. */
+static size_t keep_names(const history *h, const gf__csv *weights) {
   size_t count = 0, tail = strlen(h->kind->suffix);
   for (size_t i = 0; i < h->csv.rows; i++) {
     char *name = h->csv.texts[NAME][i];
     size_t length = strlen(name);
-    bool counts = length > tail && strcmp(name + length - tail, h->kind->suffix) == 0;
-    if (counts)
-      name[length - tail] = 0;
-    else
+    bool has_suffix = length > tail && strcmp(name + length - tail, h->kind->suffix) == 0;
+    bool counts = i < weights->rows ? weights->numbers[0][i] != 0 : has_suffix;
+    if (!counts)
       h->csv.texts[NAME][i] = NULL;
+    else if (has_suffix)
+      name[length - tail] = 0;
     count += counts;
   }
   return count;
@@ -210,7 +213,11 @@ static gf_status load_all(history *h, const char *folder) {
   if (!gf__path_exists(path)) return GF_OK;
   GF_TRY(gf__csv_read(&h->csv, path, h->kind->columns, FIRST_NUMBER + h->kind->numbers));
   const gf__csv *csv = &h->csv;
-  if (keep_names(h) == 0) return GF_OK;
+  gf__csv weights;
+  GF_TRY(gf__weight_rows_read(&weights, path));
+  size_t kept = keep_names(h, &weights);
+  gf__csv_free(&weights);
+  if (kept == 0) return GF_OK;
   GF_TRY(allocate_lines(h, path));
   for (size_t start = 0, end; start < csv->rows && h->layer_count; start = end) {
     end = record_end(csv, start);

@@ -60,6 +60,9 @@ typedef struct gf_remedy {
   /** The setting that does it, "model.shortcut=identity", checked against the run's config; NULL
    * where the config is a graph of its own or is missing. */
   char *setting;
+  /** The same as lines of code of the framework that the run was recorded in, by its network.json;
+   * NULL where there is a config, and for other frameworks than PyTorch and Keras. */
+  char *code;
 } gf_remedy;
 
 enum {

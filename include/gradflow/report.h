@@ -66,4 +66,10 @@ GF_API gf_status gf_plot_runs(const char *const *folders, int count, const char 
                               void (*written)(void *user, const char *path),
                               void *user) GF_MUST_USE;
 
+/** Writes the records of a run folder, and its pictures where they are drawn, as an event file of
+ * TensorBoard into the folder tensorboard in it; what an earlier call has written is replaced.
+ * docs/tensorboard.md has the tags. *path, which the caller frees with free, is the file's.
+ * GF_ERROR_FILE where the run has written events of its own while it trained, which have more. */
+GF_API gf_status gf_events_write(const char *run_folder, char **path) GF_MUST_USE;
+
 #endif

@@ -112,6 +112,14 @@ GF_API gf_status gf_study_report(const gf_study *study, char **text,
                                  void (*written)(void *user, const char *path),
                                  void *user) GF_MUST_USE;
 
+/** Writes one self-contained page about run folders, which need not belong to a study: what their
+ * gradients did and what helps, and the pictures of gf_plot_runs() to zoom and hover. The pictures
+ * are drawn as gf_plot_runs() does, whose other arguments and errors these are; page is the path of
+ * the page, which is the last that is written. */
+GF_API gf_status gf_runs_page(const char *const *folders, int count, const char *out,
+                              const char *page, void (*written)(void *user, const char *path),
+                              void *user) GF_MUST_USE;
+
 /** The keys of a study's file as a text for help. The caller frees *out with free. */
 GF_API gf_status gf_study_help(char **out) GF_MUST_USE;
 

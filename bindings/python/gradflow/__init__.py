@@ -17,6 +17,7 @@ from ._library import Error, version
 from ._prediction import Predictor, predict
 from ._signal import Signal, Theory, signal
 from ._training import Epoch, Event, GradientStatistics, Run, Step, train
+from ._watch import Watch, watch
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "Signal",
     "Step",
     "Theory",
+    "Watch",
     "devices",
     "diagnose",
     "gradients",
@@ -42,4 +44,5 @@ __all__ = [
     "signal",
     "train",
     "version",
+    "watch",
 ]

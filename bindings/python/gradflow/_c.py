@@ -424,7 +424,7 @@ class gf_rule(Structure):
 
 
 class gf_remedy(Structure):
-    _fields_ = [("text", c_char_p), ("setting", c_char_p)]
+    _fields_ = [("text", c_char_p), ("setting", c_char_p), ("code", c_char_p)]
 
 
 class gf_finding(Structure):
@@ -1135,6 +1135,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         [POINTER(gf_divergence), c_void_p, c_void_p, c_void_p, POINTER(gf_divergence_options)],
     ),
     "gf_error_message": (c_char_p, []),
+    "gf_events_write": (c_int, [c_char_p, POINTER(c_char_p)]),
     "gf_export_onnx": (
         c_int,
         [c_char_p, c_char_p, POINTER(gf_export_options), POINTER(gf_conversion)],
@@ -1232,6 +1233,17 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_profile_trace": (c_int, [c_void_p, c_char_p]),
     "gf_rule_of": (POINTER(gf_rule), [c_int]),
     "gf_run_read_state": (c_int, [c_char_p, POINTER(gf_run_state)]),
+    "gf_runs_page": (
+        c_int,
+        [
+            POINTER(c_char_p),
+            c_int,
+            c_char_p,
+            c_char_p,
+            CFUNCTYPE(None, c_void_p, c_char_p),
+            c_void_p,
+        ],
+    ),
     "gf_scale_bound_name": (c_char_p, [c_int]),
     "gf_scale_costs_free": (None, [POINTER(gf_scale_costs)]),
     "gf_scale_each": (

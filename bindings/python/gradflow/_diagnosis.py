@@ -19,11 +19,13 @@ class Remedy:
 
     Attributes:
         setting: the setting that does it, as "model.shortcut=identity"; None where the config is a
-            graph of its own
+            graph of its own, or there is none
+        code: the same as lines of PyTorch or Keras, for runs that were recorded there
     """
 
     text: str
     setting: str | None
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,11 @@ def _array(pointer: Any, *shape: int) -> np.ndarray:
 
 def _finding(found: _c.gf_finding) -> Finding:
     remedies = tuple(
-        Remedy(lib.text(r.text), lib.text(r.setting) if r.setting else None)
+        Remedy(
+            lib.text(r.text),
+            lib.text(r.setting) if r.setting else None,
+            lib.text(r.code) if r.code else None,
+        )
         for r in found.remedies[: found.remedy_count]
     )
     return Finding(

@@ -73,7 +73,7 @@ def _load() -> ctypes.CDLL:
     raise Error(
         "file",
         f"cannot load {NAME}: {reason}; install gradflow (cmake --install), or name the library: "
-        "GRADFLOW_LIBRARY=PATH",
+        "GRADFLOW_LIBRARY=PATH. gradflow.watch needs none",
     )
 
 
