@@ -34,15 +34,20 @@ bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);
 /* False of folders, devices, pipes and sockets; links are followed. */
 bool gf__path_is_regular(const char *path);
+bool gf__path_is_link(const char *path);
+/* Whether path is the folder or anything below it, links followed; false where one is not there. */
+bool gf__path_is_inside(const char *path, const char *folder);
+double gf__path_age(const char *path); /* seconds since it was written; 0 if unknown */
 gf_status gf__make_folder(const char *path) GF_MUST_USE; /* with parents; an existing one is fine */
 gf_status gf__make_private_folder(const char *path) GF_MUST_USE; /* new ones for this user alone */
-/* Opens a file to write, empty, or returns NULL and sets errno; a new one that is private can be
- * read and written by this user alone. */
+/* Opens a new file to write, or returns NULL and sets errno, as where there is one; one that is
+ * private can be read and written by this user alone. */
 FILE *gf__file_create(const char *path, bool is_private);
 gf_status gf__remove_folder(const char *path) GF_MUST_USE; /* with all files and folders in it */
 gf_status gf__rename(const char *from, const char *to) GF_MUST_USE; /* replaces; syncs the folder */
 gf_status gf__sync_file(FILE *file, const char *path) GF_MUST_USE;
 int gf__process_id(void);
+uint64_t gf__entropy(void);                 /* 64 bits that no other process gets */
 void gf__host_name(char *out, size_t size); /* "localhost" if unknown */
 /* The names in a folder without "." and "..", sorted bytewise. Free *out with gf__names_free. */
 typedef struct gf__names {
