@@ -12,6 +12,7 @@
 #include "cli/ranks.h"
 #include "cli/watch.h"
 #include "report/table.h"
+#include "run/run_folder.h"
 
 typedef struct train_options {
   char *device, *out, *resume, *checkpoint_every, *balance; /* or NULL */
@@ -151,7 +152,12 @@ static gf_status load_config(gf_config **out, const gf__cli *cli) {
   if (o->resume && !gf__path_exists(file))
     return gf__fail(GF_ERROR_FILE, "%s is not the folder of a run: it has no config.yaml",
                     o->resume);
-  GF_TRY(gf__cli_load_config(out, &o->sets, file));
+  if (cli->argument_count) {
+    GF_TRY(gf__cli_load_config(out, &o->sets, file));
+  } else {
+    GF_TRY(gf__run_config_load(out, o->resume));
+    GF_TRY(gf__cli_set_all(*out, &o->sets));
+  }
   const gf__value *model = gf__value_get(gf__config_root(*out), "model");
   const gf__value *own = gf__value_get(model, "tune");
   const char *tune = own ? gf__scalar_words(own) : "fast";

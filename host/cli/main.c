@@ -89,7 +89,11 @@ int gf__cli_fail(gf_status status) {
 
 gf_status gf__cli_load_config(gf_config **out, const gf__texts *sets, const char *file) {
   GF_TRY(gf_config_load(out, file));
-  for (size_t i = 0; i < sets->count; i++) GF_TRY(gf_config_set(*out, sets->v[i]));
+  return gf__cli_set_all(*out, sets);
+}
+
+gf_status gf__cli_set_all(gf_config *config, const gf__texts *sets) {
+  for (size_t i = 0; i < sets->count; i++) GF_TRY(gf_config_set(config, sets->v[i]));
   return GF_OK;
 }
 
