@@ -2,8 +2,7 @@
  */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
-#include <jansson.h>
-#include <unistd.h>
+#include <sha256.h>
 
 #include "data/dataset.h"
 #include "model/safetensors.h"
@@ -425,6 +424,67 @@ static void a_checkpoint_of_a_newer_version_is_named(void **state) {
   assert_non_null(strstr(warnings_, message));
 }
 
+/* ---- the end of a stop ---- */
+
+typedef struct end {
+  int asked, ended;
+  bool has_checkpoint, has_pictures; /* as it was reported */
+} end;
+
+static int stop_soon(void *user) { return ++((end *)user)->asked == BATCHES + 4; }
+
+static void note_end(void *user, gf_status status, const char *message) {
+  end *e = user;
+  e->ended++;
+  assert_int_equal(status, GF_ERROR_INTERRUPTED);
+  assert_memory_equal(message, "stopped in epoch 2 of 2 after batch ", 36);
+  e->has_checkpoint = gf__path_exists(in_folder("reported/checkpoint_1.safetensors"));
+  e->has_pictures = gf__path_exists(in_folder("reported/loss.png"));
+}
+
+/* Whoever asked may kill before they are drawn. */
+static void a_stop_is_reported_before_the_pictures(void **state) {
+  (void)state;
+  end e = {0};
+  char path[256];
+  snprintf(path, sizeof path, "%s", in_folder("reported"));
+  gf_config *config = config_of(stateful_, "");
+  gf_train_options options = {.out = path,
+                              .events = {.user = &e, .stop = stop_soon, .ended = note_end}};
+  assert_int_equal(gf_train(fixture_device, config, &options), GF_ERROR_INTERRUPTED);
+  gf_config_free(&config);
+  assert_int_equal(e.ended, 1);
+  assert_true(e.has_checkpoint);
+  assert_false(e.has_pictures);
+  assert_true(gf__path_exists(in_folder("reported/loss.png")));
+}
+
+/* ---- weights ---- */
+
+static void a_test_names_the_weights(void **state) {
+  (void)state;
+  gf_test_result result;
+  char digest[65];
+  warnings_[0] = 0;
+  gf_log_to(keep_warnings, NULL);
+  assert_ok(gf_test(fixture_device, in_folder("whole"), &result));
+  assert_string_equal(result.weights, "best.safetensors");
+  assert_non_null(SHA256File(in_folder("whole/best.safetensors"), digest));
+  assert_string_equal(result.weights_sha256, digest);
+  assert_string_equal(warnings_, "");
+  gf_test_result_free(&result);
+  assert_int_equal(remove(in_folder("whole/best.safetensors")), 0);
+  assert_ok(gf_test(fixture_device, in_folder("whole"), &result));
+  gf_log_to(NULL, NULL);
+  assert_string_equal(result.weights, "last.safetensors");
+  assert_non_null(SHA256File(in_folder("whole/last.safetensors"), digest));
+  assert_string_equal(result.weights_sha256, digest);
+  assert_non_null(strstr(warnings_,
+                         "/whole/best.safetensors, of epoch 1, is gone: the run's last "
+                         "weights are taken"));
+  gf_test_result_free(&result);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_edited_config_is_seen),
@@ -441,6 +501,8 @@ int main(void) {
       cmocka_unit_test(best_weights_that_are_gone_are_said_to_be),
       cmocka_unit_test(a_run_of_an_older_version_goes_on),
       cmocka_unit_test(a_checkpoint_of_a_newer_version_is_named),
+      cmocka_unit_test(a_stop_is_reported_before_the_pictures),
+      cmocka_unit_test(a_test_names_the_weights),
   };
   return cmocka_run_group_tests_name("resume_changes", tests, open_all, fixture_close);
 }

@@ -299,7 +299,7 @@ static void a_run_leaves_these_files(void **state) {
       "checkpoint_1.safetensors config.yaml data.json early_steps.csv environment.json "
       "gradient_flow.png "
       "gradient_flow_linear.png gradient_heat_map.png gradient_layers.png "
-      "gradients.csv last.safetensors loss.png metrics.csv network.json result.json "
+      "gradients.csv last.safetensors loss.png metrics.csv network.json result.json run.json "
       "signal_flow.png "
       "timing.csv update_ratio.png");
   static const struct {
@@ -393,8 +393,15 @@ static void existing_folders_are_left_alone(void **state) {
            in_folder("dropout-b"));
   assert_fails(GF_ERROR_FILE, message, train_over("dropout-b", 0));
   assert_true(gf__path_exists(in_folder("dropout-b/note.txt")));
+  char note[256];
+  snprintf(note, sizeof note, "%s", in_folder("dropout-b/note.txt"));
+  snprintf(message, sizeof message,
+           "%s is not a file that a run writes, so %s is not replaced; move it away, or choose "
+           "another --out",
+           note, in_folder("dropout-b"));
+  assert_fails(GF_ERROR_FILE, message, train_over("dropout-b", 1));
+  assert_int_equal(remove(note), 0);
   assert_ok(train_over("dropout-b", 1));
-  assert_false(gf__path_exists(in_folder("dropout-b/note.txt")));
   assert_true(is_same("dropout-a", "dropout-b", "last.safetensors"));
 }
 

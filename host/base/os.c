@@ -129,6 +129,16 @@ int gf__cpu_count(void) {
   return n > 0 ? (int)n : 1;
 }
 
+/* The first process is bound to no core, but shares the limits of a container. */
+int gf__machine_cpu_count(void) {
+#ifdef CPU_COUNT
+  cpu_set_t set;
+  if (sched_getaffinity(1, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? (int)n : 1;
+}
+
 size_t gf__peak_memory(void) {
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss * 1024 : 0;

@@ -23,12 +23,13 @@ void gf__lock_wait(gf__lock *lock);                     /* holding the lock: unt
 void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, for at most that long */
 void gf__lock_wake_all(gf__lock *lock);
 
-double gf__seconds(void);       /* monotonic */
-void gf__sleep(double seconds); /* less than 1 */
-void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
-int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
-size_t gf__peak_memory(void);   /* the most bytes that were resident so far; 0 if unknown */
-uint64_t gf__host_memory(void); /* bytes of the machine; 0 if unknown */
+double gf__seconds(void);        /* monotonic */
+void gf__sleep(double seconds);  /* less than 1 */
+void gf__utc_now(char out[21]);  /* 2026-01-31T23:59:59Z */
+int gf__cpu_count(void);         /* CPUs that this process may use, at least 1 */
+int gf__machine_cpu_count(void); /* those that any process may use here, at least 1 */
+size_t gf__peak_memory(void);    /* the most bytes that were resident so far; 0 if unknown */
+uint64_t gf__host_memory(void);  /* bytes of the machine; 0 if unknown */
 
 bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);

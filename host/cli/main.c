@@ -80,10 +80,14 @@ int gf__cli_exit_code(gf_status status) {
   return code || status == GF_OK ? code : 1;
 }
 
-int gf__cli_fail(gf_status status) {
+void gf__cli_print_failure(const char *message) {
   bool colours = gf__cli_has_colours(stderr);
   fprintf(stderr, "%sgradflow:%s %s\n", colours ? "\033[1;31m" : "", colours ? "\033[0m" : "",
-          gf_error_message());
+          message);
+}
+
+int gf__cli_fail(gf_status status) {
+  gf__cli_print_failure(gf_error_message());
   return gf__cli_exit_code(status);
 }
 

@@ -13,15 +13,35 @@ gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *
   return gf__path_join(out, GF__PATH_SIZE, folder, name);
 }
 
+/* Without a validation split a run has no best weights; else somebody has removed them. */
+static void report_missing_best(const char *folder, const char *best) {
+  gf_run_state state;
+  if (gf_run_read_state(folder, &state) == GF_OK && state.best.epoch)
+    gf__log(GF_LOG_WARNING, "%s, of epoch %d, is gone: the run's last weights are taken", best,
+            state.best.epoch);
+}
+
 gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) {
+  char best[GF__PATH_SIZE];
   GF_TRY(gf__run_path(out, folder, "best.safetensors"));
   if (gf__path_exists(out)) return GF_OK;
+  strcpy(best, out);
   GF_TRY(gf__run_path(out, folder, "last.safetensors"));
-  if (gf__path_exists(out)) return GF_OK;
+  if (gf__path_exists(out)) {
+    report_missing_best(folder, best);
+    return GF_OK;
+  }
   return gf__fail(GF_ERROR_FILE,
                   "%s has no weights: neither best.safetensors nor last.safetensors; train it "
                   "for an epoch at least",
                   folder);
+}
+
+gf_status gf__run_weights_digest(char out[SHA256_DIGEST_STRING_LENGTH], const char *folder) {
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_weights(path, folder));
+  if (SHA256File(path, out)) return GF_OK;
+  return gf__fail(GF_ERROR_FILE, "cannot read %s", path);
 }
 
 gf_status gf__run_folder_check(const char *path, bool overwrite, const char *const *needed) {

@@ -76,6 +76,10 @@ gf_status gf__run_config_rename(gf_config *config) GF_MUST_USE;
  * there are neither. */
 gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) GF_MUST_USE;
 
+/* SHA-256 of their file, in hexadecimal digits. */
+gf_status gf__run_weights_digest(char out[SHA256_DIGEST_STRING_LENGTH],
+                                 const char *folder) GF_MUST_USE;
+
 /* environment.c: environment.json, written anew or with one more entry in "resumed". */
 gf_status gf__environment_write(const char *path, const gf_device_info *device) GF_MUST_USE;
 gf_status gf__environment_resume(const char *path, int epoch,

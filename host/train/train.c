@@ -350,11 +350,13 @@ static gf_status draw_pictures(gf__training *t, bool reports) {
 
 /* What there is of a run that has ended before its time; the message stays that of the end. */
 static void draw_ended(gf__training *t, gf_status status) {
+  const gf_train_events *events = &t->options.events;
   gf__text message = {0};
   gf__text_add(&message, "%s", gf_error_message());
   if (status == GF_ERROR_NONFINITE &&
       gf__run_folder_end(t->options.out, GF_RUN_DIVERGED, message.data) != GF_OK)
     gf__log(GF_LOG_WARNING, "%s", gf_error_message());
+  if (events->ended) events->ended(events->user, status, message.data ? message.data : "");
   if (draw_pictures(t, false) != GF_OK)
     gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
   (void)gf__fail(status, "%s", message.data ? message.data : "");
