@@ -29,7 +29,7 @@ static void assert_text(const char *name, const char *text) {
 
 typedef struct attempt {
   const char *out; /* in the folder unless it begins with "." or "/" */
-  int overwrite, resume, force;
+  bool overwrite, resume, force;
   const char *weights; /* train.weights, in the folder; or NULL */
   gf_config *config;   /* or NULL: one that is in no file; freed */
 } attempt;
@@ -43,8 +43,11 @@ static gf_status train_attempt(attempt a) {
     snprintf(assignment, sizeof assignment, "train.weights=%s", in_folder(a.weights));
     assert_ok(gf_config_set(config, assignment));
   }
-  gf_train_options options = {
-      .out = path, .overwrite = a.overwrite, .resume = a.resume, .force = a.force};
+  gf_train_options options = gf_train_options_default();
+  options.out = path;
+  options.overwrite = a.overwrite;
+  options.resume = a.resume;
+  options.force = a.force;
   gf_status status = gf_train(fixture_device, config, &options);
   gf_config_free(&config);
   return status;

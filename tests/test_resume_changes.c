@@ -20,7 +20,7 @@ typedef struct stopper {
   int asked, stops_at;
 } stopper;
 
-static int stop(void *user) {
+static bool stop(void *user) {
   stopper *s = user;
   return ++s->asked == s->stops_at;
 }
@@ -41,8 +41,11 @@ static gf_status run_config(gf_config *config, const char *out, part p) {
   char path[256];
   snprintf(path, sizeof path, "%s", in_folder(out));
   stopper s = {.stops_at = p.stops_at};
-  gf_train_options options = {
-      .out = path, .resume = p.resume, .force = p.force, .events = {.user = &s, .stop = stop}};
+  gf_train_options options = gf_train_options_default();
+  options.out = path;
+  options.resume = p.resume;
+  options.force = p.force;
+  options.events = (gf_train_events){.user = &s, .stop = stop};
   warnings_[0] = 0;
   gf_log_to(keep_warnings, NULL);
   gf_status status = gf_train(fixture_device, config, &options);
@@ -179,16 +182,19 @@ static void the_rest_of_a_cut_batch_comes_first(void **state) {
   gf_loader *loader;
   gf_batch batch;
   assert_ok(gf_dataset_open(&dataset, config, GF_SPLIT_TRAIN));
-  assert_ok(gf_loader_open(&loader, dataset,
-                           &(gf_loader_options){.batch_size = 50, .seed = 5, .training = 1}));
+  gf_loader_options options = gf_loader_options_default();
+  options.batch_size = 50;
+  options.seed = 5;
+  options.training = true;
+  assert_ok(gf_loader_open(&loader, dataset, &options));
   int order[RECORDS], all = 0;
   assert_ok(gf_loader_start(loader, 1, 0));
   while (gf_loader_next(loader, &batch) == GF_OK && batch.count)
     for (int i = 0; i < batch.count; i++) order[all++] = batch.labels[i];
   assert_int_equal(all, RECORDS - VALIDATION);
   gf_loader_free(&loader);
-  assert_ok(gf_loader_open(&loader, dataset,
-                           &(gf_loader_options){.batch_size = 40, .seed = 5, .training = 1}));
+  options.batch_size = 40;
+  assert_ok(gf_loader_open(&loader, dataset, &options));
   assert_ok(gf__loader_start_after(loader, 1, 150));
   static const int sizes[] = {10, 40, 40, 40, 5};
   int at = 150;
@@ -431,7 +437,7 @@ typedef struct end {
   bool has_checkpoint, has_pictures; /* as it was reported */
 } end;
 
-static int stop_soon(void *user) { return ++((end *)user)->asked == BATCHES + 4; }
+static bool stop_soon(void *user) { return ++((end *)user)->asked == BATCHES + 4; }
 
 static void note_end(void *user, gf_status status, const char *message) {
   end *e = user;
@@ -449,8 +455,9 @@ static void a_stop_is_reported_before_the_pictures(void **state) {
   char path[256];
   snprintf(path, sizeof path, "%s", in_folder("reported"));
   gf_config *config = config_of(stateful_, "");
-  gf_train_options options = {.out = path,
-                              .events = {.user = &e, .stop = stop_soon, .ended = note_end}};
+  gf_train_options options = gf_train_options_default();
+  options.out = path;
+  options.events = (gf_train_events){.user = &e, .stop = stop_soon, .ended = note_end};
   assert_int_equal(gf_train(fixture_device, config, &options), GF_ERROR_INTERRUPTED);
   gf_config_free(&config);
   assert_int_equal(e.ended, 1);

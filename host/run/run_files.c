@@ -89,6 +89,7 @@ static const char *const names_[] = {"run.json",
                                      "gradient_flow_last.png",
                                      "gradient_layers.png",
                                      "gradient_heat_map.png",
+                                     "signal_flow.png",
                                      "activations.png",
                                      "activations_last.png",
                                      "activation_heat_map.png"};

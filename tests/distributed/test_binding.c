@@ -50,6 +50,26 @@ static void an_unbound_one_has_nothing_to_say(void **state) {
   free(said);
 }
 
+/* By the variables of another MPI's launcher. */
+static void the_mpirun_of_another_mpi_is_refused(void **state) {
+  (void)state;
+  char line[1024], *said;
+  size_t size;
+  snprintf(line, sizeof line,
+           "PMI_SIZE=2 PMI_RANK=0 timeout 60 %s train %s/net.yaml -q --out %s/rival 2>%s/said",
+           PROGRAM, fixture_folder, fixture_folder, fixture_folder);
+  int status = system(line);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 1);
+  assert_ok(gf__file_read(in_folder("said"), &said, &size));
+  assert_string_equal(said,
+                      "gradflow: the launcher has started 2 processes, of which MPI sees one: they "
+                      "would all train the same run. Start them with the mpirun of the MPI that "
+                      "gradflow was built with\n");
+  assert_false(gf__path_exists(in_folder("rival")));
+  free(said);
+}
+
 static int open_network(void **state) {
   char yaml[512];
   if (open_all(state) != 0) return -1;
@@ -64,6 +84,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_bound_rank_says_so),
       cmocka_unit_test(an_unbound_one_has_nothing_to_say),
+      cmocka_unit_test(the_mpirun_of_another_mpi_is_refused),
   };
   return cmocka_run_group_tests_name("binding", tests, open_network, fixture_close);
 }
