@@ -100,7 +100,7 @@ typedef struct history {
 
 /* Versions before the first release called an auxiliary classifier's layers companion_NODE_pool,
  * _linear and _loss; a run of theirs that was resumed since has both. */
-static void rename_companion(char *name) {
+static void update_name(char *name) {
   static const char then[] = "companion_", now[] = "auxiliary_"; /* of equal length */
   static const char *const ends[] = {"_pool", "_linear", "_loss"};
   size_t length = strlen(name);
@@ -121,7 +121,7 @@ static size_t keep_names(const history *h) {
       name[length - tail] = 0;
     else
       h->csv.texts[NAME][i] = NULL;
-    if (counts) rename_companion(name);
+    if (counts) update_name(name);
     count += counts;
   }
   return count;
