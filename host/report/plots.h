@@ -2,6 +2,8 @@
 #ifndef GF_REPORT_PLOTS_H
 #define GF_REPORT_PLOTS_H
 
+#include <stdbool.h>
+
 #include <gradflow/report.h>
 
 #include "report/heat_map.h"
@@ -12,6 +14,7 @@ typedef struct gf__gallery {
   const char *folder;
   void (*written)(void *user, const char *path); /* or NULL */
   void *user;
+  bool is_anywhere; /* the folder is one that the user has named, and may have pictures of others */
 } gf__gallery;
 
 gf_status gf__gallery_add(const gf__gallery *gallery, const char *name, const gf_chart *charts,
