@@ -351,6 +351,9 @@ static void the_commands_say_what_they_did(void **state) {
                 "  input    images (batch, 3, 32, 32)\n"
                 "  output   logits (batch, 100)\n"
                 "  weights  weights.safetensors, 1504 parameters\n");
+  assert_prints("export run run/best.safetensors --overwrite", 2,
+                "gradflow: run/best.safetensors is a file of a run, which needs it; choose another "
+                "name\n");
   assert_prints("export run out.pb", 2,
                 "gradflow: out.pb ends neither in .onnx nor in .safetensors, which choose the "
                 "format; see gradflow export --help\n");

@@ -58,7 +58,7 @@ static const direction directions[] = {
     {"host/verify/reference/", {"reference.h", "ref_"}},
     {"host/verify/", {MODEL, "train/optimizers.h", "verify/", "reference.h", "gradflow/bench.h"}},
     {"host/cli/",
-     {"cli/", "base/", "report/table.h", "run/thresholds.h", "verify/verify.h",
+     {"cli/", "base/", "report/table.h", "run/run_folder.h", "run/thresholds.h", "verify/verify.h",
       "verify/layer_cases.h", "gradflow.h", "gradflow/"}},
     {"include/", {"gradflow/"}},
 };

@@ -10,8 +10,9 @@
 
 #include <gradflow/communicator.h>
 
-static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMIX_RANK",
-                                    "SLURM_NTASKS"};
+static const char *const names[] = {
+    "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",           "PMI_RANK", "PMIX_RANK", "SLURM_NTASKS",
+    "MV2_COMM_WORLD_SIZE",  "JSM_NAMESPACE_SIZE", "PALS_SIZE"};
 
 static void assert_opens(const char *const settings[], gf_status expected) {
   gf_communicator *communicator = NULL;
@@ -31,6 +32,9 @@ static void several_ranks_are_refused(void **state) {
   (void)state;
   OPENS(GF_ERROR_RANK, "OMPI_COMM_WORLD_SIZE", "2", );
   OPENS(GF_ERROR_RANK, "PMI_SIZE", "16", );
+  OPENS(GF_ERROR_RANK, "MV2_COMM_WORLD_SIZE", "2", );
+  OPENS(GF_ERROR_RANK, "JSM_NAMESPACE_SIZE", "2", );
+  OPENS(GF_ERROR_RANK, "PALS_SIZE", "2", );
   OPENS(GF_ERROR_RANK, "SLURM_NTASKS", "4", "PMI_RANK", "0", );
   OPENS(GF_ERROR_RANK, "SLURM_NTASKS", "4", "PMIX_RANK", "3", );
 }

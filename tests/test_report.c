@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/csv.h"
+#include "base/file.h"
 #include "base/os.h"
 #include "report/axis.h"
 #include "report/canvas.h"
@@ -912,15 +913,13 @@ static void paths_that_cannot_be_written_are_named(void **state) {
   gf_chart chart = {.title = "t", .width = 320, .height = 240};
   char message[512];
   const char *path = in_folder("missing/a.png");
-  snprintf(message, sizeof message, "cannot create %s.tmp.%d: No such file or directory", path,
-           (int)getpid());
+  snprintf(message, sizeof message, "cannot create %s: No such file or directory", path);
   assert_failed(gf_charts_write(path, &chart, 1, 1), GF_ERROR_FILE, "%s", message);
   assert_int_equal(files_in(folder), 0);
 
   path = in_folder("taken.png"); /* a folder stands there */
   assert_int_equal(mkdir(path, 0777), 0);
-  snprintf(message, sizeof message, "cannot rename %s.tmp.%d to %s: Is a directory", path,
-           (int)getpid(), path);
+  snprintf(message, sizeof message, "cannot replace %s: Is a directory", path);
   assert_failed(gf_charts_write(path, &chart, 1, 1), GF_ERROR_FILE, "%s", message);
   assert_int_equal(files_in(folder), 1);
 }
@@ -1151,6 +1150,44 @@ static void a_run_gets_its_pictures(void **state) {
   stbi_image_free(p.rgb);
 }
 
+/* Whatever lies where a comparison is drawn: text, and PNGs of other programs. */
+static void pictures_of_others_are_not_replaced(void **state) {
+  (void)state;
+  char paths[2][128], file[256], *bytes, *after;
+  size_t size, length;
+  snprintf(paths[0], sizeof paths[0], "%s",
+           make_run("one", 3, "1,1,a,a.weight,1e-3,1,1,0,1\n1,1,b,b.weight,1e-3,1,1,0,1\n"));
+  snprintf(paths[1], sizeof paths[1], "%s",
+           make_run("two", 3, "1,1,a,a.weight,1e-3,1,1,0,1\n1,1,b,b.weight,1e-3,1,1,0,1\n"));
+  const char *folders[] = {paths[0], paths[1]};
+  assert_int_equal(gf_plot_runs(folders, 2, in_folder("both"), NULL, NULL), GF_OK);
+  assert_int_equal(gf_plot_runs(folders, 2, in_folder("both"), NULL, NULL), GF_OK);
+  snprintf(file, sizeof file, "%s", in_folder("both/loss.png"));
+  assert_int_equal(gf__file_read(file, &bytes, &size), GF_OK);
+  /* A chunk before the pixels, as others write: tEXt with 4 bytes. */
+  gf__text other = {0};
+  gf__text_add_bytes(&other, bytes, 33);
+  gf__text_add_bytes(&other, "\0\0\0\4tEXta\0b\0....", 16);
+  gf__text_add_bytes(&other, bytes + 33, size - 33);
+  const struct {
+    const char *bytes;
+    size_t size;
+  } foreign[] = {{"mine", 4}, {other.data, other.size}, {bytes, size - 1}};
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+    assert_int_equal(gf__file_write(file, foreign[i].bytes, foreign[i].size), GF_OK);
+    assert_failed(gf_plot_runs(folders, 2, in_folder("both"), NULL, NULL), GF_ERROR_FILE,
+                  "%s is not a picture that gradflow has drawn, so it is not replaced; move it "
+                  "away, or choose another --out",
+                  file);
+    assert_int_equal(gf__file_read(file, &after, &length), GF_OK);
+    assert_int_equal(length, foreign[i].size);
+    assert_memory_equal(after, foreign[i].bytes, length);
+    free(after);
+  }
+  gf__text_free(&other);
+  free(bytes);
+}
+
 static void runs_are_compared(void **state) {
   (void)state;
   char paths[3][128];
@@ -1310,6 +1347,7 @@ int main(void) {
       TEST(the_activations_of_a_run_are_read),
       TEST(runs_have_names),
       TEST(a_run_gets_its_pictures),
+      TEST(pictures_of_others_are_not_replaced),
       TEST(runs_are_compared),
       TEST(each_layer_has_a_course),
       TEST(panels_share_their_range),

@@ -178,6 +178,55 @@ static void finished_runs_are_left(void **state) {
   gf__text_free(&r.runs);
 }
 
+/* A result that names other weights than the run has: a report leaves it out, a run makes it anew.
+ */
+static void a_test_of_other_weights_is_made_anew(void **state) {
+  (void)state;
+  record r = {0};
+  gf__outcome outcome;
+  char *before = study_read("whole/eight/seed-5/test.json");
+  assert_non_null(strstr(before, "\"weights\": \"best.safetensors\""));
+  gf__text changed = {0};
+  gf__text_add(&changed, "%s", before);
+  strstr(changed.data, "\"weights_sha256\": \"")[19] ^= 1;
+  study_write("whole/eight/seed-5/test.json", changed.data);
+  assert_ok(gf__outcome_load(&outcome, in_folder("whole/eight/seed-5")));
+  assert_true(outcome.has_stale_test);
+  assert_true(isnan(outcome.values[GF__COLUMN_TEST_ACCURACY]));
+  assert_ok(run_with("study.yaml", "whole", &r, gf_study_options_default()));
+  gf__text_free(&r.runs);
+  char *after = study_read("whole/eight/seed-5/test.json");
+  assert_string_equal(before, after);
+  gf__text_free(&changed);
+  free(before), free(after);
+}
+
+/* The study says 5e-3 now where the runs had 1e-2. */
+static void runs_of_other_settings_are_left_out(void **state) {
+  (void)state;
+  char *text, *csv;
+  gf_study *study = load_study("study.yaml", "whole");
+  assert_ok(gf_study_set(study, "model.dropout=0.5"));
+  assert_ok(gf_study_report(study, &text, NULL, NULL));
+  static const char note[] =
+      "Made with other settings, and left out: four/seed-5 (model.dropout: "
+      "0.5, was 0)";
+  gf__text words = {0}; /* in one line */
+  for (const char *p = text; *p; p++) gf__text_add(&words, "%c", *p == '\n' ? ' ' : *p);
+  if (!strstr(words.data, note)) fail_msg("%s", text);
+  assert_null(strstr(text, "finished)"));
+  gf__text_free(&words);
+  free(text);
+  csv = study_read("whole/reports/s/runs.csv");
+  assert_non_null(strstr(csv, "\nfour,5,\"other settings: model.dropout: 0.5, was 0\",,,"));
+  free(csv);
+  csv = study_read("whole/reports/s/t.csv");
+  assert_non_null(strstr(csv, "four,0,"));
+  free(csv);
+  gf_study_free(&study);
+  report("whole");
+}
+
 static void copy_into(const char *from, const char *to) {
   char command[512];
   snprintf(command, sizeof command, "cp -r %s/%s/. %s/%s", fixture_folder, from, fixture_folder,
@@ -506,6 +555,8 @@ int main(void) {
       cmocka_unit_test(a_killed_study_goes_on),
       cmocka_unit_test(a_signal_stops_the_program),
       cmocka_unit_test(the_program_lists_and_reports),
+      cmocka_unit_test(a_test_of_other_weights_is_made_anew),
+      cmocka_unit_test(runs_of_other_settings_are_left_out),
       cmocka_unit_test(finished_runs_are_left),
       cmocka_unit_test(command_lines_that_make_no_sense),
   };

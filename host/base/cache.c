@@ -1,6 +1,8 @@
 #include "base/cache.h"
 
 #include <sha256.h>
+#include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/file.h"
 #include "base/os.h"
@@ -30,6 +32,16 @@ gf_status gf__cache_read(const char *path, size_t largest, char **out, size_t *s
   return gf__file_read_within(real, largest, out, size);
 }
 
+/* Once a process: what others have left, killed as they wrote. */
+static void sweep_once(const char *path) {
+  static atomic_flag is_swept = ATOMIC_FLAG_INIT;
+  char folder[GF__PATH_SIZE];
+  if (atomic_flag_test_and_set(&is_swept)) return;
+  snprintf(folder, sizeof folder, "%.*s", (int)(gf__path_base(path) - path), path);
+  gf__remove_abandoned(folder, NULL);
+}
+
 gf_status gf__cache_write(const char *path, const void *bytes, size_t size) {
+  sweep_once(path);
   return gf__file_write_private(path, bytes, size);
 }

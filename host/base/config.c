@@ -9,6 +9,7 @@
 #include "base/yaml.h"
 
 struct gf_config {
+  char *path;      /* of the file that it was read from, or NULL */
   gf__value *root; /* a mapping */
 };
 
@@ -79,12 +80,16 @@ gf_status gf_config_load(gf_config **out, const char *path) {
   if (status == GF_ERROR_DATA) return gf__yaml_fail_size(path);
   if (status == GF_OK) status = parse(out, path, yaml, size);
   free(yaml);
+  if (status == GF_OK) (*out)->path = gf__text_copy(path);
   return status;
 }
+
+const char *gf__config_path(const gf_config *config) { return config->path ? config->path : ""; }
 
 void gf_config_free(gf_config **config) {
   if (!*config) return;
   gf__value_free((*config)->root);
+  free((*config)->path);
   free(*config);
   *config = NULL;
 }

@@ -25,6 +25,7 @@ typedef struct gf__value {
 } gf__value;
 
 const gf__value *gf__config_root(const gf_config *config);
+const char *gf__config_path(const gf_config *config); /* of its file; "" of one that has none */
 /* The entry of a mapping, or NULL; map may be NULL. */
 const gf__value *gf__value_get(const gf__value *map, const char *key);
 /* The text of a scalar; "" of a list, of a mapping and of NULL. */

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -102,22 +103,88 @@ static gf_status fill_and_close(gf__file_sink *sink,
   return status;
 }
 
+/* ---- temporary files ---- */
+
+static const char temporary_infix_[] = ".tmp.";
+enum { ENTROPY_DIGITS = 16 };
+static const double abandoned_after_ = 3600; /* seconds; whatever writes a file does so steadily */
+
+/* Earlier versions put their process's number there. */
+static bool is_temporary_ending(const char *text) {
+  size_t length = strlen(text);
+  return (length == ENTROPY_DIGITS && strspn(text, "0123456789abcdef") == length) ||
+         (length > 0 && length < ENTROPY_DIGITS && strspn(text, "0123456789") == length);
+}
+
+size_t gf__temporary_stem(const char *name) {
+  const char *found = NULL;
+  for (const char *p = name; (p = strstr(p, temporary_infix_)); p++) found = p;
+  bool is_temporary =
+      found && found > name && is_temporary_ending(found + sizeof temporary_infix_ - 1);
+  return is_temporary ? (size_t)(found - name) : 0;
+}
+
+void gf__remove_abandoned(const char *folder, const char *stem) {
+  gf__names names;
+  if (gf__list_folder(folder, &names) != GF_OK) return;
+  for (size_t i = 0; i < names.count; i++) {
+    char path[GF__PATH_SIZE];
+    const char *name = names.v[i];
+    size_t length = gf__temporary_stem(name);
+    bool is_meant =
+        length && (!stem || (strlen(stem) == length && strncmp(name, stem, length) == 0));
+    if (is_meant && gf__path_join(path, sizeof path, folder, name) == GF_OK &&
+        gf__path_age(path) > abandoned_after_)
+      remove(path);
+  }
+  gf__names_free(&names);
+}
+
+/* What killed processes have left that were to write this very file. */
+static void remove_abandoned_of(const char *path) {
+  char folder[GF__PATH_SIZE];
+  const char *base = gf__path_base(path);
+  if (base == path)
+    snprintf(folder, sizeof folder, ".");
+  else
+    snprintf(folder, sizeof folder, "%.*s", (int)(base - path), path);
+  gf__remove_abandoned(folder, base);
+}
+
+/* Names that no other process or thread has, on whichever machine or in whichever container. */
+static gf_status open_temporary(const char *path, bool is_private, char temporary[GF__PATH_SIZE],
+                                FILE **out) {
+  enum { MOST_TRIES = 8 };
+  *out = NULL;
+  for (int i = 0; i < MOST_TRIES && !*out; i++) {
+    int n = snprintf(temporary, GF__PATH_SIZE, "%s%s%0*" PRIx64, path, temporary_infix_,
+                     ENTROPY_DIGITS, gf__entropy());
+    if (n < 0 || n >= GF__PATH_SIZE)
+      return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", path);
+    *out = gf__file_create(temporary, is_private);
+    if (!*out && errno != EEXIST) break;
+  }
+  if (*out) return GF_OK;
+  return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", path, strerror(errno));
+}
+
+static gf_status rename_temporary(const char *temporary, const char *path) {
+  GF_TRY(fault("rename", path));
+  errno = 0;
+  if (gf__rename(temporary, path) == GF_OK) return GF_OK;
+  return gf__fail(GF_ERROR_FILE, "cannot replace %s: %s", path, strerror(errno));
+}
+
 static gf_status replace_file(const char *path, bool is_private,
                               gf_status (*fill)(gf__file_sink *sink, void *user), void *user) {
   char temporary[GF__PATH_SIZE];
-  int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, gf__process_id());
-  if (n < 0 || (size_t)n >= sizeof temporary)
-    return gf__fail(GF_ERROR_ARGUMENT, "the path is too long: %s", path);
+  gf__file_sink sink = {.path = path, .note = "; the old file is untouched"};
   GF_TRY(fault("create", path));
-  gf__file_sink sink = {.file = gf__file_create(temporary, is_private),
-                        .path = path,
-                        .note = "; the old file is untouched"};
-  if (!sink.file)
-    return gf__fail(GF_ERROR_FILE, "cannot create %s: %s", temporary, strerror(errno));
+  GF_TRY(open_temporary(path, is_private, temporary, &sink.file));
   gf_status status = fill_and_close(&sink, fill, user);
-  if (status == GF_OK) status = fault("rename", path);
-  if (status == GF_OK) status = gf__rename(temporary, path);
+  if (status == GF_OK) status = rename_temporary(temporary, path);
   if (status != GF_OK) remove(temporary);
+  if (status == GF_OK) remove_abandoned_of(path);
   return status;
 }
 

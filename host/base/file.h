@@ -32,6 +32,13 @@ gf_status gf__file_append(const char *path, const void *bytes, size_t size) GF_M
  * which fails where it does. NULL otherwise. */
 extern gf_status (*gf__file_fault)(const char *step, const char *path);
 
+/* Of the name of a temporary file, or of one that a killed process has left, the length of the name
+ * that it was to get; 0 of other names. */
+size_t gf__temporary_stem(const char *name);
+/* Removes those of the folder that nobody has written to for an hour: a process that was killed has
+ * left them. stem: of files of that name alone; NULL: of all. */
+void gf__remove_abandoned(const char *folder, const char *stem);
+
 /* "folder/name" in out; GF_ERROR_ARGUMENT if it is too long. */
 gf_status gf__path_join(char *out, size_t size, const char *folder, const char *name) GF_MUST_USE;
 /* The last component of path: what follows its last slash. */

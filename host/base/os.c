@@ -71,7 +71,12 @@ gf_status gf__lock_new(gf__lock **out) {
   *out = lock;
   if (!lock) return gf__fail_host_memory(sizeof *lock);
   pthread_mutex_init(&lock->mutex, NULL);
-  pthread_cond_init(&lock->changed, NULL);
+  /* A clock that is set while somebody waits changes nothing. */
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&lock->changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   return GF_OK;
 }
 
@@ -89,7 +94,7 @@ void gf__lock_wait(gf__lock *lock) { pthread_cond_wait(&lock->changed, &lock->mu
 
 void gf__lock_wait_for(gf__lock *lock, double seconds) {
   struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until); /* the condition's clock */
+  clock_gettime(CLOCK_MONOTONIC, &until); /* the condition's clock */
   long nanoseconds = until.tv_nsec + (long)(1e9 * seconds);
   until.tv_sec += nanoseconds / 1000000000;
   until.tv_nsec = nanoseconds % 1000000000;
@@ -124,6 +129,16 @@ int gf__cpu_count(void) {
   return n > 0 ? (int)n : 1;
 }
 
+/* The first process is bound to no core, but shares the limits of a container. */
+int gf__machine_cpu_count(void) {
+#ifdef CPU_COUNT
+  cpu_set_t set;
+  if (sched_getaffinity(1, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? (int)n : 1;
+}
+
 size_t gf__peak_memory(void) {
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss * 1024 : 0;
@@ -144,6 +159,27 @@ bool gf__path_is_folder(const char *path) {
 bool gf__path_is_regular(const char *path) {
   struct stat info;
   return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool gf__path_is_link(const char *path) {
+  struct stat info;
+  return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+bool gf__path_is_inside(const char *path, const char *folder) {
+  char *inner = realpath(path, NULL), *outer = realpath(folder, NULL);
+  size_t length = outer ? strlen(outer) : 0;
+  bool is_root = length == 1;
+  bool is_inside = inner && outer && strncmp(inner, outer, length) == 0 &&
+                   (is_root || inner[length] == '/' || !inner[length]);
+  free(inner);
+  free(outer);
+  return is_inside;
+}
+
+double gf__path_age(const char *path) {
+  struct stat info;
+  return lstat(path, &info) == 0 ? difftime(time(NULL), info.st_mtime) : 0;
 }
 
 /* Whether only this user (or root) can change path, and what lies on the way to it: a folder that
@@ -197,7 +233,7 @@ gf_status gf__make_folder(const char *path) { return make_folder(path, 0777); }
 gf_status gf__make_private_folder(const char *path) { return make_folder(path, 0700); }
 
 FILE *gf__file_create(const char *path, bool is_private) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, is_private ? 0600 : 0666);
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_private ? 0600 : 0666);
   FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
   if (!file && fd >= 0) close(fd);
   return file;
@@ -282,6 +318,14 @@ void gf__names_free(gf__names *names) {
 }
 
 int gf__process_id(void) { return (int)getpid(); }
+
+uint64_t gf__entropy(void) {
+  uint64_t bits;
+  if (getentropy(&bits, sizeof bits) == 0) return bits;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return ((uint64_t)getpid() << 32) ^ (uint64_t)now.tv_nsec ^ (uint64_t)(uintptr_t)&now;
+}
 
 void gf__host_name(char *out, size_t size) {
   if (gethostname(out, size) != 0) snprintf(out, size, "localhost");

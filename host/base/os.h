@@ -23,26 +23,32 @@ void gf__lock_wait(gf__lock *lock);                     /* holding the lock: unt
 void gf__lock_wait_for(gf__lock *lock, double seconds); /* the same, for at most that long */
 void gf__lock_wake_all(gf__lock *lock);
 
-double gf__seconds(void);       /* monotonic */
-void gf__sleep(double seconds); /* less than 1 */
-void gf__utc_now(char out[21]); /* 2026-01-31T23:59:59Z */
-int gf__cpu_count(void);        /* CPUs that this process may use, at least 1 */
-size_t gf__peak_memory(void);   /* the most bytes that were resident so far; 0 if unknown */
-uint64_t gf__host_memory(void); /* bytes of the machine; 0 if unknown */
+double gf__seconds(void);        /* monotonic */
+void gf__sleep(double seconds);  /* less than 1 */
+void gf__utc_now(char out[21]);  /* 2026-01-31T23:59:59Z */
+int gf__cpu_count(void);         /* CPUs that this process may use, at least 1 */
+int gf__machine_cpu_count(void); /* those that any process may use here, at least 1 */
+size_t gf__peak_memory(void);    /* the most bytes that were resident so far; 0 if unknown */
+uint64_t gf__host_memory(void);  /* bytes of the machine; 0 if unknown */
 
 bool gf__path_exists(const char *path);
 bool gf__path_is_folder(const char *path);
 /* False of folders, devices, pipes and sockets; links are followed. */
 bool gf__path_is_regular(const char *path);
+bool gf__path_is_link(const char *path);
+/* Whether path is the folder or anything below it, links followed; false where one is not there. */
+bool gf__path_is_inside(const char *path, const char *folder);
+double gf__path_age(const char *path); /* seconds since it was written; 0 if unknown */
 gf_status gf__make_folder(const char *path) GF_MUST_USE; /* with parents; an existing one is fine */
 gf_status gf__make_private_folder(const char *path) GF_MUST_USE; /* new ones for this user alone */
-/* Opens a file to write, empty, or returns NULL and sets errno; a new one that is private can be
- * read and written by this user alone. */
+/* Opens a new file to write, or returns NULL and sets errno, as where there is one; one that is
+ * private can be read and written by this user alone. */
 FILE *gf__file_create(const char *path, bool is_private);
 gf_status gf__remove_folder(const char *path) GF_MUST_USE; /* with all files and folders in it */
 gf_status gf__rename(const char *from, const char *to) GF_MUST_USE; /* replaces; syncs the folder */
 gf_status gf__sync_file(FILE *file, const char *path) GF_MUST_USE;
 int gf__process_id(void);
+uint64_t gf__entropy(void);                 /* 64 bits that no other process gets */
 void gf__host_name(char *out, size_t size); /* "localhost" if unknown */
 /* The names in a folder without "." and "..", sorted bytewise. Free *out with gf__names_free. */
 typedef struct gf__names {

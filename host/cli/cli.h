@@ -89,6 +89,7 @@ extern const gf__command gf__cmd_export, gf__cmd_import;
 
 /* The config of the file with the settings of --set. */
 gf_status gf__cli_load_config(gf_config **out, const gf__texts *sets, const char *file) GF_MUST_USE;
+gf_status gf__cli_set_all(gf_config *config, const gf__texts *sets) GF_MUST_USE; /* options --set */
 /* Appends the folder for pictures that compare the runs of the command line, nothing for one run;
  * out is the option. */
 gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *out, const char *command,
@@ -97,6 +98,7 @@ gf_status gf__cli_comparison_folder(const gf__cli *cli, const char *out, const c
 void gf__cli_default_out(const char *path, gf__text *out);
 /* Prints the message of the failure on stderr and returns the exit code for it. */
 int gf__cli_fail(gf_status status);
+void gf__cli_print_failure(const char *message);
 int gf__cli_exit_code(gf_status status);
 /* A note of the library on stderr; user is not used. */
 void gf__cli_log(void *user, gf_log_level level, const char *message);

@@ -15,7 +15,7 @@ static const gf__option option_rows[] = {
     GF__OPTION_SET(import_options),
     GF__OPTION("out", 'o', "DIR", import_options, out, TEXT,
                .help = "the run folder; default runs/NAME for NAME.safetensors"),
-    GF__FLAG("overwrite", 0, import_options, overwrite, "replace the run that is in the folder"),
+    GF__FLAG("overwrite", 0, import_options, overwrite, "replace the run in the folder; one with other files in it is refused"),
     GF__OPTIONS_END};
 
 static gf_status load_config(gf_config **out, const gf__cli *cli) {

@@ -373,7 +373,7 @@ static int run_scale(const gf__cli *cli) {
   if (status == GF_OK)
     status = gf_communicator_agree(s.communicator,
                                    gf__cli_is_first(s.communicator) ? report_scale(&s) : GF_OK);
-  int code = gf__cli_leave(&s.communicator, status, 0);
+  int code = gf__cli_leave(&s.communicator, status, 0, false);
   gf_scale_costs_free(&s.costs);
   gf_device_free(&s.device);
   gf_config_free(&s.config);

@@ -226,7 +226,8 @@ static int train_study(const gf__cli *cli, const gf_study *study, gf_study_optio
   bool is_common = status == GF_OK || gf_communicator_agreed(how->communicator);
   bool reports = gf__cli_is_first(how->communicator) && is_common;
   bool stopped = status == GF_ERROR_INTERRUPTED;
-  int code = gf__cli_leave(&how->communicator, status, stopped ? gf__interrupt_exit_code() : 0);
+  int code =
+      gf__cli_leave(&how->communicator, status, stopped ? gf__interrupt_exit_code() : 0, false);
   if (stopped || !reports) return code;
   if (how->shards > 1)
     printf("shard %d of %d is done; after all of them: gradflow study report %s\n", how->shard,
@@ -246,7 +247,7 @@ static int run_runs(const gf__cli *cli, const gf_study *study) {
   how.communicator = communicator;
   if (status == GF_OK && !o->dry_run) return train_study(cli, study, &how);
   if (status == GF_OK && gf__cli_is_first(communicator)) status = print_dry_run(study, &how);
-  return gf__cli_leave(&communicator, status, 0);
+  return gf__cli_leave(&communicator, status, 0, false);
 }
 
 static int run_report(const gf__cli *cli, const gf_study *study) {

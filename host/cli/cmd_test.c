@@ -100,6 +100,7 @@ static gf_status print_text(const gf_test_result *result) {
   printf("images    %d\nloss      %.4f\naccuracy  %.2f%%\n", result->images, result->loss,
          100 * result->accuracy);
   if (result->classes > TOP) printf("top 5     %.2f%%\n", 100 * result->top5_accuracy);
+  printf("weights   %s, SHA-256 %.12s...\n", result->weights, result->weights_sha256);
   return print_classes(result);
 }
 
@@ -131,8 +132,9 @@ static gf_status print_json(const char *folder, const gf_test_result *result) {
                     "no JSON of the result: a class name is not UTF-8, or memory "
                     "ran out");
   return gf__cli_print_json(json_pack(
-      "{s:s%, s:i, s:o, s:o, s:o, s:o}", "run", folder, strlen(folder), "images", result->images,
-      "loss", json_number(result->loss), "accuracy", json_number(result->accuracy), "top5_accuracy",
+      "{s:s%, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "run", folder, strlen(folder), "weights",
+      result->weights, "weights_sha256", result->weights_sha256, "images", result->images, "loss",
+      json_number(result->loss), "accuracy", json_number(result->accuracy), "top5_accuracy",
       json_number(result->top5_accuracy), "classes", classes));
 }
 

@@ -12,6 +12,7 @@
 #include "cli/ranks.h"
 #include "cli/watch.h"
 #include "report/table.h"
+#include "run/run_folder.h"
 
 typedef struct train_options {
   char *device, *out, *resume, *checkpoint_every, *balance; /* or NULL */
@@ -30,11 +31,12 @@ static const gf__option option_rows[] = {
     GF__OPTION_SET(train_options),
     GF__OPTION("out", 'o', "DIR", train_options, out, TEXT,
                .help = "the run folder; default runs/NAME for NAME.yaml"),
-    GF__FLAG("overwrite", 0, train_options, overwrite, "replace the run that is in the folder"),
+    GF__FLAG("overwrite", 0, train_options, overwrite,
+             "replace the run in the folder; one with other files in it is refused"),
     GF__OPTION("resume", 'r', "DIR", train_options, resume, TEXT,
                .help = "go on with the run in the folder"),
     GF__FLAG("force", 'f', train_options, force,
-             "with --resume: although the config has changed, or the run has ended"),
+             "with --resume: although the config or the images have changed, or the run has ended"),
     GF__OPTION("checkpoint-every", 'c', "N", train_options, checkpoint_every, TEXT,
                .help = "a checkpoint every N steps, or minutes as in 10min, besides that at the "
                        "end of each epoch"),
@@ -65,7 +67,7 @@ typedef struct screen {
   gf__watch watch;
   gf_progress progress; /* the newest; of epoch 0 before the first */
   bool quiet;
-  bool said_stopping;
+  bool said_stopping, is_reported;
   gf__text pictures; /* their paths, a line each */
 } screen;
 
@@ -121,6 +123,15 @@ static void on_epoch(void *user, const gf_epoch *e) {
   gf__text_free(&line);
 }
 
+/* Before the pictures are drawn: mpirun, for one, kills a second after it has asked. */
+static void on_ended(void *user, gf_status status, const char *message) {
+  screen *s = user;
+  (void)status;
+  clear_screen(s);
+  gf__cli_print_failure(message);
+  s->is_reported = true;
+}
+
 static void on_written(void *user, const char *path) {
   screen *s = user;
   gf__text_add(&s->pictures, "%s\n", path);
@@ -151,7 +162,12 @@ static gf_status load_config(gf_config **out, const gf__cli *cli) {
   if (o->resume && !gf__path_exists(file))
     return gf__fail(GF_ERROR_FILE, "%s is not the folder of a run: it has no config.yaml",
                     o->resume);
-  GF_TRY(gf__cli_load_config(out, &o->sets, file));
+  if (cli->argument_count) {
+    GF_TRY(gf__cli_load_config(out, &o->sets, file));
+  } else {
+    GF_TRY(gf__run_config_load(out, o->resume));
+    GF_TRY(gf__cli_set_all(*out, &o->sets));
+  }
   const gf__value *model = gf__value_get(gf__config_root(*out), "model");
   const gf__value *own = gf__value_get(model, "tune");
   const char *tune = own ? gf__scalar_words(own) : "fast";
@@ -216,7 +232,9 @@ static gf_status print_results(const screen *s, const char *out) {
   GF_TRY(gf_diagnose(out, &verdict));
   printf("%-10s %s\n", "gradients", verdict);
   free(verdict);
-  printf("%-10s %s/%s.safetensors\n", "weights", out, e->epoch ? "best" : "last");
+  char weights[GF__PATH_SIZE];
+  GF_TRY(gf__run_weights(weights, out));
+  printf("%-10s %s\n", "weights", weights);
   for (char *path = s->pictures.data, *end; path && *path; path = end + 1) {
     end = strchr(path, '\n');
     printf("%-10s %.*s\n", path == s->pictures.data ? "pictures" : "", (int)(end - path), path);
@@ -294,8 +312,9 @@ static gf_status read_options(const train_options *o, gf_train_options *how) {
   return o->checkpoint_every ? read_checkpoint_every(o->checkpoint_every, how) : GF_OK;
 }
 
+/* *is_reported: the message of a failure is on stderr already. */
 static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_config *config,
-                               gf_train_options *how) {
+                               gf_train_options *how, bool *is_reported) {
   const train_options *o = cli->options;
   bool draws = gf__cli_can_draw(stderr), colours = gf__cli_has_colours(stderr);
   bool is_first = gf__cli_is_first(how->communicator), quiet = o->quiet || !is_first;
@@ -311,7 +330,8 @@ static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_c
                                   .epoch = on_epoch,
                                   .stop = on_stop,
                                   .written = on_written,
-                                  .gradients = s.watches ? on_gradients : NULL};
+                                  .gradients = s.watches ? on_gradients : NULL,
+                                  .ended = on_ended};
   if (!quiet) print_start(cli, device, config, how);
   gf_log_to(on_log, &s);
   gf__interrupt_catch();
@@ -323,6 +343,7 @@ static gf_status train_network(const gf__cli *cli, gf_device *device, const gf_c
   if (status == GF_OK && is_first) status = print_results(&s, how->out);
   if (status == GF_OK && is_first && o->profile) status = print_profile(device, how->out);
   gf__text_free(&s.pictures);
+  *is_reported = s.is_reported;
   return status;
 }
 
@@ -351,13 +372,14 @@ static gf_status print_dry_run(gf_device *device, const gf_config *config) {
   return GF_OK;
 }
 
-static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *how) {
+static gf_status run_with(const gf__cli *cli, const gf_config *config, gf_train_options *how,
+                          bool *is_reported) {
   const train_options *o = cli->options;
   gf_device *device = NULL;
   GF_TRY(gf_communicator_open_device(&device, how->communicator, o->device, false));
   gf_status status = GF_OK;
   if (!o->dry_run)
-    status = train_network(cli, device, config, how);
+    status = train_network(cli, device, config, how, is_reported);
   else if (gf__cli_is_first(how->communicator))
     status = print_dry_run(device, config);
   gf_device_free(&device);
@@ -388,9 +410,10 @@ static int run_train(const gf__cli *cli) {
     if (status == GF_OK) status = load_config(&config, cli);
     status = gf_communicator_agree(how.communicator, status);
   }
-  if (status == GF_OK) status = run_with(cli, config, &how);
+  bool is_reported = false;
+  if (status == GF_OK) status = run_with(cli, config, &how, &is_reported);
   int by_signal = status == GF_ERROR_INTERRUPTED ? gf__interrupt_exit_code() : 0;
-  int code = gf__cli_leave(&how.communicator, status, by_signal);
+  int code = gf__cli_leave(&how.communicator, status, by_signal, is_reported);
   gf_config_free(&config);
   gf__text_free(&out);
   return code;

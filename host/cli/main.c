@@ -80,16 +80,24 @@ int gf__cli_exit_code(gf_status status) {
   return code || status == GF_OK ? code : 1;
 }
 
-int gf__cli_fail(gf_status status) {
+void gf__cli_print_failure(const char *message) {
   bool colours = gf__cli_has_colours(stderr);
   fprintf(stderr, "%sgradflow:%s %s\n", colours ? "\033[1;31m" : "", colours ? "\033[0m" : "",
-          gf_error_message());
+          message);
+}
+
+int gf__cli_fail(gf_status status) {
+  gf__cli_print_failure(gf_error_message());
   return gf__cli_exit_code(status);
 }
 
 gf_status gf__cli_load_config(gf_config **out, const gf__texts *sets, const char *file) {
   GF_TRY(gf_config_load(out, file));
-  for (size_t i = 0; i < sets->count; i++) GF_TRY(gf_config_set(*out, sets->v[i]));
+  return gf__cli_set_all(*out, sets);
+}
+
+gf_status gf__cli_set_all(gf_config *config, const gf__texts *sets) {
+  for (size_t i = 0; i < sets->count; i++) GF_TRY(gf_config_set(config, sets->v[i]));
   return GF_OK;
 }
 

@@ -8,7 +8,7 @@ int gf__cli_fail_together(gf_status status) {
     status = gf_communicator_agree(communicator,
                                    message.data ? gf__fail(status, "%s", message.data) : status);
     gf__text_free(&message);
-    return gf__cli_leave(&communicator, status, 0);
+    return gf__cli_leave(&communicator, status, 0, false);
   }
   gf__text_free(&message);
   return gf__cli_fail(status);
@@ -27,7 +27,7 @@ static int report_failure(const gf_communicator *communicator, gf_status status)
   return gf__cli_fail(status);
 }
 
-int gf__cli_leave(gf_communicator **communicator, gf_status status, int code) {
+int gf__cli_leave(gf_communicator **communicator, gf_status status, int code, bool is_reported) {
   bool agreed = gf_communicator_agreed(*communicator);
   if (status == GF_OK) {
     gf_communicator_close(communicator);
@@ -36,7 +36,7 @@ int gf__cli_leave(gf_communicator **communicator, gf_status status, int code) {
   int usual = gf__cli_exit_code(status);
   if (!agreed)
     report_failure(*communicator, status);
-  else if (gf__cli_is_first(*communicator))
+  else if (gf__cli_is_first(*communicator) && !is_reported)
     gf__cli_fail(status);
   if (code == 0) code = usual;
   if (!agreed) gf_communicator_abort(*communicator, code);

@@ -71,7 +71,8 @@ static gf_status make_folder(const gf__stored *stored, const gf_config *config,
   gf__value_write(&yaml, 0, gf__config_root(config));
   gf_status status = gf__text_status(&yaml);
   if (status == GF_OK) {
-    status = gf__run_folder_create(&folder, options->out, options->overwrite, &yaml, NULL);
+    status = gf__run_folder_create(&folder, options->out, options->overwrite, GF__RUN_IMPORTED,
+                                   &yaml, NULL);
     if (status == GF_OK) status = fill_folder(stored, config, options->out);
     gf__run_folder_free(&folder);
   }
@@ -84,7 +85,8 @@ gf_import_options gf_import_options_default(void) { return (gf_import_options){.
 gf_status gf_import(const gf_config *config, const char *weights, const gf_import_options *options,
                     gf_conversion *result) {
   gf__stored stored = {0};
-  gf_status status = gf__run_folder_check(options->out, options->overwrite);
+  const char *needed[] = {gf__config_path(config), weights, NULL};
+  gf_status status = gf__run_folder_check(options->out, options->overwrite, needed);
   if (status == GF_OK) status = check_config(config);
   if (status == GF_OK) status = gf__stored_open(&stored, config, weights, NULL);
   if (status == GF_OK)

@@ -102,6 +102,9 @@ gf_status gf__export_begin(const char *run_folder, const char *path,
   if (gf__path_exists(path) && !options->overwrite)
     return gf__fail(GF_ERROR_ARGUMENT,
                     "%s exists; choose another name, or replace it with --overwrite", path);
+  if (gf__path_exists(path) && gf__run_files_have(path))
+    return gf__fail(GF_ERROR_ARGUMENT, "%s is a file of a run, which needs it; choose another name",
+                    path);
   GF_TRY(gf__run_path(file, run_folder, "config.yaml"));
   if (!gf__path_exists(file))
     return gf__fail(GF_ERROR_FILE,

@@ -3,6 +3,7 @@
 #ifndef GF_DATA_DATASET_H
 #define GF_DATA_DATASET_H
 
+#include <sha256.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -161,6 +162,8 @@ gf_status gf__data_settings_resolve(gf__data_settings *settings,
 /* Appends the lines below "data:" with every default resolved, indented; they read back to the same
  * split. dataset is the training split. */
 void gf__data_write(gf__text *out, int indent, const gf_dataset *dataset);
+/* The same of settings that were resolved without a look at files, which may say more. */
+void gf__data_settings_write(gf__text *out, int indent, const gf__data_settings *settings);
 /* The section's keys, those of each format and, in Markdown, the data sets. */
 void gf__data_help(gf__help *help);
 
@@ -195,7 +198,18 @@ gf_status gf__data_find_file(const gf__data_source *source, const char *file,
 gf_status gf__data_fail_missing(const gf__data_source *source, const char *file);
 gf_status gf__data_fail_no_path(const gf__data_source *source);
 
-/* loader.c: the first of count images in the shard that starts at a fraction of them. */
+/* digest.c: the number of a split's images, and a digest of their pixels and labels in the split's
+ * order; "" where it is not known. */
+typedef struct gf__split_digest {
+  int count;
+  char sha256[SHA256_DIGEST_STRING_LENGTH];
+} gf__split_digest;
+gf_status gf__dataset_digest(const gf_dataset *dataset, gf__split_digest *out) GF_MUST_USE;
+
+/* loader.c: gf_loader_start past that many images of the epoch. Where a batch is cut in two by
+ * that, the rest of it is the first one. */
+gf_status gf__loader_start_after(gf_loader *loader, int epoch, int images) GF_MUST_USE;
+/* The first of count images in the shard that starts at a fraction of them. */
 int gf__shard_begin(double at, int count);
 
 /* mixup.c: Zhang et al., 2018. The fraction of the first images of a batch of an epoch. */

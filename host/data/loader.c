@@ -27,6 +27,7 @@ struct gf_loader {
   int batches;
   uint32_t *order; /* (count): the epoch's images, indices in the split */
   int epoch;
+  int skipped; /* images of it that are passed over; in the middle of a batch, its rest is first */
 
   gf__thread **threads; /* (options.threads), the unstarted ones NULL */
   gf__lock *lock;       /* guards what follows, and entry.batch */
@@ -41,10 +42,16 @@ struct gf_loader {
 
 int gf__shard_begin(double at, int count) { return (int)lround(at * count); }
 
+/* Where a batch begins among the images of the epoch. */
+static int batch_begin(const gf_loader *loader, int batch) {
+  int begin = batch * loader->options.batch_size;
+  return begin > loader->skipped ? begin : loader->skipped;
+}
+
 /* Images of a whole batch. */
 static int whole_count(const gf_loader *loader, int batch) {
-  int rest = loader->count - batch * loader->options.batch_size;
-  return rest < loader->options.batch_size ? rest : loader->options.batch_size;
+  int end = (batch + 1) * loader->options.batch_size;
+  return (end < loader->count ? end : loader->count) - batch_begin(loader, batch);
 }
 
 /* The number of its images in the shard, and the first of them. */
@@ -80,7 +87,7 @@ static void mix_batch(const gf_loader *loader, int batch, const uint32_t *order,
 }
 
 static void fill_batch(const gf_loader *loader, int batch, entry *out) {
-  const uint32_t *order = loader->order + (size_t)batch * (size_t)loader->options.batch_size;
+  const uint32_t *order = loader->order + batch_begin(loader, batch);
   int first, count = shard_of(loader, whole_count(loader, batch), &first);
   for (int i = 0; i < count; i++) {
     uint32_t index = order[first + i];
@@ -128,13 +135,14 @@ static gf_status check_options(const gf_loader_options *options) {
   return GF_OK;
 }
 
-/* The largest shard of any batch; that of the last, smaller batch can be the larger one. */
+/* The largest shard of any batch; that of a smaller batch can be the larger one. */
 static size_t most_images(const gf_loader *loader) {
-  int first, all = shard_of(loader, loader->options.batch_size, &first);
-  int last =
-      loader->batches ? shard_of(loader, whole_count(loader, loader->batches - 1), &first) : 0;
-  int most = all > last ? all : last;
-  return most > 0 ? (size_t)most : 1;
+  int most = 1, first;
+  for (int whole = 1; whole <= loader->options.batch_size; whole++) {
+    int count = shard_of(loader, whole, &first);
+    if (count > most) most = count;
+  }
+  return (size_t)most;
 }
 
 static gf_status allocate_entries(gf_loader *loader) {
@@ -233,27 +241,42 @@ void gf_loader_free(gf_loader **pointer) {
 
 int gf_loader_batches(const gf_loader *loader) { return loader->batches; }
 
-gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) {
+static gf_status start_at(gf_loader *loader, int epoch, int batch, int images) {
   if (epoch < 0)
     return gf__fail(GF_ERROR_ARGUMENT, "epochs count from 0; the loader was asked for %d", epoch);
-  if (first_batch < 0 || first_batch > loader->batches)
-    return gf__fail(GF_ERROR_ARGUMENT,
-                    "an epoch has %d batches; the loader was asked to start at batch %d",
-                    loader->batches, first_batch);
   gf__lock_take(loader->lock);
   /* No more claims; those under way read order and epoch until they are done. */
   loader->claim = loader->batches;
   while (loader->busy > 0) gf__lock_wait(loader->lock);
   loader->epoch = epoch;
+  loader->skipped = images;
   if (loader->options.training)
     gf__random_permutation(loader->options.seed, GF__STREAM_SHUFFLE, (uint32_t)epoch, loader->order,
                            (uint32_t)loader->count);
   for (int i = 0; i < loader->entry_count; i++) loader->entries[i].batch = -1;
   loader->started = true;
-  loader->claim = loader->next = loader->released = first_batch;
+  loader->claim = loader->next = loader->released = batch;
   gf__lock_wake_all(loader->lock);
   gf__lock_release(loader->lock);
   return GF_OK;
+}
+
+gf_status gf_loader_start(gf_loader *loader, int epoch, int first_batch) {
+  if (first_batch < 0 || first_batch > loader->batches)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "an epoch has %d batches; the loader was asked to start at batch %d",
+                    loader->batches, first_batch);
+  return start_at(loader, epoch, first_batch, 0);
+}
+
+gf_status gf__loader_start_after(gf_loader *loader, int epoch, int images) {
+  if (images < 0 || images > loader->count)
+    return gf__fail(GF_ERROR_ARGUMENT,
+                    "an epoch has %d images; the loader was asked to start past %d of them",
+                    loader->count, images);
+  bool is_end = images == loader->count;
+  return start_at(loader, epoch, is_end ? loader->batches : images / loader->options.batch_size,
+                  images);
 }
 
 gf_status gf_loader_next(gf_loader *loader, gf_batch *out) {

@@ -222,8 +222,11 @@ gf_status gf__data_settings_resolve(gf__data_settings *settings, const gf__value
 /* ---- writing ---- */
 
 void gf__data_write(gf__text *out, int indent, const gf_dataset *dataset) {
-  const gf__data_settings *settings = &dataset->settings;
-  const gf__data_format *format = dataset->format;
+  gf__data_settings_write(out, indent, &dataset->settings);
+}
+
+void gf__data_settings_write(gf__text *out, int indent, const gf__data_settings *settings) {
+  const gf__data_format *format = gf__data_formats[settings->kind];
   gf__keys_write(out, indent, gf__data_keys, gf__data_key_count, settings);
   if (settings->options)
     gf__keys_write(out, indent, format->keys, format->key_count, settings->options);

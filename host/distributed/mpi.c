@@ -65,6 +65,17 @@ bool gf__wire_is_launched(void) {
   return false;
 }
 
+/* How many processes the launcher says it has started; 1 where it does not say. */
+static int launched_processes(void) {
+  static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE"};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    const char *text = getenv(sizes[i]);
+    long size = text ? strtol(text, NULL, 10) : 0;
+    if (size > 1 && size <= INT_MAX) return (int)size;
+  }
+  return 1;
+}
+
 /* ---- failures ---- */
 
 __attribute__((format(printf, 2, 3))) static void wire_fail(gf__wire *wire, const char *format,
@@ -215,6 +226,13 @@ static bool open_mpi(gf__wire *wire) {
   MPI_Comm_size(MPI_COMM_WORLD, &p->ranks);
   MPI_Get_processor_name(host, &host_length);
   snprintf(p->host, sizeof p->host, "%.*s", host_length, host);
+  if (p->ranks == 1 && launched_processes() > 1) {
+    wire_fail(wire,
+              "the launcher has started %d processes, of which MPI sees one: they would all train "
+              "the same run. Start them with the mpirun of the MPI that gradflow was built with",
+              launched_processes());
+    return false;
+  }
   if (!wire_check(wire, MPI_Comm_dup(MPI_COMM_WORLD, &wire->first), "make a communicator") ||
       !wire_check(wire, MPI_Comm_dup(MPI_COMM_WORLD, &wire->second), "make a communicator") ||
       !wire_check(

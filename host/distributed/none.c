@@ -9,11 +9,15 @@ static bool is_several(const char *name) {
   return size && strtol(size, NULL, 10) > 1;
 }
 
-/* SLURM_NTASKS alone is also in the environment of a batch script, which runs once. */
+/* The launchers' own: of Open MPI, MPICH and Intel MPI, MVAPICH, IBM's jsrun, and Cray's palsrun.
+ * SLURM_NTASKS alone is also in the environment of a batch script, which runs once. */
 bool gf__wire_is_launched(void) {
+  static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
+                                      "JSM_NAMESPACE_SIZE", "PALS_SIZE"};
   bool by_srun = getenv("PMI_RANK") || getenv("PMIX_RANK");
-  return is_several("OMPI_COMM_WORLD_SIZE") || is_several("PMI_SIZE") ||
-         (by_srun && is_several("SLURM_NTASKS"));
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    if (is_several(sizes[i])) return true;
+  return by_srun && is_several("SLURM_NTASKS");
 }
 
 gf_status gf__wire_open(gf__wire **out, double timeout, gf__place *place) {

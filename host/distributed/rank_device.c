@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/text.h"
 #include "device/device.h"
 #include "distributed/communicator.h"
@@ -51,6 +52,19 @@ static gf_status open_claimed(gf_device **out, gf_communicator *communicator,
   return status;
 }
 
+/* Open MPI's mpirun binds each of a few ranks to one core, on which all threads of a CPU device
+ * then sit: nothing fails, and everything takes as many times as long as there are cores. */
+static void report_binding(const gf_communicator *communicator, const gf_device *device) {
+  gf_rank self = gf_communicator_describe(communicator);
+  int own = gf__cpu_count(), all = gf__machine_cpu_count();
+  bool is_on_cpu = device && gf_device_describe(device)->type == GF_DEVICE_CPU;
+  if (!communicator || self.rank > 0 || !is_on_cpu || own >= all) return;
+  gf__log(own < all / self.local_ranks ? GF_LOG_WARNING : GF_LOG_INFO,
+          "this rank's CPU device has %d of the machine's %d cores, as the launcher has bound the "
+          "ranks to cores; mpirun --bind-to none, or srun --cpu-bind=none, binds them to none",
+          own, all);
+}
+
 gf_status gf_communicator_open_device(gf_device **out, gf_communicator *communicator,
                                       const char *selector, bool whole) {
   gf_rank self = gf_communicator_describe(communicator);
@@ -63,5 +77,7 @@ gf_status gf_communicator_open_device(gf_device **out, gf_communicator *communic
   if (status == GF_OK) status = gf__device_find(item.data, self.local_rank, &info);
   gf__text_free(&item);
   GF_TRY(gf_communicator_agree(communicator, status));
-  return gf_communicator_agree(communicator, open_claimed(out, communicator, &info, whole));
+  status = gf_communicator_agree(communicator, open_claimed(out, communicator, &info, whole));
+  if (status == GF_OK) report_binding(communicator, *out);
+  return status;
 }

@@ -64,36 +64,46 @@ static gf_status put_piece(void *user, const void *bytes, size_t size) {
 
 /* ---- the header ---- */
 
-/* Over the text that the file carries and the bytes of its tensors. */
-static gf_status checksum(const char *metadata, const gf__named_tensor *tensors, size_t count,
-                          char out[SHA256_DIGEST_STRING_LENGTH]) {
-  SHA2_CTX context;
-  SHA256Init(&context);
-  SHA256Update(&context, (const uint8_t *)metadata, strlen(metadata));
-  GF_TRY(for_each_piece(tensors, count, hash_piece, &context));
-  SHA256End(&context, out);
+gf_status gf__safetensors_hash_header(SHA2_CTX *hash, json_t *header) {
+  json_t *notes = json_object_get(header, "__metadata__");
+  json_t *kept = json_incref(json_object_get(notes, "digest"));
+  json_object_del(notes, "digest");
+  char *text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
+  if (kept) json_object_set_new(notes, "digest", kept);
+  if (!text) return gf__fail(GF_ERROR_MEMORY, "out of host memory for the names of tensors");
+  SHA256Init(hash);
+  SHA256Update(hash, (const uint8_t *)text, strlen(text));
+  free(text);
+  return GF_OK;
+}
+
+/* Notes the digest of header and tensors in the header. */
+static gf_status add_digest(json_t *header, const gf__named_tensor *tensors, size_t count) {
+  char digest[SHA256_DIGEST_STRING_LENGTH];
+  SHA2_CTX hash;
+  GF_TRY(gf__safetensors_hash_header(&hash, header));
+  GF_TRY(for_each_piece(tensors, count, hash_piece, &hash));
+  SHA256End(&hash, digest);
+  json_object_set_new(json_object_get(header, "__metadata__"), "digest", json_string(digest));
   return GF_OK;
 }
 
 /* The header's text, which the caller frees. */
 static gf_status write_header(const gf__named_tensor *tensors, size_t count, const char *metadata,
                               char **out) {
-  char digest[SHA256_DIGEST_STRING_LENGTH];
-  if (metadata) GF_TRY(checksum(metadata, tensors, count, digest));
   json_t *header = json_object(), *notes = json_pack("{s:s}", "format", "pt");
-  if (metadata) {
-    json_object_set_new(notes, "gradflow", json_string(metadata));
-    json_object_set_new(notes, "sha256", json_string(digest));
-  }
+  if (metadata) json_object_set_new(notes, "gradflow", json_string(metadata));
   json_object_set_new(header, "__metadata__", notes);
   size_t offset = 0;
   for (size_t i = 0; i < count; i++) {
     json_object_set_new(header, tensors[i].name, tensor_entry(&tensors[i], offset));
     offset += tensors[i].count * element_size(&tensors[i]);
   }
-  *out = header ? json_dumps(header, JSON_COMPACT) : NULL;
+  gf_status status = metadata ? add_digest(header, tensors, count) : GF_OK;
+  *out = status == GF_OK ? json_dumps(header, JSON_COMPACT) : NULL;
   json_decref(header);
-  return *out ? GF_OK : gf__fail(GF_ERROR_MEMORY, "out of host memory for the names of tensors");
+  if (status != GF_OK || *out) return status;
+  return gf__fail(GF_ERROR_MEMORY, "out of host memory for the names of tensors");
 }
 
 /* ---- the file ---- */

@@ -3,6 +3,8 @@
 #ifndef GF_MODEL_SAFETENSORS_H
 #define GF_MODEL_SAFETENSORS_H
 
+#include <jansson.h>
+#include <sha256.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -16,8 +18,8 @@ typedef struct gf__named_tensor {
 } gf__named_tensor;
 
 /* Writes the tensors to a file, with little memory beside theirs. metadata, if not NULL, is a text
- * that the file carries with a checksum over it and the tensors (in "__metadata__": "gradflow" and
- * "sha256"). */
+ * that the file carries with a digest of the whole header and the tensors (in "__metadata__":
+ * "gradflow" and "digest"). */
 gf_status gf__safetensors_write(const char *path, const gf__named_tensor *tensors, size_t count,
                                 const char *metadata) GF_MUST_USE;
 /* Fills the values of the tensors, which have names, dims and room, from a file. Every tensor that
@@ -32,9 +34,14 @@ gf_status gf__named_tensors_check_finite(const char *path, const gf__named_tenso
                                          size_t count) GF_MUST_USE;
 /* The first dimension of the tensor of that name, as the header has it; 0 where there is none. */
 gf_status gf__safetensors_rows(const char *path, const char *name, long long *out) GF_MUST_USE;
-/* The text that a file carries, once its checksum has been found right. The caller frees *out.
- * GF_ERROR_DATA for a file without one, or with another checksum. */
+/* The text that a file carries, once its digest has been found right; that of earlier versions
+ * ("sha256") is of the text and the tensors alone. The caller frees *out. GF_ERROR_DATA for a file
+ * without one, or with another digest. */
 gf_status gf__safetensors_metadata(const char *path, char **out) GF_MUST_USE;
+
+/* Begins a digest with the header, without the digest in it, in a form that does not depend on how
+ * its JSON is written. */
+gf_status gf__safetensors_hash_header(SHA2_CTX *hash, json_t *header) GF_MUST_USE;
 
 /* Frees the values and the array; NULL is fine. */
 void gf__named_tensors_free(gf__named_tensor *tensors, size_t count);

@@ -260,6 +260,18 @@ static gf_status check_layout(const source *s) {
 
 /* ---- the tensors of a network ---- */
 
+/* The name that the header has for the tensor: versions before the first release called what is an
+ * auxiliary classifier now a companion. former has room for such a name. */
+static const char *stored_name(const json_t *header, const gf__named_tensor *t,
+                               char former[sizeof(t->name)]) {
+  static const char now[] = "auxiliary_", then[] = "companion_"; /* of equal length */
+  const char *at = strstr(t->name, now);
+  if (!at || json_object_get(header, t->name)) return t->name;
+  strcpy(former, t->name);
+  memcpy(former + (at - t->name), then, sizeof then - 1);
+  return json_object_get(header, former) ? former : t->name;
+}
+
 /* Compares the header with the tensors, and sets ends to where each one's bytes end in the data. */
 static gf_status check_tensors(const source *s, const gf__named_tensor *tensors, size_t count,
                                uint64_t *ends) {
@@ -268,7 +280,9 @@ static gf_status check_tensors(const source *s, const gf__named_tensor *tensors,
   if (!left) return gf__fail_host_memory(count);
   for (size_t i = 0; i < count; i++) {
     const gf__named_tensor *t = &tensors[i];
-    const json_t *entry = json_object_get(s->header, t->name);
+    char former[sizeof t->name];
+    const char *name = stored_name(s->header, t, former);
+    const json_t *entry = json_object_get(s->header, name);
     json_int_t end;
     if (!entry) {
       if (count_reason(&wrong)) gf__text_add(&wrong.text, "\n  missing: %s", t->name);
@@ -281,7 +295,7 @@ static gf_status check_tensors(const source *s, const gf__named_tensor *tensors,
     } else {
       ends[i] = (uint64_t)end;
     }
-    json_object_del(left, t->name);
+    json_object_del(left, name);
   }
   json_object_del(left, "__metadata__");
   const char *name;
@@ -358,36 +372,44 @@ gf_status gf__safetensors_rows(const char *path, const char *name, long long *ou
   return status;
 }
 
-/* The SHA-256 of the text and of all bytes after the header. */
-static gf_status digest(const source *s, const char *text, char out[SHA256_DIGEST_STRING_LENGTH]) {
+/* Adds all bytes after the header. */
+static gf_status hash_tensors(const source *s, SHA2_CTX *hash) {
   unsigned char piece[PIECE];
-  SHA2_CTX context;
-  SHA256Init(&context);
-  SHA256Update(&context, (const uint8_t *)text, strlen(text));
   for (uint64_t done = 0; done < s->size;) {
     size_t size = s->size - done < PIECE ? (size_t)(s->size - done) : PIECE;
     GF_TRY(read_bytes(s, s->begin + done, piece, size));
-    SHA256Update(&context, piece, size);
+    SHA256Update(hash, piece, size);
     done += size;
   }
-  SHA256End(&context, out);
+  return GF_OK;
+}
+
+static gf_status begin_hash(const source *s, bool is_of_header, const char *text, SHA2_CTX *hash) {
+  if (is_of_header) return gf__safetensors_hash_header(hash, s->header);
+  SHA256Init(hash);
+  SHA256Update(hash, (const uint8_t *)text, strlen(text));
   return GF_OK;
 }
 
 static gf_status check_metadata(const source *s, char **out) {
   char found[SHA256_DIGEST_STRING_LENGTH];
+  SHA2_CTX hash;
   const json_t *notes = json_object_get(s->header, "__metadata__");
   const char *text = json_string_value(json_object_get(notes, "gradflow"));
-  const char *expected = json_string_value(json_object_get(notes, "sha256"));
+  const char *digest = json_string_value(json_object_get(notes, "digest"));
+  const char *expected = digest ? digest : json_string_value(json_object_get(notes, "sha256"));
   if (!text || !expected)
     return gf__fail(GF_ERROR_DATA, "%s is not a checkpoint of a run: it has weights alone",
                     s->path);
-  GF_TRY(digest(s, text, found));
-  if (strcmp(found, expected) != 0)
-    return gf__fail(GF_ERROR_DATA, "%s is damaged: its SHA-256 is %s and not %s", s->path, found,
-                    expected);
   *out = gf__text_copy(text);
-  return *out ? GF_OK : gf__fail_host_memory(strlen(text) + 1);
+  if (!*out) return gf__fail_host_memory(strlen(text) + 1);
+  GF_TRY(begin_hash(s, digest != NULL, text, &hash));
+  GF_TRY(hash_tensors(s, &hash));
+  SHA256End(&hash, found);
+  expected = json_string_value(json_object_get(notes, digest ? "digest" : "sha256"));
+  if (strcmp(found, expected) == 0) return GF_OK;
+  return gf__fail(GF_ERROR_DATA, "%s is damaged: its SHA-256 is %s and not %s", s->path, found,
+                  expected);
 }
 
 gf_status gf__safetensors_metadata(const char *path, char **out) {
@@ -396,5 +418,8 @@ gf_status gf__safetensors_metadata(const char *path, char **out) {
   gf_status status = open_source(&s, path);
   if (status == GF_OK) status = check_metadata(&s, out);
   close_source(&s);
+  if (status == GF_OK) return GF_OK;
+  free(*out);
+  *out = NULL;
   return status;
 }

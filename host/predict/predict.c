@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "data/image.h"
 #include "report/contact_sheet.h"
+#include "report/own_picture.h"
 #include "run/run_folder.h"
 
 enum { NUMBER_SIZE = 16 };
@@ -101,6 +102,7 @@ static gf_status write_sheet(prediction_job *job) {
   char path[GF__PATH_SIZE], name[48] = "predictions.png";
   if (++job->sheets > 1) snprintf(name, sizeof name, "predictions-%d.png", job->sheets);
   GF_TRY(gf__run_path(path, job->options.out, name));
+  GF_TRY(gf__own_picture_check(path));
   GF_TRY(gf__contact_sheet_write(
       job->sheet, job->folder,
       job->options.saliency ? "Beside each image: how strongly each pixel moves the score of its "

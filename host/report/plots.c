@@ -8,11 +8,13 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "report/own_picture.h"
 
 static gf_status add_to_gallery(const gf__gallery *g, const char *name, const gf_chart *charts,
                                 int count, int columns, const gf__heat_map *map) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, g->folder, name));
+  if (g->is_anywhere) GF_TRY(gf__own_picture_check(path));
   GF_TRY(map ? gf__heat_map_write(path, map) : gf_charts_write(path, charts, count, columns));
   if (g->written) g->written(g->user, path);
   if (g->page && map) gf__html_heat_map(g->page, map);
@@ -205,6 +207,7 @@ static gf_status plot_runs(gf__run *runs, const char *const *folders, int count,
   if (count == 1) return GF_OK;
   g->folder = out;
   if (g->begin_section) GF_TRY(g->begin_section(g->page_user, NULL));
+  g->is_anywhere = true;
   GF_TRY(label_runs(runs, count));
   GF_TRY(compare_curves(g, runs, count));
   GF_TRY(gf__compare_flow(g, runs, count));

@@ -2,6 +2,8 @@
 #ifndef GF_REPORT_PLOTS_H
 #define GF_REPORT_PLOTS_H
 
+#include <stdbool.h>
+
 #include <gradflow/report.h>
 
 #include "report/heat_map.h"
@@ -18,6 +20,7 @@ typedef struct gf__gallery {
    * NULL. */
   gf_status (*begin_section)(void *page_user, const gf__run *run); /* or NULL */
   void *page_user;
+  bool is_anywhere; /* the folder is one that the user has named, and may have pictures of others */
 } gf__gallery;
 
 /* gf_plot_runs into a gallery, whose folder is that of the comparisons. */

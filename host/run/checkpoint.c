@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1 };
+#include <gradflow/device.h>
+
+/* Format 1 has neither the images of the position nor what the run is computed from. */
+enum { FORMAT = 2 };
 
 static gf_status checkpoint_path(char out[GF__PATH_SIZE], const char *folder, int index) {
   char name[40];
@@ -67,18 +70,27 @@ static gf_status name_tensors(const gf__checkpoint_tensors *tensors, gf__named_t
 
 /* ---- position ---- */
 
-static char *write_position(const gf__position *p) {
+static json_t *pack_splits(const gf__origin *origin) {
+  json_t *splits = json_array();
+  for (int i = 0; i < GF__ORIGIN_SPLITS; i++)
+    json_array_append_new(splits, json_pack("{s:i, s:s}", "images", origin->splits[i].count,
+                                            "sha256", origin->splits[i].sha256));
+  return splits;
+}
+
+static char *write_position(const gf__position *p, const gf__origin *origin) {
   const gf__loss_sums *trained = &p->trained;
   json_t *marks = json_array();
   for (int i = 0; i < GF__LOGS; i++)
     json_array_append_new(marks, json_pack("{s:I, s:s}", "size", (json_int_t)p->marks[i].size,
                                            "sha256", p->marks[i].sha256));
-  json_t *json =
-      json_pack("{s:i, s:i, s:i, s:I, s:f, s:f, s:{s:i, s:I, s:f, s:f}, s:o}", "format", FORMAT,
-                "epoch", p->epoch, "batch", p->batch, "steps", (json_int_t)p->steps, "seconds",
-                p->seconds, "best_accuracy", p->best_accuracy, "trained", "steps", trained->steps,
-                "images", (json_int_t)trained->images, "losses", trained->losses, "correct",
-                trained->correct, "logs", marks);
+  json_t *json = json_pack(
+      "{s:i, s:i, s:i, s:i, s:I, s:I, s:f, s:f, s:{s:i, s:I, s:f, s:f}, s:o, s:s, s:o}", "format",
+      FORMAT, "epoch", p->epoch, "images", p->images, "batch", p->batch, "steps",
+      (json_int_t)p->steps, "number", (json_int_t)p->number, "seconds", p->seconds, "best_accuracy",
+      p->best_accuracy, "trained", "steps", trained->steps, "images", (json_int_t)trained->images,
+      "losses", trained->losses, "correct", trained->correct, "logs", marks, "config",
+      origin->config, "data", pack_splits(origin));
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
   json_decref(json);
   return text;
@@ -101,36 +113,76 @@ static gf_status read_marks(const char *path, const json_t *logs, gf__position *
 
 /* Whole numbers of a position and what they may be. */
 typedef struct whole {
-  json_int_t format, epoch, batch, steps, trained_steps, images;
+  json_int_t epoch, batch, steps, trained_steps, images, number, trained_images;
 } whole;
 
 static bool is_possible(const whole *n) {
-  return n->format == FORMAT && n->epoch >= 1 && n->epoch < INT_MAX && n->batch >= 0 &&
-         n->batch < INT_MAX && n->steps >= 0 && n->steps < INT_MAX && n->trained_steps >= 0 &&
-         n->trained_steps <= n->steps && n->images >= 0;
+  return n->epoch >= 1 && n->epoch < INT_MAX && n->batch >= 0 && n->batch < INT_MAX &&
+         n->steps >= 0 && n->steps < INT_MAX && n->trained_steps >= 0 &&
+         n->trained_steps <= n->steps && n->images >= -1 && n->images < INT_MAX && n->number >= 0 &&
+         n->trained_images >= 0;
 }
 
-static gf_status read_position(const char *path, const char *text, gf__position *out) {
-  json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-  whole n = {0};
+static gf_status read_splits(const char *path, const json_t *splits, gf__found_checkpoint *out) {
+  for (size_t i = 0; i < GF__ORIGIN_SPLITS; i++) {
+    gf__split_digest *split = &out->splits[i];
+    const json_t *stored = json_array_get(splits, i);
+    const char *digest = json_string_value(json_object_get(stored, "sha256"));
+    json_int_t count = json_integer_value(json_object_get(stored, "images"));
+    if (!digest || strlen(digest) >= sizeof split->sha256 || count < 0 || count > INT_MAX)
+      return gf__fail(GF_ERROR_DATA, "%s does not say which images its run had", path);
+    split->count = (int)count;
+    strcpy(split->sha256, digest);
+  }
+  return GF_OK;
+}
+
+static gf_status read_origin(const char *path, const json_t *json, gf__found_checkpoint *out) {
+  const char *config = json_string_value(json_object_get(json, "config"));
+  if (!config) return gf__fail(GF_ERROR_DATA, "%s does not say which config its run had", path);
+  GF_TRY(read_splits(path, json_object_get(json, "data"), out));
+  out->config = gf__text_copy(config);
+  return out->config ? GF_OK : gf__fail_host_memory(strlen(config) + 1);
+}
+
+static gf_status read_numbers(const char *path, json_t *json, gf__position *out) {
+  whole n = {.images = -1};
   gf__loss_sums *trained = &out->trained;
-  *out = (gf__position){0};
-  int failed = json_unpack(json, "{s:I, s:I, s:I, s:I, s:F, s:F, s:{s:I, s:I, s:F, s:F}}", "format",
-                           &n.format, "epoch", &n.epoch, "batch", &n.batch, "steps", &n.steps,
-                           "seconds", &out->seconds, "best_accuracy", &out->best_accuracy,
-                           "trained", "steps", &n.trained_steps, "images", &n.images, "losses",
-                           &trained->losses, "correct", &trained->correct);
-  gf_status status = GF_OK;
+  int failed =
+      json_unpack(json, "{s:I, s:I, s:I, s:F, s:F, s:{s:I, s:I, s:F, s:F}, s?I, s?I}", "epoch",
+                  &n.epoch, "batch", &n.batch, "steps", &n.steps, "seconds", &out->seconds,
+                  "best_accuracy", &out->best_accuracy, "trained", "steps", &n.trained_steps,
+                  "images", &n.trained_images, "losses", &trained->losses, "correct",
+                  &trained->correct, "images", &n.images, "number", &n.number);
   if (failed || !is_possible(&n))
-    status = gf__fail(GF_ERROR_DATA, "%s does not say where its run was, or is of another version",
-                      path);
-  else
-    status = read_marks(path, json_object_get(json, "logs"), out);
+    return gf__fail(GF_ERROR_DATA, "%s does not say where its run was", path);
   out->epoch = (int)n.epoch;
+  out->images = (int)n.images;
   out->batch = (int)n.batch;
   out->steps = (long)n.steps;
+  out->number = (long)n.number;
   trained->steps = (int)n.trained_steps;
-  trained->images = (long)n.images;
+  trained->images = (long)n.trained_images;
+  return read_marks(path, json_object_get(json, "logs"), out);
+}
+
+static gf_status check_format(const char *path, const json_t *json, json_int_t *format) {
+  *format = json_integer_value(json_object_get(json, "format"));
+  if (*format >= 1 && *format <= FORMAT) return GF_OK;
+  if (*format < 1) return gf__fail(GF_ERROR_DATA, "%s does not say where its run was", path);
+  return gf__fail(GF_ERROR_DATA,
+                  "%s has format %lld, and this gradflow (%s) knows formats up to %d: a newer "
+                  "version has written it; go on with that one",
+                  path, (long long)*format, gf_versions_get().program, FORMAT);
+}
+
+/* Free out->config, also after a failure. */
+static gf_status read_text(const char *path, const char *text, gf__found_checkpoint *out) {
+  json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  json_int_t format;
+  gf_status status = check_format(path, json, &format);
+  if (status == GF_OK) status = read_numbers(path, json, &out->position);
+  if (status == GF_OK && format > 1) status = read_origin(path, json, out);
   json_decref(json);
   return status;
 }
@@ -138,11 +190,11 @@ static gf_status read_position(const char *path, const char *text, gf__position 
 /* ---- files ---- */
 
 gf_status gf__checkpoint_write(const char *folder, int index, const gf__checkpoint_tensors *tensors,
-                               const gf__position *position) {
+                               const gf__position *position, const gf__origin *origin) {
   char path[GF__PATH_SIZE];
   gf__named_tensor *named = NULL;
   size_t count = 0;
-  char *text = write_position(position);
+  char *text = write_position(position, origin);
   gf_status status = text ? checkpoint_path(path, folder, index) : gf__fail_host_memory(1);
   if (status == GF_OK) status = name_tensors(tensors, &named, &count);
   if (status == GF_OK) status = visit_tensors(tensors, named, read_from_device);
@@ -152,34 +204,47 @@ gf_status gf__checkpoint_write(const char *folder, int index, const gf__checkpoi
   return status;
 }
 
-static gf_status read_position_of(const char *path, gf__position *out) {
+static gf_status read_checkpoint(const char *path, gf__found_checkpoint *out) {
   char *text;
   GF_TRY(gf__safetensors_metadata(path, &text));
-  gf_status status = read_position(path, text, out);
+  gf_status status = read_text(path, text, out);
   free(text);
+  if (status != GF_OK) free(out->config);
   return status;
 }
 
 static bool is_later(const gf__position *a, const gf__position *b) {
-  return a->steps > b->steps || (a->steps == b->steps && a->epoch > b->epoch);
+  if (a->steps != b->steps) return a->steps > b->steps;
+  if (a->epoch != b->epoch) return a->epoch > b->epoch;
+  return a->number > b->number;
 }
 
-int gf__checkpoint_newest(const char *folder, gf__position *out, int *damaged) {
-  int newest = -1;
-  *damaged = 0;
+/* Keeps the newest first. */
+static void insert_checkpoint(gf__checkpoints *list, const gf__found_checkpoint *found) {
+  int at = list->count++;
+  for (; at > 0 && is_later(&found->position, &list->v[at - 1].position); at--)
+    list->v[at] = list->v[at - 1];
+  list->v[at] = *found;
+}
+
+void gf__checkpoints_find(gf__checkpoints *out, const char *folder) {
+  *out = (gf__checkpoints){0};
   for (int index = 0; index < GF__MOST_CHECKPOINTS; index++) {
     char path[GF__PATH_SIZE];
-    gf__position p;
+    gf__found_checkpoint found = {.index = index};
     if (checkpoint_path(path, folder, index) != GF_OK || !gf__path_exists(path)) continue;
-    if (read_position_of(path, &p) != GF_OK) {
+    if (read_checkpoint(path, &found) == GF_OK) {
+      insert_checkpoint(out, &found);
+    } else {
       gf__log(GF_LOG_WARNING, "%s", gf_error_message());
-      ++*damaged;
-    } else if (newest < 0 || is_later(&p, out)) {
-      newest = index;
-      *out = p;
+      out->damaged++;
     }
   }
-  return newest;
+}
+
+void gf__checkpoints_free(gf__checkpoints *list) {
+  for (int i = 0; i < list->count; i++) free(list->v[i].config);
+  *list = (gf__checkpoints){0};
 }
 
 static gf_status load_tensors(const char *path, const gf__checkpoint_tensors *tensors) {
@@ -192,20 +257,9 @@ static gf_status load_tensors(const char *path, const gf__checkpoint_tensors *te
   return status;
 }
 
-gf_status gf__checkpoint_read(const char *folder, const gf__checkpoint_tensors *tensors,
-                              gf__position *position, int *index) {
+gf_status gf__checkpoint_load(const char *folder, int index,
+                              const gf__checkpoint_tensors *tensors) {
   char path[GF__PATH_SIZE];
-  int damaged;
-  *index = gf__checkpoint_newest(folder, position, &damaged);
-  if (*index < 0 && damaged)
-    return gf__fail(GF_ERROR_DATA,
-                    "%s cannot be continued: all of its %d checkpoints are damaged; train it anew "
-                    "with --overwrite",
-                    folder, damaged);
-  if (*index < 0) return GF_OK;
-  if (damaged)
-    gf__log(GF_LOG_WARNING, "the run goes on from an older checkpoint: epoch %d, batch %d",
-            position->epoch, position->batch);
-  GF_TRY(checkpoint_path(path, folder, *index));
+  GF_TRY(checkpoint_path(path, folder, index));
   return load_tensors(path, tensors);
 }

@@ -1,9 +1,10 @@
 /* Checkpoints of a run: safetensors files checkpoint_0, checkpoint_1, … of the run folder, of which
- * the oldest is replaced. Each holds the weights, the optimizer's state ("optimizer.first.NAME", …)
- * and where the run is, under a checksum. */
+ * the oldest is replaced. Each holds the weights, the optimizer's state ("optimizer.first.NAME",
+ * …), where the run is and what it is computed from, under a digest. */
 #ifndef GF_RUN_CHECKPOINT_H
 #define GF_RUN_CHECKPOINT_H
 
+#include "data/dataset.h"
 #include "model/parameters.h"
 #include "run/position.h"
 
@@ -31,14 +32,28 @@ gf__checkpoint_tensors gf__checkpoint_tensors_of(const gf_model *model, gf_buffe
 
 /* Writes checkpoint number index of the folder: the file appears whole or not at all. */
 gf_status gf__checkpoint_write(const char *folder, int index, const gf__checkpoint_tensors *tensors,
-                               const gf__position *position) GF_MUST_USE;
-/* The index of the newest checkpoint that is whole, or -1, and where its run was; damaged counts
- * the others, and the message of the last of them is kept. */
-int gf__checkpoint_newest(const char *folder, gf__position *out, int *damaged);
-/* Reads the newest checkpoint that is whole into tensors and position; a damaged one is logged, and
- * the previous one used. *index becomes its index, or -1 where the folder has none at all.
- * GF_ERROR_DATA where none is whole, or where it does not fit the network. */
-gf_status gf__checkpoint_read(const char *folder, const gf__checkpoint_tensors *tensors,
-                              gf__position *position, int *index) GF_MUST_USE;
+                               const gf__position *position, const gf__origin *origin) GF_MUST_USE;
+
+/* A checkpoint that is whole, and what it says but for its tensors. */
+typedef struct gf__found_checkpoint {
+  int index;
+  gf__position position; /* images: -1 in those of earlier versions */
+  char *config;          /* as gf__origin has it */
+  gf__split_digest splits[GF__ORIGIN_SPLITS];
+} gf__found_checkpoint;
+
+typedef struct gf__checkpoints {
+  gf__found_checkpoint v[GF__MOST_CHECKPOINTS]; /* (count), the newest first */
+  int count;
+  int damaged; /* others, each of which has been logged with its fault */
+} gf__checkpoints;
+
+/* Reads all of a folder. Free *out. */
+void gf__checkpoints_find(gf__checkpoints *out, const char *folder);
+void gf__checkpoints_free(gf__checkpoints *list);
+/* Reads the tensors of one of them. GF_ERROR_DATA, and nothing is changed, where they do not fit.
+ */
+gf_status gf__checkpoint_load(const char *folder, int index,
+                              const gf__checkpoint_tensors *tensors) GF_MUST_USE;
 
 #endif

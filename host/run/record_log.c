@@ -21,17 +21,32 @@ gf_status gf__record_log_begin(gf__record_log *log, const char *folder, const ch
   return begin_at(log, header, strlen(header));
 }
 
-static gf_status cut(gf__record_log *log, const char *bytes, size_t size,
-                     const gf__record_mark *mark) {
+/* The bytes of the file, once those before the mark are found to be what they were. The caller
+ * frees *bytes. */
+static gf_status read_marked(const char *path, const gf__record_mark *mark, char **bytes) {
   char digest[SHA256_DIGEST_STRING_LENGTH];
+  size_t size;
+  GF_TRY(gf__file_read_within(path, GF__CSV_LARGEST, bytes, &size));
+  gf_status status = GF_OK;
+  if (size >= mark->size) SHA256Data((const uint8_t *)*bytes, mark->size, digest);
   if (size < mark->size)
-    return gf__fail(GF_ERROR_DATA, "%s has %zu bytes, and had %zu at the checkpoint", log->path,
-                    size, mark->size);
-  SHA256Data((const uint8_t *)bytes, mark->size, digest);
-  if (strcmp(digest, mark->sha256) != 0)
-    return gf__fail(GF_ERROR_DATA, "%s was changed: its first %zu bytes are not those of the run",
-                    log->path, mark->size);
-  return begin_at(log, bytes, mark->size);
+    status = gf__fail(GF_ERROR_DATA, "%s has %zu bytes, and had %zu at the checkpoint", path, size,
+                      mark->size);
+  else if (strcmp(digest, mark->sha256) != 0)
+    status = gf__fail(GF_ERROR_DATA, "%s was changed: its first %zu bytes are not those of the run",
+                      path, mark->size);
+  if (status == GF_OK) return GF_OK;
+  free(*bytes);
+  *bytes = NULL;
+  return status;
+}
+
+gf_status gf__record_log_check(const char *folder, const char *name, const gf__record_mark *mark) {
+  char path[GF__PATH_SIZE], *bytes;
+  GF_TRY(gf__path_join(path, sizeof path, folder, name));
+  GF_TRY(read_marked(path, mark, &bytes));
+  free(bytes);
+  return GF_OK;
 }
 
 /* The cells of a CSV's row, which ends at a line end; names in the header have no commas. */
@@ -60,13 +75,12 @@ static void trim_rows(gf__text *rows, int columns) {
 gf_status gf__record_log_resume(gf__record_log *log, const char *folder, const char *name,
                                 const gf__record_mark *mark) {
   char *bytes;
-  size_t size;
   *log = (gf__record_log){0};
   GF_TRY(gf__path_join(log->path, sizeof log->path, folder, name));
-  GF_TRY(gf__file_read_within(log->path, GF__CSV_LARGEST, &bytes, &size));
-  gf_status status = cut(log, bytes, size, mark);
+  GF_TRY(read_marked(log->path, mark, &bytes));
+  gf_status status = begin_at(log, bytes, mark->size);
   const char *suffix = strrchr(name, '.');
-  if (suffix && !strcmp(suffix, ".csv")) log->columns = count_cells(bytes, size);
+  if (suffix && !strcmp(suffix, ".csv")) log->columns = count_cells(bytes, mark->size);
   free(bytes);
   return status;
 }

@@ -28,6 +28,9 @@ typedef struct gf__record_mark {
  * its mark is of size 0. */
 gf_status gf__record_log_begin(gf__record_log *log, const char *folder, const char *name,
                                const char *header) GF_MUST_USE;
+/* GF_ERROR_DATA where what stood before the mark does not, or not as it did. */
+gf_status gf__record_log_check(const char *folder, const char *name,
+                               const gf__record_mark *mark) GF_MUST_USE;
 /* Cuts the file back to the mark. GF_ERROR_DATA where what stands before it is not what stood. */
 gf_status gf__record_log_resume(gf__record_log *log, const char *folder, const char *name,
                                 const gf__record_mark *mark) GF_MUST_USE;

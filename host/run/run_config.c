@@ -9,14 +9,20 @@ static const struct {
                {"model", "companion_loss", "auxiliary_loss"},
                {"model", "companion_weight", "auxiliary_weight"}};
 
+gf_status gf__run_config_rename(gf_config *config) {
+  for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
+    GF_TRY(gf__config_rename(config, renamed[i].section, renamed[i].before, renamed[i].now));
+  return GF_OK;
+}
+
 gf_status gf__run_config_load(gf_config **out, const char *folder) {
   char path[GF__PATH_SIZE];
+  gf__run_kind kind;
   *out = NULL;
+  GF_TRY(gf__run_kind_read(folder, &kind)); /* which a newer version may have written */
   GF_TRY(gf__run_path(path, folder, "config.yaml"));
   GF_TRY(gf_config_load(out, path));
-  gf_status status = GF_OK;
-  for (size_t i = 0; status == GF_OK && i < sizeof renamed / sizeof *renamed; i++)
-    status = gf__config_rename(*out, renamed[i].section, renamed[i].before, renamed[i].now);
+  gf_status status = gf__run_config_rename(*out);
   if (status != GF_OK) gf_config_free(out);
   return status;
 }

@@ -26,12 +26,19 @@ gf_status gf__run_events_open(gf__run_folder *folder, const gf__record_mark *mar
   GF_TRY(gf__run_path(parent, folder->path, folder_name));
   GF_TRY(gf__make_folder(parent));
   /* TensorBoard would read them. */
-  GF_TRY(gf__run_folder_remove_torn(parent));
+  GF_TRY(gf__run_files_remove_torn(folder->path));
   if (mark->size && gf__path_exists(file))
     return gf__record_log_resume(log, folder->path, file_name, mark);
   GF_TRY(gf__record_log_begin(log, folder->path, file_name, ""));
   gf__events_begin(&log->pending, now());
   return GF_OK;
+}
+
+gf_status gf__run_events_check(const char *folder, const gf__record_mark *mark) {
+  char file[GF__PATH_SIZE];
+  GF_TRY(gf__run_path(file, folder, file_name));
+  return mark->size && gf__path_exists(file) ? gf__record_log_check(folder, file_name, mark)
+                                             : GF_OK;
 }
 
 static bool is_open(const gf__run_folder *folder) {

@@ -10,6 +10,9 @@
  * size, or where somebody has removed the file, they begin anew. */
 gf_status gf__run_events_open(gf__run_folder *folder, const gf__record_mark *mark) GF_MUST_USE;
 
+/* Whether gf__run_events_open would find what was before the mark. */
+gf_status gf__run_events_check(const char *folder, const gf__record_mark *mark) GF_MUST_USE;
+
 /* Records; they are in the file after gf__run_folder_flush. */
 void gf__run_events_add_step(gf__run_folder *folder, const gf_step_event *step);
 void gf__run_events_add_epoch(gf__run_folder *folder, long step, const gf_epoch *epoch);

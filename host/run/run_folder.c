@@ -7,45 +7,47 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "run/run_files.h"
 
 gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *name) {
   return gf__path_join(out, GF__PATH_SIZE, folder, name);
 }
 
+/* Without a validation split a run has no best weights; else somebody has removed them. */
+static void report_missing_best(const char *folder, const char *best) {
+  gf_run_state state;
+  if (gf_run_read_state(folder, &state) == GF_OK && state.best.epoch)
+    gf__log(GF_LOG_WARNING, "%s, of epoch %d, is gone: the run's last weights are taken", best,
+            state.best.epoch);
+}
+
 gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) {
+  char best[GF__PATH_SIZE];
   GF_TRY(gf__run_path(out, folder, "best.safetensors"));
   if (gf__path_exists(out)) return GF_OK;
+  strcpy(best, out);
   GF_TRY(gf__run_path(out, folder, "last.safetensors"));
-  if (gf__path_exists(out)) return GF_OK;
+  if (gf__path_exists(out)) {
+    report_missing_best(folder, best);
+    return GF_OK;
+  }
   return gf__fail(GF_ERROR_FILE,
                   "%s has no weights: neither best.safetensors nor last.safetensors; train it "
                   "for an epoch at least",
                   folder);
 }
 
-/* Whether nothing is in the folder but what a run leaves that was killed as it began. */
-static bool is_bare(const char *path) {
-  static const char begun[] = "config.yaml.tmp.";
-  gf__names names;
-  bool bare = true;
-  if (!gf__path_is_folder(path) || gf__list_folder(path, &names) != GF_OK) return false;
-  for (size_t i = 0; i < names.count; i++)
-    bare &= !strcmp(names.v[i], ".lock") || !strncmp(names.v[i], begun, sizeof begun - 1);
-  gf__names_free(&names);
-  return bare;
+gf_status gf__run_weights_digest(char out[SHA256_DIGEST_STRING_LENGTH], const char *folder) {
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_weights(path, folder));
+  if (SHA256File(path, out)) return GF_OK;
+  return gf__fail(GF_ERROR_FILE, "cannot read %s", path);
 }
 
-gf_status gf__run_folder_check(const char *path, bool overwrite) {
-  char config[GF__PATH_SIZE];
-  if (!gf__path_exists(path) || is_bare(path)) return GF_OK;
-  if (!overwrite)
-    return gf__fail(GF_ERROR_FILE,
-                    "%s exists; choose another --out, or replace it with --overwrite", path);
-  GF_TRY(gf__run_path(config, path, "config.yaml"));
-  if (gf__path_exists(config)) return GF_OK;
-  return gf__fail(GF_ERROR_FILE,
-                  "%s is not the folder of a run (it has no config.yaml), so it is "
-                  "not replaced",
+gf_status gf__run_folder_check(const char *path, bool overwrite, const char *const *needed) {
+  if (!gf__path_exists(path) || gf__run_is_bare(path)) return GF_OK;
+  if (overwrite) return gf__run_files_check(path, needed);
+  return gf__fail(GF_ERROR_FILE, "%s exists; choose another --out, or replace it with --overwrite",
                   path);
 }
 
@@ -75,27 +77,6 @@ static gf_status lock_folder(gf__run_folder *folder) {
   return gf__file_lock_take(&folder->lock, path);
 }
 
-/* The folder that is replaced must not be one that another process writes into. */
-static gf_status remove_old(const char *path) {
-  gf__run_folder old = {.path = path};
-  GF_TRY(lock_folder(&old));
-  gf_status status = gf__remove_folder(path);
-  gf__file_lock_release(&old.lock);
-  return status;
-}
-
-gf_status gf__run_folder_remove_torn(const char *folder) {
-  gf__names names;
-  GF_TRY(gf__list_folder(folder, &names));
-  for (size_t i = 0; i < names.count; i++) {
-    char path[GF__PATH_SIZE];
-    if (strstr(names.v[i], ".tmp.") && gf__run_path(path, folder, names.v[i]) == GF_OK)
-      remove(path);
-  }
-  gf__names_free(&names);
-  return GF_OK;
-}
-
 static gf_status begin_log(gf__run_folder *folder, int log) {
   if (!log_files[log].name) return GF_OK;
   return gf__record_log_begin(&folder->logs[log], folder->path, log_files[log].name,
@@ -117,38 +98,50 @@ static gf_status resume_log(gf__run_folder *folder, int log, const gf__record_ma
   return gf__record_log_resume(&folder->logs[log], folder->path, log_files[log].name, mark);
 }
 
-gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool overwrite,
-                                const gf__text *config, const gf_device_info *device) {
+gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool replaces,
+                                gf__run_kind kind, const gf__text *config,
+                                const gf_device_info *device) {
   char environment[GF__PATH_SIZE];
   *out = (gf__run_folder){.path = path};
-  GF_TRY(gf__run_folder_check(path, overwrite));
-  if (gf__path_exists(path) && !is_bare(path)) GF_TRY(remove_old(path));
   GF_TRY(gf__make_folder(path));
-  GF_TRY(lock_folder(out));
+  GF_TRY(lock_folder(out)); /* what is replaced must not be what another process writes into */
+  if (!replaces) GF_TRY(gf__run_folder_check(path, false, NULL)); /* another may have been faster */
+  GF_TRY(gf__run_files_remove(path));
+  GF_TRY(gf__run_marker_write(path, kind));
   GF_TRY(write_config(path, config));
   GF_TRY(gf__run_path(environment, path, "environment.json"));
   if (device) GF_TRY(gf__environment_write(environment, device));
-  GF_TRY(gf__run_folder_remove_torn(path));
   for (int i = 0; i < GF__LOGS; i++) GF_TRY(begin_log(out, i));
   return GF_OK;
 }
 
-gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
-                                const gf__record_mark marks[GF__LOGS], int epoch,
-                                const gf__text *config, const gf_device_info *device) {
-  char file[GF__PATH_SIZE];
+gf_status gf__run_folder_open(gf__run_folder *out, const char *path) {
   *out = (gf__run_folder){.path = path};
-  GF_TRY(lock_folder(out));
-  GF_TRY(gf__run_folder_remove_torn(path));
+  return lock_folder(out);
+}
+
+gf_status gf__run_folder_check_logs(const char *path, const gf__record_mark marks[GF__LOGS]) {
   for (int i = 0; i < GF__LOGS; i++)
-    if (log_files[i].name) GF_TRY(resume_log(out, i, &marks[i]));
-  out->lacks_contrast =
-      has_old_header(&out->logs[GF__LOG_ACTIVATIONS], log_files[GF__LOG_ACTIVATIONS].header);
-  GF_TRY(gf__run_path(file, path, "environment.json"));
+    if (log_files[i].name && marks[i].size)
+      GF_TRY(gf__record_log_check(path, log_files[i].name, &marks[i]));
+  return GF_OK;
+}
+
+/* The config comes last: until then the folder's own says how its records came about. */
+gf_status gf__run_folder_resume(gf__run_folder *folder, const gf__record_mark marks[GF__LOGS],
+                                int epoch, const gf__text *config, const gf_device_info *device) {
+  char file[GF__PATH_SIZE];
+  GF_TRY(gf__run_files_remove_torn(folder->path));
+  for (int i = 0; i < GF__LOGS; i++)
+    if (log_files[i].name) GF_TRY(resume_log(folder, i, &marks[i]));
+  folder->lacks_contrast =
+      has_old_header(&folder->logs[GF__LOG_ACTIVATIONS], log_files[GF__LOG_ACTIVATIONS].header);
+  GF_TRY(gf__run_path(file, folder->path, "environment.json"));
   GF_TRY(gf__environment_resume(file, epoch, device));
-  GF_TRY(gf__run_path(file, path, "result.json"));
+  GF_TRY(gf__run_marker_write(folder->path, GF__RUN_TRAINED));
+  GF_TRY(gf__run_path(file, folder->path, "result.json"));
   remove(file); /* mostly there is none */
-  return write_config(path, config);
+  return write_config(folder->path, config);
 }
 
 void gf__run_folder_free(gf__run_folder *folder) {

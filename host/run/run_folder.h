@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "run/record_log.h"
+#include "run/run_files.h"
 
 enum {
   GF__LOG_METRICS,
@@ -25,21 +26,26 @@ typedef struct gf__run_folder {
   gf__file_lock *lock; /* one process at a time writes into a run */
 } gf__run_folder;
 
-/* Whether gf__run_folder_create would succeed, so that a long preparation is
- * not in vain: an existing path is refused unless it is a run folder and overwrite. */
-gf_status gf__run_folder_check(const char *path, bool overwrite) GF_MUST_USE;
-/* Creates the folder with config.yaml, and environment.json where there is a device. */
-gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool overwrite,
-                                const gf__text *config, const gf_device_info *device) GF_MUST_USE;
-/* Opens the folder of a run that goes on at epoch, its logs cut back to the marks; config
- * replaces config.yaml. Another device, driver or version than before is told. */
-gf_status gf__run_folder_resume(gf__run_folder *out, const char *path,
-                                const gf__record_mark marks[GF__LOGS], int epoch,
-                                const gf__text *config, const gf_device_info *device) GF_MUST_USE;
+/* Whether a run can be made there, so that a long preparation is not in vain: an existing folder is
+ * refused unless it is a run's, whole, and overwrite. needed: as gf__run_files_check has them. */
+gf_status gf__run_folder_check(const char *path, bool overwrite,
+                               const char *const *needed) GF_MUST_USE;
+/* Creates the folder, or after a check replaces the files of the run in it; with run.json,
+ * config.yaml, and environment.json where there is a device. */
+gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool replaces,
+                                gf__run_kind kind, const gf__text *config,
+                                const gf_device_info *device) GF_MUST_USE;
+/* Opens the folder of a run, which no other process can open then, and changes nothing. */
+gf_status gf__run_folder_open(gf__run_folder *out, const char *path) GF_MUST_USE;
+/* Whether the logs are what they were at the marks, and perhaps longer. */
+gf_status gf__run_folder_check_logs(const char *path,
+                                    const gf__record_mark marks[GF__LOGS]) GF_MUST_USE;
+/* Lets the run of an open folder go on at epoch, its logs cut back to the marks; config
+ * replaces config.yaml. Another device, driver or version than before is reported. */
+gf_status gf__run_folder_resume(gf__run_folder *folder, const gf__record_mark marks[GF__LOGS],
+                                int epoch, const gf__text *config,
+                                const gf_device_info *device) GF_MUST_USE;
 void gf__run_folder_free(gf__run_folder *folder);
-
-/* Removes what writes into a folder that were killed have left. */
-gf_status gf__run_folder_remove_torn(const char *folder) GF_MUST_USE;
 
 /* Rows of the logs; they are in the files after gf__run_folder_flush. step counts from 1 over
  * the run. */
@@ -63,10 +69,16 @@ gf_status gf__run_path(char out[GF__PATH_SIZE], const char *folder, const char *
 /* run_config.c: config.yaml of the run, in which keys that older programs called otherwise have
  * their names of today. The caller frees *out. */
 gf_status gf__run_config_load(gf_config **out, const char *folder) GF_MUST_USE;
+/* Gives the keys of such a config their names of today. */
+gf_status gf__run_config_rename(gf_config *config) GF_MUST_USE;
 
 /* The weights of a run: the best ones, or the last where there are no best. GF_ERROR_FILE where
  * there are neither. */
 gf_status gf__run_weights(char out[GF__PATH_SIZE], const char *folder) GF_MUST_USE;
+
+/* SHA-256 of their file, in hexadecimal digits. */
+gf_status gf__run_weights_digest(char out[SHA256_DIGEST_STRING_LENGTH],
+                                 const char *folder) GF_MUST_USE;
 
 /* environment.c: environment.json, written anew or with one more entry in "resumed". */
 gf_status gf__environment_write(const char *path, const gf_device_info *device) GF_MUST_USE;

@@ -99,6 +99,18 @@ typedef struct history {
   gf__index layer_index, epoch_index;    /* of names, and of numbers of epochs */
 } history;
 
+/* Versions before the first release called an auxiliary classifier's layers companion_NODE_pool,
+ * _linear and _loss; a run of theirs that was resumed since has both. */
+static void update_name(char *name) {
+  static const char then[] = "companion_", now[] = "auxiliary_"; /* of equal length */
+  static const char *const ends[] = {"_pool", "_linear", "_loss"};
+  size_t length = strlen(name);
+  if (strncmp(name, then, sizeof then - 1) != 0) return;
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (length > strlen(ends[i]) && !strcmp(name + length - strlen(ends[i]), ends[i]))
+      memcpy(name, now, sizeof now - 1);
+}
+
 /* Cuts the suffix from the names; those without it become NULL, unless they are of weights. Returns
  * how many are kept. weights: of the file, or empty. */
 static size_t keep_names(const history *h, const gf__csv *weights) {
@@ -112,6 +124,7 @@ static size_t keep_names(const history *h, const gf__csv *weights) {
       h->csv.texts[NAME][i] = NULL;
     else if (has_suffix)
       name[length - tail] = 0;
+    if (counts) update_name(name);
     count += counts;
   }
   return count;

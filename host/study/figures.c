@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/os.h"
+#include "study/changed.h"
 
 enum { MOST_LINES = 12, MOST_LEGEND = 8, PANEL_WIDTH = 1000, MOST_COLUMNS = 3 };
 
@@ -228,14 +229,25 @@ bool gf__figure_is_of_gradients(int kind) {
   return draws[kind] == draw_flow || draws[kind] == draw_compared_flow;
 }
 
-/* Those of the figure's runs that have metrics. */
+static gf_status is_of_setting(const gf_study *study, const gf__setting *setting, uint64_t seed,
+                               const char *folder, bool *out) {
+  gf__text difference = {0};
+  gf_status status = gf__study_difference(&difference, study, setting, seed, folder);
+  *out = difference.size == 0;
+  gf__text_free(&difference);
+  return status;
+}
+
+/* Those of the figure's runs that have metrics, and were made with the study's settings. */
 static gf_status load_runs(gf__figure *f, const gf_study *study, const gf__study_figure *figure) {
   for (int i = 0; i < figure->setting_count; i++) {
     char folder[GF__PATH_SIZE], metrics[GF__PATH_SIZE];
     const gf__setting *setting = &study->settings[figure->settings[i]];
     GF_TRY(gf__study_run_folder(folder, study, setting, figure->seeds[i]));
     GF_TRY(gf__path_join(metrics, sizeof metrics, folder, "metrics.csv"));
-    if (!gf__path_exists(metrics)) continue;
+    bool belongs;
+    GF_TRY(is_of_setting(study, setting, figure->seeds[i], folder, &belongs));
+    if (!belongs || !gf__path_exists(metrics)) continue;
     GF_TRY(gf__run_load_for_charts(&f->runs[f->run_count], folder));
     f->runs[f->run_count].folder = NULL; /* which ends here */
     f->names[f->run_count++] = setting->label;

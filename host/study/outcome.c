@@ -2,12 +2,14 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <sha256.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/os.h"
+#include "run/run_folder.h"
 #include "run/run_records.h"
 
 static void take_epochs(gf__outcome *out) {
@@ -50,39 +52,67 @@ static void find_verdict(gf__outcome *out, const char *folder) {
 
 /* ---- test.json ---- */
 
+/* Whether a test.json is of other weights than the run has now. */
+static gf_status is_stale(const json_t *json, const char *folder, bool *out) {
+  char digest[SHA256_DIGEST_STRING_LENGTH];
+  const char *tested = json_string_value(json_object_get(json, "weights_sha256"));
+  *out = false;
+  if (!tested) return GF_OK;
+  GF_TRY(gf__run_weights_digest(digest, folder));
+  *out = strcmp(tested, digest) != 0;
+  return GF_OK;
+}
+
+static gf_status take_test(gf__outcome *out, const char *folder, const char *path,
+                           const json_t *json) {
+  const json_t *loss = json_object_get(json, "loss"), *accuracy = json_object_get(json, "accuracy"),
+               *classes = json_object_get(json, "classes");
+  if (!json_is_number(accuracy) || !json_is_integer(classes))
+    return gf__fail(GF_ERROR_DATA,
+                    "%s does not have an accuracy and a number of classes; remove it, and run the "
+                    "study again",
+                    path);
+  out->classes = (int)json_integer_value(classes);
+  GF_TRY(is_stale(json, folder, &out->has_stale_test));
+  if (out->has_stale_test) return GF_OK;
+  out->values[GF__COLUMN_TEST_ACCURACY] = 100 * json_number_value(accuracy);
+  /* JSON has no infinity: null. */
+  out->values[GF__COLUMN_TEST_LOSS] = json_is_number(loss) ? json_number_value(loss) : NAN;
+  return GF_OK;
+}
+
 static gf_status load_test(gf__outcome *out, const char *folder) {
   char path[GF__PATH_SIZE];
   GF_TRY(gf__path_join(path, sizeof path, folder, "test.json"));
   if (!gf__path_exists(path)) return GF_OK;
   json_t *json = gf__json_read(path);
-  json_t *loss = json_object_get(json, "loss"), *accuracy = json_object_get(json, "accuracy"),
-         *classes = json_object_get(json, "classes");
-  bool good = json_is_number(accuracy) && json_is_integer(classes);
-  if (good) {
-    out->classes = (int)json_integer_value(classes);
-    out->values[GF__COLUMN_TEST_ACCURACY] = 100 * json_number_value(accuracy);
-    /* JSON has no infinity: null. */
-    out->values[GF__COLUMN_TEST_LOSS] = json_is_number(loss) ? json_number_value(loss) : NAN;
-  }
+  gf_status status = take_test(out, folder, path, json);
   json_decref(json);
-  if (good) return GF_OK;
-  return gf__fail(GF_ERROR_DATA,
-                  "%s does not have an accuracy and a number of classes; remove it, and run the "
-                  "study again",
-                  path);
+  return status;
+}
+
+static gf_status write_test(gf_device *device, const char *folder, const char *path) {
+  gf_test_result result;
+  GF_TRY(gf_test(device, folder, &result));
+  json_t *loss = isfinite(result.loss) ? json_real(result.loss) : json_null();
+  json_t *json = json_pack("{s:o, s:f, s:i, s:i, s:s, s:s}", "loss", loss, "accuracy",
+                           result.accuracy, "images", result.images, "classes", result.classes,
+                           "weights", result.weights, "weights_sha256", result.weights_sha256);
+  gf_test_result_free(&result);
+  return gf__json_write(path, json);
 }
 
 gf_status gf__outcome_test(gf_device *device, const char *folder) {
   char path[GF__PATH_SIZE];
-  gf_test_result result;
+  bool stale = true;
   GF_TRY(gf__path_join(path, sizeof path, folder, "test.json"));
-  if (gf__path_exists(path)) return GF_OK;
-  GF_TRY(gf_test(device, folder, &result));
-  json_t *loss = isfinite(result.loss) ? json_real(result.loss) : json_null();
-  json_t *json = json_pack("{s:o, s:f, s:i, s:i}", "loss", loss, "accuracy", result.accuracy,
-                           "images", result.images, "classes", result.classes);
-  gf_test_result_free(&result);
-  return gf__json_write(path, json);
+  if (gf__path_exists(path)) {
+    json_t *json = gf__json_read(path);
+    gf_status status = is_stale(json, folder, &stale);
+    json_decref(json);
+    GF_TRY(status);
+  }
+  return stale ? write_test(device, folder, path) : GF_OK;
 }
 
 /* ---- all of it ---- */

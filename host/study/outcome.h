@@ -18,6 +18,9 @@ typedef struct gf__outcome {
   gf__guess guess;    /* of 0 classes where they are not known */
   bool at_chance;     /* finished, with the loss and the accuracy of guessing in training */
   gf_verdict verdict; /* the diagnosis' first; GF_VERDICT_COUNT where nothing can be said */
+  /* How the run's config differs from the study's, owned, or NULL; such a run has no values. */
+  char *difference;
+  bool has_stale_test; /* test.json is of weights that the run has no more, so it is left out */
 } gf__outcome;
 
 /* Of a run that says nothing. */
@@ -25,7 +28,8 @@ gf__outcome gf__outcome_none(void);
 /* GF_ERROR_DATA for files that are damaged; a run that is not there is none. */
 gf_status gf__outcome_load(gf__outcome *out, const char *folder) GF_MUST_USE;
 
-/* Tests the weights of a finished run into its test.json; one that is there is kept. */
+/* Tests the weights of a finished run into its test.json; one of the same weights is kept, and one
+ * of an earlier version, which does not say of which weights it is. */
 gf_status gf__outcome_test(gf_device *device, const char *folder) GF_MUST_USE;
 
 #endif

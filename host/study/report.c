@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "report/html.h"
+#include "study/changed.h"
 #include "study/figures.h"
 
 enum { WIDTH = 80 };
@@ -226,6 +227,17 @@ static gf_status report_figure(gf__report *r, const gf__study_figure *spec) {
 
 /* ---- all of it ---- */
 
+/* A run of other settings says nothing about those of the study. */
+static gf_status leave_out_changed(const gf__report *r, const gf__setting *setting, uint64_t seed,
+                                   const char *folder, gf__outcome *outcome) {
+  gf__text difference = {0};
+  GF_TRY(gf__study_difference(&difference, r->study, setting, seed, folder));
+  if (!difference.size) return GF_OK;
+  *outcome = gf__outcome_none();
+  outcome->difference = difference.data;
+  return GF_OK;
+}
+
 static gf_status load_outcomes(gf__report *r) {
   const gf_study *study = r->study;
   size_t count = (size_t)study->setting_count;
@@ -234,12 +246,13 @@ static gf_status load_outcomes(gf__report *r) {
   for (int i = 0; i < study->setting_count; i++) {
     const gf__setting *setting = &study->settings[i];
     size_t bytes = (size_t)setting->seed_count * sizeof **r->outcomes;
-    r->outcomes[i] = malloc(bytes);
+    r->outcomes[i] = calloc((size_t)setting->seed_count, sizeof **r->outcomes);
     if (!r->outcomes[i]) return gf__fail_host_memory(bytes);
     for (int k = 0; k < setting->seed_count; k++) {
       char folder[GF__PATH_SIZE];
       GF_TRY(gf__study_run_folder(folder, study, setting, setting->seeds[k]));
       GF_TRY(gf__outcome_load(&r->outcomes[i][k], folder));
+      GF_TRY(leave_out_changed(r, setting, setting->seeds[k], folder, &r->outcomes[i][k]));
     }
   }
   return GF_OK;
@@ -271,7 +284,11 @@ gf_status gf_study_report(const gf_study *study, char **text,
                           void (*written)(void *user, const char *path), void *user) {
   gf__report r = {.study = study, .written = written, .user = user};
   gf_status status = write_report(&r);
-  for (int i = 0; r.outcomes && i < study->setting_count; i++) free(r.outcomes[i]);
+  for (int i = 0; r.outcomes && i < study->setting_count; i++) {
+    for (int k = 0; r.outcomes[i] && k < study->settings[i].seed_count; k++)
+      free(r.outcomes[i][k].difference);
+    free(r.outcomes[i]);
+  }
   free(r.outcomes);
   gf__text_free(&r.html);
   *text = NULL;

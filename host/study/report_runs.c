@@ -95,6 +95,7 @@ enum { FILE_COLUMNS = COLUMNS + FACTS };
 static void add_run(gf__table *table, const gf__setting *setting, uint64_t seed,
                     const gf__outcome *outcome) {
   gf__text state = {0};
+  if (outcome->difference) gf__text_add(&state, "other settings: ");
   gf__outcome_describe(&state, outcome);
   gf__table_add(table, "%s", setting->name);
   gf__table_add(table, "%llu", (unsigned long long)seed);

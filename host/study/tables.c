@@ -257,7 +257,9 @@ gf_status gf__study_table_numbers(gf__sheet *out, const gf_study *study, gf__out
 
 void gf__outcome_describe(gf__text *out, const gf__outcome *outcome) {
   const gf_run_state *state = &outcome->state;
-  if (state->status == GF_RUN_ABSENT)
+  if (outcome->difference)
+    gf__text_add(out, "%s", outcome->difference);
+  else if (state->status == GF_RUN_ABSENT)
     gf__text_add(out, "not begun");
   else if (state->status == GF_RUN_STARTED)
     gf__text_add(out, "%d of %d epochs", state->epochs_done, state->epochs);
@@ -267,7 +269,12 @@ void gf__outcome_describe(gf__text *out, const gf__outcome *outcome) {
     gf__text_add(out, "finished");
 }
 
+static bool is_changed(const gf__outcome *o) { return o->difference != NULL; }
+
+static bool has_stale_test(const gf__outcome *o) { return o->has_stale_test; }
+
 static bool is_missing(const gf__outcome *o) {
+  if (is_changed(o)) return false;
   return o->state.status == GF_RUN_ABSENT || o->state.status == GF_RUN_STARTED;
 }
 
@@ -312,6 +319,11 @@ static const struct {
      false},
     {has_diverged, "Diverged, and left out of the means: ", true},
     {is_missing, "Missing: ", true},
+    {is_changed, "Made with other settings, and left out: ", true},
+    {has_stale_test,
+     "Without a test, as theirs was of weights from before they were trained on (study run tests "
+     "them anew): ",
+     false},
 };
 
 static void add_list(gf__text *out, const gf_study *study, gf__outcomes outcomes,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "data/dataset.h"
 #include "run/early_steps.h"
 #include "train/training.h"
 
@@ -30,7 +31,9 @@ gf_status gf__training_checkpoint(gf__training *t) {
   t->position.seconds = gf__seconds() - t->epoch_started;
   gf__checkpoint_tensors tensors = gf__training_tensors(t);
   int index = t->next_checkpoint % kept;
-  GF_TRY(gf__checkpoint_write(t->folder.path, index, &tensors, &t->position));
+  gf__origin origin = {.config = t->resolved.data, .splits = {t->splits[0], t->splits[1]}};
+  t->position.number++;
+  GF_TRY(gf__checkpoint_write(t->folder.path, index, &tensors, &t->position, &origin));
   t->next_checkpoint = (index + 1) % kept;
   t->checkpointed = gf__seconds();
   return GF_OK;
@@ -288,6 +291,7 @@ static gf_status train_batch(gf__training *t) {
   GF_TRY(gf__trainer_queue_step(t->trainer, &batch, t->rate, row, measure));
   t->position.steps++;
   t->position.batch++;
+  t->position.images += batch.whole;
   GF_TRY(gf__results_poll(&t->trained));
   return measure ? record_statistics(t, recorded, early) : GF_OK;
 }
@@ -303,7 +307,7 @@ static bool is_checkpoint_due(const gf__training *t, int batches) {
 static gf_status train_batches(gf__training *t) {
   int batches = gf_loader_batches(t->train_loader);
   gf__results *results = &t->trained;
-  GF_TRY(gf_loader_start(t->train_loader, t->position.epoch - 1, t->position.batch));
+  GF_TRY(gf__loader_start_after(t->train_loader, t->position.epoch - 1, t->position.images));
   while (t->position.batch < batches) {
     if (run_stops(t)) return fail_interrupted(t);
     GF_TRY(train_batch(t));
@@ -405,7 +409,7 @@ gf_status gf__training_epoch(gf__training *t) {
                   gf__trainer_optimizer(t->trainer)->learning_rate, p->epoch - 1,
                   row.validation_loss, row.validation_accuracy);
   p->epoch++;
-  p->batch = 0;
+  p->batch = p->images = 0;
   p->trained = (gf__loss_sums){0};
   t->epoch_started = gf__seconds();
   GF_TRY(gf__training_checkpoint(t));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/numbers.h"
 #include "data/dataset.h"
 #include "distributed/shards.h"
 #include "train/training.h"
@@ -16,6 +17,9 @@ int gf__ranks_largest_shard(const gf__training *t, int batch) {
   int rank = gf__communicator_rank(t->communicator), count = gf_dataset_describe(t->train).count;
   int whole = gf__shard_size(t->shard_bounds, rank, batch);
   int last = gf__shard_size(t->shard_bounds, rank, count % batch);
+  /* Of a smaller batch a rank may have more: shards are whole images. */
+  for (int rest = 1; t->cuts_batch && rest < batch; rest++)
+    last = GF__MAX(last, gf__shard_size(t->shard_bounds, rank, rest));
   return whole > last ? whole : last;
 }
 
@@ -227,15 +231,17 @@ gf_status gf__ranks_open_networks(gf__training *t, const gf_config *config,
 
 /* ---- one state ---- */
 
-gf_status gf__ranks_compare(gf__training *t, const gf__text *config) {
+gf_status gf__ranks_compare(gf__training *t) {
   uint8_t mine[SHA256_DIGEST_LENGTH], first[SHA256_DIGEST_LENGTH];
   if (!t->communicator) return GF_OK;
   gf_dataset_info info = gf_dataset_describe(t->train);
   int size[2] = {info.count, info.classes};
   SHA2_CTX hash;
   SHA256Init(&hash);
-  SHA256Update(&hash, (const uint8_t *)config->data, config->size);
+  SHA256Update(&hash, (const uint8_t *)t->resolved.data, t->resolved.size);
   SHA256Update(&hash, (const uint8_t *)size, sizeof size);
+  for (int i = 0; i < GF__ORIGIN_SPLITS; i++)
+    SHA256Update(&hash, (const uint8_t *)t->splits[i].sha256, strlen(t->splits[i].sha256));
   SHA256Final(mine, &hash);
   memcpy(first, mine, sizeof first);
   GF_TRY(gf__communicator_broadcast(t->communicator, first, sizeof first));

@@ -25,6 +25,16 @@ static gf_status load_weights(test_run *t, const char *folder) {
   return gf_model_load(t->model, path);
 }
 
+/* Names the weights, so that the result is known for what it is once the run has others. */
+static gf_status name_weights(const char *folder, gf_test_result *out) {
+  static const char *const names[] = {"best.safetensors", "last.safetensors"};
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_weights(path, folder));
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(gf__path_base(path), names[i])) out->weights = names[i];
+  return gf__run_weights_digest(out->weights_sha256, folder);
+}
+
 static gf_status open_test(test_run *t, gf_device *device, const char *folder) {
   GF_TRY(gf__run_config_load(&t->config, folder));
   GF_TRY(gf__train_config_read(&t->run, t->config));
@@ -162,6 +172,7 @@ gf_status gf_test(gf_device *device, const char *run_folder, gf_test_result *out
     gf_dataset_info info = gf_dataset_describe(t.dataset);
     status = make_result(&info, out);
   }
+  if (status == GF_OK) status = name_weights(run_folder, out);
   if (status == GF_OK) status = run_test(&t, out);
   if (status == GF_OK) warn_of_scores(out, run_folder);
   if (status != GF_OK) gf_test_result_free(out);

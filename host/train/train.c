@@ -7,8 +7,6 @@
 
 #include "data/dataset.h"
 #include "layers/layer.h"
-#include "model/network_config.h"
-#include "run/config_diff.h"
 #include "run/network.h"
 #include "train/training.h"
 
@@ -24,23 +22,12 @@ static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_da
   return gf_loader_open(out, dataset, &options);
 }
 
-static gf_status write_config(gf__text *out, const gf__training *t, const gf_config *config) {
-  gf__network_config network;
+static gf_status warn_of_schedule(const gf__training *t, const gf_config *config) {
   gf__optimizer_config optimizer;
-  GF_TRY(gf__network_config_read(&network, config));
-  gf_status status = gf__optimizer_config_read(&optimizer, config);
-  if (status == GF_OK) {
-    gf__text_add(out, "data:\n");
-    gf__data_write(out, 2, t->train);
-    gf__network_config_write(out, &network);
-    gf__optimizer_config_write(out, &optimizer);
-    gf__train_config_write(out, &t->config);
-    if (t->writes) gf__schedule_config_warn(&t->config.schedule, optimizer.learning_rate);
-    gf__optimizer_config_free(&optimizer);
-    status = gf__text_status(out);
-  }
-  gf__network_config_free(&network);
-  return status;
+  GF_TRY(gf__optimizer_config_read(&optimizer, config));
+  if (t->writes) gf__schedule_config_warn(&t->config.schedule, optimizer.learning_rate);
+  gf__optimizer_config_free(&optimizer);
+  return GF_OK;
 }
 
 static gf_memory planned_memory(const gf__training *t) {
@@ -78,6 +65,11 @@ static gf_status open_data(gf__training *t, const gf_config *config) {
   return gf__fail(GF_ERROR_CONFIG,
                   "schedule.name plateau waits for the validation to improve, and there are no "
                   "validation images; set data.validation, or take another schedule");
+}
+
+static gf_status digest_data(gf__training *t) {
+  GF_TRY(gf__dataset_digest(t->train, &t->splits[0]));
+  return gf__dataset_digest(t->validation, &t->splits[1]);
 }
 
 int gf__training_batch(const gf__training *t) {
@@ -150,63 +142,14 @@ static void close_run(gf__training *t) {
   gf_dataset_free(&t->validation);
   gf__run_folder_free(&t->folder);
   gf__predictions_free(&t->predictions);
+  gf__checkpoints_free(&t->found);
+  gf__text_free(&t->resolved);
   free(t->gradients);
   free(t->activations);
   free(t->shard_bounds);
 }
 
-/* ---- a run that is there already ---- */
-
-/* GF_ERROR_CONFIG, with what differs, where the folder's run has another config. */
-static gf_status check_config(const gf__training *t, const gf__text *config) {
-  char path[GF__PATH_SIZE];
-  gf_config *before = NULL, *now = NULL;
-  gf__text differences = {0};
-  GF_TRY(gf__run_path(path, t->options.out, "config.yaml"));
-  gf_status status = gf_config_load(&before, path);
-  if (status == GF_OK) status = gf_config_parse(&now, "the resolved config", config->data);
-  if (status == GF_OK) {
-    gf__config_diff(gf__config_root(now), gf__config_root(before), &differences);
-    status = gf__text_status(&differences);
-  }
-  if (status == GF_OK && differences.size)
-    status = gf__fail(GF_ERROR_CONFIG,
-                      "the config is not that of the run in %s:%s\nTo go on with it all the same, "
-                      "train --resume with --force; else choose another folder, --out",
-                      t->options.out, differences.data);
-  gf__text_free(&differences);
-  gf_config_free(&before);
-  gf_config_free(&now);
-  return status;
-}
-
-/* Whether the run in the folder has ended; then nothing is left to do, and the status is that of
- * its end. */
-static gf_status check_end(const gf__training *t, bool *has_ended) {
-  char *message;
-  gf_run_status result = gf__run_folder_result(t->options.out, &message);
-  gf_status status = GF_OK;
-  *has_ended = result != GF_RUN_STARTED;
-  if (result == GF_RUN_FINISHED)
-    gf__log(GF_LOG_INFO, "%s is finished; nothing is left to do", t->options.out);
-  if (result == GF_RUN_DIVERGED)
-    status = gf__fail(GF_ERROR_NONFINITE, "%s has diverged: %s", t->options.out,
-                      message ? message : "the loss was not finite");
-  free(message);
-  return status;
-}
-
-/* A run that was killed before its first checkpoint, which its first epoch ends with, has no more
- * than that epoch to lose; one whose checkpoints were removed has more. */
-static gf_status check_is_empty(const gf__training *t) {
-  gf_run_state state;
-  GF_TRY(gf_run_read_state(t->options.out, &state));
-  if (state.epochs_done <= 1) return GF_OK;
-  return gf__fail(GF_ERROR_DATA,
-                  "%s cannot be continued: it has %d epochs and no checkpoint; replace it with "
-                  "--overwrite",
-                  t->options.out, state.epochs_done);
-}
+/* ---- the run folder ---- */
 
 gf_status gf__training_load_weights(gf_model *model, const gf__train_config *config) {
   const char *path = gf__train_config_weights(config);
@@ -217,27 +160,11 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
   return gf__model_load_finite(model, best);
 }
 
-static gf_status create_folder(gf__training *t, const gf__text *config, bool replaces) {
+/* replaces: what a run has left in the folder goes. */
+static gf_status create_folder(gf__training *t, bool replaces) {
   GF_TRY(gf__training_load_weights(t->model, &t->config));
   t->position = (gf__position){.epoch = 1, .best_accuracy = -1};
-  return gf__run_folder_create(&t->folder, t->options.out, replaces, config,
-                               gf_device_describe(t->device));
-}
-
-/* Goes on in the folder, from its newest checkpoint if it has one. */
-static gf_status resume_folder(gf__training *t, const gf__text *config) {
-  const char *out = t->options.out;
-  gf__checkpoint_tensors tensors = gf__training_tensors(t);
-  int newest;
-  GF_TRY(gf__checkpoint_read(out, &tensors, &t->position, &newest));
-  if (newest < 0) {
-    GF_TRY(check_is_empty(t));
-    return create_folder(t, config, true);
-  }
-  t->next_checkpoint = newest + 1;
-  gf__log(GF_LOG_INFO, "continues in epoch %d after batch %d", t->position.epoch,
-          t->position.batch);
-  return gf__run_folder_resume(&t->folder, out, t->position.marks, t->position.epoch, config,
+  return gf__run_folder_create(&t->folder, t->options.out, replaces, GF__RUN_TRAINED, &t->resolved,
                                gf_device_describe(t->device));
 }
 
@@ -269,63 +196,87 @@ static gf_status write_data(const gf__training *t) {
   return status;
 }
 
-/* resolved: the config with all defaults. */
-static gf_status open_folder(gf__training *t, const gf_config *config, const gf__text *resolved,
-                             bool resumes) {
+/* What was forced is in a checkpoint at once, so that the run can go on without force from here. */
+static gf_status keep_change(gf__training *t) {
+  if (!t->has_changed || !t->found.count) return GF_OK;
+  t->epoch_started = gf__seconds() - t->position.seconds;
+  return gf__training_checkpoint(t);
+}
+
+static gf_status open_folder(gf__training *t, const gf_config *config, bool resumes) {
   char path[GF__PATH_SIZE];
   if (!t->writes) return GF_OK;
-  GF_TRY(resumes ? resume_folder(t, resolved) : create_folder(t, resolved, t->options.overwrite));
+  GF_TRY(t->found.count ? gf__resume_folder(t) : create_folder(t, resumes || t->options.overwrite));
   GF_TRY(write_network(t, config));
   if (t->position.steps == 0) GF_TRY(write_data(t));
   if (t->config.tensorboard)
     GF_TRY(gf__run_events_open(&t->folder, &t->position.marks[GF__LOG_EVENTS]));
   GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
-  return gf__algorithms_write(path, t->model->algorithms, gf_device_describe(t->device));
+  GF_TRY(gf__algorithms_write(path, t->model->algorithms, gf_device_describe(t->device)));
+  return keep_change(t);
 }
 
 /* ---- the run ---- */
 
 /* What the first rank finds where the run folder is to be. */
 typedef struct found_run {
-  bool resumes, has_ended;
+  bool resumes, has_ended, cuts_batch;
 } found_run;
 
-static gf_status find_folder(const gf__training *t, found_run *out) {
+/* A folder that is replaced has nothing in it that the run reads. */
+static gf_status find_folder(const gf__training *t, const gf_config *config, found_run *out) {
   char path[GF__PATH_SIZE];
+  const gf__value *data = gf__value_get(gf__config_root(config), "data");
+  const char *needed[] = {gf__config_path(config), gf__scalar_words(gf__value_get(data, "path")),
+                          gf__train_config_weights(&t->config), NULL};
   GF_TRY(gf__run_path(path, t->options.out, "config.yaml"));
   out->resumes = t->options.resume && gf__path_exists(path);
-  return gf__run_folder_check(t->options.out, out->resumes || t->options.overwrite);
+  if (out->resumes) return GF_OK;
+  return gf__run_folder_check(t->options.out, t->options.overwrite, needed);
 }
 
-static gf_status check_folder(const gf__training *t, const gf__text *resolved, found_run *out) {
-  if (!out->resumes || t->options.force) return GF_OK;
-  GF_TRY(check_config(t, resolved));
-  return check_end(t, &out->has_ended);
+static gf_status check_folder(gf__training *t, found_run *out) {
+  if (!out->resumes) return GF_OK;
+  GF_TRY(gf__resume_check(t, &out->has_ended));
+  out->cuts_batch = t->cuts_batch;
+  return GF_OK;
 }
 
-/* What this rank can check of the run. resolved: the config with all defaults. */
-static gf_status check_own(gf__training *t, const gf_config *config, gf__text *resolved,
-                           found_run *out) {
+/* What this rank can check of the run. */
+static gf_status check_own(gf__training *t, const gf_config *config, found_run *out) {
   GF_TRY(gf__train_config_read(&t->config, config));
   t->vanishing = gf__vanishing_of_config(config);
-  if (t->writes) GF_TRY(find_folder(t, out));
+  if (t->writes) GF_TRY(find_folder(t, config, out));
   GF_TRY(open_data(t, config));
-  GF_TRY(write_config(resolved, t, config));
-  return t->writes ? check_folder(t, resolved, out) : GF_OK;
+  GF_TRY(digest_data(t));
+  GF_TRY(gf__config_resolve(&t->resolved, config, t->train));
+  GF_TRY(warn_of_schedule(t, config));
+  return t->writes ? check_folder(t, out) : GF_OK;
 }
 
 /* Everything that can be wrong is found before a folder is made or changed. */
-static gf_status check_run(gf__training *t, const gf_config *config, gf__text *resolved,
-                           found_run *out) {
-  GF_TRY(gf_communicator_agree(t->communicator, check_own(t, config, resolved, out)));
+static gf_status check_run(gf__training *t, const gf_config *config, found_run *out) {
+  GF_TRY(gf_communicator_agree(t->communicator, check_own(t, config, out)));
   GF_TRY(gf__communicator_broadcast(t->communicator, out, sizeof *out));
-  return out->has_ended ? GF_OK : gf__ranks_compare(t, resolved);
+  t->cuts_batch = out->cuts_batch;
+  return out->has_ended ? GF_OK : gf__ranks_compare(t);
+}
+
+/* The algorithms that the run has taken so far; NULL where they are not known, which is said. The
+ * caller frees them. */
+static char *read_algorithms(const gf__training *t) {
+  char path[GF__PATH_SIZE];
+  if (gf__run_path(path, t->options.out, "algorithms.json") != GF_OK) return NULL;
+  if (t->writes && t->found.count && !gf__path_exists(path))
+    gf__log(GF_LOG_WARNING,
+            "%s is gone: the algorithms of the convolutions are chosen anew, and last digits may "
+            "differ from those of a run that was never stopped",
+            path);
+  return gf__algorithms_read(path, gf_device_describe(t->device));
 }
 
 static gf_status open_networks(gf__training *t, const gf_config *config, bool resumes) {
-  char path[GF__PATH_SIZE];
-  GF_TRY(gf__run_path(path, t->options.out, "algorithms.json"));
-  char *algorithms = resumes ? gf__algorithms_read(path, gf_device_describe(t->device)) : NULL;
+  char *algorithms = resumes ? read_algorithms(t) : NULL;
   gf_status status = gf__ranks_open_networks(t, config, algorithms);
   free(algorithms);
   return status;
@@ -364,12 +315,11 @@ static gf_status join_plateau(gf__training *t) {
                     : GF_OK;
 }
 
-static gf_status open_run(gf__training *t, const gf_config *config, const gf__text *resolved,
-                          bool resumes) {
+static gf_status open_run(gf__training *t, const gf_config *config, bool resumes) {
   GF_TRY(open_networks(t, config, resumes));
   warn_of_norms(t);
   GF_TRY(gf_communicator_agree(t->communicator, open_loop(t)));
-  GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resolved, resumes)));
+  GF_TRY(gf_communicator_agree(t->communicator, open_folder(t, config, resumes)));
   GF_TRY(gf__ranks_write(t));
   GF_TRY(gf__ranks_join(t));
   return join_plateau(t);
@@ -400,11 +350,13 @@ static gf_status draw_pictures(gf__training *t, bool reports) {
 
 /* What there is of a run that has ended before its time; the message stays that of the end. */
 static void draw_ended(gf__training *t, gf_status status) {
+  const gf_train_events *events = &t->options.events;
   gf__text message = {0};
   gf__text_add(&message, "%s", gf_error_message());
   if (status == GF_ERROR_NONFINITE &&
       gf__run_folder_end(t->options.out, GF_RUN_DIVERGED, message.data) != GF_OK)
     gf__log(GF_LOG_WARNING, "%s", gf_error_message());
+  if (events->ended) events->ended(events->user, status, message.data ? message.data : "");
   if (draw_pictures(t, false) != GF_OK)
     gf__log(GF_LOG_WARNING, "no pictures: %s", gf_error_message());
   (void)gf__fail(status, "%s", message.data ? message.data : "");
@@ -447,13 +399,11 @@ gf_status gf_train(gf_device *device, const gf_config *config, const gf_train_op
                     .options = *options,
                     .communicator = options->communicator,
                     .writes = gf__communicator_rank(options->communicator) == 0};
-  gf__text resolved = {0};
   found_run found = {0};
   gf_status status = check_options(options);
-  if (status == GF_OK) status = check_run(&t, config, &resolved, &found);
+  if (status == GF_OK) status = check_run(&t, config, &found);
   bool goes_on = status == GF_OK && !found.has_ended;
-  if (goes_on) status = open_run(&t, config, &resolved, found.resumes);
-  gf__text_free(&resolved);
+  if (goes_on) status = open_run(&t, config, found.resumes);
   if (goes_on && status == GF_OK) status = make_run(&t);
   close_run(&t);
   return status;

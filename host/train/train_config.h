@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include <gradflow/data.h>
+
 #include "base/config.h"
 #include "train/schedules.h"
 
@@ -24,5 +26,12 @@ gf_status gf__train_config_read(gf__train_config *out, const gf_config *config) 
 /* "" where the run begins with random weights. */
 const char *gf__train_config_weights(const gf__train_config *run);
 void gf__train_config_write(gf__text *out, const gf__train_config *run);
+
+/* resolve.c: appends the config with every default in it. train: its training split, whose files
+ * say what the config leaves open; NULL: without them. */
+gf_status gf__config_resolve(gf__text *out, const gf_config *config,
+                             const gf_dataset *train) GF_MUST_USE;
+/* The same, without files, as a config of its own; the caller frees it. */
+gf_status gf__config_resolved(gf_config **out, const gf_config *config) GF_MUST_USE;
 
 #endif

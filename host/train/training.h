@@ -28,6 +28,11 @@ typedef struct gf__training {
   bool writes;                      /* whether this rank is the one that does */
   double *shard_bounds;             /* (ranks + 1) */
   gf__run_folder folder;
+  gf__text resolved;                          /* the config with all defaults */
+  gf__split_digest splits[GF__ORIGIN_SPLITS]; /* of the images */
+  gf__checkpoints found;                      /* where the run goes on; of the rank that writes */
+  bool has_changed; /* by force: the config or the images, since the newest of them */
+  bool cuts_batch;  /* the run may go on within a batch, as batches are now */
   gf__position position;
   gf__predictions predictions; /* of this epoch's validation */
   gf__results trained;         /* of this epoch; its sums are the position's */
@@ -65,10 +70,18 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
 /* The fraction of the run's work that is done. */
 double gf__training_progress(const gf__training *t);
 
+/* ---- resume.c: of the rank that writes ---- */
+
+/* Whether the run in the folder can go on with this config and these images; *has_ended: there is
+ * nothing left to do. Finds its checkpoints. Changes nothing. */
+gf_status gf__resume_check(gf__training *t, bool *has_ended) GF_MUST_USE;
+/* Goes on from the newest checkpoint that fits. Changes nothing unless it succeeds. */
+gf_status gf__resume_folder(gf__training *t) GF_MUST_USE;
+
 /* ---- ranks.c: each of these does nothing, or the obvious, for one rank ---- */
 
 /* GF_ERROR_CONFIG where a rank has another config or other images than the first one. */
-gf_status gf__ranks_compare(gf__training *t, const gf__text *config) GF_MUST_USE;
+gf_status gf__ranks_compare(gf__training *t) GF_MUST_USE;
 /* Chooses the shard bounds, and opens each rank's network for its shards. config: the run's. */
 gf_status gf__ranks_open_networks(gf__training *t, const gf_config *config,
                                   const char *algorithms) GF_MUST_USE;

@@ -100,16 +100,22 @@ typedef struct gf_train_events {
   /** Every step, in order; reported about five times a second, since the device is not waited for.
    */
   void (*step)(void *user, const gf_step_event *step);
+  /** The run ends before its time, by a stop or a loss that is not finite: what gf_train() returns
+   * once the pictures are drawn, for which there may be no time. What the run needs to go on is
+   * saved. */
+  void (*ended)(void *user, gf_status status, const char *message);
 } gf_train_events;
 
 /** Where and how a network is trained. */
 typedef struct gf_train_options {
   const char *out; /**< the run folder, which is created; there is no default */
-  bool overwrite;  /**< an existing run folder there is replaced */
+  /** The files of a run in the folder are replaced; refused where the folder has others, or what
+   * the new run reads, or the working directory. */
+  bool overwrite;
   /** A run in the folder is continued from its newest whole checkpoint, to the bit as if it had
    * never stopped; a finished one is left as it is; where there is none, one is started. */
   bool resume;
-  bool force;                /**< resume although the config is not that of the folder */
+  bool force; /**< resume although the config or the images are not those of the run so far */
   long checkpoint_steps;     /**< a checkpoint every so many steps; 0: at the end of each epoch */
   double checkpoint_minutes; /**< or every so many minutes; 0: not by time */
   int keep_checkpoints;      /**< how many of the newest ones are kept, at least 1 */
@@ -194,6 +200,8 @@ typedef struct gf_test_result {
   int *confusion;
   const char **class_names; /**< (classes), or NULL */
   void *owner;              /**< the library's */
+  const char *weights;      /**< which of the run's were tested: "best.safetensors", or the last */
+  char weights_sha256[65];  /**< of that file, in hexadecimal digits */
 } gf_test_result;
 
 /** Tests a run's best weights, or its last where there are no best, on the test split. The caller

@@ -8,19 +8,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   float weight[2] = {1, 2};
   gf__named_tensor tensor = {
       .name = "a.weight", .dims = {2}, .dim_count = 1, .count = 2, .values = weight};
-  gf__position position;
-  int damaged;
+  gf__checkpoints found;
   char *text = fuzz_text(data, size);
   const char *path = fuzz_path("checkpoint_0.safetensors");
   if (gf__safetensors_write(path, &tensor, 1, text) != GF_OK) fuzz_fail("it cannot be written");
   free(text);
-  int slot = gf__checkpoint_newest(fuzz_folder(), &position, &damaged);
-  if ((slot == 0) != (damaged == 0)) fuzz_fail("neither whole nor damaged");
-  if (slot < 0) return 0;
-  if (position.epoch < 1 || position.batch < 0 || position.steps < 0 || position.trained.steps < 0)
+  gf__checkpoints_find(&found, fuzz_folder());
+  if (found.count + found.damaged != 1) fuzz_fail("neither whole nor damaged");
+  const gf__position *p = &found.v[0].position;
+  if (found.count &&
+      (p->epoch < 1 || p->images < -1 || p->batch < 0 || p->steps < 0 || p->trained.steps < 0))
     fuzz_fail("a run cannot be there");
-  for (int i = 0; i < GF__LOGS; i++)
-    if (strlen(position.marks[i].sha256) >= sizeof position.marks[i].sha256)
+  for (int i = 0; found.count && i < GF__LOGS; i++)
+    if (strlen(p->marks[i].sha256) >= sizeof p->marks[i].sha256)
       fuzz_fail("a digest without an end");
+  gf__checkpoints_free(&found);
   return 0;
 }

@@ -937,6 +937,7 @@ gf_train_events_gradients = CFUNCTYPE(
     c_int,
 )
 gf_train_events_step = CFUNCTYPE(None, c_void_p, POINTER(gf_step_event))
+gf_train_events_ended = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 
 
 class gf_train_events(Structure):
@@ -948,6 +949,7 @@ class gf_train_events(Structure):
         ("written", gf_train_events_written),
         ("gradients", gf_train_events_gradients),
         ("step", gf_train_events_step),
+        ("ended", gf_train_events_ended),
     ]
 
 
@@ -1003,6 +1005,8 @@ class gf_test_result(Structure):
         ("confusion", POINTER(c_int)),
         ("class_names", POINTER(c_char_p)),
         ("owner", c_void_p),
+        ("weights", c_char_p),
+        ("weights_sha256", c_char * 65),
     ]
 
 

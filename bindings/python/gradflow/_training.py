@@ -250,9 +250,9 @@ def train(
             saved, where it returns False, raises an exception, or Ctrl-C is pressed.
         device: "0:1", "cpu", "gpu" or a part of a name; None: a GPU before a CPU
         settings: replaces values of the config, as {"train.epochs": 3}
-        overwrite: replaces a run folder that is there
+        overwrite: replaces the run in the folder; one with other files in it is refused
         resume: goes on with the run in the folder, to the bit as if it had never stopped
-        force: resumes although the config is another one
+        force: resumes although the config or the images are not those of the run so far
         checkpoint_steps: makes a checkpoint every so many steps; 0: at the end of each epoch
 
     Returns:
