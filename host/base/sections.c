@@ -58,6 +58,7 @@ static const char *const places[] = {
     "train.weights",
     "train.gradients_every",
     "train.on_nonfinite",
+    "train.stop",
     "optimizer.learning_rate",
     "optimizer.weight_decay",
     "optimizer.momentum",
