@@ -132,7 +132,7 @@ static const char net[] =
     "schedule: {name: constant}\n";
 
 typedef struct how {
-  int resume, force;
+  bool resume, force;
   const char *more; /* an assignment, or NULL */
 } how;
 
@@ -144,7 +144,10 @@ static gf_status make(const char *out, int epochs, const char *stop, how h) {
   assert_ok(gf_config_set(config, set));
   if (stop) assert_ok(gf_config_set(config, stop));
   if (h.more) assert_ok(gf_config_set(config, h.more));
-  gf_train_options options = {.out = path, .resume = h.resume, .force = h.force};
+  gf_train_options options = gf_train_options_default();
+  options.out = path;
+  options.resume = h.resume;
+  options.force = h.force;
   gf_status status = gf_train(fixture_device, config, &options);
   gf_config_free(&config);
   return status;
@@ -187,7 +190,7 @@ static void early_stopping_ends_a_run(void **state) {
 
 static void a_stopped_run_stays_as_it_is(void **state) {
   (void)state;
-  assert_ok(make("early", 6, never_better, (how){.resume = 1}));
+  assert_ok(make("early", 6, never_better, (how){.resume = true}));
   assert_true(is_same("early", "three", "last.safetensors"));
   assert_result("early", "validation_accuracy", 3);
 }
@@ -195,7 +198,7 @@ static void a_stopped_run_stays_as_it_is(void **state) {
 /* Its epochs are counted anew: 4 is the best, and 6 the last one. */
 static void with_force_it_goes_on(void **state) {
   (void)state;
-  assert_ok(make("early", 6, never_better, (how){.resume = 1, .force = 1}));
+  assert_ok(make("early", 6, never_better, (how){.resume = true, .force = true}));
   assert_int_equal(state_of("early").epochs_done, 6);
   assert_string_equal(state_of("early").stopped_by, "");
   assert_ok(make("six", 6, NULL, (how){0}));
@@ -206,14 +209,14 @@ static void with_force_it_goes_on(void **state) {
 static void with_another_rule_it_goes_on(void **state) {
   (void)state;
   assert_ok(make("other", 6, never_better, (how){0}));
-  assert_ok(make("other", 6, never_better, (how){.resume = 1, .more = "train.stop.patience=4"}));
+  assert_ok(make("other", 6, never_better, (how){.resume = true, .more = "train.stop.patience=4"}));
   assert_int_equal(state_of("other").epochs_done, 6);
   assert_true(is_same("other", "six", "last.safetensors"));
 }
 
 /* The count of epochs survives a stop by the user. */
 static int asked;
-static int stop_in_third_epoch(void *user) {
+static bool stop_in_third_epoch(void *user) {
   (void)user;
   return ++asked > 2 * (BATCHES + 1) + 2;
 }
@@ -227,7 +230,7 @@ static void an_interrupted_run_counts_on(void **state) {
   asked = 0;
   assert_int_equal(train(config, "cut", &events), GF_ERROR_INTERRUPTED);
   assert_int_equal(state_of("cut").epochs_done, 2);
-  assert_ok(make("cut", 6, never_better, (how){.resume = 1}));
+  assert_ok(make("cut", 6, never_better, (how){.resume = true}));
   assert_int_equal(state_of("cut").epochs_done, 3);
   assert_true(is_same("cut", "three", "metrics.csv"));
 }
@@ -250,7 +253,7 @@ static void time_ends_a_run_after_a_step(void **state) {
   assert_int_equal(state_of("late").epochs_done, 0);
   assert_result("late", "time", 1);
   assert_string_equal(state_of("late").stopped_by, "time");
-  assert_ok(make("late", 6, NULL, (how){.resume = 1}));
+  assert_ok(make("late", 6, NULL, (how){.resume = true}));
   assert_true(is_same("late", "six", "last.safetensors"));
   assert_true(is_same("late", "six", "metrics.csv"));
 }
@@ -283,7 +286,8 @@ static void a_study_says_which_runs_were_stopped(void **state) {
   study_write("s.yaml", yaml);
   study_write("base.yaml", base);
   gf_study *study = load_study("s.yaml", "study");
-  assert_ok(gf_study_run(study, &(gf_study_options){0}));
+  gf_study_options options = gf_study_options_default();
+  assert_ok(gf_study_run(study, &options));
   char *text, *csv;
   assert_ok(gf_study_report(study, &text, NULL, NULL));
   const char *note =

@@ -41,6 +41,7 @@ static const char *const places[] = {
     "model.family",
     "model.graph",
     "model.initialisation",
+    "model.zero_residual",
     "model.label_smoothing",
     "model.algorithm",
     "model.tune",

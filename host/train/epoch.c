@@ -136,14 +136,14 @@ static bool run_stops(gf__training *t, bool by_time) {
 }
 
 /* What ends the run before its last epoch is known to the first rank. */
-static gf_status share_stop(gf__training *t) {
+static gf_status broadcast_stop(gf__training *t) {
   if (!gf__stop_has_rules(&t->config.stop)) return GF_OK;
   return gf__communicator_broadcast(t->communicator, &t->stop, sizeof t->stop);
 }
 
 /* Saves what is needed to go on; the caller finds in t->stop whether a rule is the reason. */
 static gf_status fail_interrupted(gf__training *t) {
-  GF_TRY(share_stop(t));
+  GF_TRY(broadcast_stop(t));
   GF_TRY(gf__results_read(&t->trained));
   GF_TRY(check_finite(t, &t->trained));
   GF_TRY(gf__training_save(t, "last.safetensors"));
@@ -408,7 +408,7 @@ static gf_status judge_epoch(gf__training *t, const gf_epoch *row) {
     if (!*t->stop.by && gf__stop_is_late(stop, seconds_spent(t))) gf__stop_by_time(stop, &t->stop);
   }
   GF_TRY(gf_communicator_agree(t->communicator, status));
-  return share_stop(t);
+  return broadcast_stop(t);
 }
 
 gf_status gf__training_epoch(gf__training *t) {

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "layers/layer.h"
 #include "run/network.h"
+#include "train/lsuv.h"
 #include "train/training.h"
 
 static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_dataset *dataset,
@@ -160,9 +161,19 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
   return gf__model_load_finite(model, best);
 }
 
+/* What the weights begin with, besides their random numbers. */
+static gf_status start_weights(gf__training *t) {
+  gf_config *config;
+  if (*gf__train_config_weights(&t->config)) return gf__training_load_weights(t->model, &t->config);
+  GF_TRY(gf_config_parse(&config, "the resolved config", t->resolved.data));
+  gf_status status = gf__lsuv_start(t->model, config, t->train_loader, t->config.seed);
+  gf_config_free(&config);
+  return status;
+}
+
 /* replaces: what a run has left in the folder goes. */
 static gf_status create_folder(gf__training *t, bool replaces) {
-  GF_TRY(gf__training_load_weights(t->model, &t->config));
+  GF_TRY(start_weights(t));
   t->position = (gf__position){.epoch = 1, .best_accuracy = -1, .stop = gf__stop_begin()};
   return gf__run_folder_create(&t->folder, t->options.out, replaces, GF__RUN_TRAINED, &t->resolved,
                                gf_device_describe(t->device));

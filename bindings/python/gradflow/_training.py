@@ -124,9 +124,11 @@ class Run(os.PathLike[str]):
 
     def _result(self) -> dict[str, Any]:
         try:
-            return json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+            text = (self.folder / "result.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             return {}
+        result: dict[str, Any] = json.loads(text)
+        return result
 
 
 class _Witness:
