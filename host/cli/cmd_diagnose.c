@@ -395,7 +395,7 @@ static int run_diagnose(const gf__cli *cli) {
 
 const gf__command gf__cmd_diagnose = {
     .name = "diagnose",
-    .arguments = "RUN... | CONFIG [OPTION]... | RUN|CONFIG --try [OPTION]...",
+    .arguments = "RUN... | CONFIG | --try RUN|CONFIG [OPTION]...",
     .help = "say what the gradients of runs did, and what helps",
     .text =
         "Says of each run whether its gradients vanish, explode or flow, whether units\n"

@@ -174,12 +174,12 @@ static void report_step(trainee *x) {
 static double set_rates(const trainee *x, int step) {
   const gf__training *t = &x->t;
   double all = own_steps(x->trial, t, x->trial->options.steps), progress = fmin(step / all, 1);
-  enum { PARTS = 1000 }; /* of an epoch, in place of its batches */
-  long last = (long)t->config.epochs * PARTS - 1, index = (long)(progress * (double)(last + 1));
+  enum { SUBSTEPS = 1000 }; /* of an epoch, in place of its batches */
+  long last = (long)t->config.epochs * SUBSTEPS - 1, index = (long)(progress * (double)(last + 1));
   gf__model_weigh_auxiliaries(t->model, 1 - progress);
   return gf__schedule_step_rate(&t->config.schedule,
                                 gf__trainer_optimizer(t->trainer)->learning_rate,
-                                index < last ? index : last, PARTS, t->config.epochs);
+                                index < last ? index : last, SUBSTEPS, t->config.epochs);
 }
 
 static gf_status train_step(trainee *x, gf__results *results, gf__measure measure) {
