@@ -48,5 +48,6 @@
 #include <gradflow/status.h>
 #include <gradflow/study.h>
 #include <gradflow/train.h>
+#include <gradflow/trial.h>
 
 #endif

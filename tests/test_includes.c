@@ -49,6 +49,7 @@ static const direction directions[] = {
     {"host/run/", {RUN, "train/optimizers.h"}},
     {"host/train/", {TRAIN}},
     {"host/diagnosis/", {DIAGNOSIS}},
+    {"host/trial/", {DIAGNOSIS, "trial/", "gradflow/trial.h"}},
     {"host/predict/", {TRAIN, "predict/", "gradflow/predict.h"}},
     {"host/inspect/", {TRAIN, "inspect/", "gradflow/inspect.h"}},
     {"host/convert/",

@@ -172,8 +172,43 @@ static void signals_keep_their_size(void **unused) {
   assert_true(fabs(orthogonal - 1) <= 0.1); /* exactly the images' own size */
 }
 
+/* ---- residual branches that begin as zero ---- */
+
+/* Every convolution of a branch but the last one, and what is on the shortcut, begins as usual. */
+static void a_residual_branch_begins_as_zero(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *yaml, *zero[3], *others[3];
+  } cases[] = {
+      {"model: {zero_residual: true, family: vgg_stages, stages: 1, blocks_per_stage: 1, filters: "
+       "4, shortcut: identity, norm: none}",
+       {"block_0_0_conv_1.weight", "reduction_0_conv_1.weight", "reduction_0_conv_1.bias"},
+       {"block_0_0_conv_0.weight", "reduction_0_conv_0.weight", "input_conv.weight"}},
+      {"model: {zero_residual: true, family: vgg_stages, stages: 1, blocks_per_stage: 1, filters: "
+       "4, shortcut: identity, norm: every}",
+       {"block_0_0_norm_1.weight", "reduction_0_norm_1.weight", "block_0_0_norm_1.bias"},
+       {"block_0_0_norm_0.weight", "block_0_0_conv_1.weight", "input_norm.weight"}},
+      {"model: {zero_residual: true, family: resnet_cifar, depth: 8, shortcut: option_b}",
+       {"stage_0_block_0_norm_1.weight", "stage_1_block_0_norm_1.weight", "stage_2_block_0_norm_1.weight"},
+       {"stage_0_block_0_norm_0.weight", "stage_1_block_0_shortcut_norm.weight",
+        "stage_1_block_0_shortcut_conv.weight"}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    gf_model *model = open_model(cases[i].yaml, (gf_image_shape){16, 16, 3}, 10, 1);
+    for (int k = 0; k < 3; k++) {
+      size_t count, zeros = 0;
+      check_zero(model, cases[i].zero[k]);
+      const float *values = read_named(model, cases[i].others[k], &count);
+      for (size_t v = 0; v < count; v++) zeros += values[v] == 0;
+      if (zeros) fail_msg("%s has %zu zeros", cases[i].others[k], zeros);
+    }
+    gf_model_free(&model);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_residual_branch_begins_as_zero),
       cmocka_unit_test(orthogonal_weights_are_orthogonal),
       cmocka_unit_test(orthogonal_weights_are_uniform),
       cmocka_unit_test(the_seed_decides),

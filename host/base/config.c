@@ -86,6 +86,16 @@ gf_status gf_config_load(gf_config **out, const char *path) {
 
 const char *gf__config_path(const gf_config *config) { return config->path ? config->path : ""; }
 
+gf_status gf__config_copy(gf_config **out, const gf_config *config) {
+  gf__text text = {0};
+  *out = NULL;
+  gf__value_write(&text, 0, config->root);
+  gf_status status = gf__text_status(&text);
+  if (status == GF_OK) status = gf_config_parse(out, "a copy of the config", text.data);
+  gf__text_free(&text);
+  return status;
+}
+
 void gf_config_free(gf_config **config) {
   if (!*config) return;
   gf__value_free((*config)->root);

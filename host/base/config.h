@@ -34,6 +34,8 @@ const char *gf__scalar_words(const gf__value *value);
  */
 gf_status gf__config_rename(gf_config *config, const char *section, const char *key,
                             const char *name) GF_MUST_USE;
+/* The caller frees *out. */
+gf_status gf__config_copy(gf_config **out, const gf_config *config) GF_MUST_USE;
 /* A failure at a value: "PLACE: message". */
 gf_status gf__value_fail(const gf__value *value, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));

@@ -6,13 +6,16 @@
 
 #include "cli/cli.h"
 #include "cli/diagnose_config.h"
+#include "cli/diagnose_try.h"
 #include "report/table.h"
 
 typedef struct diagnose_options {
   char *out, *html; /* or NULL */
   bool json;
-  char *device; /* of a config */
+  bool tries; /* --try and what belongs to it */
+  char *time, *device;
   gf__texts sets;
+  int steps;
 } diagnose_options;
 
 static const gf__option option_rows[] = {
@@ -20,6 +23,15 @@ static const gf__option option_rows[] = {
     GF__OPTION("html", 0, "FILE", diagnose_options, html, TEXT,
                .help = "write findings and pictures as one page, to open in a browser"),
     GF__OPTION_JSON(diagnose_options),
+    GF__FLAG("try", 't', diagnose_options, tries,
+             "train every remedy that fits for a few hundred "
+             "steps, and say which of them help"),
+    GF__OPTION("time", 0, "TIME", diagnose_options, time, TEXT,
+               .help = "of --try in all: 90s, 5m, 1h30m; "
+                       "default 5m"),
+    GF__OPTION("steps", 0, "N", diagnose_options, steps, INT, .minimum = 0, .maximum = 1000000,
+               .help = "of the longest trainings of --try; "
+                       "default 300"),
     GF__OPTION_DEVICE(diagnose_options),
     GF__OPTION_SET(diagnose_options),
     GF__OPTIONS_END};
@@ -28,8 +40,7 @@ enum { WIDTH = 80, LABEL = 11, INDENT = 2 };
 
 /* ---- the command that applies a remedy ---- */
 
-/* Quotes a word for a POSIX shell where it needs it. */
-static void add_word(gf__text *out, const char *word) {
+void gf__cli_add_word(gf__text *out, const char *word) {
   static const char plain[] =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
   if (*word && strspn(word, plain) == strlen(word)) {
@@ -67,11 +78,11 @@ static void make_command(command_line *c, const char *folder, const char *settin
   gf__text_add(&config, "%.*s/config.yaml", (int)length, folder);
   add_retry(&out, folder, setting);
   gf__text_add(&c->pieces[0], "gradflow train ");
-  add_word(&c->pieces[0], config.data ? config.data : "");
+  gf__cli_add_word(&c->pieces[0], config.data ? config.data : "");
   gf__text_add(&c->pieces[1], "--set ");
-  add_word(&c->pieces[1], setting);
+  gf__cli_add_word(&c->pieces[1], setting);
   gf__text_add(&c->pieces[2], "--out ");
-  add_word(&c->pieces[2], out.data ? out.data : "");
+  gf__cli_add_word(&c->pieces[2], out.data ? out.data : "");
   gf__text_free(&config);
   gf__text_free(&out);
 }
@@ -344,8 +355,26 @@ static gf_status diagnose_config(const gf__cli *cli) {
   return gf__diagnose_print_config(cli->arguments[0], &how);
 }
 
+static int run_try(const gf__cli *cli) {
+  const diagnose_options *o = cli->options;
+  if (cli->argument_count != 1)
+    return gf__cli_fail(
+        gf__fail(GF_ERROR_ARGUMENT, "--try takes one run or config; see gradflow diagnose --help"));
+  return gf__cli_try(cli->arguments[0], &(gf__try_options){.out = o->out,
+                                                           .device = o->device,
+                                                           .time = o->time,
+                                                           .sets = &o->sets,
+                                                           .steps = o->steps,
+                                                           .json = o->json});
+}
+
 static int run_diagnose(const gf__cli *cli) {
   const diagnose_options *o = cli->options;
+  if (o->tries) return run_try(cli);
+  if (o->time || o->steps)
+    return gf__cli_fail(gf__fail(GF_ERROR_ARGUMENT,
+                                 "--time and --steps belong to --try; see gradflow diagnose "
+                                 "--help"));
   if (gf__diagnose_is_config(cli->arguments[0])) {
     gf_status how = diagnose_config(cli);
     return how == GF_OK ? 0 : gf__cli_fail(how);
@@ -366,7 +395,7 @@ static int run_diagnose(const gf__cli *cli) {
 
 const gf__command gf__cmd_diagnose = {
     .name = "diagnose",
-    .arguments = "RUN... | CONFIG [OPTION]...",
+    .arguments = "RUN... | CONFIG | --try RUN|CONFIG [OPTION]...",
     .help = "say what the gradients of runs did, and what helps",
     .text =
         "Says of each run whether its gradients vanish, explode or flow, whether units\n"
@@ -382,8 +411,16 @@ const gf__command gf__cmd_diagnose = {
         "forward, what gradient reaches it on the way back, what mean-field theory\n"
         "expects, which units are dead, and whether the data look right. Nothing is\n"
         "trained, and no file is written but the picture for which --out names a folder.\n"
+
+        "\n"
+        "With --try every remedy that fits the config of a run, or a config that has no\n"
+        "run yet, is trained on the same batches for a few hundred steps, the best ones\n"
+        "together and with three seeds, within --time; a table says which of them help,\n"
+        "by the loss on validation images. What is trained is kept in --out (default\n"
+        "RUN-trial), so that the same command goes on after Ctrl-C.\n"
         "docs/diagnosis.md has all rules.\n",
     .examples =
+        "  gradflow diagnose configs/plain37.yaml --try --time 10m\n"
         "  gradflow diagnose runs/plain37\n"
         "  gradflow diagnose runs/plain37 runs/residual37 --out shortcuts\n"
         "  gradflow diagnose configs/plain37.yaml --set model.norm=every --out signal\n"

@@ -108,7 +108,8 @@ static void on_run(void *user, const gf_study_event *e) {
   if (e->failure)
     gf__text_add(&line, "%s: failed: %s", e->run, e->failure);
   else
-    gf__text_add(&line, "%s: %s in %s, %d/%d runs", e->run, ends[e->status], took, e->done,
+    gf__text_add(&line, "%s: %s%s in %s, %d/%d runs", e->run,
+                 *e->stopped_by ? "stopped by " : ends[e->status], e->stopped_by, took, e->done,
                  e->runs);
   add_accuracy(&line, "train", e->train_accuracy);
   add_accuracy(&line, "validation", e->validation_accuracy);

@@ -222,7 +222,14 @@ static gf_status print_results(const screen *s, const char *out) {
   char *verdict = NULL;
   gf_run_state run;
   GF_TRY(gf_run_read_state(out, &run));
+  if (*run.stopped_by)
+    printf("%-10s after %d of %d epochs, by train.stop: %s\n", "stopped", run.epochs_done,
+           run.epochs, run.stopped_by);
   const gf_epoch *e = &run.last;
+  if (!e->epoch) { /* its time was over before */
+    printf("%-10s %s/last.safetensors\n", "weights", out);
+    return GF_OK;
+  }
   printf("%-10s epoch %d, loss %.4f, accuracy %.1f%%\n", "train", e->epoch, e->train_loss,
          100 * e->train_accuracy);
   e = &run.best;

@@ -59,4 +59,11 @@ gf_status gf__apply_rules(const gf__case *c, gf_diagnosis *out) GF_MUST_USE;
 /* Fills in what helps against the finding and is not in the run yet. */
 gf_status gf__add_remedies(const gf__case *c, gf_finding *finding) GF_MUST_USE;
 
+/* Calls add with every remedy that the config of the case has not got and the program accepts,
+ * whatever it is against; also is a second setting that goes with it, or NULL. */
+typedef gf_status gf__remedy_function(void *user, const char *setting, const char *also,
+                                      const char *text);
+gf_status gf__remedies_that_fit(const gf__case *c, gf__remedy_function *add,
+                                void *user) GF_MUST_USE;
+
 #endif

@@ -1,6 +1,7 @@
 /* What the literature does about a finding, and the line of the config that does it. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/keys.h"
@@ -86,6 +87,24 @@ static void add_moments(const gf__case *c, bool is_mean, gf__text *out) {
 
 static void add_mean(const gf__case *c, gf__text *out) { add_moments(c, true, out); }
 static void add_std(const gf__case *c, gf__text *out) { add_moments(c, false, out); }
+
+/* None where there is some, and the usual one where there is none. */
+static void add_other_decay(const gf__case *c, gf__text *out) {
+  const char *decay = gf__case_setting(c, "optimizer", "weight_decay");
+  double number = 0;
+  if (decay) (void)gf__float_parse(decay, &number);
+  gf__text_add(out, number > 0 ? "0" : "5e-4");
+}
+
+static void add_batch(const gf__case *c, double factor, gf__text *out) {
+  const char *batch = gf__case_setting(c, "train", "batch_size");
+  double number;
+  if (batch && gf__float_parse(batch, &number) && number * factor >= 1)
+    gf__text_add(out, "%.0f", floor(number * factor));
+}
+
+static void add_half_batch(const gf__case *c, gf__text *out) { add_batch(c, 0.5, out); }
+static void add_double_batch(const gf__case *c, gf__text *out) { add_batch(c, 2, out); }
 
 /* Three activations at a quarter, a half and three quarters of the depth. */
 static void add_hidden_layers(const gf__case *c, gf__text *out) {
@@ -179,7 +198,52 @@ static const struct remedy {
      "0", "5", NULL, ANY,
      "A rate that rises over the first epochs, while the network changes most (Goyal et al., "
      "2017)."},
+    /* Against no verdict: for --try alone, which trains what it proposes. */
+    {0, "model", "initialisation", "uniform_fan_in xavier orthogonal lsuv", "he", NULL, ANY,
+     "Weights that begin with variance 2/fan_in (He et al., 2015)."},
+    {0, "model", "initialisation", "uniform_fan_in he orthogonal lsuv", "xavier", NULL, ANY,
+     "Weights that begin with variance 2/(fan_in + fan_out) (Glorot and Bengio, 2010)."},
+    {0, "model", "initialisation", "uniform_fan_in he xavier lsuv", "orthogonal", NULL, ANY,
+     "Orthogonal weights, scaled by the root of 2 for rectifiers (Saxe et al., 2014)."},
+    {0, "model", "initialisation", "uniform_fan_in he xavier orthogonal", "lsuv", NULL, ANY,
+     "Orthogonal weights, scaled layer by layer so that what each computes of the first batch has "
+     "a "
+     "variance of 1 (Mishkin and Matas, 2016)."},
+    {0, "optimizer", "learning_rate", "", NULL, add_tenth, ANY, "A tenth of the learning rate."},
+    {0, "optimizer", "learning_rate", "", NULL, add_tenfold, ANY, "Ten times the learning rate."},
+    {0, "model", "zero_residual", "false", "true", NULL, ANY,
+     "Residual branches that begin as zero, so that the blocks begin as identities (Goyal et al., "
+     "2017; Zhang et al., 2019)."},
+    {0, "model", "norm_position", "before", "after", NULL, ANY,
+     "Batch norm after the activation of every convolution."},
+    {0, "model", "activation", "leaky_relu relu sigmoid tanh gelu silu", "elu", NULL, ANY,
+     "Activations whose mean is close to zero (Clevert et al., 2016)."},
+    {0, "model", "activation", "leaky_relu relu sigmoid elu gelu silu", "tanh", NULL, ANY,
+     "Activations with the slope 1 at zero on both sides."},
+    {0, "optimizer", "clip_norm", "0", "1", NULL, ANY,
+     "A gradient longer than a limit is cut to it (Pascanu et al., 2013)."},
+    {0, "schedule", "warmup_epochs", "0", "5", NULL, ANY,
+     "A rate that rises over the first epochs (Goyal et al., 2017)."},
+    {0, "optimizer", "weight_decay", "", NULL, add_other_decay, ANY, "Another weight decay."},
+    {0, "train", "batch_size", "", NULL, add_half_batch, ANY,
+     "Half of the batch: twice as many steps over the same images."},
+    {0, "train", "batch_size", "", NULL, add_double_batch, ANY,
+     "Twice the batch: half as many steps over the same images."},
+    {0, "optimizer", "eps", "1e-08", "1e-16", NULL, ANY,
+     "An eps that small gradients are not small against, so that Adam makes full steps of them."},
 };
+
+/* Settings that a remedy goes with, where the network takes them. */
+static const char *also_of(const char *setting) {
+  static const char *const pairs[][2] = {
+      {"model.initialisation=orthogonal", "model.orthogonal_gain=1.41421"},
+      {"model.zero_residual=true", "model.shortcut=identity"},
+      {"model.norm_position=after", "model.norm=every"},
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    if (!strcmp(pairs[i][0], setting)) return pairs[i][1];
+  return NULL;
+}
 
 /* The next of the words between blanks; false past the last. */
 static bool next_word(const char **words, char out[32]) {
@@ -232,11 +296,13 @@ static gf_status read_sections(const gf_config *config) {
   return gf__schedule_config_read(&schedule, config);
 }
 
-/* Whether the program accepts the run's config with the setting. */
-static bool is_accepted(const gf__case *c, const char *setting) {
+/* Whether the program accepts the run's config with the setting, and with another one unless that
+ * is NULL. */
+static bool is_accepted(const gf__case *c, const char *setting, const char *also) {
   gf_config *config = NULL;
   gf_status status = gf__run_config_load(&config, c->run.folder);
   if (status == GF_OK) status = gf_config_set(config, setting);
+  if (status == GF_OK && also) status = gf_config_set(config, also);
   if (status == GF_OK) status = read_sections(config);
   gf_config_free(&config);
   return status == GF_OK;
@@ -248,7 +314,7 @@ static gf_status try_value(const gf__case *c, const struct remedy *r, const char
   gf__text text = {0};
   gf__text_add(&text, "%s.%s=%s", r->section, r->key, value);
   gf_status status = gf__text_status(&text);
-  if (status == GF_OK && is_accepted(c, text.data))
+  if (status == GF_OK && is_accepted(c, text.data, NULL))
     *out = text.data;
   else
     gf__text_free(&text);
@@ -283,6 +349,42 @@ static gf_status find_code(const gf__case *c, const struct remedy *r, char **out
   if (status == GF_OK) status = gf__remedy_code(c, r->section, r->key, value, out);
   gf__text_free(&text);
   return status;
+}
+
+/* Whether the config has the setting already, in the same or in other words. */
+static bool is_set(const gf__case *c, const struct remedy *r, const char *setting) {
+  const char *now = gf__case_setting(c, r->section, r->key), *then = strchr(setting, '=') + 1;
+  double a, b;
+  if (!now) return false;
+  return !strcmp(now, then) ||
+         (gf__float_parse(now, &a) && gf__float_parse(then, &b) && fabs(a - b) <= 1e-9 * fabs(b));
+}
+
+/* Adds the remedy if the config has not got it. */
+static gf_status add_fitting(const gf__case *c, const struct remedy *r, gf__remedy_function *add,
+                             void *user) {
+  char *setting;
+  if (!is_new(c, r)) return GF_OK;
+  GF_TRY(find_setting(c, r, &setting));
+  if (!setting) return GF_OK;
+  const char *also = also_of(setting);
+  if (also && !is_accepted(c, setting, also)) also = NULL;
+  gf_status status = is_set(c, r, setting) ? GF_OK : add(user, setting, also, r->text);
+  free(setting);
+  return status;
+}
+
+/* Those of the network first, as they help most. Those of the data change what all are compared
+ * on. */
+gf_status gf__remedies_that_fit(const gf__case *c, gf__remedy_function *add, void *user) {
+  for (int turn = 0; turn < 2; turn++)
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
+      const struct remedy *r = &remedies[i];
+      bool is_network = !strcmp(r->section, "model"), is_data = !strcmp(r->section, "data");
+      if (!r->key || is_data || r->of == RANKS || is_network != (turn == 0)) continue;
+      GF_TRY(add_fitting(c, r, add, user));
+    }
+  return GF_OK;
 }
 
 _Static_assert(sizeof remedies / sizeof *remedies <= GF_MOST_REMEDIES,

@@ -82,6 +82,7 @@ static gf_status fill_random(const gf_model *model, const gf__parameter *p, uint
   double fan_in = p->fan_in, fan_out = p->fan_out;
   if (model->initialisation == GF__ORTHOGONAL)
     return fill_orthogonal(out, p, model->orthogonal_gain, seed, tensor);
+  if (model->initialisation == GF__LSUV) return fill_orthogonal(out, p, 1, seed, tensor);
   if (model->initialisation == GF__HE)
     fill_normal(out, p->count, sqrt(2 / fan_in), seed, tensor);
   else if (model->initialisation == GF__XAVIER)

@@ -8,6 +8,25 @@
 #include "model/network_config.h"
 #include "model/parameters.h"
 
+/* The branch of an addition, which is its first input that comes from a convolution or a norm,
+ * begins as zero, and with it what the block adds to its shortcut: the scale of the norm, or the
+ * weights of the convolution. Both learn, as the gradient with respect to them is that of the
+ * branch times what the branch has computed. */
+static void zero_branch(const gf_node *sum) {
+  for (int i = 0; i < sum->in_count; i++) {
+    gf_node *last = sum->in[i]->producer;
+    if (!last || last->parameter_count == 0) continue;
+    last->parameters[0].fill = GF__FILL_ZERO;
+    if (last->parameter_count > 1) last->parameters[1].fill = GF__FILL_ZERO;
+    return;
+  }
+}
+
+static void zero_branches(gf__graph *graph) {
+  for (int i = 0; i < graph->count; i++)
+    if (gf__layer_has(graph->nodes[i]->layer, GF__LAYER_IS_SUM)) zero_branch(graph->nodes[i]);
+}
+
 /* The graph of the config's section, fused and planned, before anything is on the device. */
 static gf_status build_graph(gf_model *model, const gf__network_config *network,
                              const gf__model_options *options) {
@@ -18,6 +37,7 @@ static gf_status build_graph(gf_model *model, const gf__network_config *network,
   GF_TRY(gf__network_build(&model->graph, network, model->classes, !options->no_loss));
   const gf_node *last = model->graph.nodes[model->graph.count - 1];
   if (!options->no_loss) GF_TRY(gf__network_check_classes(last->in[0], model->classes));
+  if (network->zero_residual) zero_branches(&model->graph);
   if (gf__network_config_fuses(network)) {
     gf__graph_fuse(&model->graph);
     gf__graph_fold(&model->graph);

@@ -14,7 +14,10 @@ typedef enum gf__initialisation {
   GF__UNIFORM_FAN_IN, /* U(+-1/sqrt(fan_in)), PyTorch's default: the report's */
   GF__HE,             /* N(0, 2/fan_in): He et al., 2015; biases 0 */
   GF__XAVIER,         /* U(+-sqrt(6/(fan_in + fan_out))): Glorot and Bengio, 2010; biases 0 */
-  GF__ORTHOGONAL      /* gain * Q of a Gaussian matrix: Saxe et al., 2014; biases 0 */
+  GF__ORTHOGONAL,     /* gain * Q of a Gaussian matrix: Saxe et al., 2014; biases 0 */
+  /* Orthogonal, and scaled to a variance of 1 on the first batch (host/train/lsuv.c): Mishkin and
+   * Matas, 2016; biases 0 */
+  GF__LSUV
 } gf__initialisation;
 
 struct gf_model {

@@ -6,7 +6,8 @@ const gf__family *const gf__families[] = {&gf__family_vgg_stages,       &gf__fam
                                           &gf__family_resnet_imagenet,  &gf__family_multi_scale,
                                           &gf__family_spectral_spatial, NULL};
 
-static const char *const initialisations[] = {"uniform_fan_in", "he", "xavier", "orthogonal", NULL};
+static const char *const initialisations[] = {"uniform_fan_in", "he",   "xavier",
+                                              "orthogonal",     "lsuv", NULL};
 static const char *const tunes[] = {"off", "known", "fast", "full", NULL}; /* as gf__tune */
 static const char *const norms[] = {"local", "sync", NULL};
 static const char *const switches[] = {"on", "off", NULL};
@@ -17,9 +18,12 @@ static const gf__key keys[] = {
     GF__KEY(gf__network_config, graph, LIST, .initial = "",
             .help = "instead of a family: the nodes"),
     GF__KEY(gf__network_config, initialisation, CHOICE, .initial = "uniform_fan_in",
-            .choices = initialisations, .help = "how the weights are initialised"),
+            .choices = initialisations,
+            .help = "of the weights; lsuv scales orthogonal ones on the first batch of training"),
     GF__KEY(gf__network_config, orthogonal_gain, FLOAT, .initial = "1", .maximum = 1e3,
             .help = "orthogonal: factor of the weights; 1.41421 keeps the size through ReLU"),
+    GF__KEY(gf__network_config, zero_residual, BOOL, .initial = "false",
+            .help = "residual branches begin as zero, by their last weights (Goyal et al., 2017)"),
     GF__KEY(gf__network_config, label_smoothing, FLOAT, .initial = "0", .maximum = 0.999999,
             .help = "in training, fraction of the target given to all classes alike"),
     GF__KEY(gf__network_config, auxiliaries, LIST, .initial = "",

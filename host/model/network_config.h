@@ -16,6 +16,7 @@ typedef struct gf__network_config {
   int initialisation, tune, fuse;
   int algorithm; /* index in gf__conv_algorithms, or -1 for any */
   double orthogonal_gain, label_smoothing;
+  bool zero_residual;
   const gf__value *auxiliaries; /* of the config, or NULL */
   int auxiliary_loss;           /* index in gf__auxiliary_losses */
   int batch_norm;               /* GF__BATCH_NORM_LOCAL or _SYNC */

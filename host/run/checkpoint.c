@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,23 @@ static gf_status name_tensors(const gf__checkpoint_tensors *tensors, gf__named_t
 
 /* ---- position ---- */
 
+/* Runs that have no rules for their end, and those of older programs, are without it. */
+static void read_stop(const json_t *json, gf__stop_state *out) {
+  const json_t *best = json_object_get(json, "best");
+  *out =
+      (gf__stop_state){.best = json_is_number(best) ? json_number_value(best) : NAN,
+                       .best_epoch = (int)json_integer_value(json_object_get(json, "best_epoch")),
+                       .waited = (int)json_integer_value(json_object_get(json, "waited")),
+                       .ill = (int)json_integer_value(json_object_get(json, "ill")),
+                       .seconds = json_number_value(json_object_get(json, "seconds"))};
+}
+
+static json_t *write_stop(const gf__stop_state *stop) {
+  json_t *best = isfinite(stop->best) ? json_real(stop->best) : json_null();
+  return json_pack("{s:o, s:i, s:i, s:i, s:f}", "best", best, "best_epoch", stop->best_epoch,
+                   "waited", stop->waited, "ill", stop->ill, "seconds", stop->seconds);
+}
+
 static json_t *pack_splits(const gf__origin *origin) {
   json_t *splits = json_array();
   for (int i = 0; i < GF__ORIGIN_SPLITS; i++)
@@ -91,6 +109,7 @@ static char *write_position(const gf__position *p, const gf__origin *origin) {
       p->best_accuracy, "trained", "steps", trained->steps, "images", (json_int_t)trained->images,
       "losses", trained->losses, "correct", trained->correct, "logs", marks, "config",
       origin->config, "data", pack_splits(origin));
+  if (json) json_object_set_new(json, "stop", write_stop(&p->stop));
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
   json_decref(json);
   return text;
@@ -163,6 +182,7 @@ static gf_status read_numbers(const char *path, json_t *json, gf__position *out)
   out->number = (long)n.number;
   trained->steps = (int)n.trained_steps;
   trained->images = (long)n.trained_images;
+  read_stop(json_object_get(json, "stop"), &out->stop);
   return read_marks(path, json_object_get(json, "logs"), out);
 }
 

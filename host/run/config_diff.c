@@ -13,9 +13,9 @@ static const char *text_of(const gf__value *value) {
 static void compare_values(const char *path, const gf__value *now, const gf__value *before,
                            gf__text *out);
 
-/* How a run is computed, where its images lie, and what is recorded besides: not what it computes.
- */
-static const char *const free_keys[] = {"model.tune", "data.path", "logging"};
+/* How a run is computed, where its images lie, what is recorded besides, and when it ends: not what
+ * it computes. */
+static const char *const free_keys[] = {"model.tune", "data.path", "logging", "train.stop"};
 
 static bool is_free(const char *path) {
   for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)

@@ -12,6 +12,14 @@ typedef struct gf__loss_sums {
   double losses, correct; /* of each image */
 } gf__loss_sums;
 
+/* What the rules of train.stop have counted. */
+typedef struct gf__stop_state {
+  double best;            /* of the metric; NaN before the first epoch's end */
+  int best_epoch, waited; /* epochs since the best */
+  int ill;                /* epochs in a row with one of the verdicts */
+  double seconds;         /* that the run has taken */
+} gf__stop_state;
+
 /* Everything that comes after a position follows from it, the weights, the optimizer's state, the
  * config and the images: random numbers are functions of seed, epoch, step and element. */
 typedef struct gf__position {
@@ -23,6 +31,7 @@ typedef struct gf__position {
   gf__loss_sums trained; /* over those batches */
   double seconds;        /* spent on this epoch */
   double best_accuracy;  /* of validation so far; -1 before the first epoch's end */
+  gf__stop_state stop;
   gf__record_mark marks[GF__LOGS];
 } gf__position;
 

@@ -202,6 +202,25 @@ gf_status gf__run_folder_end(const char *folder, gf_run_status how, const char *
   return gf__json_write(path, json);
 }
 
+gf_status gf__run_folder_end_early(const char *folder, const char *stopped_by, int epoch,
+                                   const char *message) {
+  char path[GF__PATH_SIZE];
+  GF_TRY(gf__run_path(path, folder, "result.json"));
+  json_t *json = json_pack("{s:s, s:s, s:i, s:s}", "status", endings[GF_RUN_FINISHED], "stopped_by",
+                           stopped_by, "epoch", epoch, "message", message);
+  return gf__json_write(path, json);
+}
+
+void gf__run_folder_stopped_by(const char *folder, char out[32]) {
+  char path[GF__PATH_SIZE];
+  *out = 0;
+  if (gf__run_path(path, folder, "result.json") != GF_OK || !gf__path_exists(path)) return;
+  json_t *json = gf__json_read(path);
+  const char *by = json_string_value(json_object_get(json, "stopped_by"));
+  if (by) snprintf(out, 32, "%s", by);
+  json_decref(json);
+}
+
 gf_run_status gf__run_folder_result(const char *folder, char **message) {
   char path[GF__PATH_SIZE];
   gf_run_status found = GF_RUN_STARTED;

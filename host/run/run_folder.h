@@ -59,6 +59,11 @@ gf_status gf__run_folder_flush(gf__run_folder *folder) GF_MUST_USE;
 /* Writes result.json: how the run ended; message may be NULL. */
 gf_status gf__run_folder_end(const char *folder, gf_run_status how,
                              const char *message) GF_MUST_USE;
+/* The same for a run that has finished before its last epoch, by a rule of train.stop. */
+gf_status gf__run_folder_end_early(const char *folder, const char *stopped_by, int epoch,
+                                   const char *message) GF_MUST_USE;
+/* Which rule has ended the run by result.json; "" where none has. */
+void gf__run_folder_stopped_by(const char *folder, char out[32]);
 /* How result.json says that the run ended, GF_RUN_STARTED without one; the caller frees
  * *message, which may become NULL. */
 gf_run_status gf__run_folder_result(const char *folder, char **message);

@@ -76,5 +76,6 @@ gf_status gf_run_read_state(const char *folder, gf_run_state *out) {
   GF_TRY(read_seconds(folder, &out->seconds));
   out->status = gf__run_folder_result(folder, &message);
   free(message);
+  gf__run_folder_stopped_by(folder, out->stopped_by);
   return GF_OK;
 }

@@ -141,6 +141,7 @@ static void end_run(job *j, gf_status status, const gf__outcome *outcome) {
                           .runs = q->count,
                           .run = j->name,
                           .status = j->item->state.status,
+                          .stopped_by = outcome->state.stopped_by,
                           .failure = failed ? gf_error_message() : NULL,
                           .seconds = gf__seconds() - j->begin,
                           .train_accuracy = outcome->values[GF__COLUMN_TRAIN_ACCURACY],

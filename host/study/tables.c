@@ -265,6 +265,9 @@ void gf__outcome_describe(gf__text *out, const gf__outcome *outcome) {
     gf__text_add(out, "%d of %d epochs", state->epochs_done, state->epochs);
   else if (state->status == GF_RUN_DIVERGED)
     gf__text_add(out, "diverged in epoch %d", state->epochs_done + 1);
+  else if (*state->stopped_by)
+    gf__text_add(out, "stopped by %s after %d of %d epochs", state->stopped_by, state->epochs_done,
+                 state->epochs);
   else
     gf__text_add(out, "finished");
 }
@@ -279,6 +282,8 @@ static bool is_missing(const gf__outcome *o) {
 }
 
 static bool has_diverged(const gf__outcome *o) { return o->state.status == GF_RUN_DIVERGED; }
+
+static bool was_stopped(const gf__outcome *o) { return *o->state.stopped_by; }
 
 static bool is_at_chance(const gf__outcome *o) { return o->at_chance; }
 
@@ -318,6 +323,7 @@ static const struct {
      "* at chance, with the loss and the accuracy of guessing in the last epoch of training: ",
      false},
     {has_diverged, "Diverged, and left out of the means: ", true},
+    {was_stopped, "Ended by train.stop before the last epoch: ", true},
     {is_missing, "Missing: ", true},
     {is_changed, "Made with other settings, and left out: ", true},
     {has_stale_test,

@@ -23,12 +23,18 @@ gf__checkpoint_tensors gf__training_tensors(const gf__training *t) {
                                    gf__trainer_state(t->trainer, 1));
 }
 
+/* By the run, in all processes that took it up. */
+static double seconds_spent(const gf__training *t) {
+  return t->spent_before + gf__seconds() - t->started;
+}
+
 gf_status gf__training_checkpoint(gf__training *t) {
   int kept = t->options.keep_checkpoints;
   if (!t->writes) return GF_OK;
   GF_TRY(gf__run_folder_flush(&t->folder));
   for (int i = 0; i < GF__LOGS; i++) t->position.marks[i] = gf__record_log_mark(&t->folder.logs[i]);
   t->position.seconds = gf__seconds() - t->epoch_started;
+  t->position.stop.seconds = seconds_spent(t);
   gf__checkpoint_tensors tensors = gf__training_tensors(t);
   int index = t->next_checkpoint % kept;
   gf__origin origin = {.config = t->resolved.data, .splits = {t->splits[0], t->splits[1]}};
@@ -118,14 +124,26 @@ static gf_status check_skipped(const gf__training *t, long skipped, int steps) {
   return GF_OK;
 }
 
-/* Whether the run stops here, as the caller wants on this rank or another. */
-static bool run_stops(gf__training *t) {
+/* Whether the run stops here, as the caller wants on this rank or another, or with by_time as its
+ * time is over by the first rank's clock. */
+static bool run_stops(gf__training *t, bool by_time) {
   const gf_train_events *events = &t->options.events;
+  bool is_late = by_time && t->writes && t->position.batch > 0 &&
+                 gf__stop_is_late(&t->config.stop, seconds_spent(t));
   bool is_wanted = events->stop && events->stop(events->user);
-  return gf__allreduce_stops(gf__trainer_allreduce(t->trainer), is_wanted);
+  if (is_late && !is_wanted) gf__stop_by_time(&t->config.stop, &t->stop);
+  return gf__allreduce_stops(gf__trainer_allreduce(t->trainer), is_wanted || is_late);
 }
 
+/* What ends the run before its last epoch is known to the first rank. */
+static gf_status broadcast_stop(gf__training *t) {
+  if (!gf__stop_has_rules(&t->config.stop)) return GF_OK;
+  return gf__communicator_broadcast(t->communicator, &t->stop, sizeof t->stop);
+}
+
+/* Saves what is needed to go on; the caller finds in t->stop whether a rule is the reason. */
 static gf_status fail_interrupted(gf__training *t) {
+  GF_TRY(broadcast_stop(t));
   GF_TRY(gf__results_read(&t->trained));
   GF_TRY(check_finite(t, &t->trained));
   GF_TRY(gf__training_save(t, "last.safetensors"));
@@ -309,7 +327,7 @@ static gf_status train_batches(gf__training *t) {
   gf__results *results = &t->trained;
   GF_TRY(gf__loader_start_after(t->train_loader, t->position.epoch - 1, t->position.images));
   while (t->position.batch < batches) {
-    if (run_stops(t)) return fail_interrupted(t);
+    if (run_stops(t, true)) return fail_interrupted(t);
     GF_TRY(train_batch(t));
     GF_TRY(
         report_progress(t, results, "train", t->position.batch, batches, gf__training_progress(t)));
@@ -342,7 +360,7 @@ static gf_status validate(gf__training *t, gf__loss_sums *sums) {
   GF_TRY(gf_loader_start(t->validation_loader, 0, 0));
   GF_TRY(gf__predictions_begin(&t->predictions, t->model));
   do {
-    if (run_stops(t)) return fail_interrupted(t);
+    if (run_stops(t, false)) return fail_interrupted(t);
     if (b == batches) break;
     GF_TRY(validate_batch(t, &results));
     b++;
@@ -378,6 +396,21 @@ static gf_epoch epoch_row(const gf__training *t, double train_seconds,
   return row;
 }
 
+/* The rules of train.stop, where they could end the run before its last epoch. */
+static gf_status judge_epoch(gf__training *t, const gf_epoch *row) {
+  const gf__stop_config *stop = &t->config.stop;
+  gf_status status = GF_OK;
+  if (!gf__stop_has_rules(stop) || row->epoch == row->epochs) return GF_OK;
+  if (t->writes) {
+    status = gf__run_folder_flush(&t->folder);
+    if (status == GF_OK)
+      status = gf__stop_judge(stop, row, t->folder.path, &t->position.stop, &t->stop);
+    if (!*t->stop.by && gf__stop_is_late(stop, seconds_spent(t))) gf__stop_by_time(stop, &t->stop);
+  }
+  GF_TRY(gf_communicator_agree(t->communicator, status));
+  return broadcast_stop(t);
+}
+
 gf_status gf__training_epoch(gf__training *t) {
   gf__position *p = &t->position;
   gf__loss_sums validated = {0};
@@ -408,6 +441,7 @@ gf_status gf__training_epoch(gf__training *t) {
   gf__plateau_add(&t->plateau, &t->config.schedule,
                   gf__trainer_optimizer(t->trainer)->learning_rate, p->epoch - 1,
                   row.validation_loss, row.validation_accuracy);
+  GF_TRY(judge_epoch(t, &row));
   p->epoch++;
   p->batch = p->images = 0;
   p->trained = (gf__loss_sums){0};

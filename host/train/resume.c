@@ -94,6 +94,41 @@ static gf_status check_origin(const gf__training *t, const gf__found_checkpoint 
 
 /* ---- what there is ---- */
 
+static const gf__value *stop_section(const gf_config *config) {
+  return gf__value_get(gf__value_get(gf__config_root(config), "train"), "stop");
+}
+
+/* Whether train.stop is another one than that of the run in the folder. */
+static bool has_other_stop(const gf__training *t) {
+  gf_config *before = NULL, *now = NULL;
+  gf__text differences = {0};
+  bool loaded = gf__run_config_load(&before, t->options.out) == GF_OK &&
+                gf_config_parse(&now, "the resolved config", t->resolved.data) == GF_OK;
+  const gf__value *a = loaded ? stop_section(now) : NULL;
+  const gf__value *b = loaded ? stop_section(before) : NULL;
+  if (a || b) gf__config_diff(a, b, &differences);
+  bool differs = differences.size > 0;
+  gf__text_free(&differences);
+  gf_config_free(&before);
+  gf_config_free(&now);
+  return differs;
+}
+
+/* A finished run has nothing left to do; but one that its rules have ended goes on with others. */
+static bool check_finished(const gf__training *t, const char *message) {
+  gf_run_state state;
+  if (gf_run_read_state(t->options.out, &state) != GF_OK || !*state.stopped_by) {
+    gf__log(GF_LOG_INFO, "%s is finished; nothing is left to do", t->options.out);
+    return true;
+  }
+  if (has_other_stop(t)) return false;
+  gf__log(GF_LOG_WARNING,
+          "train.stop has ended the run in %s after %d of %d epochs: %s. Nothing is done; to go on "
+          "all the same, train --resume with --force, or with another train.stop by --set",
+          t->options.out, state.epochs_done, state.epochs, message ? message : state.stopped_by);
+  return true;
+}
+
 /* Whether the run in the folder has ended; then nothing is left to do, and the status is that of
  * its end. */
 static gf_status check_end(const gf__training *t, bool *has_ended) {
@@ -101,8 +136,7 @@ static gf_status check_end(const gf__training *t, bool *has_ended) {
   gf_run_status result = gf__run_folder_result(t->options.out, &message);
   gf_status status = GF_OK;
   *has_ended = result != GF_RUN_STARTED;
-  if (result == GF_RUN_FINISHED)
-    gf__log(GF_LOG_INFO, "%s is finished; nothing is left to do", t->options.out);
+  if (result == GF_RUN_FINISHED) *has_ended = check_finished(t, message);
   if (result == GF_RUN_DIVERGED)
     status = gf__fail(GF_ERROR_NONFINITE, "%s has diverged: %s", t->options.out,
                       message ? message : "the loss was not finite");
@@ -241,6 +275,7 @@ static void report_removed(gf__training *t) {
 gf_status gf__resume_folder(gf__training *t) {
   const gf__found_checkpoint *found;
   gf__position *p = &t->position;
+  char stopped_by[32];
   GF_TRY(gf__run_folder_open(&t->folder, t->options.out));
   GF_TRY(choose_checkpoint(t, &found));
   *p = found->position;
@@ -248,6 +283,8 @@ gf_status gf__resume_folder(gf__training *t) {
   bool is_end = p->images == gf_dataset_describe(t->train).count;
   p->batch = is_end ? gf_loader_batches(t->train_loader) : p->images / gf__training_batch(t);
   t->next_checkpoint = found->index + 1;
+  gf__run_folder_stopped_by(t->options.out, stopped_by);
+  if (*stopped_by) gf__stop_go_on(&t->config.stop, &p->stop);
   report_removed(t);
   gf__log(GF_LOG_INFO, "continues in epoch %d after batch %d", p->epoch, p->batch);
   return gf__run_folder_resume(&t->folder, p->marks, p->epoch, &t->resolved,

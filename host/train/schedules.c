@@ -108,12 +108,11 @@ static double one_cycle_rate(const gf__schedule_config *s, double base, long ind
   return half_wave(base, last, end > top ? (at - top) / (end - top) : 1);
 }
 
-static const gf__schedule one_cycle = {
-    .name = "one_cycle",
-    .help = "up and down by steps (Smith and Topin, 2019)",
-    .keys = one_cycle_keys,
-    .key_count = sizeof one_cycle_keys / sizeof *one_cycle_keys,
-    .step_rate = one_cycle_rate};
+static const gf__schedule one_cycle = {.name = "one_cycle",
+                                       .help = "up and down by steps (Smith and Topin, 2019)",
+                                       .keys = one_cycle_keys,
+                                       .key_count = sizeof one_cycle_keys / sizeof *one_cycle_keys,
+                                       .step_rate = one_cycle_rate};
 
 /* ---- falls ---- */
 

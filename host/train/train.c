@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "layers/layer.h"
 #include "run/network.h"
+#include "train/lsuv.h"
 #include "train/training.h"
 
 static gf_status open_loader(gf_loader **out, const gf__training *t, const gf_dataset *dataset,
@@ -160,10 +161,20 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
   return gf__model_load_finite(model, best);
 }
 
+/* What the weights begin with, besides their random numbers. */
+static gf_status start_weights(gf__training *t) {
+  gf_config *config;
+  if (*gf__train_config_weights(&t->config)) return gf__training_load_weights(t->model, &t->config);
+  GF_TRY(gf_config_parse(&config, "the resolved config", t->resolved.data));
+  gf_status status = gf__lsuv_start(t->model, config, t->train_loader, t->config.seed);
+  gf_config_free(&config);
+  return status;
+}
+
 /* replaces: what a run has left in the folder goes. */
 static gf_status create_folder(gf__training *t, bool replaces) {
-  GF_TRY(gf__training_load_weights(t->model, &t->config));
-  t->position = (gf__position){.epoch = 1, .best_accuracy = -1};
+  GF_TRY(start_weights(t));
+  t->position = (gf__position){.epoch = 1, .best_accuracy = -1, .stop = gf__stop_begin()};
   return gf__run_folder_create(&t->folder, t->options.out, replaces, GF__RUN_TRAINED, &t->resolved,
                                gf_device_describe(t->device));
 }
@@ -249,6 +260,7 @@ static gf_status check_own(gf__training *t, const gf_config *config, found_run *
   if (t->writes) GF_TRY(find_folder(t, config, out));
   GF_TRY(open_data(t, config));
   GF_TRY(digest_data(t));
+  GF_TRY(gf__stop_config_check(&t->config.stop, gf_dataset_describe(t->validation).count));
   GF_TRY(gf__config_resolve(&t->resolved, config, t->train));
   GF_TRY(warn_of_schedule(t, config));
   return t->writes ? check_folder(t, out) : GF_OK;
@@ -369,15 +381,24 @@ static gf_status end_run(gf__training *t, gf_status status) {
   if (is_ended) gf__communicator_set_agreed(t->communicator);
   if (is_ended && t->writes) draw_ended(t, status);
   if (status != GF_OK || !t->writes) return status;
-  GF_TRY(draw_pictures(t, true));
-  return gf__run_folder_end(t->options.out, GF_RUN_FINISHED, NULL);
+  /* There is nothing to draw of a run without an epoch. */
+  if (t->position.epoch > 1) GF_TRY(draw_pictures(t, true));
+  if (!*t->stop.by) return gf__run_folder_end(t->options.out, GF_RUN_FINISHED, NULL);
+  int epoch = t->position.epoch - (t->position.batch == 0);
+  gf__log(GF_LOG_INFO, "train.stop ends the run in epoch %d of %d: %s", epoch, t->config.epochs,
+          t->stop.message);
+  return gf__run_folder_end_early(t->options.out, t->stop.by, epoch, t->stop.message);
 }
 
 static gf_status make_run(gf__training *t) {
   gf_status status = GF_OK;
   t->started = t->checkpointed = gf__seconds();
   t->done_before = gf__training_progress(t);
-  while (status == GF_OK && t->position.epoch <= t->config.epochs) status = gf__training_epoch(t);
+  t->spent_before = t->position.stop.seconds;
+  while (status == GF_OK && !*t->stop.by && t->position.epoch <= t->config.epochs)
+    status = gf__training_epoch(t);
+  /* The epoch that time has ended is an interrupted one, whose checkpoint is there. */
+  if (status == GF_ERROR_INTERRUPTED && *t->stop.by) status = GF_OK;
   return end_run(t, status);
 }
 

@@ -21,6 +21,11 @@ static const gf__key keys[] = {
             .help = "stop the run, or skip the step, at the cost of a wait in each"),
     GF__KEY(gf__train_config, weights, SCALAR, .initial = "",
             .help = "file of weights, or run folder, to begin with instead of random ones"),
+    {.name = "stop",
+     .type = GF__KEY_SECTION,
+     .offset = offsetof(gf__train_config, stop_section),
+     .initial = "",
+     .help = "when to end before the last epoch: the keys of train.stop"},
 };
 static const gf__key logging_keys[] = {
     GF__KEY(gf__train_config, tensorboard, BOOL, .initial = "false",
@@ -39,6 +44,7 @@ gf_status gf__train_config_read(gf__train_config *out, const gf_config *config) 
   GF_TRY(gf__keys_read(logging, "logging", logging_keys, LOGGING_KEYS, out));
   if (out->weights && out->weights->kind != GF__SCALAR)
     return gf__value_fail(out->weights, "train.weights is a path of a file or of a run folder");
+  GF_TRY(gf__stop_config_read(&out->stop, out->stop_section));
   return gf__schedule_config_read(&out->schedule, config);
 }
 
@@ -53,6 +59,7 @@ void gf__train_config_write(gf__text *out, const gf__train_config *run) {
     gf__text_add(out, "  weights:\n");
     gf__value_write(out, 4, run->weights);
   }
+  gf__stop_config_write(out, &run->stop);
   gf__schedule_config_write(out, &run->schedule);
   gf__text_add(out, "logging:\n");
   gf__keys_write(out, 2, logging_keys, LOGGING_KEYS, run);
@@ -63,6 +70,7 @@ static void add_sections(gf__help *help) {
   gf__network_config_help(help);
   gf__help_title(help, "train:");
   gf__help_keys(help, keys, KEYS);
+  gf__stop_config_help(help);
   gf__optimizer_config_help(help);
   gf__schedule_config_help(help);
   gf__help_title(help, "logging:");

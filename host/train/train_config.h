@@ -8,15 +8,18 @@
 
 #include "base/config.h"
 #include "train/schedules.h"
+#include "train/stop.h"
 
 enum { GF__STOP_AT_NONFINITE, GF__SKIP_NONFINITE };
 
 typedef struct gf__train_config {
   int epochs, batch_size;
   uint64_t seed;
-  int gradients_every;      /* steps; 0: the last whole batch of an epoch only */
-  int on_nonfinite;         /* a loss or gradient */
-  const gf__value *weights; /* of the config: a path; or NULL */
+  int gradients_every;           /* steps; 0: the last whole batch of an epoch only */
+  int on_nonfinite;              /* a loss or gradient */
+  const gf__value *weights;      /* of the config: a path; or NULL */
+  const gf__value *stop_section; /* of the config, or NULL */
+  gf__stop_config stop;          /* what it says */
   gf__schedule_config schedule;
   bool tensorboard; /* event files are written */
 } gf__train_config;

@@ -41,6 +41,7 @@ typedef struct gf__training {
   gf__vanishing vanishing;
   gf__plateau plateau; /* of a schedule that waits for validation */
   int next_checkpoint; /* its index */
+  gf__stop stop;       /* why the run ends before its last epoch, if it does */
   /* Seconds on the clock. */
   double started;       /* when this process took up the run */
   double epoch_started; /* or would have been without a stop */
@@ -48,6 +49,7 @@ typedef struct gf__training {
   double watched;       /* gradients, last */
   double checkpointed;  /* last */
   double done_before;   /* progress of the run at started */
+  double spent_before;  /* seconds of the run at started */
 } gf__training;
 
 /* From the position on to the end of its epoch, which becomes the start of the next. */

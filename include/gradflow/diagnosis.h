@@ -66,7 +66,7 @@ typedef struct gf_remedy {
 } gf_remedy;
 
 enum {
-  GF_MOST_REMEDIES = 32 /**< of a finding */
+  GF_MOST_REMEDIES = 64 /**< of a finding */
 };
 
 /** One thing that holds for the gradients of a run. */

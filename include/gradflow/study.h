@@ -54,6 +54,7 @@ typedef struct gf_study_event {
   int runs;                   /**< runs of this shard */
   const char *run;            /**< "residual37/seed-0" */
   gf_run_status status;       /**< how far it came */
+  const char *stopped_by;     /**< as in gf_run_state */
   const char *failure;        /**< the message of a run that failed, else NULL */
   double seconds;             /**< that it took here */
   double train_accuracy;      /**< in %, of the last epoch; NaN where there is none */

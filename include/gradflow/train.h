@@ -162,6 +162,9 @@ typedef struct gf_run_state {
   double seconds;       /**< spent on the epochs done */
   gf_epoch last;        /**< of epoch 0 where there is none yet */
   gf_epoch best;        /**< by validation accuracy; of epoch 0 where there is none yet */
+  /** Of a finished run that a rule of train.stop has ended before its last epoch: "time",
+   * "validation_loss", "validation_accuracy" or a verdict such as "vanishing"; else "". */
+  char stopped_by[32];
 } gf_run_state;
 
 /** Reads how far the run of a folder is. A folder that is missing is no error. GF_ERROR_DATA where

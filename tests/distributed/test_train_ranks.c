@@ -338,9 +338,38 @@ static void measured_steps_stand_beside_the_model(void **state) {
   free(text);
 }
 
+/* ---- train.stop ---- */
+
+/* Ranks that did not agree on the end would wait for each other until the timeout. */
+static void ranks_stop_at_the_same_epoch(void **state) {
+  (void)state;
+  static const char rule[] =
+      "--set 'train.stop={metric: validation_accuracy, min_delta: 1, patience: 3}'";
+  write_config("net.yaml", augmented_, net_, steps_);
+  train_ok(0, "net.yaml", "stop-one", rule);
+  train_ok(2, "net.yaml", "stop-two", rule);
+  compare_logs("stop-two", "stop-one");
+  gf_run_state run;
+  assert_ok(gf_run_read_state(in_folder("stop-two"), &run));
+  assert_int_equal(run.epochs_done, 4);
+  assert_string_equal(run.stopped_by, "validation_accuracy");
+}
+
+static void ranks_stop_at_the_same_time(void **state) {
+  (void)state;
+  write_config("net.yaml", augmented_, net_, steps_);
+  train_ok(2, "net.yaml", "stop-late", "--set train.stop.time=0.001s");
+  gf_run_state run;
+  assert_ok(gf_run_read_state(in_folder("stop-late"), &run));
+  assert_string_equal(run.stopped_by, "time");
+  assert_true(run.epochs_done < 50);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ranks_train_as_one_device),
+      cmocka_unit_test(ranks_stop_at_the_same_epoch),
+      cmocka_unit_test(ranks_stop_at_the_same_time),
       cmocka_unit_test(runs_of_as_many_ranks_are_equal),
       cmocka_unit_test(shards_need_not_be_equal),
       cmocka_unit_test(ranks_may_have_no_image_of_a_small_batch),

@@ -17,6 +17,7 @@ from ._library import Error, version
 from ._prediction import Predictor, predict
 from ._signal import Signal, Theory, signal
 from ._training import Epoch, Event, GradientStatistics, Run, Step, train
+from ._trial import try_remedies
 from ._watch import Watch, watch
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "predict",
     "signal",
     "train",
+    "try_remedies",
     "version",
     "watch",
 ]

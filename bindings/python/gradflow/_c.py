@@ -88,7 +88,7 @@ GF_VERDICT_PLATEAU = 23
 GF_VERDICT_FITTED = 24
 GF_VERDICT_HEALTHY = 25
 GF_VERDICT_COUNT = 26
-GF_MOST_REMEDIES = 32
+GF_MOST_REMEDIES = 64
 GF_MOST_SIGNAL_NOTES = 12
 GF_DIVERGENCE_FORWARD = 0
 GF_DIVERGENCE_BACKWARD = 1
@@ -117,6 +117,14 @@ GF_RUN_ABSENT = 0
 GF_RUN_STARTED = 1
 GF_RUN_FINISHED = 2
 GF_RUN_DIVERGED = 3
+GF_TRIAL_HELPS = 0
+GF_TRIAL_MAY_HELP = 1
+GF_TRIAL_DOES_NOT_HELP = 2
+GF_TRIAL_MAKES_WORSE = 3
+GF_TRIAL_DIVERGES = 4
+GF_TRIAL_FAILS = 5
+GF_TRIAL_NO_TIME = 6
+GF_TRIAL_AS_IT_IS = 7
 
 
 gf_log_function = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
@@ -434,7 +442,7 @@ class gf_finding(Structure):
         ("evidence", c_char_p),
         ("threshold", c_char_p),
         ("remedy_count", c_int),
-        ("remedies", gf_remedy * 32),
+        ("remedies", gf_remedy * 64),
     ]
 
 
@@ -976,6 +984,7 @@ class gf_run_state(Structure):
         ("seconds", c_double),
         ("last", gf_epoch),
         ("best", gf_epoch),
+        ("stopped_by", c_char * 32),
     ]
 
 
@@ -1036,6 +1045,7 @@ class gf_study_event(Structure):
         ("runs", c_int),
         ("run", c_char_p),
         ("status", c_int),
+        ("stopped_by", c_char_p),
         ("failure", c_char_p),
         ("seconds", c_double),
         ("train_accuracy", c_double),
@@ -1067,6 +1077,77 @@ class gf_study_options(Structure):
         ("overwrite", c_bool),
         ("communicator", c_void_p),
         ("events", gf_study_events),
+    ]
+
+
+class gf_trial_progress(Structure):
+    _fields_ = [
+        ("done", c_int),
+        ("trials", c_int),
+        ("remedy", c_char_p),
+        ("seed", c_ulonglong),
+        ("step", c_int),
+        ("steps", c_int),
+        ("loss", c_double),
+        ("seconds_left", c_double),
+    ]
+
+
+gf_trial_events_progress = CFUNCTYPE(None, c_void_p, POINTER(gf_trial_progress))
+gf_trial_events_stop = CFUNCTYPE(c_bool, c_void_p)
+
+
+class gf_trial_events(Structure):
+    _fields_ = [
+        ("user", c_void_p),
+        ("progress", gf_trial_events_progress),
+        ("stop", gf_trial_events_stop),
+    ]
+
+
+class gf_trial_options(Structure):
+    _fields_ = [
+        ("out", c_char_p),
+        ("seconds", c_double),
+        ("steps", c_int),
+        ("seeds", c_int),
+        ("events", gf_trial_events),
+    ]
+
+
+class gf_trial_row(Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("settings", POINTER(c_char_p)),
+        ("setting_count", c_int),
+        ("text", c_char_p),
+        ("outcome", c_int),
+        ("note", c_char_p),
+        ("steps", c_int),
+        ("seeds", c_int),
+        ("loss", c_double),
+        ("loss_least", c_double),
+        ("loss_most", c_double),
+        ("accuracy", c_double),
+        ("flow", c_double),
+    ]
+
+
+class gf_trial(Structure):
+    _fields_ = [
+        ("rows", POINTER(gf_trial_row)),
+        ("row_count", c_int),
+        ("best", c_int),
+        ("is_complete", c_bool),
+        ("is_validated", c_bool),
+        ("images", c_int),
+        ("margin", c_double),
+        ("guessing", c_double),
+        ("config", c_char_p),
+        ("picture", c_char_p),
+        ("study", c_char_p),
+        ("report", c_char_p),
+        ("owner", c_void_p),
     ]
 
 
@@ -1310,6 +1391,13 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
             POINTER(gf_loss),
             POINTER(gf_gradient_stats),
         ],
+    ),
+    "gf_trial_free": (None, [POINTER(POINTER(gf_trial))]),
+    "gf_trial_options_default": (gf_trial_options, []),
+    "gf_trial_outcome_name": (c_char_p, [c_int]),
+    "gf_trial_run": (
+        c_int,
+        [POINTER(POINTER(gf_trial)), c_void_p, c_void_p, POINTER(gf_trial_options)],
     ),
     "gf_verdict_name": (c_char_p, [c_int]),
     "gf_versions_get": (gf_versions, []),

@@ -114,12 +114,21 @@ class Run(os.PathLike[str]):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run came to its last epoch."""
+        """Whether the run came to its end: to its last epoch, or to one where train.stop ended it."""
+        return bool(self._result().get("status") == "finished")
+
+    @property
+    def stopped_by(self) -> str | None:
+        """What has ended the run before its last epoch by train.stop: "time", "vanishing", ..."""
+        return self._result().get("stopped_by")
+
+    def _result(self) -> dict[str, Any]:
         try:
-            result = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
+            text = (self.folder / "result.json").read_text(encoding="utf-8")
         except FileNotFoundError:
-            return False
-        return bool(result.get("status") == "finished")
+            return {}
+        result: dict[str, Any] = json.loads(text)
+        return result
 
 
 class _Witness:
