@@ -58,11 +58,12 @@ def check_checkpoint(path, weights_path):
     if (position["epoch"], position["batch"], position["steps"]) != (3, 0, 12):
         sys.exit(f"position: {position}")
     with open(path, "rb") as file:
-        header = int.from_bytes(file.read(8), "little")
-        file.seek(8 + header)
-        digest = hashlib.sha256(metadata["gradflow"].encode() + file.read()).hexdigest()
-    if metadata["sha256"] != digest:
-        sys.exit(f"SHA-256: {metadata['sha256']} and not {digest}")
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        stored = header["__metadata__"].pop("digest")
+        text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        digest = hashlib.sha256(text.encode() + file.read()).hexdigest()
+    if stored != digest:
+        sys.exit(f"SHA-256: {stored} and not {digest}")
 
 
 if __name__ == "__main__":

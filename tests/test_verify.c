@@ -196,9 +196,9 @@ static void a_wrong_stride_is_caught(void **state) {
   (void)state;
   const breakage of_pool = {"pool.cl",  "oy * SH - PH + r", "oy * SW - PH + r",
                             "avg_pool", "avg_pool/layer/1", "are wrong, 0 not finite"};
-  const breakage of_direct = {"conv2d_direct.cl",        "int top = oy * SH - PH;",
-                              "int top = oy * SW - PH;", "conv2d/direct/forward",
-                              "conv2d/direct/forward/1", "are wrong"};
+  const breakage of_direct = {"conv2d_direct.cl",         "rows[((oy) - first) * SH",
+                              "rows[((oy) - first) * SW", "conv2d/direct/forward",
+                              "conv2d/direct/forward/1",  "are wrong"};
   const breakage of_im2col = {"im2col.cl",
                               "int iy = oy * SH - PH + r * DH;",
                               "int iy = oy * SW - PH + r * DH;",
@@ -238,8 +238,8 @@ static void a_write_out_of_bounds_is_caught(void **state) {
                            "accumulate/parts/1",
                            "the sum: a write out of bounds, to the float at -1 of 1037: 0\n"};
   const breakage of_layer = {
-      "pool.cl",  "if (i >= count) return;", "if (i > count) return;",
-      "avg_pool", "avg_pool/layer/1",        ": a write out of bounds, to the float at "};
+      "concat.cl", "if (i >= count) return;", "if (i > count) return;",
+      "concat",    "concat/layer/1",          ": a write out of bounds, to the float at "};
   assert_caught(&before);
   if (has_single_groups()) return;
   assert_caught(&behind);
@@ -249,8 +249,8 @@ static void a_write_out_of_bounds_is_caught(void **state) {
 static void nan_and_zeros_are_caught(void **state) {
   (void)state;
   const breakage one_nan = {"pool.cl",
-                            "VSTORE(sum * (1.0f / (KH * KW)), y",
-                            "VSTORE(sum * (i == 3 ? NAN : 1.0f / (KH * KW)), y",
+                            "VSTORE(sum * (1.0f / TAPS), y",
+                            "VSTORE(sum * (i == 3 ? NAN : 1.0f / TAPS), y",
                             "avg_pool",
                             "avg_pool/layer/1",
                             "y[3] is nan and not "};
