@@ -293,7 +293,8 @@ static gf_status read_alias(reader *r, int depth, gf__value *value) {
   GF_TRY(token_text(r, r->event->alias.anchor, &name));
   size_t place;
   const gf__value *found = NULL;
-  if (gf__index_find(&r->anchor_index, name, strlen(name), &place)) found = r->anchors[place].value;
+  if (r->anchors && gf__index_find(&r->anchor_index, name, strlen(name), &place))
+    found = r->anchors[place].value;
   gf_status status = found ? copy_value(r, depth, found, value)
                            : fail_here(r->yaml, "no value before this has the anchor &%s", name);
   free(name);

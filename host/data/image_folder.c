@@ -97,14 +97,14 @@ static bool folder_has_test(const gf__data_settings *settings) {
 /* Keeps what the folders have decided, so that the resolved config says it. */
 static gf_status folder_resolve(gf__data_settings *settings) {
   folder_options *options = settings->options;
-  char **texts[] = {&options->validation_folder, &options->test_folder};
+  char **folders[] = {&options->validation_folder, &options->test_folder};
   const char *names[] = {folder_of_validation(settings), folder_of_test(settings)};
   if (*names[0]) settings->validation = 0;
   for (int i = 0; i < 2; i++) {
     char *copy = gf__text_copy(names[i]);
     if (!copy) return gf__fail_host_memory(strlen(names[i]) + 1);
-    free(*texts[i]);
-    *texts[i] = copy;
+    free(folders[i][0]);
+    folders[i][0] = copy;
   }
   return GF_OK;
 }

@@ -9,7 +9,7 @@ static void add_moments(const gf__fresh *s, size_t floats, gf_signal_batch *out,
                         double *deviation) {
   const float *x = s->batch.images;
   size_t channels = (size_t)out->channels, count = (size_t)s->batch.count * floats;
-  double each = (double)(count / channels);
+  double each = (double)count / (double)channels;
   for (size_t i = 0; i < count; i++) {
     out->nonfinite += !isfinite(x[i]);
     mean[i % channels] += (double)x[i] / each;

@@ -63,7 +63,7 @@ static gf_status scale_layer(lsuv *x, int index) {
   float *values = malloc(p->count * sizeof *values);
   if (!values) return gf__fail_host_memory(p->count * sizeof *values);
   for (int round = 0; round < MOST_ROUNDS && status == GF_OK; round++) {
-    double deviation;
+    double deviation = NAN;
     status = measure_layer(x, p->layer, &deviation);
     bool can_scale = isfinite(deviation) && deviation > 0;
     if (status != GF_OK || !can_scale || fabs(deviation * deviation - 1) <= tolerance) break;

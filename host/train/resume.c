@@ -240,23 +240,22 @@ static void report_older(const gf__found_checkpoint *found, const gf__text *fail
           found->position.epoch, found->position.batch);
 }
 
-/* The newest checkpoint that is accepted, or the failure of the newest one. */
-static gf_status choose_checkpoint(const gf__training *t, const gf__found_checkpoint **out) {
+/* The newest checkpoint that is accepted; NULL if none is, with the failure of the newest one. */
+static const gf__found_checkpoint *choose_checkpoint(const gf__training *t, gf_status *status) {
   gf__text first = {0}, failures = {0};
-  gf_status status = GF_OK;
-  *out = NULL;
-  for (int i = 0; i < t->found.count && !*out; i++) {
+  const gf__found_checkpoint *chosen = NULL;
+  for (int i = 0; i < t->found.count && !chosen; i++) {
     gf_status tried = accept_checkpoint(t, &t->found.v[i], i == 0);
-    if (i == 0) status = tried;
-    if (tried == GF_OK) *out = &t->found.v[i];
+    if (i == 0) *status = tried;
+    if (tried == GF_OK) chosen = &t->found.v[i];
     if (tried != GF_OK && i == 0) gf__text_add(&first, "%s", gf_error_message());
     if (tried != GF_OK) gf__text_add(&failures, "%s%s", i ? "\n" : "", gf_error_message());
   }
-  if (*out && (failures.size || t->found.damaged)) report_older(*out, &failures);
-  if (!*out) status = gf__fail(status, "%s", first.data ? first.data : "");
+  if (chosen && (failures.size || t->found.damaged)) report_older(chosen, &failures);
+  if (!chosen) *status = gf__fail(*status, "%s", first.data ? first.data : "");
   gf__text_free(&first);
   gf__text_free(&failures);
-  return *out ? GF_OK : status;
+  return chosen;
 }
 
 /* What somebody has removed is made anew, which is no secret. */
@@ -273,11 +272,12 @@ static void report_removed(gf__training *t) {
 }
 
 gf_status gf__resume_folder(gf__training *t) {
-  const gf__found_checkpoint *found;
+  gf_status status = GF_ERROR_DATA; /* of a folder without checkpoints, in which nobody goes on */
   gf__position *p = &t->position;
   char stopped_by[32];
   GF_TRY(gf__run_folder_open(&t->folder, t->options.out));
-  GF_TRY(choose_checkpoint(t, &found));
+  const gf__found_checkpoint *found = choose_checkpoint(t, &status);
+  if (!found) return status;
   *p = found->position;
   p->images = images_done(t, p);
   bool is_end = p->images == gf_dataset_describe(t->train).count;

@@ -98,7 +98,7 @@ static bool are_numbers(const float *scores, int classes) {
 static int place_of(const float *scores, int classes, int class) {
   int before = 0;
   for (int c = 0; c < classes; c++)
-    before += scores[c] > scores[class] || (scores[c] == scores[class] && c < class);
+    before += scores[c] > scores[class] || (c < class && scores[c] == scores[class]);
   return before;
 }
 

@@ -191,7 +191,7 @@ static gf_status train_rung(gf__trial_state *trial, entrant *all, int *count, in
 static gf_status add_pairs(gf__trial_state *trial, entrant *all, int *count) {
   static const int pairs[PAIRS][2] = {{1, 2}, {1, 3}, {2, 3}};
   int remedies = *count;
-  for (int i = 0; i < trial->plan.pairs; i++) {
+  for (int i = 0; i < trial->plan.pairs && i < PAIRS; i++) {
     int index, a = pairs[i][0], b = pairs[i][1];
     if (a >= remedies || b >= remedies) continue;
     GF_TRY(gf__trial_candidates_pair(trial, all[a].candidate, all[b].candidate, &index));

@@ -31,9 +31,8 @@ static const gf__candidate *candidate_of(const gf__trial_state *trial, const gf_
  * for an eye to follow. */
 static void smooth(const double *losses, int count, double *out) {
   int window = count / 10 > 1 ? count / 10 : 1;
-  double sum = 0;
   for (int i = 0; i < count; i++) {
-    sum = 0;
+    double sum = 0;
     int first = i + 1 < window ? 0 : i + 1 - window;
     for (int k = first; k <= i; k++) sum += losses[k];
     out[i] = sum / (i + 1 - first);

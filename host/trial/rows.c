@@ -110,7 +110,7 @@ static gf_trial_row row_of(const gf__trial_state *trial, int index, double margi
                         .setting_count = c->setting_count,
                         .text = c->text,
                         .outcome = outcome,
-                        .note = outcome == GF_TRIAL_FAILS ? g.v[0]->failure : "",
+                        .note = g.count && outcome == GF_TRIAL_FAILS ? g.v[0]->failure : "",
                         .steps = g.steps,
                         .seeds = g.count,
                         .loss = has_diverged(&g) ? (double)NAN : loss.median,
