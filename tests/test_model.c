@@ -406,7 +406,8 @@ static const struct {
      "spectral_spatial, none, not 'vgg_stage'; did you mean 'vgg_stages'?"},
     {"model:\n  family: vgg_stages\n  blocks: 3", GF_ERROR_CONFIG,
      "net:3:3: unknown key 'blocks' in model; known keys: family, graph, initialisation, "
-     "orthogonal_gain, label_smoothing, auxiliaries, auxiliary_loss, auxiliary_weight, "
+     "orthogonal_gain, zero_residual, label_smoothing, auxiliaries, auxiliary_loss, "
+     "auxiliary_weight, "
      "batch_norm, algorithm, tune, fuse, stages, blocks_per_stage, filters, "
      "shortcut, norm, norm_position, activation, slope, dropout"},
     {"model: {family: resnet_cifar, depth: 8, auxiliaries: [input_act, stage_1_block_0_act]}",
