@@ -173,7 +173,7 @@ if command -v bash >/dev/null; then
   offers 'equal auto again' train --balance =
   offers 'fast full' train --tune f
   offers 'train.epochs=' train --set train.ep
-  offers 'model.tune=off model.tune=fast model.tune=full' train --set model.tu
+  offers 'model.tune=off model.tune=known model.tune=fast model.tune=full' train --set model.tu
   offers 'adam adamw' train --set optimizer.name = a
   offers 'cosine constant' train --set = schedule.name = c
   offers 'max_pool/layer' verify --case max_pool/

@@ -27,7 +27,7 @@ build() {
     cat "$root/log" >&2
     fail "$name does not build"
   }
-  if grep -i 'warning' "$root/log"; then fail "$name builds with the warnings above"; fi
+  if grep -iE 'warning(:| |$)' "$root/log"; then fail "$name builds with the warnings above"; fi
   for program in shared shared_cpp static static_cpp; do
     "$root/$name/$program" >"$root/out" || fail "$name: $program fails"
     printf 'gradflow %s\n59716 parameters\n' "$version" | diff - "$root/out" >&2 ||
