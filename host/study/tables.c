@@ -132,7 +132,7 @@ static gf_status find_best(const gf_study *study, gf__outcomes outcomes,
   int compared = 0;
   *best = -1;
   for (int row = 0; row < spec->row_count && column != GF__COLUMN_COUNT; row++) {
-    gf__aggregate a;
+    gf__aggregate a = {0};
     GF_TRY(aggregate(setting_of(study, spec, row), outcomes[spec->rows[row]], (int)column, &a));
     double value = gf__columns[column].is_accuracy ? -a.mean : a.mean;
     if (isnan(value)) continue;
