@@ -84,9 +84,11 @@ static int open_new(const char *name) {
 static char *read_stderr(void) {
   static const char few[] = "gradflow: warning: of 10 validation images";
   char *text = read_text(in_folder("stderr"));
-  for (char *at; (at = strstr(text, few));) {
-    size_t length = strcspn(at, "\n") + 1;
-    memmove(at, at + length, strlen(at + length) + 1);
+  char *at = strstr(text, few);
+  while (at) {
+    const char *rest = at + strcspn(at, "\n") + 1;
+    memmove(at, rest, strlen(rest) + 1);
+    at = strstr(text, few);
   }
   return text;
 }
