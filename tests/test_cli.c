@@ -84,11 +84,13 @@ static int open_new(const char *name) {
 static char *read_stderr(void) {
   static const char few[] = "gradflow: warning: of 10 validation images";
   char *text = read_text(in_folder("stderr"));
-  char *at = strstr(text, few);
-  while (at) {
-    const char *rest = at + strcspn(at, "\n") + 1;
-    memmove(at, rest, strlen(rest) + 1);
-    at = strstr(text, few);
+  for (size_t line = 0; text[line];) {
+    size_t next = line + strcspn(text + line, "\n");
+    next += text[next] == '\n';
+    if (strncmp(text + line, few, sizeof few - 1) == 0)
+      memmove(text + line, text + next, strlen(text + next) + 1);
+    else
+      line = next;
   }
   return text;
 }
