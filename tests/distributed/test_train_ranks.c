@@ -307,7 +307,7 @@ static void a_loss_that_is_not_finite_is_said_once(void **state) {
   write_config("net.yaml", augmented_, net_, steps_);
   int code = run(2, "net.yaml", "diverged",
                  "-q --set optimizer.name=sgd --set optimizer.learning_rate=1000");
-  assert_said_once(code, "gradflow: the loss is not finite in epoch ");
+  assert_said_once(code, "loss is not finite in epoch "); /* of training or of validation */
   assert_int_equal(code, 1);
   size_t size;
   char *result = read_text("diverged", "result.json", &size);
