@@ -4,7 +4,6 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-#define UNROLL _Pragma("unroll")
 #define EACH_OF_BLOCK UNROLL for (int b = 0; b < BLOCK; b++)
 
 /* Range p of the rows: its mean and its sum of squared distances from that mean, into

@@ -6,7 +6,6 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-#define UNROLL _Pragma("unroll")
 #define WIDTH ((OW - 1) * SW + (KW - 1) * DW + 1) /* of a staged row, with its padding */
 #define SPAN ((KH - 1) * DH + 1)                   /* input rows under one output row */
 #define ROWS_IN ((ROWS - 1) * SH + SPAN)           /* input rows of a work-item */

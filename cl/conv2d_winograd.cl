@@ -9,7 +9,6 @@
 #include "vector.clh"
 #include "epilogue.clh"
 
-#define UNROLL _Pragma("unroll")
 #define NOUNROLL _Pragma("nounroll")
 #define T (M + 2)
 #define POINTS (T * T)

@@ -2,7 +2,6 @@
  * which is aligned to a vector: whether VLOAD and VSTORE compute right, and how long they take. The
  * host puts vector.clh before it. */
 #define SIDE 6
-#define UNROLL _Pragma("unroll")
 
 /* y (VEC + 1) from x (SIDE * SIDE + VEC); its first float is left alone. */
 __kernel void probe_vectors(__global const float *x, __global float *y, int repeats) {

@@ -4,6 +4,7 @@
 
 #include <CL/cl.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "device/device.h"
 
@@ -111,6 +112,19 @@ void gf__candidates_free(gf__candidates *candidates);
 int gf__device_compare(const gf_device_info *a, const gf_device_info *b);
 /* Whether the device says that it can be divided into that many equal sub-devices. */
 bool gf__device_divides(cl_device_id id, int count);
+/* What was found out about a device and driver version: a short text, in a file of the cache folder.
+ * Without a folder nothing is known, and it is found out at every start. */
+typedef struct gf__driver_note {
+  char path[GF__PATH_SIZE]; /* of the file, or "" */
+} gf__driver_note;
+/* kind: how the file's name begins. question changes with what is found out. */
+void gf__driver_note_find(gf__driver_note *note, const gf_device *device, const char *kind,
+                          const char *question);
+/* The text, which the caller frees, or NULL. */
+char *gf__driver_note_read(const gf__driver_note *note);
+/* Where that fails, a warning says that what it was is not kept. */
+void gf__driver_note_keep(const gf__driver_note *note, const char *text, const char *what);
+
 /* Runs a kernel whose result is known, once per device and driver version: GF_ERROR_DEVICE, with
  * the reason, for a driver that computes nothing or something else without saying so. */
 gf_status gf__device_probe(gf_device *device) GF_MUST_USE;

@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cache.h"
 #include "base/embedded.h"
-#include "base/file.h"
 #include "base/os.h"
 #include "device/internal.h"
 
@@ -122,36 +120,21 @@ static gf_status judge(const gf_device *device, long iterations) {
                   info->name, info->platform_name, info->driver, what);
 }
 
-static gf_status find_path(const gf_device *device, char *out, size_t size) {
-  char name[GF__CACHE_DIGEST_SIZE + 8], digest[GF__CACHE_DIGEST_SIZE];
-  gf__text key = {0};
-  gf__text_add(&key, "%s\n", FORMAT);
-  gf__device_key(&device->info, &key);
-  GF_TRY(gf__cache_digest(&key, digest));
-  snprintf(name, sizeof name, "probe-%s", digest);
-  return gf__cache_path(out, size, name);
-}
-
 /* Whether an earlier start found that the driver runs the probe right. */
-static bool is_known_good(const char *path) {
-  enum { LARGEST = 64 };
-  char *text;
-  size_t size;
-  if (!gf__path_exists(path) || gf__cache_read(path, LARGEST, &text, &size) != GF_OK) return false;
-  bool is_good = size == strlen(GOOD) && !memcmp(text, GOOD, size);
+static bool is_known_good(const gf__driver_note *note) {
+  char *text = gf__driver_note_read(note);
+  bool is_good = text && !strcmp(text, GOOD);
   free(text);
   return is_good;
 }
 
 gf_status gf__device_probe(gf_device *device) {
-  char path[GF__PATH_SIZE];
+  gf__driver_note note;
   long iterations = -1;
-  /* Without a cache folder, the probe runs at every start. */
-  bool is_kept = find_path(device, path, sizeof path) == GF_OK;
-  if (is_kept && is_known_good(path)) return GF_OK;
+  gf__driver_note_find(&note, device, "probe", FORMAT);
+  if (is_known_good(&note)) return GF_OK;
   GF_TRY(use_probe(device, probe_iterations, &iterations));
   GF_TRY(judge(device, iterations));
-  if (is_kept && gf__cache_write(path, GOOD, strlen(GOOD)) != GF_OK)
-    gf__log(GF_LOG_WARNING, "the check of the driver is not kept: %s", gf_error_message());
+  gf__driver_note_keep(&note, GOOD, "the check of the driver");
   return GF_OK;
 }

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cache.h"
 #include "base/embedded.h"
-#include "base/file.h"
 #include "base/os.h"
 #include "device/internal.h"
 
@@ -158,16 +156,6 @@ static cl_int choose_form(trial *t, int *form) {
   return error;
 }
 
-static gf_status find_path(const gf_device *device, char *out, size_t size) {
-  char name[GF__CACHE_DIGEST_SIZE + 8], digest[GF__CACHE_DIGEST_SIZE];
-  gf__text key = {0};
-  gf__text_add(&key, "%s\n", FORMAT);
-  gf__device_key(&device->info, &key);
-  GF_TRY(gf__cache_digest(&key, digest));
-  snprintf(name, sizeof name, "vectors-%s", digest);
-  return gf__cache_path(out, size, name);
-}
-
 /* The form of that name, with whatever follows it, or -1. */
 static int form_named(const char *name, const char *end) {
   for (int form = 0; form < FORMS; form++) {
@@ -178,36 +166,27 @@ static int form_named(const char *name, const char *end) {
 }
 
 /* What an earlier start found, or -1. */
-static int read_known_form(const char *path) {
-  enum { LARGEST = 64 };
-  char *text;
-  size_t size;
-  if (!gf__path_exists(path) || gf__cache_read(path, LARGEST, &text, &size) != GF_OK) return -1;
-  int form = form_named(text, "\n");
+static int read_known_form(const gf__driver_note *note) {
+  char *text = gf__driver_note_read(note);
+  int form = text ? form_named(text, "\n") : -1;
   free(text);
   return form;
 }
 
-static void keep_form(const char *path, int form) {
-  char line[32];
-  snprintf(line, sizeof line, "%s\n", names_[form]);
-  if (gf__cache_write(path, line, strlen(line)) != GF_OK)
-    gf__log(GF_LOG_WARNING, "the faster access to vectors is not kept: %s", gf_error_message());
-}
-
 static int measure_form(gf_device *device) {
-  char path[GF__PATH_SIZE];
-  int form = -1, native = device->info.vector_width_float;
+  gf__driver_note note;
+  char line[32];
+  int native = device->info.vector_width_float;
   if (native < 2) return VLOAD; /* kernels are built for single floats */
-  /* Without a cache folder, both are measured at every start. */
-  bool is_kept = find_path(device, path, sizeof path) == GF_OK;
-  if (is_kept) form = read_known_form(path);
+  gf__driver_note_find(&note, device, "vectors", FORMAT);
+  int form = read_known_form(&note);
   if (form >= 0) return form;
   trial t = {.device = device, .lanes = native < MOST_LANES ? native : MOST_LANES};
   cl_int error = choose_form(&t, &form);
   close_trial(&t);
   if (error != CL_SUCCESS) return VLOAD;
-  if (is_kept) keep_form(path, form);
+  snprintf(line, sizeof line, "%s\n", names_[form]);
+  gf__driver_note_keep(&note, line, "the faster access to vectors");
   return form;
 }
 
