@@ -302,17 +302,24 @@ static void what_is_wrong_is_said_once(void **state) {
   assert_false(gf__path_exists(in_folder("wrong")));
 }
 
-static void a_loss_that_is_not_finite_is_said_once(void **state) {
-  (void)state;
+static void diverge(const char *out, const char *settings, const char *message) {
+  char options[160];
+  snprintf(options, sizeof options,
+           "-q --set optimizer.name=sgd --set optimizer.learning_rate=1000%s", settings);
   write_config("net.yaml", augmented_, net_, steps_);
-  int code = run(2, "net.yaml", "diverged",
-                 "-q --set optimizer.name=sgd --set optimizer.learning_rate=1000");
-  assert_said_once(code, "loss is not finite in epoch "); /* of training or of validation */
+  int code = run(2, "net.yaml", out, options);
+  assert_said_once(code, message);
   assert_int_equal(code, 1);
   size_t size;
-  char *result = read_text("diverged", "result.json", &size);
+  char *result = read_text(out, "result.json", &size);
   assert_non_null(strstr(result, "\"status\": \"diverged\""));
   free(result);
+}
+
+static void a_loss_that_is_not_finite_is_said_once(void **state) {
+  (void)state;
+  diverge("diverged", " --set data.validation=0", "gradflow: the loss is not finite in epoch ");
+  diverge("validated", "", "gradflow: the validation loss is not finite in epoch ");
 }
 
 /* ---- scale ---- */
