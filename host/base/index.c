@@ -1,6 +1,5 @@
 #include "base/index.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,17 +8,17 @@ struct gf__index_entry {
   size_t size, number;
 };
 
-/* Of a string as a key of FNV-1a's 64 bits, whose low bits are mixed with the high ones. */
-static size_t hash_of(const void *key, size_t size) {
+uint64_t gf__hash(const void *key, size_t size) {
   const unsigned char *bytes = key;
   uint64_t hash = 0xcbf29ce484222325u;
   for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-  return (size_t)(hash ^ hash >> 32);
+  return hash;
 }
 
 /* The key's entry, or the empty one where it would be. */
 static struct gf__index_entry *place_of(const gf__index *index, const void *key, size_t size) {
-  size_t at = hash_of(key, size) & (index->capacity - 1);
+  uint64_t hash = gf__hash(key, size);
+  size_t at = (size_t)(hash ^ hash >> 32) & (index->capacity - 1); /* high bits are mixed in */
   for (;; at = (at + 1) & (index->capacity - 1)) {
     struct gf__index_entry *e = &index->entries[at];
     if (!e->key || (e->size == size && memcmp(e->key, key, size) == 0)) return e;

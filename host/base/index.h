@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -11,6 +12,9 @@ typedef struct gf__index {
   struct gf__index_entry *entries; /* (capacity), which is 0 or a power of two */
   size_t count, capacity;
 } gf__index;
+
+/* FNV-1a of 64 bits. */
+uint64_t gf__hash(const void *key, size_t size);
 
 /* Lets key, size bytes that outlive the index, stand for number; a later one replaces an earlier
  * one. An empty index is all zeros. */

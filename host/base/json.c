@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,12 @@ gf_status gf__json_write(const char *path, json_t *json) {
   gf_status status = gf__file_write(path, text, strlen(text));
   free(text);
   return status;
+}
+
+json_t *gf__json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+double gf__json_number_of(const json_t *json) {
+  return json_is_number(json) ? json_number_value(json) : (double)NAN;
 }
 
 json_t *gf__json_text(const char *text, size_t length) {

@@ -18,6 +18,11 @@ json_t *gf__json_read(const char *path);
  * json of NULL is one that there was no memory for. */
 gf_status gf__json_write(const char *path, json_t *json) GF_MUST_USE;
 
+/* A number; null for one that is not finite, for which JSON has no word. */
+json_t *gf__json_number(double value);
+/* What gf__json_number has made: NaN for null, and for whatever is no number. */
+double gf__json_number_of(const json_t *json);
+
 /* A JSON string of length bytes. Drivers name their devices in any encoding; what is not UTF-8 has
  * "?" for each byte outside ASCII. NULL where memory is out. */
 json_t *gf__json_text(const char *text, size_t length);

@@ -1,7 +1,6 @@
 /* The file of results. One table of fields a struct serves writing and reading. */
 #include <jansson.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,7 +275,7 @@ static bool read_rounds(const json_t *json, gf_bench_rounds *out) {
 static gf_status read_field(const place *at, const field *f, const json_t *json, void *to) {
   char *member = (char *)to + f->offset, what[64];
   json_int_t whole;
-  double number = json_is_number(json) ? json_number_value(json) : NAN;
+  double number = gf__json_number_of(json);
   switch (f->kind) {
     case TEXT:
       snprintf(what, sizeof what, "a text of at most %zu bytes", f->size - 1);

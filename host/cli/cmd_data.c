@@ -1,11 +1,11 @@
 /* gradflow data */
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <gradflow/inspect.h>
 
+#include "base/json.h"
 #include "base/keys.h"
 #include "cli/cli.h"
 #include "report/table.h"
@@ -195,8 +195,7 @@ static json_t *pack_duplicates(const gf_data_report *r) {
 
 static json_t *pack_numbers(const double *values, int count) {
   json_t *list = json_array();
-  for (int i = 0; i < count; i++)
-    json_array_append_new(list, isfinite(values[i]) ? json_real(values[i]) : json_null());
+  for (int i = 0; i < count; i++) json_array_append_new(list, gf__json_number(values[i]));
   return list;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/diagnose_config.h"
 #include "cli/diagnose_try.h"
@@ -242,13 +243,9 @@ static json_t *list_numbers(const double *values, int count, int stride) {
   json_t *list = json_array();
   for (int i = 0; i < count; i++) {
     double value = values[(size_t)i * (size_t)stride];
-    json_array_append_new(list, isfinite(value) ? json_real(value) : json_null());
+    json_array_append_new(list, gf__json_number(value));
   }
   return list;
-}
-
-static json_t *json_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
 }
 
 static json_t *describe_remedy(const char *folder, const gf_remedy *r) {
@@ -289,7 +286,7 @@ static json_t *list_layers(const gf_diagnosis *d) {
                         list_numbers(d->l2 + i, epochs, stride), "zeros",
                         list_numbers(d->zeros + i, epochs, stride), "update_ratio",
                         list_numbers(d->update_ratio + i, epochs, stride), "dead",
-                        json_number(d->dead[i])));
+                        gf__json_number(d->dead[i])));
   return list;
 }
 

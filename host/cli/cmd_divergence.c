@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "report/table.h"
@@ -164,16 +165,11 @@ static gf_status print_text(const comparison *c) {
 
 /* ---- for programs ---- */
 
-/* JSON has no NaN and no infinity. */
-static json_t *json_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *pack_differences(const double *differences) {
   json_t *object = json_object();
   for (int i = 0; i < GF_DIVERGENCE_PHASES; i++)
     if (json_object_set_new(object, gf_divergence_phase_name((gf_divergence_phase)i),
-                            json_number(differences[i])) != 0)
+                            gf__json_number(differences[i])) != 0)
       return json_decref(object), NULL;
   return object;
 }
@@ -189,8 +185,8 @@ static json_t *pack_place(const gf_divergence_place *p) {
   return json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "step", p->step, "phase",
                    gf_divergence_phase_name(p->phase), "layer", p->layer, "tensor", p->tensor,
                    "index", pack_numbers(p->index, p->dims), "shape",
-                   pack_numbers(p->shape, p->dims), "a", json_number(p->a), "b", json_number(p->b),
-                   "difference", json_number(p->difference));
+                   pack_numbers(p->shape, p->dims), "a", gf__json_number(p->a), "b",
+                   gf__json_number(p->b), "difference", gf__json_number(p->difference));
 }
 
 static json_t *pack_device(const gf_device *device) {
@@ -204,9 +200,9 @@ static json_t *pack_steps(const gf_divergence *result) {
   json_t *list = json_array();
   for (int i = 0; i < result->step_count; i++) {
     const gf_divergence_step *step = &result->steps[i];
-    json_t *item =
-        json_pack("{s:i, s:[o, o], s:o}", "step", i + 1, "losses", json_number(step->losses[0]),
-                  json_number(step->losses[1]), "differences", pack_differences(step->differences));
+    json_t *item = json_pack("{s:i, s:[o, o], s:o}", "step", i + 1, "losses",
+                             gf__json_number(step->losses[0]), gf__json_number(step->losses[1]),
+                             "differences", pack_differences(step->differences));
     if (json_array_append_new(list, item) != 0) return json_decref(list), NULL;
   }
   return list;

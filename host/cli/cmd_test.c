@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/os.h"
 #include "cli/cli.h"
 #include "report/table.h"
@@ -106,18 +107,13 @@ static gf_status print_text(const gf_test_result *result) {
 
 /* ---- for programs ---- */
 
-/* JSON has no NaN. */
-static json_t *json_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *list_classes(const gf_test_result *result) {
   json_t *list = json_array();
   for (int i = 0; list && i < result->classes; i++) {
     json_t *item =
         json_pack("{s:i, s:s?, s:i, s:o}", "class", i, "name",
                   result->class_names ? result->class_names[i] : NULL, "images",
-                  result->class_images[i], "accuracy", json_number(result->class_accuracy[i]));
+                  result->class_images[i], "accuracy", gf__json_number(result->class_accuracy[i]));
     if (json_array_append_new(list, item) == 0) continue;
     json_decref(list);
     list = NULL;
@@ -134,8 +130,8 @@ static gf_status print_json(const char *folder, const gf_test_result *result) {
   return gf__cli_print_json(json_pack(
       "{s:s%, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "run", folder, strlen(folder), "weights",
       result->weights, "weights_sha256", result->weights_sha256, "images", result->images, "loss",
-      json_number(result->loss), "accuracy", json_number(result->accuracy), "top5_accuracy",
-      json_number(result->top5_accuracy), "classes", classes));
+      gf__json_number(result->loss), "accuracy", gf__json_number(result->accuracy), "top5_accuracy",
+      gf__json_number(result->top5_accuracy), "classes", classes));
 }
 
 static void print_path(void *user, const char *path) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "report/table.h"
 
@@ -107,20 +108,16 @@ static gf_status print_text(const char *path, const gf_signal *s, const char *pi
 
 /* ---- for programs ---- */
 
-static json_t *json_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *list_layers(const gf_signal *s) {
   json_t *list = json_array();
   for (int i = 0; i < s->layer_count; i++) {
     const gf_signal_layer *l = &s->layers[i];
     json_array_append_new(
         list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", l->layer, "rms",
-                        json_number(l->rms), "contrast", json_number(l->contrast),
-                        "contrast_expected", json_number(l->contrast_expected), "dimension",
-                        json_number(l->dimension), "dead", json_number(l->dead), "mean_abs",
-                        json_number(l->mean_abs), "coherence", json_number(l->coherence)));
+                        gf__json_number(l->rms), "contrast", gf__json_number(l->contrast),
+                        "contrast_expected", gf__json_number(l->contrast_expected), "dimension",
+                        gf__json_number(l->dimension), "dead", gf__json_number(l->dead), "mean_abs",
+                        gf__json_number(l->mean_abs), "coherence", gf__json_number(l->coherence)));
   }
   return list;
 }
@@ -128,20 +125,21 @@ static json_t *list_layers(const gf_signal *s) {
 static json_t *describe_theory(const gf_signal_theory *t) {
   return json_pack("{s:s?, s:s?, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reason",
                    t->reason, "activation", t->activation, "layers", t->layers, "weight_variance",
-                   json_number(t->weight_variance), "bias_variance", json_number(t->bias_variance),
-                   "length", json_number(t->length), "chi", json_number(t->chi), "correlation",
-                   json_number(t->correlation), "depth", json_number(t->depth), "contrast_expected",
-                   json_number(t->contrast_expected), "contrast_measured",
-                   json_number(t->contrast_measured), "gradient_expected",
-                   json_number(t->gradient_expected), "gradient_measured",
-                   json_number(t->gradient_measured));
+                   gf__json_number(t->weight_variance), "bias_variance",
+                   gf__json_number(t->bias_variance), "length", gf__json_number(t->length), "chi",
+                   gf__json_number(t->chi), "correlation", gf__json_number(t->correlation), "depth",
+                   gf__json_number(t->depth), "contrast_expected",
+                   gf__json_number(t->contrast_expected), "contrast_measured",
+                   gf__json_number(t->contrast_measured), "gradient_expected",
+                   gf__json_number(t->gradient_expected), "gradient_measured",
+                   gf__json_number(t->gradient_measured));
 }
 
 static json_t *describe_batch(const gf_signal_batch *b) {
   json_t *mean = json_array(), *deviation = json_array(), *classes = json_array();
   for (int c = 0; c < b->channels; c++) {
-    json_array_append_new(mean, json_number(b->mean[c]));
-    json_array_append_new(deviation, json_number(b->deviation[c]));
+    json_array_append_new(mean, gf__json_number(b->mean[c]));
+    json_array_append_new(deviation, gf__json_number(b->deviation[c]));
   }
   for (int c = 0; c < b->classes; c++)
     json_array_append_new(classes, json_integer(b->class_images[c]));
@@ -156,9 +154,9 @@ static gf_status print_json(const char *path, const gf_signal *s, const char *pi
   for (int i = 0; i < s->note_count; i++) json_array_append_new(notes, json_string(s->notes[i]));
   return gf__cli_print_json(json_pack(
       "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "config", path, "headline", s->headline,
-      "notes", notes, "loss", json_number(s->loss), "guess", json_number(s->guess), "layers",
-      list_layers(s), "theory", describe_theory(&s->theory), "batch", describe_batch(&s->batch),
-      "picture", picture));
+      "notes", notes, "loss", gf__json_number(s->loss), "guess", gf__json_number(s->guess),
+      "layers", list_layers(s), "theory", describe_theory(&s->theory), "batch",
+      describe_batch(&s->batch), "picture", picture));
 }
 
 /* ---- the command ---- */

@@ -123,9 +123,6 @@ gf_status gf__verified_text(const gf__verified *device, gf__text *out) {
 
 /* ---- for programs ---- */
 
-/* JSON has no infinity: null. */
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static json_t *rows_json(const gf__verify_result *result) {
   json_t *list = json_array();
   for (int i = 0; list && i < result->row_count; i++) {
@@ -133,7 +130,7 @@ static json_t *rows_json(const gf__verify_result *result) {
     json_t *json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:o, s:s, s:s?}", "operation",
                              row->operation, "algorithm", row->algorithm, "cases", row->cases,
                              "failed", row->failed, "not_run", row->skipped, "worst_error",
-                             row->cases ? number(row->worst) : json_null(), "verdict",
+                             row->cases ? gf__json_number(row->worst) : json_null(), "verdict",
                              verdict_of(row), "needs", row->needs);
     if (!json || json_array_append_new(list, json) != 0) {
       json_decref(list);

@@ -1,4 +1,5 @@
 #include "run/checkpoint.h"
+#include "base/json.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -75,7 +76,7 @@ static gf_status name_tensors(const gf__checkpoint_tensors *tensors, gf__named_t
 static void read_stop(const json_t *json, gf__stop_state *out) {
   const json_t *best = json_object_get(json, "best");
   *out =
-      (gf__stop_state){.best = json_is_number(best) ? json_number_value(best) : NAN,
+      (gf__stop_state){.best = gf__json_number_of(best),
                        .best_epoch = (int)json_integer_value(json_object_get(json, "best_epoch")),
                        .waited = (int)json_integer_value(json_object_get(json, "waited")),
                        .ill = (int)json_integer_value(json_object_get(json, "ill")),
@@ -83,9 +84,9 @@ static void read_stop(const json_t *json, gf__stop_state *out) {
 }
 
 static json_t *write_stop(const gf__stop_state *stop) {
-  json_t *best = isfinite(stop->best) ? json_real(stop->best) : json_null();
-  return json_pack("{s:o, s:i, s:i, s:i, s:f}", "best", best, "best_epoch", stop->best_epoch,
-                   "waited", stop->waited, "ill", stop->ill, "seconds", stop->seconds);
+  return json_pack("{s:o, s:i, s:i, s:i, s:f}", "best", gf__json_number(stop->best), "best_epoch",
+                   stop->best_epoch, "waited", stop->waited, "ill", stop->ill, "seconds",
+                   stop->seconds);
 }
 
 static json_t *pack_splits(const gf__origin *origin) {

@@ -73,13 +73,9 @@ static json_t *pack_counts(const gf__class_counts *counts, int classes) {
   return json_pack("{s:I, s:o}", "images", (json_int_t)counts->images, "class_images", list);
 }
 
-static json_t *pack_number(double number) {
-  return isfinite(number) ? json_real(number) : json_null(); /* JSON has no NaN */
-}
-
 static json_t *pack_numbers(const double *numbers, int count) {
   json_t *list = json_array();
-  for (int i = 0; i < count; i++) json_array_append_new(list, pack_number(numbers[i]));
+  for (int i = 0; i < count; i++) json_array_append_new(list, gf__json_number(numbers[i]));
   return list;
 }
 
@@ -87,7 +83,8 @@ static json_t *pack_input(const gf__input_statistics *s) {
   if (s->images == 0) return json_null();
   return json_pack("{s:i, s:o, s:o, s:o}", "images", s->images, "mean",
                    pack_numbers(s->mean, s->channels), "deviation",
-                   pack_numbers(s->deviation, s->channels), "contrast", pack_number(s->contrast));
+                   pack_numbers(s->deviation, s->channels), "contrast",
+                   gf__json_number(s->contrast));
 }
 
 gf_status gf__data_record_write(const char *folder, const gf__data_record *record) {
@@ -115,10 +112,8 @@ static bool read_counts(gf__class_counts *out, const json_t *json, int classes) 
 
 static double *read_numbers(const json_t *list, int count) {
   double *numbers = malloc(((size_t)count + 1) * sizeof *numbers);
-  for (int i = 0; i < count && numbers; i++) {
-    const json_t *number = json_array_get(list, (size_t)i);
-    numbers[i] = json_is_number(number) ? json_number_value(number) : (double)NAN;
-  }
+  for (int i = 0; i < count && numbers; i++)
+    numbers[i] = gf__json_number_of(json_array_get(list, (size_t)i));
   return numbers;
 }
 
@@ -135,7 +130,7 @@ static bool read_input(gf__input_statistics *out, const json_t *json) {
   out->channels = (int)channels;
   out->mean = read_numbers(mean, out->channels);
   out->deviation = read_numbers(deviation, out->channels);
-  if (json_is_number(contrast)) out->contrast = json_number_value(contrast);
+  out->contrast = gf__json_number_of(contrast);
   return out->mean && out->deviation;
 }
 

@@ -90,7 +90,7 @@ static void read_optimizer(gf__network *n) {
   const json_t *eps = json_object_get(optimizer, "eps");
   n->optimizer = text_of(optimizer, "kind");
   n->framework = text_of(json_object_get(n->json, "framework"), "name");
-  n->eps = json_is_number(eps) ? json_number_value(eps) : (double)NAN;
+  n->eps = gf__json_number_of(eps);
 }
 
 static int read_images(const json_t *statistics, const char *key) {

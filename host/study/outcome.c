@@ -76,8 +76,7 @@ static gf_status take_test(gf__outcome *out, const char *folder, const char *pat
   GF_TRY(is_stale(json, folder, &out->has_stale_test));
   if (out->has_stale_test) return GF_OK;
   out->values[GF__COLUMN_TEST_ACCURACY] = 100 * json_number_value(accuracy);
-  /* JSON has no infinity: null. */
-  out->values[GF__COLUMN_TEST_LOSS] = json_is_number(loss) ? json_number_value(loss) : NAN;
+  out->values[GF__COLUMN_TEST_LOSS] = gf__json_number_of(loss);
   return GF_OK;
 }
 
@@ -94,10 +93,10 @@ static gf_status load_test(gf__outcome *out, const char *folder) {
 static gf_status write_test(gf_device *device, const char *folder, const char *path) {
   gf_test_result result;
   GF_TRY(gf_test(device, folder, &result));
-  json_t *loss = isfinite(result.loss) ? json_real(result.loss) : json_null();
-  json_t *json = json_pack("{s:o, s:f, s:i, s:i, s:s, s:s}", "loss", loss, "accuracy",
-                           result.accuracy, "images", result.images, "classes", result.classes,
-                           "weights", result.weights, "weights_sha256", result.weights_sha256);
+  json_t *json =
+      json_pack("{s:o, s:f, s:i, s:i, s:s, s:s}", "loss", gf__json_number(result.loss), "accuracy",
+                result.accuracy, "images", result.images, "classes", result.classes, "weights",
+                result.weights, "weights_sha256", result.weights_sha256);
   gf_test_result_free(&result);
   return gf__json_write(path, json);
 }

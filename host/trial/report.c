@@ -161,8 +161,6 @@ gf_status gf__trial_write_study(const gf__trial_state *trial, const gf_trial *ou
 
 /* ---- report.json ---- */
 
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static json_t *report_row(const gf_trial_row *row) {
   json_t *settings = json_array();
   const char *outcome =
@@ -171,9 +169,10 @@ static json_t *report_row(const gf_trial_row *row) {
     json_array_append_new(settings, json_string(row->settings[i]));
   return json_pack("{s:s, s:o, s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "name",
                    row->name, "settings", settings, "text", row->text, "outcome", outcome, "note",
-                   row->note, "steps", row->steps, "seeds", row->seeds, "loss", number(row->loss),
-                   "loss_least", number(row->loss_least), "loss_most", number(row->loss_most),
-                   "accuracy", number(row->accuracy), "flow", number(row->flow));
+                   row->note, "steps", row->steps, "seeds", row->seeds, "loss",
+                   gf__json_number(row->loss), "loss_least", gf__json_number(row->loss_least),
+                   "loss_most", gf__json_number(row->loss_most), "accuracy",
+                   gf__json_number(row->accuracy), "flow", gf__json_number(row->flow));
 }
 
 gf_status gf__trial_write_report(const gf__trial_state *trial, const gf_trial *out) {

@@ -1,6 +1,5 @@
 /* trial.json: the plan, and what each training came to. */
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,16 +27,14 @@ const gf__trial_result *gf__trial_find(const gf__trial_state *trial, const gf__c
 
 /* ---- writing ---- */
 
-/* JSON has no NaN. */
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static json_t *write_result(const gf__trial_result *r) {
   json_t *losses = json_array();
-  for (int i = 0; i < r->loss_count; i++) json_array_append_new(losses, number(r->losses[i]));
+  for (int i = 0; i < r->loss_count; i++)
+    json_array_append_new(losses, gf__json_number(r->losses[i]));
   return json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:b, s:s?, s:o}", "settings", r->id, "seed",
-                   (json_int_t)r->seed, "steps", r->steps, "loss", number(r->loss), "accuracy",
-                   number(r->accuracy), "flow", number(r->flow), "diverged", r->has_diverged,
-                   "failure", r->failure, "losses", losses);
+                   (json_int_t)r->seed, "steps", r->steps, "loss", gf__json_number(r->loss),
+                   "accuracy", gf__json_number(r->accuracy), "flow", gf__json_number(r->flow),
+                   "diverged", r->has_diverged, "failure", r->failure, "losses", losses);
 }
 
 gf_status gf__trial_write(const gf__trial_state *trial) {
@@ -72,16 +69,12 @@ gf_status gf__trial_keep(gf__trial_state *trial, gf__trial_result *result) {
 /* ---- reading ---- */
 
 static double read_number(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+  return gf__json_number_of(json_object_get(object, key));
 }
 
 static char *read_text(const json_t *object, const char *key) {
   const char *words = json_string_value(json_object_get(object, key));
-  gf__text text = {0};
-  if (words) gf__text_add(&text, "%s", words);
-  if (words && !*words) gf__text_add(&text, "%s", "");
-  return text.data;
+  return words ? gf__text_copy(words) : NULL;
 }
 
 static gf_status read_losses(const json_t *list, gf__trial_result *out) {
@@ -89,10 +82,7 @@ static gf_status read_losses(const json_t *list, gf__trial_result *out) {
   out->losses = malloc((count + 1) * sizeof *out->losses);
   if (!out->losses) return gf__fail_host_memory((count + 1) * sizeof *out->losses);
   out->loss_count = (int)count;
-  for (size_t i = 0; i < count; i++) {
-    const json_t *value = json_array_get(list, i);
-    out->losses[i] = json_is_number(value) ? json_number_value(value) : (double)NAN;
-  }
+  for (size_t i = 0; i < count; i++) out->losses[i] = gf__json_number_of(json_array_get(list, i));
   return GF_OK;
 }
 

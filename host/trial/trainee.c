@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/index.h"
+#include "run/thresholds.h"
 #include "train/lsuv.h"
 #include "trial/trial.h"
 
@@ -90,12 +92,10 @@ static gf_status allocate_losses(trainee *x, int steps) {
 
 /* ---- checkpoints ---- */
 
-/* FOLDER/checkpoints/HASH-seed-N, by FNV-1a of the settings. */
+/* FOLDER/checkpoints/HASH-seed-N, by the settings. */
 static gf_status checkpoint_folder(const trainee *x, char out[GF__PATH_SIZE]) {
   char name[96];
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (const char *p = x->candidate->id; *p; p++)
-    hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+  uint64_t hash = gf__hash(x->candidate->id, strlen(x->candidate->id));
   snprintf(name, sizeof name, "checkpoints/%016llx-seed-%llu", (unsigned long long)hash,
            (unsigned long long)x->t.config.seed);
   return gf__path_join(out, GF__PATH_SIZE, x->trial->folder, name);
@@ -233,7 +233,6 @@ static gf_status train_steps(trainee *x, gf__measure last, bool *has_diverged, b
 
 /* The smallest mean |g| of a weight tensor by the largest; auxiliary classifiers do not count. */
 static gf_status read_flow(const trainee *x, double *out) {
-  static const char auxiliary[] = "auxiliary_";
   int count = gf_trainer_gradient_count(x->t.trainer);
   double least = INFINITY, most = 0;
   size_t bytes = (size_t)count * sizeof(gf_gradient_stats);
@@ -241,7 +240,7 @@ static gf_status read_flow(const trainee *x, double *out) {
   if (!rows) return gf__fail_host_memory(bytes);
   gf_status status = gf__trainer_read_gradients(x->t.trainer, rows);
   for (int i = 0; i < count && status == GF_OK; i++) {
-    if (!rows[i].is_weight || !strncmp(rows[i].layer, auxiliary, sizeof auxiliary - 1)) continue;
+    if (!rows[i].is_weight || gf__layer_is_auxiliary(rows[i].layer)) continue;
     least = fmin(least, rows[i].mean_abs);
     most = fmax(most, rows[i].mean_abs);
   }
