@@ -1,31 +1,17 @@
 /* Files of benchmarks: what they say, what is refused, and what a comparison makes of them. No
  * device is needed. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, popen */
-
+#include <gradflow/bench.h>
 #include <math.h>
 #include <stb/stb_image.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/wait.h>
-
-#include <gradflow/bench.h>
 
 #include "base/text.h"
 #include "bench/compare.h"
 #include "bench/timing.h"
 #include "support/device.h"
+#include "support/program.h"
 #include "support/test.h"
-
-static int open_folder(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
-static int close_folder(void **state) {
-  (void)state;
-  return gf__remove_folder(fixture_folder) == GF_OK ? 0 : -1;
-}
 
 /* ---- files made by hand ---- */
 
@@ -611,23 +597,6 @@ static void one_device_is_shown_alone(void **state) {
 
 /* ---- the command ---- */
 
-/* What the program prints, in the folder, standard error too. */
-static char *run_program(const char *arguments, int *code) {
-  char command[1024], bytes[4096];
-  gf__text out = {0};
-  snprintf(command, sizeof command, "cd '%s' && '%s' %s 2>&1", fixture_folder, PROGRAM, arguments);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  for (size_t got; (got = fread(bytes, 1, sizeof bytes, pipe)) > 0;)
-    gf__text_add_bytes(&out, bytes, got);
-  int status = pclose(pipe);
-  assert_true(WIFEXITED(status));
-  *code = WEXITSTATUS(status);
-  gf__text_add(&out, "%s", "");
-  assert_int_equal(gf__text_status(&out), GF_OK);
-  return out.data;
-}
-
 static const struct {
   const char *arguments;
   int code;
@@ -719,5 +688,5 @@ int main(void) {
       cmocka_unit_test(one_device_is_shown_alone),
       cmocka_unit_test(exit_codes_and_messages),
   };
-  return cmocka_run_group_tests(tests, open_folder, close_folder);
+  return cmocka_run_group_tests(tests, folder_open, folder_close);
 }

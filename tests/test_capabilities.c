@@ -8,15 +8,7 @@
 #include "support/icd.h"
 #include "support/runs.h"
 #include "support/test.h"
-
-static char messages_[4096];
-
-static void keep_warnings(void *user, gf_log_level level, const char *message) {
-  (void)user;
-  size_t used = strlen(messages_);
-  if (strstr(message, " validation images an accuracy is known to ")) return; /* there are 15 */
-  if (level == GF_LOG_WARNING) snprintf(messages_ + used, sizeof messages_ - used, "%s\n", message);
-}
+#include "support/warnings.h"
 
 /* The device under a mask, for the length of a test. */
 static void open_masked(const char *mask) {
@@ -92,20 +84,19 @@ static void several_platforms_are_told_apart(void **state) {
 static void a_mute_device_is_passed_over(void **state) {
   (void)state;
   gf_device *device = NULL;
-  messages_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   icd->set("fail=clGetDeviceInfo:1+:CL_OUT_OF_RESOURCES");
   assert_fails(GF_ERROR_DEVICE,
                "no OpenCL device: the loader found 3 platforms and no device. Install the driver "
                "of your GPU, or pocl (Debian's pocl-opencl-icd) to run on the CPU",
                gf_device_open(&device, NULL));
   assert_non_null(
-      strstr(messages_, "OpenCL device 0:0 is passed over: it does not report its name\n"));
-  messages_[0] = 0;
+      strstr(kept_warnings, "OpenCL device 0:0 is passed over: it does not report its name\n"));
+  kept_warnings[0] = 0;
   icd->set("fail=clGetDeviceIDs:1:CL_OUT_OF_HOST_MEMORY");
   assert_ok(gf_device_open(&device, NULL));
   gf_device_free(&device);
-  assert_string_equal(messages_,
+  assert_string_equal(kept_warnings,
                       "OpenCL platform 0 is passed over: it does not list its devices: "
                       "CL_OUT_OF_HOST_MEMORY\n");
 }
@@ -278,10 +269,9 @@ static void drivers_that_end_loops_are_refused(void **state) {
   assert_null(device);
   assert_string_equal(icd_leaks(), "");
   /* Left to choose, the library tries the others before it gives up. */
-  messages_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   assert_int_equal(gf_device_open(&device, "auto"), GF_ERROR_DEVICE);
-  assert_non_null(strstr(messages_, " is passed over: the driver of "));
+  assert_non_null(strstr(kept_warnings, " is passed over: the driver of "));
   icd->set("");
   assert_ok(gf_device_open(&device, selector));
   gf_device_free(&device);
@@ -302,10 +292,9 @@ static void drivers_without_times_are_timed_by_the_host(void **state) {
   use_probe();
   for (int measures = 0; measures < 2; measures++) {
     open_masked(measures ? "" : "no_times");
-    messages_[0] = 0;
-    gf_log_to(keep_warnings, NULL);
+    keep_warnings(NULL);
     assert_ok(gf_profile_start(fixture_device));
-    bool is_warned = strstr(messages_, "does not measure how long a kernel takes") != NULL;
+    bool is_warned = strstr(kept_warnings, "does not measure how long a kernel takes") != NULL;
     assert_int_equal(is_warned, !measures);
     assert_ok(launch_probe("probe", "", gf__grid_flat(fixture_device, 1024)));
     assert_ok(gf_profile_read(fixture_device, &rows, &count));
@@ -474,10 +463,9 @@ static void small_allocations_split_the_batch(void **state) {
   open_masked("");
   assert_ok(train_by("direct", "whole"));
   open_masked("alloc=700000");
-  messages_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(FEW_IMAGES);
   assert_ok(train_by("direct", "split"));
-  assert_string_equal(messages_,
+  assert_string_equal(kept_warnings,
                       "the device has no memory for a batch of 50: its gradient is added up over "
                       "micro-batches of 16 images; batch norm sees one of them at a time\n");
   compare_run_csv("split", "whole", "metrics.csv", 1e-5);

@@ -1,13 +1,10 @@
 /* Import of weights into run folders, what runs make of them, state dicts, and the two commands. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, popen */
-
-#include <sys/wait.h>
-
 #include <gradflow/convert.h>
 #include <gradflow/predict.h>
 
 #include "base/config.h"
 #include "model/safetensors.h"
+#include "support/program.h"
 #include "support/runs.h"
 #include "support/test.h"
 
@@ -235,29 +232,6 @@ static void depths_are_told_by_the_tensors(void **state) {
     assert_string_equal(gf__value_get(model, "depth")->text, files[i].depth);
     gf_config_free(&config);
   }
-}
-
-/* What the program prints on both, run in the folder of the test. The caller frees it. */
-static char *run_program(const char *arguments, int *code) {
-  char command[1024], part[4096];
-  gf__text text = {0};
-  snprintf(command, sizeof command, "cd %s && %s %s 2>&1", fixture_folder, PROGRAM, arguments);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  for (size_t n; (n = fread(part, 1, sizeof part, pipe)) > 0;) gf__text_add_bytes(&text, part, n);
-  int status = pclose(pipe);
-  assert_true(WIFEXITED(status));
-  *code = WEXITSTATUS(status);
-  gf__text_add(&text, "%s", "");
-  return text.data;
-}
-
-static void assert_prints(const char *arguments, int expected_code, const char *expected) {
-  int code;
-  char *text = run_program(arguments, &code);
-  assert_string_equal(text, expected);
-  assert_int_equal(code, expected_code);
-  free(text);
 }
 
 /* Seven classes, which the weights alone tell; nothing else is given. */

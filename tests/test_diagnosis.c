@@ -1,7 +1,5 @@
 /* Learning-rate schedules, and what is said of runs whose CSVs are written by hand: each verdict
  * word for word, on both sides of its threshold. No device is needed. */
-#define _XOPEN_SOURCE 700 /* mkdtemp */
-
 #include <math.h>
 #include <stdbool.h>
 
@@ -504,12 +502,6 @@ static void damaged_files_are_named(void **state) {
   }
 }
 
-static int open_folder(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(schedules_are_what_they_say),
@@ -524,5 +516,5 @@ int main(void) {
       cmocka_unit_test(nothing_to_diagnose_is_said),
       cmocka_unit_test(damaged_files_are_named),
   };
-  return cmocka_run_group_tests_name("diagnosis", tests, open_folder, fixture_close);
+  return cmocka_run_group_tests_name("diagnosis", tests, folder_open, fixture_close);
 }

@@ -1,17 +1,14 @@
 /* What a diagnosis advises, and what gradflow diagnose prints, writes and refuses. No device is
  * needed. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, popen */
-
+#include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
-#include <sys/wait.h>
-
-#include <jansson.h>
 
 #include <gradflow/diagnosis.h>
 
 #include "base/text.h"
 #include "support/device.h"
+#include "support/program.h"
 #include "support/test.h"
 
 static void write_text(const char *name, const char *text) {
@@ -162,29 +159,6 @@ static void auxiliarys_stand_on_layers_of_the_run(void **state) {
 
 /* ---- the command ---- */
 
-/* Runs gradflow in the fixture's folder; both streams are in the text, which the caller frees. */
-static char *run_program(const char *arguments, int *code) {
-  char command[1024], part[4096];
-  gf__text text = {0};
-  snprintf(command, sizeof command, "cd %s && %s %s 2>&1", fixture_folder, PROGRAM, arguments);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  for (size_t n; (n = fread(part, 1, sizeof part, pipe)) > 0;) gf__text_add_bytes(&text, part, n);
-  int status = pclose(pipe);
-  assert_true(WIFEXITED(status));
-  *code = WEXITSTATUS(status);
-  gf__text_add(&text, "%s", "");
-  return text.data;
-}
-
-static void assert_prints(const char *arguments, int expected_code, const char *expected) {
-  int code;
-  char *text = run_program(arguments, &code);
-  assert_string_equal(text, expected);
-  assert_int_equal(code, expected_code);
-  free(text);
-}
-
 static void the_report_is_this(void **state) {
   (void)state;
   make_run("deep net", vanishing, VGG("norm: every, initialisation: he"), true);
@@ -297,12 +271,6 @@ static void wrong_calls_are_refused(void **state) {
                 "file?\n");
 }
 
-static int open_folder(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(remedies_are_lines_that_the_run_has_not),
@@ -313,5 +281,5 @@ int main(void) {
       cmocka_unit_test(json_has_all_of_it),
       cmocka_unit_test(wrong_calls_are_refused),
   };
-  return cmocka_run_group_tests_name("diagnosis_command", tests, open_folder, fixture_close);
+  return cmocka_run_group_tests_name("diagnosis_command", tests, folder_open, fixture_close);
 }

@@ -10,6 +10,7 @@
 #include "support/icd.h"
 #include "support/runs.h"
 #include "support/test.h"
+#include "support/warnings.h"
 
 /* The last of these algorithms is CLBlast's. Parts of a batch, of which batch norm would see one at
  * a time, are a way out of memory that fails. */
@@ -61,30 +62,22 @@ static gf_status run(int network, const char *out) {
   return status;
 }
 
-static char warnings_[4096];
-
-static void keep_warnings(void *user, gf_log_level level, const char *message) {
-  (void)user;
-  size_t used = strlen(warnings_);
-  if (level == GF_LOG_WARNING) snprintf(warnings_ + used, sizeof warnings_ - used, "%s\n", message);
-}
-
 typedef struct tally {
   long calls, tried, survived;
 } tally;
 
 /* A run that is got over is the run, or says what is different. */
 static void check_survivor(const char *fault, const char *out, const char *whole) {
-  bool in_parts = strstr(warnings_, "the device has no memory for a batch of 9");
+  bool in_parts = strstr(kept_warnings, "the device has no memory for a batch of 9");
   if (!in_parts && !is_same(out, whole, "last.safetensors"))
-    fail_msg("%s: another result; warnings: %s", fault, warnings_);
+    fail_msg("%s: another result; warnings: %s", fault, kept_warnings);
 }
 
 /* By OpenCL's name, or by what CLBlast makes of it: a code of its own, or another of OpenCL's. */
 static bool is_told(const char *error) {
   const char *message = gf_error_message();
-  return strstr(message, error) || strstr(warnings_, error) ||
-         strstr(warnings_, "does not report") ||
+  return strstr(message, error) || strstr(kept_warnings, error) ||
+         strstr(kept_warnings, "does not report") ||
          (strstr(message, "CLBlast's product of") &&
           (strstr(message, ": CLBlast error -") || strstr(message, ": CL_")));
 }
@@ -93,7 +86,7 @@ static void check_fault(int network, const char *entry, long at, int error, tall
   char fault[128], whole[32];
   snprintf(fault, sizeof fault, "fail=%s:%ld:%s", entry, at, errors_[error]);
   snprintf(whole, sizeof whole, "whole-%d", network);
-  warnings_[0] = 0;
+  kept_warnings[0] = 0;
   icd->set(fault);
   gf_status status = run(network, "faulty");
   long failed = icd->failed();
@@ -148,7 +141,7 @@ static void sweep(int network) {
 
 static void every_call_of_a_run_may_fail(void **state) {
   (void)state;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   for (int network = 0; network < NETWORKS; network++) sweep(network);
   gf_log_to(NULL, NULL);
 }

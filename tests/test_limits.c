@@ -15,17 +15,6 @@
 #include "support/device.h"
 #include "support/test.h"
 
-static int set_up(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  return gf__remove_folder(fixture_folder) == GF_OK ? 0 : -1;
-}
-
 /* ---- shapes ---- */
 
 static gf_status summarise(const char *graph, gf_image_shape image) {
@@ -168,5 +157,5 @@ int main(void) {
       cmocka_unit_test(a_file_of_just_the_size_is_read),
       cmocka_unit_test(endless_files_are_not_read),
   };
-  return cmocka_run_group_tests_name("limits", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("limits", tests, folder_open, folder_close);
 }

@@ -1,10 +1,9 @@
 /* Batches that the device has no memory for go through in micro-batches; steps that are not finite
  * are skipped where that is wanted. */
-#define _XOPEN_SOURCE 700 /* mkdtemp */
-
 #include "device/device.h"
 #include "support/runs.h"
 #include "support/test.h"
+#include "support/warnings.h"
 
 static const char network_[] =
     "model: {graph: [{name: conv, type: conv2d, filters: 8, padding: 1}, {type: leaky_relu}, "
@@ -12,18 +11,8 @@ static const char network_[] =
     "4}, "
     "{type: tanh}, {type: global_avg_pool}, {type: linear, outputs: 100}]}\n";
 
-static char warnings_[2048];
-
-static void keep_warnings(void *user, gf_log_level level, const char *message) {
-  (void)user;
-  size_t used = strlen(warnings_);
-  if (strstr(message, " validation images an accuracy is known to ")) return; /* there are 15 */
-  if (level == GF_LOG_WARNING) snprintf(warnings_ + used, sizeof warnings_ - used, "%s\n", message);
-}
-
 static gf_status train_noting(gf_config *config, const char *out) {
-  warnings_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(FEW_IMAGES);
   gf_status status = train(config, out, NULL);
   gf_log_to(NULL, NULL);
   return status;
@@ -57,7 +46,7 @@ static void micro_batches_of_a_batch_are_the_batch(void **state) {
       assert_ok(gf_config_set(again, "data.mixup=0.4"));
     }
     assert_ok(train_noting(config, whole));
-    assert_string_equal(warnings_, "");
+    assert_string_equal(kept_warnings, "");
     size_t all = planned(settings[i]);
     info()->memory = all / 3;
     gf_status status = train_noting(again, micro);
@@ -65,7 +54,7 @@ static void micro_batches_of_a_batch_are_the_batch(void **state) {
     info()->memory = memory;
     assert_int_equal(status, GF_OK);
     assert_true(less <= all / 3);
-    assert_string_equal(warnings_,
+    assert_string_equal(kept_warnings,
                         "the device has no memory for a batch of 50: its gradient is added up "
                         "over micro-batches of 16 images; batch norm sees one of them at a time\n");
     compare_run_csv(micro, whole, "metrics.csv", 1e-5);
@@ -146,7 +135,7 @@ static void steps_that_are_not_finite_are_skipped(void **state) {
   assert_int_equal(train_noting(stopped, "stopped"), GF_ERROR_NONFINITE);
   assert_ok(gf_config_set(config, "train.on_nonfinite=skip"));
   assert_ok(train_noting(config, "skipped"));
-  assert_non_null(strstr(warnings_, " steps were not finite and have been skipped\n"));
+  assert_non_null(strstr(kept_warnings, " steps were not finite and have been skipped\n"));
   gf_run_state run;
   assert_ok(gf_run_read_state(in_folder("skipped"), &run));
   assert_int_equal(run.status, GF_RUN_FINISHED);

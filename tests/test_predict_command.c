@@ -1,11 +1,8 @@
 /* What gradflow predict prints, writes and refuses. */
-#define _XOPEN_SOURCE 700 /* mkdtemp, popen */
-
-#include <sys/wait.h>
-
 #include <jansson.h>
 
 #include "support/image_files.h"
+#include "support/program.h"
 #include "support/runs.h"
 #include "support/test.h"
 
@@ -52,37 +49,13 @@ static int open_run(void **state) {
   return 0;
 }
 
-/* What the program prints on both, run in the folder of the test. The caller frees it. */
-static char *run_program(const char *arguments, int *code) {
-  char command[1024], part[4096];
-  gf__text text = {0};
-  snprintf(command, sizeof command, "cd %s && %s predict %s 2>&1", fixture_folder, PROGRAM,
-           arguments);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  for (size_t n; (n = fread(part, 1, sizeof part, pipe)) > 0;) gf__text_add_bytes(&text, part, n);
-  int status = pclose(pipe);
-  assert_true(WIFEXITED(status));
-  *code = WEXITSTATUS(status);
-  gf__text_add(&text, "%s", "");
-  return text.data;
-}
-
-static void assert_prints(const char *arguments, int expected_code, const char *expected) {
-  int code;
-  char *text = run_program(arguments, &code);
-  assert_string_equal(text, expected);
-  assert_int_equal(code, expected_code);
-  free(text);
-}
-
 /* ---- tests ---- */
 
 static void text_is_a_small_table_of_bars(void **state) {
   (void)state;
   int code, lines = 0;
   double sum = 0;
-  char *text = run_program("sure/ images/image_07.JPG --top 100", &code);
+  char *text = run_program("predict sure/ images/image_07.JPG --top 100", &code);
   assert_int_equal(code, 0);
   assert_memory_equal(text, "images/image_07.JPG\n", 20);
   const char *line = strchr(text, '\n') + 1;
@@ -109,7 +82,7 @@ static void json_has_every_image(void **state) {
   (void)state;
   int code;
   json_error_t error;
-  char *text = run_program("run images --json --top 3 --out seen --saliency", &code);
+  char *text = run_program("predict run images --json --top 3 --out seen --saliency", &code);
   assert_int_equal(code, 0);
   json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
   if (!json) fail_msg("%s: %s", error.text, text);
@@ -144,7 +117,7 @@ static void json_has_every_image(void **state) {
 static void csv_is_a_row_a_class(void **state) {
   (void)state;
   int code, rows = 0;
-  char *text = run_program("run bad.png images --csv --top 2", &code);
+  char *text = run_program("predict run bad.png images --csv --top 2", &code);
   assert_int_equal(code, 1);
   static const char head[] =
       "gradflow: bad.png is neither a JPEG nor a PNG file\n"
@@ -169,13 +142,13 @@ static void csv_is_a_row_a_class(void **state) {
 static void predictions_repeat(void **state) {
   (void)state;
   int code;
-  char *all = run_program("run images --csv --out a", &code);
-  char *again = run_program("run images --csv --out b", &code);
+  char *all = run_program("predict run images --csv --out a", &code);
+  char *again = run_program("predict run images --csv --out b", &code);
   assert_string_equal(all, again);
   free(again);
   assert_true(is_same("a", "b", "predictions.png"));
   assert_true(is_same("a", "b", "predictions-2.png"));
-  char *one = run_program("run images/image_60.JPG --csv --out a", &code);
+  char *one = run_program("predict run images/image_60.JPG --csv --out a", &code);
   const char *rows = strchr(one, '\n') + 1;
   if (!strstr(all, rows)) fail_msg("%s is not in\n%s", rows, all);
   free(one);
@@ -184,24 +157,24 @@ static void predictions_repeat(void **state) {
 
 static void failures_are_told(void **state) {
   (void)state;
-  assert_prints("run", 2,
+  assert_prints("predict run", 2,
                 "gradflow: a run folder or an image is missing; see gradflow predict --help\n");
   assert_prints(
-      "run images --top 0", 2,
+      "predict run images --top 0", 2,
       "gradflow: --top must be a whole number of at least 1, not '0'; for example --top 5\n");
   assert_prints(
-      "run images --top 2x", 2,
+      "predict run images --top 2x", 2,
       "gradflow: --top must be a whole number of at least 1, not '2x'; for example --top 5\n");
-  assert_prints("run images --csv --json", 2,
+  assert_prints("predict run images --csv --json", 2,
                 "gradflow: --json and --csv are two forms of the same; choose one; see gradflow "
                 "predict --help\n");
-  assert_prints("images images", 1,
+  assert_prints("predict images images", 1,
                 "gradflow: images is no run folder: it has no config.yaml; name a folder that "
                 "gradflow train has made\n");
   /* Nothing to predict is no reason for a sheet, and JSON is whole. */
-  assert_prints("run bad.png --out none", 1,
+  assert_prints("predict run bad.png --out none", 1,
                 "gradflow: bad.png is neither a JPEG nor a PNG file\n");
-  assert_prints("run bad.png --json --out none", 1,
+  assert_prints("predict run bad.png --json --out none", 1,
                 "gradflow: bad.png is neither a JPEG nor a PNG file\n"
                 "{\n  \"run\": \"run\",\n  \"images\": [],\n  \"sheets\": []\n}\n");
   assert_false(gf__path_exists(in_folder("none/predictions.png")));

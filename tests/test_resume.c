@@ -9,6 +9,7 @@
 #include "ops/conv/conv.h"
 #include "support/runs.h"
 #include "support/test.h"
+#include "support/warnings.h"
 
 /* Whatever has a state: batch norm, dropout, augmentation, and records between epochs. */
 static const char stateful_[] =
@@ -234,14 +235,6 @@ static void epochs_without_a_checkpoint_are_kept(void **state) {
 
 /* ---- damage ---- */
 
-static char warnings_[4096];
-
-static void keep_warnings(void *user, gf_log_level level, const char *message) {
-  (void)user;
-  size_t used = strlen(warnings_);
-  if (level == GF_LOG_WARNING) snprintf(warnings_ + used, sizeof warnings_ - used, "%s\n", message);
-}
-
 /* Stops a run in its second epoch, which leaves two checkpoints: at slot 1 the newest. */
 static void stop_in_second(const char *out) {
   assert_int_equal(run_part("", out, (part){.stops_at = BATCHES + 4}), GF_ERROR_INTERRUPTED);
@@ -268,14 +261,13 @@ static void the_checkpoint_before_a_damaged_one_is_taken(void **state) {
     snprintf(out, sizeof out, "damaged-%zu", i);
     stop_in_second(out);
     damage(out, "checkpoint_1.safetensors", damages[i].keep, damages[i].flip);
-    warnings_[0] = 0;
-    gf_log_to(keep_warnings, NULL);
+    keep_warnings(NULL);
     gf_status status = run_part("", out, (part){.resume = 1});
     gf_log_to(NULL, NULL);
     assert_int_equal(status, GF_OK);
-    assert_non_null(strstr(warnings_, "checkpoint_1.safetensors"));
+    assert_non_null(strstr(kept_warnings, "checkpoint_1.safetensors"));
     assert_non_null(
-        strstr(warnings_, "the run goes on from an older checkpoint: epoch 2, batch 0\n"));
+        strstr(kept_warnings, "the run goes on from an older checkpoint: epoch 2, batch 0\n"));
     assert_same_runs(out, "whole");
   }
 }
@@ -415,14 +407,13 @@ static void another_driver_is_told(void **state) {
   stop_in_second("moved");
   static const char elsewhere[] = "{\"device\": {\"name\": \"Babbage\", \"driver\": \"1837\"}}";
   assert_ok(gf__file_write(in_folder("moved/environment.json"), elsewhere, strlen(elsewhere)));
-  warnings_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   gf_status status = run_part("", "moved", (part){.resume = 1});
   gf_log_to(NULL, NULL);
   assert_int_equal(status, GF_OK);
   assert_non_null(
-      strstr(warnings_, "this run began on Babbage (driver 1837, gradflow unknown) and "));
-  assert_non_null(strstr(warnings_, "its last digits may differ"));
+      strstr(kept_warnings, "this run began on Babbage (driver 1837, gradflow unknown) and "));
+  assert_non_null(strstr(kept_warnings, "its last digits may differ"));
   size_t size;
   char *environment = read_text("moved", "environment.json", &size);
   assert_non_null(strstr(environment, "\"resumed\""));
@@ -474,14 +465,13 @@ static void another_device_agrees(void **state) {
   }
   stop_in_second("away");
   fixture_device = other;
-  warnings_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   gf_status status = run_part("", "away", (part){.resume = 1});
   gf_log_to(NULL, NULL);
   fixture_device = home;
   gf_device_free(&other);
   assert_int_equal(status, GF_OK);
-  assert_non_null(strstr(warnings_, " and continues on basic"));
+  assert_non_null(strstr(kept_warnings, " and continues on basic"));
   compare_run_csv("away", "whole", "metrics.csv", 1e-4);
 }
 
@@ -494,9 +484,7 @@ static void as_many_checkpoints_are_kept_as_wanted(void **state) {
 }
 
 static int open_group(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  if (!mkdtemp(fixture_folder)) return -1;
+  if (folder_open(state)) return -1;
   return write_records("train.bin", RECORDS, 1) == GF_OK ? 0 : -1;
 }
 

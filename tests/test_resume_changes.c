@@ -1,13 +1,12 @@
 /* Runs whose config, images or files have changed before they go on, and those of other versions.
  */
-#define _XOPEN_SOURCE 700 /* mkdtemp */
-
 #include <sha256.h>
 
 #include "data/dataset.h"
 #include "model/safetensors.h"
 #include "support/runs.h"
 #include "support/test.h"
+#include "support/warnings.h"
 
 static const char stateful_[] =
     "model: {graph: [{name: conv, type: conv2d, filters: 4, stride: 2}, {type: batch_norm}, "
@@ -25,14 +24,6 @@ static bool stop(void *user) {
   return ++s->asked == s->stops_at;
 }
 
-static char warnings_[8192];
-
-static void keep_warnings(void *user, gf_log_level level, const char *message) {
-  (void)user;
-  size_t used = strlen(warnings_);
-  if (level == GF_LOG_WARNING) snprintf(warnings_ + used, sizeof warnings_ - used, "%s\n", message);
-}
-
 typedef struct part {
   int stops_at, resume, force;
 } part;
@@ -46,8 +37,7 @@ static gf_status run_config(gf_config *config, const char *out, part p) {
   options.resume = p.resume;
   options.force = p.force;
   options.events = (gf_train_events){.user = &s, .stop = stop};
-  warnings_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   gf_status status = gf_train(fixture_device, config, &options);
   gf_log_to(NULL, NULL);
   gf_config_free(&config);
@@ -124,7 +114,7 @@ static void a_change_by_force_is_kept(void **state) {
   assert_ok(gf_config_load(&config, in_folder("forced/config.yaml")));
   assert_int_equal(run_config(config, "forced", (part){.resume = 1, .force = 1, .stops_at = 2}),
                    GF_ERROR_INTERRUPTED);
-  assert_non_null(strstr(warnings_,
+  assert_non_null(strstr(kept_warnings,
                          "goes on by force, although the config is not that of the run:"
                          "\n  optimizer.learning_rate: 0.1, was 0.001\n"));
   assert_ok(resume_own("forced", 0));
@@ -234,7 +224,7 @@ static void other_images_are_seen(void **state) {
   assert_memory_equal(message_about("images", "the images are not those of the run in "), expected,
                       strlen(expected));
   assert_ok(resume_own("images", 1));
-  assert_non_null(strstr(warnings_, "although the images are not those of the run:\n"));
+  assert_non_null(strstr(kept_warnings, "although the images are not those of the run:\n"));
   assert_ok(write_records("train.bin", RECORDS, 1));
 }
 
@@ -316,9 +306,9 @@ static void whatever_fails_in_the_newest_the_next_is_taken(void **state) {
     assert_ok(gf__file_write(in_folder(path), bytes, size));
     free(bytes);
     assert_ok(resume_own(out, 0));
-    assert_non_null(strstr(warnings_, "checkpoint_1.safetensors is damaged: its SHA-256 is "));
+    assert_non_null(strstr(kept_warnings, "checkpoint_1.safetensors is damaged: its SHA-256 is "));
     assert_non_null(
-        strstr(warnings_, "the run goes on from an older checkpoint: epoch 2, batch 0\n"));
+        strstr(kept_warnings, "the run goes on from an older checkpoint: epoch 2, batch 0\n"));
     assert_true(is_same(out, "whole", "last.safetensors"));
   }
 }
@@ -336,8 +326,8 @@ static void a_checkpoint_that_does_not_fit_gives_way(void **state) {
   assert_ok(gf__safetensors_write(path, &other, 1, text));
   free(text);
   assert_ok(resume_own("unfit", 0));
-  assert_non_null(strstr(warnings_, "checkpoint_1.safetensors does not fit the network:\n"));
-  assert_non_null(strstr(warnings_, "goes on from an older checkpoint: epoch 2, batch 0\n"));
+  assert_non_null(strstr(kept_warnings, "checkpoint_1.safetensors does not fit the network:\n"));
+  assert_non_null(strstr(kept_warnings, "goes on from an older checkpoint: epoch 2, batch 0\n"));
   assert_true(is_same("unfit", "whole", "last.safetensors"));
 }
 
@@ -348,7 +338,7 @@ static void algorithms_that_are_gone_are_said_to_be(void **state) {
   stop_in_second("chosen");
   assert_int_equal(remove(in_folder("chosen/algorithms.json")), 0);
   assert_ok(resume_own("chosen", 0));
-  assert_non_null(strstr(warnings_,
+  assert_non_null(strstr(kept_warnings,
                          "/chosen/algorithms.json is gone: the algorithms of the "
                          "convolutions are chosen anew"));
 }
@@ -358,7 +348,7 @@ static void best_weights_that_are_gone_are_said_to_be(void **state) {
   stop_in_second("best");
   assert_int_equal(remove(in_folder("best/best.safetensors")), 0);
   assert_ok(resume_own("best", 0));
-  assert_non_null(strstr(warnings_,
+  assert_non_null(strstr(kept_warnings,
                          "/best/best.safetensors is gone: the best weights so far are "
                          "lost, and the best of the epochs from here on will be there"));
   assert_true(gf__path_exists(in_folder("best/best.safetensors")));
@@ -394,7 +384,7 @@ static void a_run_of_an_older_version_goes_on(void **state) {
   assert_ok(gf_config_set(config, "train.gradients_every=4"));
   assert_ok(gf_config_set(config, "model.tune=off"));
   assert_ok(run_config(config, "old", (part){.resume = 1}));
-  assert_non_null(strstr(warnings_, "gradflow 97a23f8a2790) and continues on "));
+  assert_non_null(strstr(kept_warnings, "gradflow 97a23f8a2790) and continues on "));
   config = config_of(now, "");
   assert_ok(gf_config_set(config, "train.gradients_every=4"));
   assert_ok(gf_config_set(config, "model.tune=off"));
@@ -427,7 +417,7 @@ static void a_checkpoint_of_a_newer_version_is_named(void **state) {
            "written it; go on with that one\n",
            in_folder("newer/checkpoint_1.safetensors"), gf_versions_get().program);
   assert_ok(resume_own("newer", 0));
-  assert_non_null(strstr(warnings_, message));
+  assert_non_null(strstr(kept_warnings, message));
 }
 
 /* ---- the end of a stop ---- */
@@ -472,13 +462,12 @@ static void a_test_names_the_weights(void **state) {
   (void)state;
   gf_test_result result;
   char digest[65];
-  warnings_[0] = 0;
-  gf_log_to(keep_warnings, NULL);
+  keep_warnings(NULL);
   assert_ok(gf_test(fixture_device, in_folder("whole"), &result));
   assert_string_equal(result.weights, "best.safetensors");
   assert_non_null(SHA256File(in_folder("whole/best.safetensors"), digest));
   assert_string_equal(result.weights_sha256, digest);
-  assert_string_equal(warnings_, "");
+  assert_string_equal(kept_warnings, "");
   gf_test_result_free(&result);
   assert_int_equal(remove(in_folder("whole/best.safetensors")), 0);
   assert_ok(gf_test(fixture_device, in_folder("whole"), &result));
@@ -486,7 +475,7 @@ static void a_test_names_the_weights(void **state) {
   assert_string_equal(result.weights, "last.safetensors");
   assert_non_null(SHA256File(in_folder("whole/last.safetensors"), digest));
   assert_string_equal(result.weights_sha256, digest);
-  assert_non_null(strstr(warnings_,
+  assert_non_null(strstr(kept_warnings,
                          "/whole/best.safetensors, of epoch 1, is gone: the run's last "
                          "weights are taken"));
   gf_test_result_free(&result);

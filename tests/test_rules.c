@@ -1,16 +1,18 @@
 /* The rules that need more than gradients: each verdict just inside and just outside of its
  * threshold, by records that are written by hand. No device is needed. */
-#define _XOPEN_SOURCE 700 /* mkdtemp */
-
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <gradflow/diagnosis.h>
 
+#include "base/file.h"
+#include "base/os.h"
 #include "base/text.h"
 #include "run/data_record.h"
 #include "run/guess.h"
-#include "support/device.h"
+#include "support/assert.h"
+#include "support/folder.h"
 #include "support/test.h"
 
 enum { LAYERS = 3, MOST_EPOCHS = 16 };
@@ -521,12 +523,6 @@ static void the_first_batch_is_measured(void **state) {
   gf__data_record_free(&read);
 }
 
-static int open_folder(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(inputs_are_judged_by_the_first_batch),
@@ -544,5 +540,5 @@ int main(void) {
       cmocka_unit_test(rules_are_in_the_order_of_verdicts),
       cmocka_unit_test(the_first_batch_is_measured),
   };
-  return cmocka_run_group_tests_name("rules", tests, open_folder, fixture_close);
+  return cmocka_run_group_tests_name("rules", tests, folder_open, folder_close);
 }

@@ -13,17 +13,6 @@
 #include "support/test.h"
 
 /* Opens no device: none of this needs one. */
-static int set_up(void **state) {
-  (void)state;
-  strcpy(fixture_folder, "/tmp/gradflow-test-XXXXXX");
-  return mkdtemp(fixture_folder) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  return gf__remove_folder(fixture_folder) == GF_OK ? 0 : -1;
-}
-
 /* What the program prints, stderr and stdout, without a device in sight. The caller frees it. */
 static char *run(int expected_code, const char *arguments) {
   gf__text command = {0}, out = {0};
@@ -263,5 +252,5 @@ int main(void) {
       cmocka_unit_test(classes_of_absent_folders_are_those_of_the_config),
       cmocka_unit_test(layers_are_those_of_the_config),
   };
-  return cmocka_run_group_tests_name("summary", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("summary", tests, folder_open, folder_close);
 }
