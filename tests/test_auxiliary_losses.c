@@ -83,8 +83,8 @@ static void gradients_are_those_of_the_auxiliarys_network(void **state) {
   char section[1024];
   static float main_[8][512], both[512], alone[512];
   const double weight = 0.5, share = 0.25;
-  snprintf(section, sizeof section, "fuse: %s, auxiliaries: [b], auxiliary_weight: %g, " WHOLE, fuse,
-           weight);
+  snprintf(section, sizeof section, "fuse: %s, auxiliaries: [b], auxiliary_weight: %g, " WHOLE,
+           fuse, weight);
   gf_model *model = open_model(section);
   gf_model *ended = open_model("graph: [" STEM
                                ", {name: pool, type: global_avg_pool}, "
@@ -254,7 +254,8 @@ static void read_means(const char *run, double means[], int epochs) {
   free(text);
 }
 
-/* Weights that hardly move have the same gradients in each epoch but for the auxiliaries' weight. */
+/* Weights that hardly move have the same gradients in each epoch but for the auxiliaries' weight.
+ */
 static void the_weight_falls_to_zero(void **state) {
   (void)state;
   enum { EPOCHS = 4 };

@@ -25,7 +25,8 @@ static void im2col_takes_everything(void **unused) {
                                          .padding = {0, 3, 0},
                                          .dilation = {1, 1, 9}},
                               .c = 1,
-                              .filters = 1};
+                              .filters = 1,
+                              .groups = 1};
   assert_string_equal(gf__conv_algorithms[0]->name, "im2col");
   for (gf__conv_direction pass = 0; pass < GF__CONV_DIRECTIONS; pass++)
     assert_true(gf__conv_im2col.accepts(&gf__conv_im2col, device_test_device(), &odd, pass));
@@ -39,7 +40,8 @@ static void misfits_are_refused(void **unused) {
                                  .padding = {0, 0, 1},
                                  .dilation = {1, 2, 1}},
                       .c = 1,
-                      .filters = 1};
+                      .filters = 1,
+                      .groups = 1};
   assert_int_equal(gf__window_infer(&s.window), GF_ERROR_SHAPE);
   assert_string_equal(gf_error_message(),
                       "a 3x2 kernel with dilation 2x1 does not fit a 4x9 image "

@@ -96,6 +96,11 @@ static const network networks_[] = {
      "{name: g, type: global_avg_pool}, {name: h, type: global_avg_pool, input: r}, "
      "{type: concat, input: [g, h]}, {type: linear, outputs: 5}]",
      1},
+    /* in groups, and a filter per channel */
+    {"graph: [{name: a, type: conv2d, filters: 6, groups: 3}, {type: batch_norm}, {type: relu}, "
+     "{name: b, type: conv2d, filters: 6, groups: 6, bias: false}, {type: batch_norm}, "
+     "{type: relu}, {type: global_avg_pool}, {type: linear, outputs: 5}]",
+     2},
     /* read twice */
     {"graph: [{name: a, type: conv2d, filters: 3, padding: 1}, {name: n, type: batch_norm}, "
      "{type: add, input: [n, a]}, {type: global_avg_pool}, {type: linear, outputs: 5}]",

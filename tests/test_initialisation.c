@@ -85,6 +85,56 @@ static void orthogonal_weights_are_orthogonal(void **unused) {
   }
 }
 
+/* Groups share nothing, so that each is a matrix of its own: 2 of 12 x 10, and 10 filters of 9. */
+static void groups_are_initialised_alone(void **unused) {
+  (void)unused;
+  static const char graph[] =
+      "model: {initialisation: %s, graph: ["
+      "{name: pair, type: conv2d, filters: 24, kernel: 1, groups: 2},"
+      "{name: depthwise, type: conv2d, filters: 24, kernel: 3, groups: 24},"
+      "{type: flatten}, {type: linear, outputs: 3}]}";
+  char yaml[512];
+  size_t count;
+  snprintf(yaml, sizeof yaml, graph, "orthogonal");
+  gf_model *model = open_model(yaml, (gf_image_shape){4, 4, 20}, 3, 1);
+  const float *pair = read_named(model, "pair.weight", &count);
+  assert_int_equal(count, 24 * 10);
+  for (int g = 0; g < 2; g++)
+    for (int i = 0; i < 10; i++)
+      for (int j = 0; j <= i; j++) {
+        double sum = 0;
+        for (int k = 0; k < 12; k++)
+          sum += (double)pair[(g * 12 + k) * 10 + i] * (double)pair[(g * 12 + k) * 10 + j];
+        assert_true(fabs(sum - (i == j)) <= 1e-5);
+      }
+  const float *filters = read_named(model, "depthwise.weight", &count);
+  assert_int_equal(count, 24 * 9);
+  for (int f = 0; f < 24; f++) {
+    double squares = 0;
+    for (int k = 0; k < 9; k++) squares += (double)filters[f * 9 + k] * (double)filters[f * 9 + k];
+    assert_true(fabs(squares - 1) <= 1e-5);
+  }
+  gf_model_free(&model);
+  arrays_free();
+
+  /* PyTorch's default, within 1 / sqrt(fan_in): of 240 numbers one comes near. */
+  snprintf(yaml, sizeof yaml, graph, "uniform_fan_in");
+  model = open_model(yaml, (gf_image_shape){4, 4, 20}, 3, 1);
+  static const struct {
+    const char *name;
+    double fan_in;
+  } rows[] = {{"pair.weight", 10}, {"depthwise.weight", 9}, {"depthwise.bias", 9}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    double largest = 0, bound = 1 / sqrt(rows[i].fan_in);
+    const float *w = read_named(model, rows[i].name, &count);
+    for (size_t k = 0; k < count; k++) largest = fmax(largest, fabs((double)w[k]));
+    if (!(largest <= bound && largest >= 0.9 * bound))
+      fail_msg("%s is up to %g, not %g", rows[i].name, largest, bound);
+  }
+  gf_model_free(&model);
+  arrays_free();
+}
+
 /* Of random orthogonal matrices (Haar measure), an element has mean 0, variance 1/n and a
  * symmetric distribution, on the diagonal as elsewhere: without the signs of R's diagonal it would
  * not be. */
@@ -189,7 +239,8 @@ static void a_residual_branch_begins_as_zero(void **unused) {
        {"block_0_0_norm_1.weight", "reduction_0_norm_1.weight", "block_0_0_norm_1.bias"},
        {"block_0_0_norm_0.weight", "block_0_0_conv_1.weight", "input_norm.weight"}},
       {"model: {zero_residual: true, family: resnet_cifar, depth: 8, shortcut: option_b}",
-       {"stage_0_block_0_norm_1.weight", "stage_1_block_0_norm_1.weight", "stage_2_block_0_norm_1.weight"},
+       {"stage_0_block_0_norm_1.weight", "stage_1_block_0_norm_1.weight",
+        "stage_2_block_0_norm_1.weight"},
        {"stage_0_block_0_norm_0.weight", "stage_1_block_0_shortcut_norm.weight",
         "stage_1_block_0_shortcut_conv.weight"}},
   };
@@ -210,6 +261,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_residual_branch_begins_as_zero),
       cmocka_unit_test(orthogonal_weights_are_orthogonal),
+      cmocka_unit_test(groups_are_initialised_alone),
       cmocka_unit_test(orthogonal_weights_are_uniform),
       cmocka_unit_test(the_seed_decides),
       cmocka_unit_test(signals_keep_their_size),

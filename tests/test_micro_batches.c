@@ -7,8 +7,8 @@
 
 static const char network_[] =
     "model: {graph: [{name: conv, type: conv2d, filters: 8, padding: 1}, {type: leaky_relu}, "
-    "{type: dropout, p: 0.3}, {type: avg_pool, kernel: 2}, {name: conv2, type: conv2d, filters: "
-    "4}, "
+    "{type: dropout, p: 0.3}, {type: avg_pool, kernel: 2}, {name: deep, type: conv2d, filters: "
+    "8, groups: 8}, {name: conv2, type: conv2d, filters: 4, groups: 2}, "
     "{type: tanh}, {type: global_avg_pool}, {type: linear, outputs: 100}]}\n";
 
 static gf_status train_noting(gf_config *config, const char *out) {

@@ -477,7 +477,7 @@ static const struct {
      "net:3:7: relu 'a' takes 1 input, not 0"},
     {"model:\n  graph:\n    - {name: a, type: conv2d, filter: 8}", GF_ERROR_CONFIG,
      "net:3:31: unknown key 'filter' in a; did you mean 'filters'? known keys: name, type, input, "
-     "filters, kernel, stride, padding, dilation, bias"},
+     "filters, kernel, stride, padding, dilation, groups, bias"},
     {"model:\n  graph:\n    - {name: a, type: relu, slope: 1}", GF_ERROR_CONFIG,
      "net:3:29: unknown key 'slope' in a; known keys: name, type, input"},
     {"model:\n  graph:\n    - {name: a, type: conv2d}", GF_ERROR_CONFIG,
@@ -494,6 +494,11 @@ static const struct {
      GF_ERROR_SHAPE,
      "net:3:7: conv2d 'big' with input 'input' (8x8x3): a 11x3 kernel does not "
      "fit a 8x8 image with padding 1x1"},
+    {"model:\n  graph:\n    - {name: split, type: conv2d, filters: 4, groups: 2}", GF_ERROR_SHAPE,
+     "net:3:7: conv2d 'split' with input 'input' (8x8x3): groups: 2 does not divide its 3 input "
+     "channels"},
+    {"model:\n  graph:\n    - {name: split, type: conv2d, filters: 4, groups: 3}", GF_ERROR_SHAPE,
+     "net:3:7: conv2d 'split' with input 'input' (8x8x3): groups: 3 does not divide its 4 filters"},
     {"model:\n  graph:\n    - {type: flatten}\n    - {name: last, type: linear, outputs: 7}",
      GF_ERROR_SHAPE, "the network's last layer 'last' gives 7 values and the data has 10 classes"},
     {"model:\n  graph:\n    - {name: c, type: conv2d, filters: 10}", GF_ERROR_SHAPE,

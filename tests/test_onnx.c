@@ -290,6 +290,7 @@ static const char every_layer_[] =
     "{name: b, type: leaky_relu, slope: 0.3},"
     "{type: avg_pool, kernel: 3, stride: 2, padding: 1},"
     "{name: c, type: gelu},"
+    "{type: conv2d, filters: 12, kernel: 3, padding: 1, groups: 3, bias: false},"
     "{type: conv2d, filters: 6, kernel: 1, bias: false},"
     "{name: d, type: silu},"
     "{name: e, type: max_pool, input: b, kernel: [3, 2], stride: [2, 2], padding: [1, 1]},"

@@ -79,7 +79,7 @@ static void write_images(const float *images, gf_image_shape shape) {
 /* ---- here ---- */
 
 static gf_model *open_network(const network *net, unsigned long long seed) {
-  char yaml[256];
+  char yaml[2048];
   gf_model *model = NULL;
   snprintf(yaml, sizeof yaml, "model: {%s, initialisation: he}", net->model);
   gf_config *config = parse_config(yaml);
@@ -267,6 +267,79 @@ static void resnet20_agrees(void **state) {
   check(&(network){"resnet20", "family: resnet_cifar, depth: 20", {32, 32, CHANNELS}});
 }
 
+/* The names of its nodes are the modules' in networks.py. */
+#define SEPARABLE(i, keys)                                     \
+  "{name: conv_" i ", type: conv2d, " keys "}, {name: norm_" i \
+  ", type: batch_norm}, "                                      \
+  "{type: leaky_relu, slope: 0.1}, "
+static const char separable_[] =
+    "graph: [" SEPARABLE("0", "filters: 8, padding: 1, bias: false")
+    SEPARABLE("1", "filters: 8, stride: 2, padding: 1, groups: 8")
+    SEPARABLE("2", "filters: 18, kernel: 1, groups: 2, bias: false")
+    SEPARABLE("3", "filters: 36, kernel: [5, 3], padding: 2, dilation: [1, 2], groups: 18")
+    SEPARABLE("4", "filters: 12, stride: 2, padding: 1, groups: 3, bias: false")
+    SEPARABLE("5", "filters: 12, kernel: 7, padding: 3, groups: 12")
+    "{type: global_avg_pool}, {name: last, type: linear, outputs: 10}]";
+
+static void a_separable_network_agrees(void **state) {
+  (void)state;
+  if (!has_torch) skip();
+  check(&(network){"separable", separable_, {19, 14, CHANNELS}});
+}
+
+/* The gradients of all parameters, one after the other, of a fresh network. */
+static void compare_gradients(gf_model *model, const double *expected, size_t expected_count) {
+  size_t done = 0;
+  double worst = 0;
+  for (int i = 0; i < gf_model_parameter_count(model); i++) {
+    gf_parameter_info p = gf_model_parameter(model, i);
+    if (!p.trainable) continue;
+    float *got = malloc(p.count * sizeof *got);
+    double largest = 0, off = 0;
+    assert_non_null(got);
+    assert_true(done + p.count <= expected_count);
+    assert_ok(gf_model_read_gradient(model, i, got));
+    for (size_t k = 0; k < p.count; k++) {
+      assert_true(isfinite(got[k]));
+      largest = fmax(largest, fabs(expected[done + k]));
+      off = fmax(off, fabs((double)got[k] - expected[done + k]));
+    }
+    /* Of a bias before a norm, and of a scale that another norm undoes, only rounding is left. */
+    if (!(off <= 1e-5 * largest + 1e-6)) fail_msg("%s: off by %g of %g", p.name, off, largest);
+    worst = fmax(worst, off);
+    done += p.count;
+    free(got);
+  }
+  print_message("gradients differ by up to %.2g\n", worst);
+  assert_int_equal(done, expected_count);
+}
+
+static void a_separable_networks_gradients_agree(void **state) {
+  (void)state;
+  enum { COUNT = IMAGES * 19 * 14 * CHANNELS };
+  static const int labels[IMAGES] = {1, 7, 3, 8};
+  static float images[COUNT];
+  const network net = {"separable", separable_, {19, 14, CHANNELS}};
+  char command[1024], *bytes;
+  size_t size;
+  uint32_t random = 21;
+  if (!has_torch) skip();
+  for (int i = 0; i < COUNT; i++) images[i] = 2 * next_float(&random) - 1;
+  write_images(images, net.image);
+  gf_model *model = open_network(&net, 6);
+  assert_ok(gf_model_save(model, in_folder("ours.safetensors")));
+  assert_ok(gf_model_forward(model, images, labels, IMAGES, 1, NULL));
+  assert_ok(gf_model_backward(model));
+  snprintf(command, sizeof command,
+           "'%s' -B '%s/tests/pytorch/gradients.py' %s %d %d %d 19 14 '%s' 1 7 3 8", python(),
+           SOURCE_FOLDER, net.name, CLASSES, IMAGES, CHANNELS, fixture_folder);
+  if (system(command) != 0) fail_msg("%s failed", command);
+  assert_ok(gf__file_read(in_folder("gradients.f64"), &bytes, &size));
+  compare_gradients(model, (const double *)bytes, size / sizeof(double));
+  free(bytes);
+  gf_model_free(&model);
+}
+
 /* Smaller images than ImageNet's; 48 pixels become an odd number on the way. */
 static void resnet18_agrees(void **state) {
   (void)state;
@@ -311,6 +384,8 @@ int main(void) {
       cmocka_unit_test(plain37_agrees),
       cmocka_unit_test(residual37_batch_norm_agrees),
       cmocka_unit_test(resnet20_agrees),
+      cmocka_unit_test(a_separable_network_agrees),
+      cmocka_unit_test(a_separable_networks_gradients_agree),
       cmocka_unit_test(resnet18_agrees),
       cmocka_unit_test(torchvisions_resnet18_agrees),
       cmocka_unit_test(exports_are_whole_state_dicts),

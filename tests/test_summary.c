@@ -241,6 +241,25 @@ static void layers_are_those_of_the_config(void **state) {
   gf_config_free(&parsed);
 }
 
+/* Depthwise: a filter of 3 x 3 for each of 12 channels, and a multiplier of 2; both counts are
+ * those of its taps, nine for an output. */
+static void groups_are_counted(void **state) {
+  (void)state;
+  gf_layer_summary *layers;
+  int count;
+  gf_config *parsed = parse_config(
+      "model: {graph: [{name: a, type: conv2d, filters: 12, kernel: 1, groups: 3}, "
+      "{name: b, type: conv2d, filters: 24, padding: 1, stride: 2, groups: 12, bias: false}, "
+      "{type: global_avg_pool}, {type: linear, outputs: 10}]}");
+  assert_ok(gf_model_summarise(&layers, &count, parsed, (gf_image_shape){9, 8, 3}, 10));
+  assert_int_equal(layers[0].parameters, 12 * 1 + 12);
+  assert_true(layers[0].flops == 2.0 * 9 * 8 * 12);
+  assert_int_equal(layers[1].parameters, 24 * 9);
+  assert_true(layers[1].flops == 2.0 * 5 * 4 * 24 * 9);
+  free(layers);
+  gf_config_free(&parsed);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_table_is_whole),
@@ -251,6 +270,7 @@ int main(void) {
       cmocka_unit_test(folders_are_counted),
       cmocka_unit_test(classes_of_absent_folders_are_those_of_the_config),
       cmocka_unit_test(layers_are_those_of_the_config),
+      cmocka_unit_test(groups_are_counted),
   };
   return cmocka_run_group_tests_name("summary", tests, folder_open, folder_close);
 }

@@ -19,7 +19,8 @@ static const gf__conv_shape shape_ = {.window = {.size = {1, 4, 6},
                                                  .dilation = {1, 1, 1},
                                                  .out = {1, 4, 6}},
                                       .c = 3,
-                                      .filters = 5};
+                                      .filters = 5,
+                                      .groups = 1};
 
 /* ---- what the library says ---- */
 
@@ -282,7 +283,8 @@ static const gf__conv_shape volume_ = {.window = {.size = {5, 4, 6},
                                                   .dilation = {1, 1, 1},
                                                   .out = {3, 3, 6}},
                                        .c = 2,
-                                       .filters = 4};
+                                       .filters = 4,
+                                       .groups = 1};
 
 /* The same rules hold: measured, kept under a key of three axes, read again, and forced. */
 static void volumes_are_tuned(void **state) {

@@ -7,6 +7,7 @@
 typedef struct conv2d_options {
   int filters;
   int kernel[2], stride[2], padding[2], dilation[2];
+  int groups;
   bool bias;
 } conv2d_options;
 
@@ -45,6 +46,9 @@ static const gf__key conv2d_keys[] = {
      "rows and columns of zeros around the image"},
     {"dilation", GF__KEY_PAIR, offsetof(conv2d_options, dilation), "1", 1, 1024, NULL,
      "pixels from one tap of the kernel to the next"},
+    {"groups", GF__KEY_INT, offsetof(conv2d_options, groups), "1", 1, 65536, NULL,
+     "groups that channels and filters are divided into, each convolved by itself; as many as the "
+     "input has channels: depthwise"},
     {"bias", GF__KEY_BOOL, offsetof(conv2d_options, bias), "true", 0, 0, NULL,
      "add a trainable number to each channel"},
 };
@@ -58,7 +62,8 @@ static const gf__key linear_keys[] = {
 
 static gf_status check_weight(const gf_node *node, const gf__conv_shape *s) {
   const int *kernel = s->window.kernel;
-  double floats = (double)kernel[0] * kernel[1] * kernel[2] * s->c * s->filters;
+  double floats =
+      (double)kernel[0] * kernel[1] * kernel[2] * gf__conv_group_channels(s) * s->filters;
   if (floats <= GF__MOST_FLOATS) return GF_OK;
   return gf__node_fail(node, "its weight would have %.0f elements; at most %d are possible", floats,
                        GF__MOST_FLOATS);
@@ -70,27 +75,39 @@ static gf_status finish_conv_setup(gf_node *node, const gf__conv_shape *shape, b
                                    int dim_count, const int *dims) {
   const gf__window *w = &shape->window;
   GF_TRY(check_weight(node, shape)); /* before ints are multiplied */
-  int taps = (int)gf__window_taps(w), fan_in = taps * shape->c, fan_out = taps * shape->filters;
+  int taps = (int)gf__window_taps(w), fan_in = taps * gf__conv_group_channels(shape);
+  int fan_out = taps * (shape->filters / shape->groups);
   ((gf__conv *)node->state)->shape = *shape;
   node->out.d = w->out[0];
   node->out.h = w->out[1];
   node->out.w = w->out[2];
   node->out.c = shape->filters;
-  gf__node_add_parameter(node, "weight", GF__FILL_RANDOM, dim_count, dims, fan_in, fan_out);
+  gf__node_add_parameter(node, "weight", GF__FILL_RANDOM, dim_count, dims, fan_in, fan_out)
+      ->groups = shape->groups;
   if (bias)
     gf__node_add_parameter(node, "bias", GF__FILL_FAN_IN, 1, &shape->filters, fan_in, fan_out);
   return GF_OK;
 }
 
 static gf__conv_shape shape_over(const gf__tensor *x, int filters) {
-  return (gf__conv_shape){gf__window_of((int[]){x->d, x->h, x->w}), x->c, filters};
+  return (gf__conv_shape){gf__window_of((int[]){x->d, x->h, x->w}), x->c, filters, 1};
+}
+
+static gf_status check_groups(const gf_node *node, int filters, int groups) {
+  int channels = node->in[0]->c;
+  if (channels % groups == 0 && filters % groups == 0) return GF_OK;
+  return gf__node_fail(node, "groups: %d does not divide its %d %s", groups,
+                       channels % groups ? channels : filters,
+                       channels % groups ? "input channels" : "filters");
 }
 
 static gf_status conv2d_setup(gf_node *node) {
   const conv2d_options *o = node->options;
   const gf__tensor *x = node->in[0];
   GF_TRY(gf__node_check_image(node));
+  GF_TRY(check_groups(node, o->filters, o->groups));
   gf__conv_shape shape = shape_over(x, o->filters);
+  shape.groups = o->groups;
   memcpy(shape.window.kernel + 1, o->kernel, sizeof o->kernel);
   memcpy(shape.window.stride + 1, o->stride, sizeof o->stride);
   memcpy(shape.window.padding + 1, o->padding, sizeof o->padding);
@@ -98,7 +115,7 @@ static gf_status conv2d_setup(gf_node *node) {
   if (gf__window_infer(&shape.window) != GF_OK)
     return gf__node_fail(node, "%s", gf_error_message());
   return finish_conv_setup(node, &shape, o->bias, 4,
-                           (int[]){o->filters, x->c, o->kernel[0], o->kernel[1]});
+                           (int[]){o->filters, x->c / o->groups, o->kernel[0], o->kernel[1]});
 }
 
 static gf_status conv3d_setup(gf_node *node) {

@@ -62,6 +62,7 @@ typedef struct gf__parameter {
   bool is_weight, trainable;
   gf__fill fill;
   int fan_in, fan_out;
+  int groups; /* that dims[0] is divided into: matrices which share no input and no output */
   gf_buffer *data, *grad; /* sub-buffers of the flat ones; grad NULL if not trainable */
 } gf__parameter;
 

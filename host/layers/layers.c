@@ -31,7 +31,8 @@ gf__parameter *gf__node_add_parameter(gf_node *node, const char *suffix, gf__fil
                        .trainable = true,
                        .fill = fill,
                        .fan_in = fan_in,
-                       .fan_out = fan_out};
+                       .fan_out = fan_out,
+                       .groups = 1};
   snprintf(p->name, sizeof p->name, "%s.%s", node->name, suffix);
   for (int d = 0; d < dim_count; d++) {
     p->dims[d] = dims[d];

@@ -55,25 +55,34 @@ static void orthonormalise(double *a, size_t count, size_t length) {
   }
 }
 
-/* gain times the matrix (filters, the rest) whose rows, or columns where those are fewer, are
- * orthonormal and otherwise random. */
-static gf_status fill_orthogonal(float *out, const gf__parameter *p, double gain, uint64_t seed,
-                                 uint32_t tensor) {
-  size_t rows = (size_t)p->dims[0], columns = p->count / rows;
+/* gain times the matrix (rows, columns) in out, whose rows, or columns where those are fewer,
+ * become orthonormal. */
+static gf_status make_orthogonal(float *out, size_t rows, size_t columns, double gain) {
+  size_t count = rows * columns;
   bool wide = rows <= columns;
   size_t length = wide ? columns : rows, row_step = wide ? length : 1, step = wide ? 1 : length;
-  double *a = malloc(p->count * sizeof *a);
-  if (!a) return gf__fail_host_memory(p->count * sizeof *a);
-  fill_normal(out, p->count, 1, seed, tensor);
+  double *a = malloc(count * sizeof *a);
+  if (!a) return gf__fail_host_memory(count * sizeof *a);
   for (size_t r = 0; r < rows; r++)
     /* fill_normal has set it. NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
     for (size_t c = 0; c < columns; c++) a[r * row_step + c * step] = out[r * columns + c];
   /* A side is at least 1. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
-  orthonormalise(a, p->count / length, length);
+  orthonormalise(a, count / length, length);
   for (size_t r = 0; r < rows; r++)
     for (size_t c = 0; c < columns; c++)
       out[r * columns + c] = (float)(gain * a[r * row_step + c * step]);
   free(a);
+  return GF_OK;
+}
+
+/* A matrix (filters, the rest) of each group. */
+static gf_status fill_orthogonal(float *out, const gf__parameter *p, double gain, uint64_t seed,
+                                 uint32_t tensor) {
+  size_t groups = (size_t)p->groups, rows = (size_t)p->dims[0] / groups;
+  size_t count = p->count / groups;
+  fill_normal(out, p->count, 1, seed, tensor);
+  for (size_t g = 0; g < groups; g++)
+    GF_TRY(make_orthogonal(out + g * count, rows, count / rows, gain));
   return GF_OK;
 }
 

@@ -70,7 +70,7 @@ typedef struct work {
 
 static gf_status conv2d_infer(const ref_conv2d *v, gf__conv_shape *out) {
   gf__window *w = &out->window;
-  *out = (gf__conv_shape){gf__window_of((int[]){1, v->h, v->w}), v->c, v->filters};
+  *out = (gf__conv_shape){gf__window_of((int[]){1, v->h, v->w}), v->c, v->filters, v->groups};
   memcpy(w->kernel + 1, v->kernel, sizeof v->kernel);
   memcpy(w->stride + 1, v->stride, sizeof v->stride);
   memcpy(w->padding + 1, v->padding, sizeof v->padding);
@@ -87,9 +87,9 @@ static float *numbers(const work *b, size_t count, uint32_t stream) {
   return values;
 }
 
-/* Between (filters, c, kernel) and (kernel, c, filters). */
+/* Between (filters, c of a group, kernel) and (kernel, c of a group, filters). */
 static size_t device_place(const ref_conv2d *v, size_t i) {
-  size_t taps = (size_t)(v->kernel[0] * v->kernel[1]), c = (size_t)v->c;
+  size_t taps = (size_t)(v->kernel[0] * v->kernel[1]), c = (size_t)(v->c / v->groups);
   size_t tap = i % taps, channel = i / taps % c, filter = i / taps / c;
   return (tap * c + channel) * (size_t)v->filters + filter;
 }

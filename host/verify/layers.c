@@ -379,7 +379,7 @@ static bool conv3d_accepts(const gf__subject *subject, gf__check *check, gf__cas
   const gf__conv_algorithm *algorithm = subject->what;
   gf__problem p;
   if (gf__problem_read(&p, check->arena, &gf__problem_conv3d, list) != GF_OK) return false;
-  gf__conv_shape shape = {gf__window_of(p.conv3d.size), p.conv3d.c, p.conv3d.filters};
+  gf__conv_shape shape = {gf__window_of(p.conv3d.size), p.conv3d.c, p.conv3d.filters, 1};
   memcpy(shape.window.kernel, p.conv3d.kernel, sizeof p.conv3d.kernel);
   memcpy(shape.window.stride, p.conv3d.stride, sizeof p.conv3d.stride);
   memcpy(shape.window.padding, p.conv3d.padding, sizeof p.conv3d.padding);

@@ -9,6 +9,7 @@ static void conv2d_read(gf__problem *p, gf__cases *list) {
   gf__cases_ints(list, "stride", 1, 2, v->stride);
   gf__cases_ints(list, "padding", 0, 2, v->padding);
   gf__cases_ints(list, "dilation", 1, 2, v->dilation);
+  v->groups = gf__cases_int(list, "groups", 1);
   bool bias = gf__cases_bool(list, "bias", true);
   size_t pixels = (size_t)p->n;
   for (int d = 0; d < 2; d++)
@@ -16,10 +17,10 @@ static void conv2d_read(gf__problem *p, gf__cases *list) {
                                       v->dilation[d]);
   int taps = v->kernel[0] * v->kernel[1];
   p->y_count = pixels * (size_t)v->filters;
-  gf__problem_add_parameter(p, (size_t)(v->filters * v->c * taps));
+  gf__problem_add_parameter(p, (size_t)(v->filters * (v->c / v->groups) * taps));
   if (bias) gf__problem_add_parameter(p, (size_t)v->filters);
-  p->y_terms = taps * v->c + 1;
-  p->dx_terms = taps * v->filters;
+  p->y_terms = taps * (v->c / v->groups) + 1;
+  p->dx_terms = taps * (v->filters / v->groups);
   p->d_terms = (double)pixels;
 }
 

@@ -19,6 +19,7 @@ static const char net_[] =
     "  graph:\n"
     "    - {name: a, type: conv2d, filters: 5, kernel: 3, padding: 1}\n"
     "    - {type: relu}\n"
+    "    - {name: d, type: conv2d, filters: 10, kernel: 3, groups: 5}\n"
     "    - {type: dropout, p: 0.4}\n"
     "    - {type: global_avg_pool}\n"
     "    - {name: b, type: linear, outputs: 7}\n"

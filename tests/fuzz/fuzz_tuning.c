@@ -16,7 +16,8 @@ static const gf__conv_shape shape_ = {.window = {.size = {1, 4, 6},
                                                  .dilation = {1, 1, 1},
                                                  .out = {1, 4, 6}},
                                       .c = 3,
-                                      .filters = 5};
+                                      .filters = 5,
+                                      .groups = 1};
 
 static void check_choices(const gf__tuning *tuning) {
   char *made;

@@ -120,6 +120,36 @@ class ResNet18(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Separable(nn.Module):
+    """A small network of depthwise-separable blocks (Howard et al., 2017), with a grouped
+    convolution and a channel multiplier."""
+
+    WINDOWS = [  # filters, kernel, stride, padding, dilation, groups
+        (8, 3, 1, 1, 1, 1),
+        (8, 3, 2, 1, 1, 8),
+        (18, 1, 1, 0, 1, 2),
+        (36, (5, 3), 1, (2, 2), (1, 2), 18),
+        (12, 3, 2, 1, 1, 3),
+        (12, 7, 1, 3, 1, 12),
+    ]
+
+    def __init__(self, classes):
+        super().__init__()
+        channels = 3
+        for i, (filters, kernel, stride, padding, dilation, groups) in enumerate(self.WINDOWS):
+            self.add_module(f"conv_{i}", nn.Conv2d(channels, filters, kernel, stride, padding,
+                                                   dilation, groups, bias=i % 2 == 1))
+            self.add_module(f"norm_{i}", nn.BatchNorm2d(filters))
+            channels = filters
+        self.last = nn.Linear(channels, classes)
+
+    def forward(self, x):
+        for i in range(len(self.WINDOWS)):
+            x = getattr(self, f"norm_{i}")(getattr(self, f"conv_{i}")(x))
+            x = F.leaky_relu(x, 0.1)
+        return self.last(x.mean((2, 3)))
+
+
 def torchvision_resnet18(classes):
     from torchvision import models
     return models.resnet18(num_classes=classes)
@@ -130,5 +160,6 @@ NETWORKS = {
     "residual37_batch_norm": lambda classes: Study(classes, 5, shortcut=True, norm=True),
     "resnet20": lambda classes: ResNetCifar(classes, 20),
     "resnet18": ResNet18,
+    "separable": Separable,
     "torchvision_resnet18": torchvision_resnet18,
 }

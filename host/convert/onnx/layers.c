@@ -125,10 +125,11 @@ static void add_window(emission *e, int axes, const gf__window *w) {
 }
 
 static void emit_conv2d(emission *e, const row *r) {
-  const gf__window *w = &((const gf__conv *)e->node->state)->shape.window;
+  const gf__conv_shape *shape = &((const gf__conv *)e->node->state)->shape;
   emit_weighted(e, r);
-  add_window(e, 2, w);
-  add_ints(e, "dilations", w->dilation + 1, 2, false);
+  add_window(e, 2, &shape->window);
+  add_ints(e, "dilations", shape->window.dilation + 1, 2, false);
+  gf__onnx_int(e->onnx, "group", shape->groups);
 }
 
 static void emit_conv3d(emission *e, const row *r) {

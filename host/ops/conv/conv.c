@@ -5,13 +5,9 @@
 const char *const gf__conv_direction_names[GF__CONV_DIRECTIONS] = {"forward", "backward_data",
                                                                    "backward_weight"};
 
-const gf__conv_algorithm *const gf__conv_algorithms[] = {&gf__conv_im2col,
-                                                         &gf__conv_direct,
-                                                         &gf__conv_tiled,
-                                                         &gf__conv_winograd2,
-                                                         &gf__conv_winograd4,
-                                                         &gf__conv_direct3d,
-                                                         NULL};
+const gf__conv_algorithm *const gf__conv_algorithms[] = {
+    &gf__conv_im2col,    &gf__conv_direct,   &gf__conv_tiled,   &gf__conv_winograd2,
+    &gf__conv_winograd4, &gf__conv_direct3d, &gf__conv_grouped, NULL};
 
 const gf__conv_algorithm *gf__conv_reference(const gf_device *device, const gf__conv_shape *shape,
                                              gf__conv_direction direction) {
@@ -69,8 +65,10 @@ size_t gf__conv_outputs(const gf__conv_shape *s) {
 }
 
 size_t gf__conv_weights(const gf__conv_shape *s) {
-  return gf__window_taps(&s->window) * (size_t)s->c * (size_t)s->filters;
+  return gf__window_taps(&s->window) * (size_t)gf__conv_group_channels(s) * (size_t)s->filters;
 }
+
+int gf__conv_group_channels(const gf__conv_shape *s) { return s->c / s->groups; }
 
 double gf__conv_flops(const gf__conv_shape *s, int n) {
   return 2.0 * n * (double)gf__window_outputs(&s->window) * (double)gf__conv_weights(s);
@@ -85,7 +83,8 @@ int gf__conv_weight_partials(const gf_device *device) {
 }
 
 gf__conv_shape gf__conv_flipped(const gf__conv_shape *shape) {
-  gf__conv_shape flipped = {.window = shape->window, .c = shape->filters, .filters = shape->c};
+  gf__conv_shape flipped = {
+      .window = shape->window, .c = shape->filters, .filters = shape->c, .groups = shape->groups};
   gf__window *w = &flipped.window;
   memcpy(w->size, shape->window.out, sizeof w->size);
   memcpy(w->out, shape->window.size, sizeof w->out);

@@ -10,6 +10,8 @@
 typedef struct gf__conv_shape {
   gf__window window;
   int c, filters; /* channels of the input and of the output */
+  /* Divides both: group g of the filters reads group g of the channels alone. */
+  int groups;
 } gf__conv_shape;
 
 typedef enum gf__conv_direction {
@@ -23,7 +25,7 @@ typedef enum gf__conv_direction {
 extern const char *const gf__conv_direction_names[GF__CONV_DIRECTIONS];
 
 /* What one direction over n images or volumes reads and writes. Weights are (kernel d, kernel h,
- * kernel w, c, filters). */
+ * kernel w, c / groups, filters). */
 typedef struct gf__conv_operands {
   int n;
   const gf_buffer *x;    /* (n, window.size, c): forward, backward_weight */
@@ -58,7 +60,8 @@ struct gf__conv_algorithm {
 };
 
 /* All algorithms, ended by NULL. The first one that accepts a shape is the reference, with which
- * the results of the others must agree: im2col, which accepts every image. */
+ * the results of the others must agree: im2col, which accepts every image without groups, or
+ * grouped. */
 extern const gf__conv_algorithm *const gf__conv_algorithms[];
 const gf__conv_algorithm *gf__conv_reference(const gf_device *device, const gf__conv_shape *shape,
                                              gf__conv_direction direction);
@@ -83,6 +86,8 @@ gf_status gf__conv_run(const gf__conv *conv, gf_device *device, gf__conv_directi
 size_t gf__conv_inputs(const gf__conv_shape *shape);  /* floats of one input */
 size_t gf__conv_outputs(const gf__conv_shape *shape); /* floats of one output */
 size_t gf__conv_weights(const gf__conv_shape *shape); /* floats */
+/* Channels that a filter reads, which are all of them where there is one group. */
+int gf__conv_group_channels(const gf__conv_shape *shape);
 /* What one direction over n inputs costs: multiply-adds counted as 2, and bytes of tensors moved.
  */
 double gf__conv_flops(const gf__conv_shape *shape, int n);
@@ -94,6 +99,6 @@ int gf__conv_weight_partials(const gf_device *device);
 gf__conv_shape gf__conv_flipped(const gf__conv_shape *shape);
 
 extern const gf__conv_algorithm gf__conv_im2col, gf__conv_direct, gf__conv_tiled,
-    gf__conv_winograd2, gf__conv_winograd4, gf__conv_direct3d;
+    gf__conv_winograd2, gf__conv_winograd4, gf__conv_direct3d, gf__conv_grouped;
 
 #endif

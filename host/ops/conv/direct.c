@@ -81,7 +81,8 @@ static int weight_rows(const gf__conv_shape *s) {
 static bool direct_accepts(const gf__conv_algorithm *self, const gf_device *device,
                            const gf__conv_shape *s, gf__conv_direction direction) {
   (void)self;
-  if (gf_device_describe(device)->type != GF_DEVICE_CPU || !gf__window_is_flat(&s->window))
+  if (gf_device_describe(device)->type != GF_DEVICE_CPU || !gf__window_is_flat(&s->window) ||
+      s->groups > 1)
     return false;
   if (direction == GF__CONV_BACKWARD_DATA) return accepts_data(s);
   if (direction == GF__CONV_BACKWARD_WEIGHT) return accepts_weight(device, s);

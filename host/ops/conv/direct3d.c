@@ -1,4 +1,5 @@
-/* Direct convolution of volumes on every device (cl/conv3d.cl). */
+/* Direct convolution on every device (cl/conv3d.cl): of volumes, and of images and volumes in
+ * groups. */
 #include <stdio.h>
 
 #include "ops/conv/conv.h"
@@ -13,7 +14,19 @@ static bool direct3d_accepts(const gf__conv_algorithm *self, const gf_device *de
                              const gf__conv_shape *s, gf__conv_direction direction) {
   (void)self, (void)device, (void)direction;
   const int *dilation = s->window.dilation;
-  return dilation[0] == 1 && dilation[1] == 1 && dilation[2] == 1;
+  return s->groups == 1 && dilation[0] == 1 && dilation[1] == 1 && dilation[2] == 1;
+}
+
+static bool grouped_accepts(const gf__conv_algorithm *self, const gf_device *device,
+                            const gf__conv_shape *s, gf__conv_direction direction) {
+  (void)self, (void)device, (void)direction;
+  return s->groups > 1;
+}
+
+static int grouped_priority(const gf__conv_algorithm *self, const gf_device *device,
+                            const gf__conv_shape *s) {
+  (void)self, (void)device, (void)s;
+  return 0;
 }
 
 /* For images there are faster ones. */
@@ -51,11 +64,19 @@ static int divisor_of(int count, int most) {
 /* What a kernel reads, or what it writes. */
 typedef struct side {
   const int *size;
-  int c;
+  int c, group; /* channels: all, and of a group */
 } side;
 
-static side input_of(const gf__conv_shape *s) { return (side){s->window.size, s->c}; }
-static side output_of(const gf__conv_shape *s) { return (side){s->window.out, s->filters}; }
+static side input_of(const gf__conv_shape *s) {
+  return (side){s->window.size, s->c, gf__conv_group_channels(s)};
+}
+
+static side output_of(const gf__conv_shape *s) {
+  return (side){s->window.out, s->filters, s->filters / s->groups};
+}
+
+/* A vector of channels stays in one group. */
+static int width_of(const gf_device *device, side to) { return gf__vector_width(device, to.group); }
 
 static gf_status direct3d_kernel(gf_device *device, const gf__conv_shape *s, side from, side to,
                                  const char *name, gf__kernel **out) {
@@ -63,12 +84,14 @@ static gf_status direct3d_kernel(gf_device *device, const gf__conv_shape *s, sid
   const gf__window *w = &s->window;
   snprintf(options, sizeof options,
            "-DFD=%d -DFH=%d -DFW=%d -DC=%d -DTD=%d -DTH=%d -DTW=%d -DF=%d -DKD=%d -DKH=%d -DKW=%d "
-           "-DSD=%d -DSH=%d -DSW=%d -DPD=%d -DPH=%d -DPW=%d -DVEC=%d -DTILE=%d -DCHANNELS=%d "
-           "-DBACKWARD=%d",
+           "-DSD=%d -DSH=%d -DSW=%d -DPD=%d -DPH=%d -DPW=%d -DDD=%d -DDH=%d -DDW=%d -DCG=%d "
+           "-DFG=%d -DVEC=%d -DTILE=%d -DCHANNELS=%d -DBACKWARD=%d",
            from.size[0], from.size[1], from.size[2], from.c, to.size[0], to.size[1], to.size[2],
            to.c, w->kernel[0], w->kernel[1], w->kernel[2], w->stride[0], w->stride[1], w->stride[2],
-           w->padding[0], w->padding[1], w->padding[2], gf__vector_width(device, to.c),
-           divisor_of(to.size[2], MOST_TILE), divisor_of(from.c, MOST_TILE), from.size == w->out);
+           w->padding[0], w->padding[1], w->padding[2], w->dilation[0], w->dilation[1],
+           w->dilation[2], from.group, to.group, width_of(device, to),
+           divisor_of(to.size[2], MOST_TILE), divisor_of(from.group, MOST_TILE),
+           from.size == w->out);
   return gf__kernel_get(out, device, "conv3d.cl", name, options);
 }
 
@@ -85,7 +108,7 @@ static gf_status direct3d_convolve(gf_device *device, const gf__conv_shape *s,
   gf__kernel *kernel;
   GF_TRY(direct3d_kernel(device, s, from, to, "conv3d", &kernel));
   int tiles = to.size[0] * to.size[1] * (to.size[2] / divisor_of(to.size[2], MOST_TILE));
-  int count = o->n * tiles * (to.c / gf__vector_width(device, to.c));
+  int count = o->n * tiles * (to.c / width_of(device, to));
   return GF_LAUNCH(kernel, direct3d_grid(device, s, o->n, count), GF_BUFFER(x), GF_BUFFER(weights),
                    GF_BUFFER(o->out), GF_INT(count), GF_EPILOGUE(&o->epilogue));
 }
@@ -113,8 +136,9 @@ static gf_status direct3d_backward_weight(const gf__conv_algorithm *self, gf_dev
   (void)self;
   gf__kernel *kernel;
   int weights = (int)gf__conv_weights(s), partials = direct3d_partials(device, s);
-  int count = weights / gf__vector_width(device, s->filters) / divisor_of(s->c, MOST_TILE);
-  GF_TRY(direct3d_kernel(device, s, input_of(s), output_of(s), "conv3d_weight", &kernel));
+  side from = input_of(s), to = output_of(s);
+  int count = weights / width_of(device, to) / divisor_of(from.group, MOST_TILE);
+  GF_TRY(direct3d_kernel(device, s, from, to, "conv3d_weight", &kernel));
   gf__grid grid = direct3d_grid(device, s, o->n, count);
   grid.global[1] = (size_t)partials;
   GF_TRY(GF_LAUNCH(kernel, grid, GF_BUFFER(o->x), GF_BUFFER(o->dy), GF_BUFFER(o->workspace),
@@ -125,10 +149,11 @@ static gf_status direct3d_backward_weight(const gf__conv_algorithm *self, gf_dev
                          o->bias_out, o->workspace);
 }
 
+#define DIRECT3D                   \
+  .workspace = direct3d_workspace, \
+  .run = {direct3d_forward, direct3d_backward_data, direct3d_backward_weight}
+
 const gf__conv_algorithm gf__conv_direct3d = {
-    .name = "direct3d",
-    .accepts = direct3d_accepts,
-    .priority = direct3d_priority,
-    .workspace = direct3d_workspace,
-    .run = {direct3d_forward, direct3d_backward_data, direct3d_backward_weight},
-};
+    .name = "direct3d", .accepts = direct3d_accepts, .priority = direct3d_priority, DIRECT3D};
+const gf__conv_algorithm gf__conv_grouped = {
+    .name = "grouped", .accepts = grouped_accepts, .priority = grouped_priority, DIRECT3D};

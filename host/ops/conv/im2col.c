@@ -1,6 +1,6 @@
-/* im2col and CLBlast's GEMM: accepts every image, and volumes whose columns fit, runs on every
- * device, and is what the other algorithms are measured and checked against. An image below is a
- * volume of depth 1. */
+/* im2col and CLBlast's GEMM: accepts every image without groups, and volumes whose columns fit,
+ * runs on every device, and is what the other algorithms are measured and checked against. An image
+ * below is a volume of depth 1. */
 #include "ops/conv/options.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -35,6 +35,7 @@ static size_t columns_floats(const gf_device *device, const gf__conv_shape *s, i
 static bool im2col_accepts(const gf__conv_algorithm *self, const gf_device *device,
                            const gf__conv_shape *s, gf__conv_direction direction) {
   (void)self, (void)direction;
+  if (s->groups > 1) return false;
   const int *dilation = s->window.dilation;
   bool is_dilated = dilation[0] > 1 || dilation[1] > 1 || dilation[2] > 1;
   if (gf__window_is_flat(&s->window) || is_dilated) return true;

@@ -10,7 +10,7 @@ static bool tiled_accepts(const gf__conv_algorithm *self, const gf_device *devic
   (void)self, (void)direction;
   const gf_device_info *info = gf_device_describe(device);
   size_t local = DEPTH * (ROWS + 1 + MOST_COLUMNS + 1) * sizeof(float);
-  return gf__window_is_flat(&s->window) && info->work_group_size >= THREADS &&
+  return gf__window_is_flat(&s->window) && s->groups == 1 && info->work_group_size >= THREADS &&
          info->local_memory >= local;
 }
 

@@ -10,10 +10,12 @@ enum { KEY_SIZE = 384 };
 static void write_key(const gf__conv_shape *s, int batch, gf__conv_direction direction,
                       char out[KEY_SIZE]) {
   const gf__window *w = &s->window;
-  snprintf(out, KEY_SIZE, "n%d %sx%d filters %d kernel %s stride %s padding %s dilation %s %s",
+  char groups[32] = "";
+  if (s->groups > 1) snprintf(groups, sizeof groups, "groups %d ", s->groups);
+  snprintf(out, KEY_SIZE, "n%d %sx%d filters %d kernel %s stride %s padding %s dilation %s %s%s",
            batch, gf__window_text(w, w->size).text, s->c, s->filters,
            gf__window_text(w, w->kernel).text, gf__window_text(w, w->stride).text,
-           gf__window_text(w, w->padding).text, gf__window_text(w, w->dilation).text,
+           gf__window_text(w, w->padding).text, gf__window_text(w, w->dilation).text, groups,
            gf__conv_direction_names[direction]);
 }
 

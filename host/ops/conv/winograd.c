@@ -17,8 +17,8 @@ static bool winograd_accepts(const gf__conv_algorithm *self, const gf_device *de
     if (w->kernel[a] != 3 || w->stride[a] != 1 || w->dilation[a] != 1 || w->padding[a] > 2)
       return false;
   return gf_device_describe(device)->type == GF_DEVICE_CPU && gf__window_is_flat(w) &&
-         s->c % vector == 0 && s->filters % vector == 0 && s->c <= MOST_CHANNELS &&
-         s->filters <= MOST_CHANNELS;
+         s->groups == 1 && s->c % vector == 0 && s->filters % vector == 0 &&
+         s->c <= MOST_CHANNELS && s->filters <= MOST_CHANNELS;
 }
 
 /* Tiles of m x m outputs in an image. */

@@ -20,7 +20,12 @@ static size_t x_at(const ref_conv2d *v, int n, int i, int j, int c) {
 }
 
 static size_t weight_at(const ref_conv2d *v, int k, int c, int r, int s) {
-  return (((size_t)k * v->c + c) * v->kernel[0] + r) * v->kernel[1] + s;
+  return (((size_t)k * (v->c / v->groups) + c) * v->kernel[0] + r) * v->kernel[1] + s;
+}
+
+/* The first channel that filter k reads. */
+static int first_channel(const ref_conv2d *v, int k) {
+  return k / (v->filters / v->groups) * (v->c / v->groups);
 }
 
 void ref_conv2d_forward(const ref_conv2d *conv, const double *x, const double *weight,
@@ -36,8 +41,9 @@ void ref_conv2d_forward(const ref_conv2d *conv, const double *x, const double *w
             for (int s = 0; s < v->kernel[1]; s++) {
               int i = source(v, 0, p, r), j = source(v, 1, q, s);
               if (i < 0 || i >= v->h || j < 0 || j >= v->w) continue;
-              for (int c = 0; c < v->c; c++)
-                sum += weight[weight_at(v, k, c, r, s)] * x[x_at(v, n, i, j, c)];
+              for (int c = 0; c < v->c / v->groups; c++)
+                sum +=
+                    weight[weight_at(v, k, c, r, s)] * x[x_at(v, n, i, j, first_channel(v, k) + c)];
             }
           y[(((size_t)n * ph + p) * qw + q) * v->filters + k] = sum;
         }
@@ -64,8 +70,9 @@ void ref_conv2d_backward(const ref_conv2d *conv, const double *x, const double *
             for (int s = 0; s < v->kernel[1]; s++) {
               int i = source(v, 0, p, r), j = source(v, 1, q, s);
               if (i < 0 || i >= v->h || j < 0 || j >= v->w) continue;
-              for (int c = 0; c < v->c; c++) {
-                size_t at = x_at(v, n, i, j, c), tap = weight_at(v, k, c, r, s);
+              for (int c = 0; c < v->c / v->groups; c++) {
+                size_t at = x_at(v, n, i, j, first_channel(v, k) + c),
+                       tap = weight_at(v, k, c, r, s);
                 if (dx) dx[at] += weight[tap] * d;
                 if (dweight) dweight[tap] += x[at] * d;
               }

@@ -22,7 +22,8 @@ static ref_conv2d conv_of(const ref_network *network, const node *self) {
                       .kernel = {self->kernel, self->kernel},
                       .stride = {self->stride, self->stride},
                       .padding = {self->padding, self->padding},
-                      .dilation = {1, 1}};
+                      .dilation = {1, 1},
+                      .groups = 1};
 }
 
 static void conv_forward(ref_network *network, node *self) {

@@ -1,8 +1,8 @@
 /* Plain double-precision references of every operation, for tests.
  *
  * They include nothing of the library and allocate nothing. Activations are
- * (n, h, w, c), channels fastest; conv2d weights are (filters, channels, kernel
- * height, kernel width); linear weights are (outputs, inputs). Pairs are
+ * (n, h, w, c), channels fastest; conv2d weights are (filters, channels of a
+ * group, kernel height, kernel width); linear weights are (outputs, inputs). Pairs are
  * (height, width). A forward writes y. A backward takes the gradient dy of some
  * loss L with respect to y and writes, never accumulates, the gradients of L
  * with respect to its inputs; a result pointer that may be NULL says so.
@@ -19,14 +19,16 @@ int ref_output_size(int size, int kernel, int stride, int padding, int dilation)
 typedef struct ref_conv2d {
   int n, h, w, c, filters;
   int kernel[2], stride[2], padding[2], dilation[2];
+  int groups; /* divides c and filters */
 } ref_conv2d;
 
-/* y[n,p,q,k] = bias[k] + sum over r,s,c of weight[k,c,r,s] x[n, i, j, c],
- * i = p stride - padding + r dilation, j likewise, x = 0 outside the image.
+/* y[n,p,q,k] = bias[k] + sum over r,s,c of weight[k,c,r,s] x[n, i, j, g c / groups + c],
+ * g = k / (filters / groups) rounded down, c up to the channels of a group,
+ * i = p stride - padding + r dilation, j in the same way, x = 0 outside the image.
  * bias may be NULL: none. y (n, p, q, filters). */
 void ref_conv2d_forward(const ref_conv2d *conv, const double *x, const double *weight,
                         const double *bias, double *y);
-/* dx[n,i,j,c]       = sum of weight[k,c,r,s] dy[n,p,q,k] over all p,q,r,s,k that read (i,j)
+/* dx[n,i,j,c]       = sum of weight[k,c,r,s] dy[n,p,q,k] over all p,q,r,s,k that read it
  * dweight[k,c,r,s]  = sum over n,p,q of dy[n,p,q,k] x[n,i,j,c]
  * dbias[k]          = sum over n,p,q of dy[n,p,q,k]
  * Each result may be NULL. */
