@@ -6,8 +6,9 @@ const char *const gf__conv_direction_names[GF__CONV_DIRECTIONS] = {"forward", "b
                                                                    "backward_weight"};
 
 const gf__conv_algorithm *const gf__conv_algorithms[] = {
-    &gf__conv_im2col,    &gf__conv_direct,   &gf__conv_tiled,   &gf__conv_winograd2,
-    &gf__conv_winograd4, &gf__conv_direct3d, &gf__conv_grouped, NULL};
+    &gf__conv_im2col,    &gf__conv_direct,    &gf__conv_tiled,
+    &gf__conv_winograd2, &gf__conv_winograd4, &gf__conv_direct3d,
+    &gf__conv_grouped,   &gf__conv_depthwise, NULL};
 
 const gf__conv_algorithm *gf__conv_reference(const gf_device *device, const gf__conv_shape *shape,
                                              gf__conv_direction direction) {

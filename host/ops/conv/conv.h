@@ -99,6 +99,6 @@ int gf__conv_weight_partials(const gf_device *device);
 gf__conv_shape gf__conv_flipped(const gf__conv_shape *shape);
 
 extern const gf__conv_algorithm gf__conv_im2col, gf__conv_direct, gf__conv_tiled,
-    gf__conv_winograd2, gf__conv_winograd4, gf__conv_direct3d, gf__conv_grouped;
+    gf__conv_winograd2, gf__conv_winograd4, gf__conv_direct3d, gf__conv_grouped, gf__conv_depthwise;
 
 #endif
