@@ -1,6 +1,6 @@
-# The export to ONNX: onnx.proto, compiled by protobuf-c. Sets ONNX, ONNX_SOURCES and
+# ONNX in and out: onnx.proto, compiled by protobuf-c. Sets ONNX, ONNX_SOURCES and
 # ONNX_HEADER, which is generated.
-set(GRADFLOW_ONNX ON CACHE STRING "Build the export to ONNX: ON, OFF, or AUTO, where it can be")
+set(GRADFLOW_ONNX ON CACHE STRING "Read and write ONNX: ON, OFF, or AUTO, where it can be")
 set_property(CACHE GRADFLOW_ONNX PROPERTY STRINGS ON OFF AUTO)
 set(ONNX OFF)
 if(NOT GRADFLOW_ONNX STREQUAL "OFF")
@@ -10,12 +10,12 @@ if(NOT GRADFLOW_ONNX STREQUAL "OFF")
   if(GRADFLOW_PROTOBUF_C_FOUND AND GRADFLOW_PROTOC_C AND GRADFLOW_ONNX_PROTO)
     set(ONNX ON)
   elseif(NOT GRADFLOW_ONNX STREQUAL "AUTO")
-    message(FATAL_ERROR "the export to ONNX needs protobuf-c, its protoc-c, and onnx.proto; on Debian: "
+    message(FATAL_ERROR "reading and writing ONNX needs protobuf-c, its protoc-c, and onnx.proto; on Debian: "
                         "libprotobuf-c-dev, protobuf-c-compiler, libonnx-dev (scripts/setup.sh installs "
-                        "them). -DGRADFLOW_ONNX=OFF builds without the export to ONNX")
+                        "them). -DGRADFLOW_ONNX=OFF builds without ONNX")
   endif()
 endif()
-message(STATUS "gradflow: export to ONNX: ${ONNX}")
+message(STATUS "gradflow: ONNX: ${ONNX}")
 if(ONNX)
   add_custom_command(
     OUTPUT ${GENERATED}/onnx.pb-c.c ${GENERATED}/onnx.pb-c.h

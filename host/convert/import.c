@@ -45,8 +45,7 @@ gf_status gf_import_guess(gf_config **out, const char *weights) {
 
 /* ---- the run folder ---- */
 
-/* All sections, whoever reads them later. */
-static gf_status check_config(const gf_config *config) {
+gf_status gf__import_check_config(const gf_config *config) {
   gf__train_config run;
   gf__optimizer_config optimizer;
   GF_TRY(gf__train_config_read(&run, config));
@@ -64,8 +63,8 @@ static gf_status fill_folder(const gf__stored *stored, const gf_config *config,
   return gf__run_folder_end(folder, GF_RUN_FINISHED, NULL);
 }
 
-static gf_status make_folder(const gf__stored *stored, const gf_config *config,
-                             const gf_import_options *options) {
+gf_status gf__import_make_folder(const gf__stored *stored, const gf_config *config,
+                                 const gf_import_options *options) {
   gf__run_folder folder;
   gf__text yaml = {0};
   gf__value_write(&yaml, 0, gf__config_root(config));
@@ -87,11 +86,11 @@ gf_status gf_import(const gf_config *config, const char *weights, const gf_impor
   gf__stored stored = {0};
   const char *needed[] = {gf__config_path(config), weights, NULL};
   gf_status status = gf__run_folder_check(options->out, options->overwrite, needed);
-  if (status == GF_OK) status = check_config(config);
+  if (status == GF_OK) status = gf__import_check_config(config);
   if (status == GF_OK) status = gf__stored_open(&stored, config, weights, NULL);
   if (status == GF_OK)
     status = gf__named_tensors_check_finite(weights, stored.tensors, stored.count);
-  if (status == GF_OK) status = make_folder(&stored, config, options);
+  if (status == GF_OK) status = gf__import_make_folder(&stored, config, options);
   if (status == GF_OK && result) gf__stored_describe(&stored, weights, result);
   gf__stored_free(&stored);
   return status;

@@ -68,6 +68,14 @@ gf_status gf__stored_open(gf__stored *out, const gf_config *config, const char *
   return gf__safetensors_read(weights, out->tensors, out->count);
 }
 
+gf_status gf__stored_open_empty(gf__stored *out, const gf_config *config, int classes) {
+  *out = (gf__stored){0};
+  GF_TRY(gf__data_recall(&out->info, config));
+  if (!out->info.classes) out->info.classes = classes;
+  GF_TRY(build(out, config));
+  return make_tensors(out);
+}
+
 void gf__stored_free(gf__stored *stored) {
   gf__named_tensors_free(stored->tensors, stored->count);
   gf__graph_free(&stored->graph);

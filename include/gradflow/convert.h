@@ -76,4 +76,19 @@ GF_API gf_import_options gf_import_options_default(void);
 GF_API gf_status gf_import(const gf_config *config, const char *weights,
                            const gf_import_options *options, gf_conversion *result) GF_MUST_USE;
 
+/** Makes a run folder of an ONNX model, as gf_import() makes one of weights: its nodes become the
+ * config's model.graph, its weights those of the layers, and its metadata, where gf_export_onnx()
+ * has written it, the config's "data" section. A layer has the name that its weights have in the
+ * file. External data is read from the model's own folder alone.
+ *
+ * config, or NULL, has what is to be otherwise: its "data" section where it has data.name, else
+ * single keys of it, and all other sections but "model", which is not read. result may be NULL.
+ *
+ * GF_ERROR_DATA for a damaged file, and for nodes that no layer can stand for, which are all listed
+ * with what can be done; GF_ERROR_CONFIG where the data set has no images of the network's shape;
+ * GF_ERROR_ARGUMENT where the library was built without ONNX. Nothing is written after a failure. */
+GF_API gf_status gf_import_onnx(const gf_config *config, const char *path,
+                                const gf_import_options *options,
+                                gf_conversion *result) GF_MUST_USE;
+
 #endif

@@ -1235,6 +1235,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_fetch_options_default": (gf_fetch_options, []),
     "gf_import": (c_int, [c_void_p, c_char_p, POINTER(gf_import_options), POINTER(gf_conversion)]),
     "gf_import_guess": (c_int, [POINTER(c_void_p), c_char_p]),
+    "gf_import_onnx": (
+        c_int,
+        [c_void_p, c_char_p, POINTER(gf_import_options), POINTER(gf_conversion)],
+    ),
     "gf_import_options_default": (gf_import_options, []),
     "gf_inspect_data": (
         c_int,

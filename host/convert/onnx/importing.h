@@ -1,0 +1,237 @@
+/* What an ONNX graph becomes while it is imported: values that are constants or outputs of our
+ * layers, and the layers. The operators are rows of a table in operators.c. */
+#ifndef GF_CONVERT_ONNX_IMPORTING_H
+#define GF_CONVERT_ONNX_IMPORTING_H
+
+#include <gradflow/model.h>
+
+#include "base/index.h"
+#include "base/text.h"
+#include "convert/onnx/file.h"
+#include "layers/layer.h"
+
+/* ---- values ---- */
+
+typedef enum gf__onnx_kind {
+  GF__ONNX_UNKNOWN, /* no node has made it yet */
+  GF__ONNX_CONSTANT,
+  GF__ONNX_ACTIVATION, /* of a layer */
+  GF__ONNX_FAILED      /* of a node that could not be imported, or that reads such a value */
+} gf__onnx_kind;
+
+/* A value of the ONNX graph. An activation is the output of a layer, whose axes may be in another
+ * order, and to which operators may still have to be applied: those that no layer does alone. */
+typedef struct gf__import_value {
+  const char *name;
+  gf__onnx_kind kind;
+  gf__onnx_shape shape;
+  int uses;                        /* inputs of nodes, and outputs of the graph, that it is */
+  const Onnx__TensorProto *stored; /* of an initializer that has not been read yet */
+  gf__onnx_elements elements;      /* of a constant that has been read or computed */
+  int layer;                       /* of an activation; GF__IMPORT_IMAGES: the images themselves */
+  char axes[GF__ONNX_MOST_DIMS];   /* n, c, d, h and w of the layer's output; 1: none of them */
+  bool is_sole;                    /* nothing else reads the layer's output */
+  bool is_channels_last;           /* a vector that was flattened with the channels last */
+  int pad[4];                      /* zeros around the image: top, left, bottom, right */
+  double scale;                    /* that it is multiplied by, and is not yet */
+  bool is_erf, is_erf_plus_one;    /* erf(inner * output), and that + 1, before the scale */
+  double inner;
+  bool is_softmax;   /* the softmax of the output */
+  bool is_taken;     /* a parameter of a layer */
+  bool is_parameter; /* a constant of the file itself: not one that was computed */
+} gf__import_value;
+
+/* ---- layers ---- */
+
+enum { GF__IMPORT_IMAGES = -1 };
+
+typedef struct gf__import_parameter {
+  const char *suffix;
+  const float *values; /* these live as long as the file */
+  size_t count;
+  int dims[5], dim_count; /* as PyTorch has them */
+} gf__import_parameter;
+
+typedef struct gf__import_layer {
+  const char *type;
+  char name[GF__NAME_SIZE];
+  gf__text options; /* ", key: value" each */
+  int inputs[GF__MOST_INPUTS], input_count;
+  gf__import_parameter parameters[GF__MOST_PARAMETERS];
+  int parameter_count;
+  int d, h, w, c; /* of the output */
+  bool is_needed; /* the network's output depends on it */
+  bool is_folded; /* a product with constants is in its weights */
+  bool is_affine; /* a batch_norm that was a product or a sum with constants */
+} gf__import_layer;
+
+/* ---- the import ---- */
+
+/* What was not as in the file, or is to be known. */
+typedef struct gf__import_notes {
+  int folded_norms;    /* convolutions whose weights have a norm folded into them */
+  int norms;           /* that are layers */
+  int affine_norms;    /* that were a product and a sum with constants */
+  int shared_weights;  /* tensors that several layers read, each of which has its own now */
+  int more_outputs;    /* of the graph, which are left out */
+  bool has_softmax;    /* at the end, left out */
+  bool is_fixed_batch; /* the file's batch is a number */
+} gf__import_notes;
+
+typedef struct gf__import_problem {
+  const char *op;
+  gf__text reason, nodes; /* the names of the first nodes */
+  int count;
+} gf__import_problem;
+
+typedef struct gf__importing {
+  gf__onnx_file *file;
+  gf__import_value *values;
+  size_t value_count;
+  gf__index value_index; /* names to indices of values */
+  gf__import_layer *layers;
+  int layer_count;
+  gf__index layer_names; /* of the layers, and reserved ones */
+  gf__import_problem *problems;
+  size_t problem_count;
+  int64_t batch;              /* images in the shapes */
+  gf_image_shape image;       /* of the input */
+  size_t folded, most_folded; /* elements of computed constants */
+  gf__import_notes notes;
+} gf__importing;
+
+/* A node with its values. */
+typedef struct gf__operation {
+  gf__importing *importing;
+  const Onnx__NodeProto *node;
+  const struct gf__operator *row;
+  int index;                /* of the node in the file, from 1 on */
+  gf__import_value *in[64]; /* NULL where an optional input is left out */
+  int in_count;
+  gf__import_value *out;
+} gf__operation;
+
+/* A row of the table. apply gets operations with an activation among their inputs, fold those of
+ * constants alone; each may be NULL. Both set the output, or add a problem. */
+typedef struct gf__operator {
+  const char *name;
+  int least_inputs, most_inputs;
+  /* "name:type" of each attribute that is read, or that changes nothing here; the type is one of
+   * i, f, s, t (integer, float, text, tensor), I and F (lists of integers, of floats). */
+  const char *attributes;
+  gf_status (*apply)(gf__operation *op);
+  gf_status (*fold)(gf__operation *op);
+  const char *layer; /* that apply adds, where that is all it does */
+} gf__operator;
+
+/* The table, ended by a row without a name. */
+extern const gf__operator gf__operators[];
+/* NULL where there is none. */
+const gf__operator *gf__operator_find(const char *name);
+
+/* importing.c */
+void gf__importing_free(gf__importing *im);
+/* The value of a name, which is made where there is none. */
+gf_status gf__importing_value(gf__importing *im, const char *name,
+                              gf__import_value **out) GF_MUST_USE;
+/* Adds the node to those that cannot be imported, with the reason and what can be done. */
+gf_status gf__operation_reject(gf__operation *op, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* GF_ERROR_DATA: the node is damaged. */
+gf_status gf__operation_fail(const gf__operation *op, const char *what) GF_MUST_USE;
+/* The attributes, whose types have been checked. */
+const Onnx__AttributeProto *gf__operation_attribute(const gf__operation *op, const char *name);
+int64_t gf__operation_int(const gf__operation *op, const char *name, int64_t absent);
+float gf__operation_float(const gf__operation *op, const char *name, float absent);
+bool gf__operation_text_is(const gf__operation *op, const char *name, const char *text);
+/* At most `most` numbers of a list; the number of them, or -1 where there is no such attribute or a
+ * longer one. */
+int gf__operation_ints(const gf__operation *op, const char *name, int64_t *out, int most);
+/* Lists of operators that have been attributes in earlier sets and are constants in later ones. The
+ * count becomes -1 where there is none, and -2 where it is no constant and the node has been
+ * rejected; GF_ERROR_DATA where it has more than `most` numbers. */
+gf_status gf__operation_list(gf__operation *op, const char *name, int input, int64_t *out, int most,
+                             int *count) GF_MUST_USE;
+/* The elements of a constant. */
+gf_status gf__import_elements(gf__importing *im, gf__import_value *value,
+                              gf__onnx_elements *out) GF_MUST_USE;
+/* Whether the input is a constant of one number, which is then *out. */
+gf_status gf__operation_scalar(gf__operation *op, int input, bool *is_scalar,
+                               double *out) GF_MUST_USE;
+/* The output is that of the input, whatever is pending of it. */
+void gf__operation_alias(gf__operation *op, const gf__import_value *in);
+/* Whether the input is an activation with nothing pending; where not, the node has been rejected.
+ */
+bool gf__operation_takes(gf__operation *op, int input);
+/* The same of one whose axes are so ("nchw"), where each of size 1 is as good as any other. */
+bool gf__operation_takes_form(gf__operation *op, int input, const char *axes);
+bool gf__import_has_form(const gf__importing *im, const gf__import_value *value, const char *axes);
+/* The size of the layer's output along n, c, d, h, w or 1. */
+int64_t gf__import_axis(const gf__importing *im, int layer, char axis);
+
+/* Adds a layer that reads the layers of the activations among the inputs; weight, or NULL, names
+ * it. */
+gf_status gf__operation_layer(gf__operation *op, const char *type, const gf__import_value *weight,
+                              gf__import_layer **out) GF_MUST_USE;
+void gf__import_layer_shape(gf__import_layer *layer, int d, int h, int w, int c);
+/* A parameter whose elements are as they are in the constant. */
+gf_status gf__import_add_parameter(gf__importing *im, gf__import_layer *layer, const char *suffix,
+                                   gf__import_value *value, int dim_count,
+                                   const int *dims) GF_MUST_USE;
+void gf__import_add_values(gf__import_layer *layer, const char *suffix, const float *values,
+                           int dim_count, const int *dims);
+/* The output becomes that of the layer that was added last, with these axes. */
+void gf__operation_output(gf__operation *op, const char *axes);
+/* The output becomes a constant. */
+gf_status gf__operation_constant(gf__operation *op, const gf__onnx_elements *elements) GF_MUST_USE;
+/* Room for elements of the shape, of which a file may have so many. */
+gf_status gf__operation_room(gf__operation *op, gf__onnx_elements *out, bool is_float,
+                             float **floats, int64_t **ints) GF_MUST_USE;
+/* The shortest text of a number that reads back as the same float. */
+void gf__import_number(char out[32], float number);
+
+/* operators of each kind */
+#define GF__OPERATION(name) gf_status gf__operation_##name(gf__operation *op)
+GF__OPERATION(conv);
+GF__OPERATION(pool);
+GF__OPERATION(global_pool);
+GF__OPERATION(reduce_mean);
+GF__OPERATION(norm);
+GF__OPERATION(gemm);
+GF__OPERATION(matmul);
+GF__OPERATION(activation);
+GF__OPERATION(dropout);
+GF__OPERATION(softmax);
+GF__OPERATION(same);
+GF__OPERATION(add);
+GF__OPERATION(subtract);
+GF__OPERATION(multiply);
+GF__OPERATION(divide);
+GF__OPERATION(erf);
+GF__OPERATION(reshape);
+GF__OPERATION(flatten);
+GF__OPERATION(squeeze);
+GF__OPERATION(unsqueeze);
+GF__OPERATION(transpose);
+GF__OPERATION(concat);
+GF__OPERATION(pad);
+GF__OPERATION(slice);
+GF__OPERATION(shape);
+GF__OPERATION(cast);
+GF__OPERATION(fold_same);
+GF__OPERATION(fold_cast);
+GF__OPERATION(fold_constant);
+GF__OPERATION(fold_constant_of_shape);
+GF__OPERATION(fold_gather);
+GF__OPERATION(fold_concat);
+GF__OPERATION(fold_slice);
+GF__OPERATION(fold_reshape);
+GF__OPERATION(fold_flatten);
+GF__OPERATION(fold_squeeze);
+GF__OPERATION(fold_unsqueeze);
+GF__OPERATION(fold_expand);
+GF__OPERATION(fold_transpose);
+GF__OPERATION(fold_arithmetic);
+GF__OPERATION(fold_range);
+
+#endif

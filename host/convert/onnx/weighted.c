@@ -1,0 +1,442 @@
+/* Operators that become layers with weights, windows or both. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/numbers.h"
+#include "convert/onnx/importing.h"
+
+/* ---- windows ---- */
+
+enum { MOST_AXES = 3, LARGEST_WINDOW = 1024 };
+
+/* A window as the node has it: the axes are depth, height and width, or the last two of them. */
+typedef struct window {
+  int axes;
+  int64_t in[MOST_AXES], out[MOST_AXES];
+  int64_t kernel[MOST_AXES], stride[MOST_AXES], dilation[MOST_AXES];
+  int64_t before[MOST_AXES], after[MOST_AXES]; /* rows of zeros */
+} window;
+
+/* A list of one number for each axis, or of count; absent ones are all initial. */
+static gf_status read_list(const gf__operation *op, const char *name, int64_t initial, int64_t low,
+                           int count, int64_t *out) {
+  int found = gf__operation_ints(op, name, out, count);
+  if (found < 0 && !gf__operation_attribute(op, name)) {
+    for (int a = 0; a < count; a++) out[a] = initial;
+    return GF_OK;
+  }
+  bool fits = found == count;
+  for (int a = 0; fits && a < count; a++) fits = out[a] >= low && out[a] <= LARGEST_WINDOW;
+  return fits ? GF_OK : gf__operation_fail(op, "has a window of other axes, or of no size");
+}
+
+/* Where the file only says that the output has the size of the input, divided by the stride. */
+static void pad_to_same(window *w, bool more_after) {
+  for (int a = 0; a < w->axes; a++) {
+    int64_t out = (w->in[a] + w->stride[a] - 1) / w->stride[a];
+    int64_t all = (out - 1) * w->stride[a] + w->dilation[a] * (w->kernel[a] - 1) + 1 - w->in[a];
+    int64_t half = GF__MAX(all, 0) / 2, rest = GF__MAX(all, 0) - half;
+    w->before[a] = more_after ? half : rest;
+    w->after[a] = more_after ? rest : half;
+  }
+}
+
+static int64_t window_out(const window *w, int a, int64_t before, int64_t after, bool up) {
+  int64_t room = w->in[a] + before + after - w->dilation[a] * (w->kernel[a] - 1) - 1;
+  if (room < 0) return 0;
+  return (room + (up ? w->stride[a] - 1 : 0)) / w->stride[a] + 1;
+}
+
+/* kernel: of a convolution's weight, or NULL. */
+static gf_status window_read(gf__operation *op, int axes, const int64_t *kernel, window *out) {
+  const gf__import_value *in = op->in[0];
+  int64_t pads[2 * MOST_AXES];
+  *out = (window){.axes = axes};
+  for (int a = 0; a < axes; a++)
+    out->in[a] = gf__import_axis(op->importing, in->layer, "dhw"[MOST_AXES - axes + a]);
+  GF_TRY(read_list(op, "kernel_shape", 0, 1, axes, out->kernel));
+  if (kernel) memcpy(out->kernel, kernel, (size_t)axes * sizeof *kernel);
+  GF_TRY(read_list(op, "strides", 1, 1, axes, out->stride));
+  GF_TRY(read_list(op, "dilations", 1, 1, axes, out->dilation));
+  GF_TRY(read_list(op, "pads", 0, 0, 2 * axes, pads));
+  for (int a = 0; a < axes; a++) {
+    if (out->kernel[a] < 1 || out->kernel[a] > LARGEST_WINDOW)
+      return gf__operation_fail(op, "has a window of other axes, or of no size");
+    out->before[a] = pads[a];
+    out->after[a] = pads[axes + a];
+  }
+  bool upper = gf__operation_text_is(op, "auto_pad", "SAME_UPPER");
+  if (upper || gf__operation_text_is(op, "auto_pad", "SAME_LOWER")) pad_to_same(out, upper);
+  for (int a = 0; a < 2 && axes == 2; a++) {
+    out->before[a] += in->pad[a == 0 ? 0 : 1];
+    out->after[a] += in->pad[a == 0 ? 2 : 3];
+  }
+  for (int a = 0; a < axes; a++) {
+    out->out[a] = window_out(out, a, out->before[a], out->after[a], false);
+    if (out->out[a] < 1) return gf__operation_fail(op, "has a window larger than its image");
+  }
+  return GF_OK;
+}
+
+/* Where no window reaches the zeros after the image, there may be as many as before it. */
+static bool window_becomes_symmetric(window *w) {
+  for (int a = 0; a < w->axes; a++) {
+    if (window_out(w, a, w->before[a], w->before[a], false) != w->out[a]) return false;
+    if (w->after[a] > w->before[a]) {
+      int64_t last = (w->out[a] - 1) * w->stride[a] + w->dilation[a] * (w->kernel[a] - 1) + 1;
+      if (last > w->in[a] + 2 * w->before[a]) return false;
+    }
+    w->after[a] = w->before[a];
+  }
+  return true;
+}
+
+static void add_numbers(gf__import_layer *layer, const char *key, const int64_t *numbers,
+                        int count) {
+  bool is_one = true;
+  for (int a = 1; a < count; a++) is_one &= numbers[a] == numbers[0];
+  gf__text_add(&layer->options, ", %s: %s", key, is_one ? "" : "[");
+  for (int a = 0; a < (is_one ? 1 : count); a++)
+    gf__text_add(&layer->options, "%s%lld", a ? ", " : "", (long long)numbers[a]);
+  if (!is_one) gf__text_add(&layer->options, "]");
+}
+
+static void add_window(gf__import_layer *layer, const window *w) {
+  add_numbers(layer, "kernel", w->kernel, w->axes);
+  add_numbers(layer, "stride", w->stride, w->axes);
+  add_numbers(layer, "padding", w->before, w->axes);
+}
+
+static void set_window_shape(gf__import_layer *layer, const window *w, int c) {
+  bool is_volume = w->axes == 3;
+  gf__import_layer_shape(layer, is_volume ? (int)w->out[0] : 1, (int)w->out[w->axes - 2],
+                         (int)w->out[w->axes - 1], c);
+}
+
+/* An image whose zeros around it the operator adds to its own. */
+static bool takes_padded(gf__operation *op, const char *axes) {
+  gf__import_value *in = op->in[0];
+  int pad[4];
+  memcpy(pad, in->pad, sizeof pad);
+  memset(in->pad, 0, sizeof in->pad);
+  bool takes = gf__operation_takes_form(op, 0, axes);
+  memcpy(in->pad, pad, sizeof pad);
+  return takes;
+}
+
+/* ---- convolutions ---- */
+
+static bool is_zero(const gf__onnx_elements *elements) {
+  for (size_t i = 0; i < elements->count; i++)
+    if (!elements->floats || elements->floats[i] != 0) return false;
+  return true;
+}
+
+/* torch's unoptimised form gives every convolution a bias, of zeros that it computes. */
+static gf_status add_bias(gf__operation *op, gf__import_layer *layer, int filters, double factor) {
+  gf__import_value *bias = op->in_count > 2 ? op->in[2] : NULL;
+  gf__onnx_elements elements;
+  if (!bias) return GF_OK;
+  if (bias->kind != GF__ONNX_CONSTANT)
+    return gf__operation_reject(op, "its bias is computed from the images");
+  GF_TRY(gf__import_elements(op->importing, bias, &elements));
+  if (!bias->is_parameter && is_zero(&elements)) return GF_OK;
+  if (elements.floats && (elements.count == 1 || factor != 1)) {
+    float *values = gf__onnx_file_keep(op->importing->file, (size_t)filters * sizeof *values);
+    if (!values) return GF_ERROR_MEMORY;
+    if (elements.count != 1 && elements.count != (size_t)filters)
+      return gf__operation_fail(op, "has a bias of another size");
+    for (int k = 0; k < filters; k++)
+      values[k] = (float)(factor * (double)elements.floats[elements.count == 1 ? 0 : k]);
+    gf__import_add_values(layer, "bias", values, 1, &filters);
+    return GF_OK;
+  }
+  return gf__import_add_parameter(op->importing, layer, "bias", bias, 1, &filters);
+}
+
+static bool weight_is_constant(gf__operation *op) {
+  if (op->in[1] && op->in[1]->kind == GF__ONNX_CONSTANT) return true;
+  (void)!gf__operation_reject(op, "its weight is computed from the images");
+  return false;
+}
+
+gf_status gf__operation_conv(gf__operation *op) {
+  if (!weight_is_constant(op)) return GF_OK;
+  const gf__onnx_shape *shape = &op->in[1]->shape;
+  int axes = shape->rank - 2, dims[5];
+  window w;
+  if (axes != 2 && axes != 3)
+    return gf__operation_reject(op, "it convolves along %d axes; there are layers for 2 and 3",
+                                axes);
+  const char *form = axes == 2 ? "nchw" : "ncdhw";
+  if (!takes_padded(op, form)) return GF_OK;
+  int64_t groups = gf__operation_int(op, "group", 1),
+          channels = gf__import_axis(op->importing, op->in[0]->layer, 'c');
+  if (groups < 1 || channels % groups || shape->dims[1] != channels / groups ||
+      shape->dims[0] < 1 || shape->dims[0] % groups)
+    return gf__operation_fail(op, "has a weight for another number of channels");
+  if (groups != 1 && axes == 3)
+    return gf__operation_reject(op, "it has groups, which conv3d has not");
+  GF_TRY(window_read(op, axes, shape->dims + 2, &w));
+  if (!window_becomes_symmetric(&w))
+    return gf__operation_reject(op,
+                                "it has other zeros before the image than after it; pad both sides "
+                                "alike in the model");
+  for (int a = 0; a < axes; a++)
+    if (axes == 3 && w.dilation[a] != 1)
+      return gf__operation_reject(op, "it has a dilation, which conv3d has not");
+  for (int d = 0; d < shape->rank; d++) dims[d] = (int)shape->dims[d];
+  gf__import_layer *layer;
+  GF_TRY(gf__operation_layer(op, axes == 2 ? "conv2d" : "conv3d", op->in[1], &layer));
+  gf__text_add(&layer->options, ", filters: %d", dims[0]);
+  add_window(layer, &w);
+  if (axes == 2) add_numbers(layer, "dilation", w.dilation, 2);
+  if (groups != 1) gf__text_add(&layer->options, ", groups: %d", (int)groups);
+  set_window_shape(layer, &w, dims[0]);
+  GF_TRY(gf__import_add_parameter(op->importing, layer, "weight", op->in[1], shape->rank, dims));
+  GF_TRY(add_bias(op, layer, dims[0], 1));
+  if (op->out->kind != GF__ONNX_FAILED) gf__operation_output(op, form);
+  return GF_OK;
+}
+
+/* ---- pools ---- */
+
+static bool has_padding(const window *w) {
+  for (int a = 0; a < w->axes; a++)
+    if (w->before[a] || w->after[a]) return true;
+  return false;
+}
+
+static bool is_of_relu(const gf__importing *im, const gf__import_value *value) {
+  return value->layer >= 0 && !strcmp(im->layers[value->layer].type, "relu");
+}
+
+/* Why a pool is not one of ours, or NULL. */
+static const char *pool_difference(gf__operation *op, window *w, bool is_max) {
+  const int *pad = op->in[0]->pad;
+  bool has_zeros = pad[0] || pad[1] || pad[2] || pad[3];
+  bool own_padding = gf__operation_attribute(op, "pads") || gf__operation_attribute(op, "auto_pad");
+  bool counts = gf__operation_int(op, "count_include_pad", 0) != 0 || (has_zeros && !own_padding);
+  for (int a = 0; a < w->axes; a++) {
+    if (w->dilation[a] != 1) return "it has a dilation, which pools have not";
+    if (2 * w->before[a] > w->kernel[a]) return "it has more padding than half a window";
+    if (gf__operation_int(op, "ceil_mode", 0) &&
+        window_out(w, a, w->before[a], w->after[a], true) != w->out[a])
+      return "it has ceil_mode, by which windows reach past the image; make it false in the model, "
+             "or "
+             "export for images of a size that needs none";
+  }
+  if (is_max && has_zeros && !is_of_relu(op->importing, op->in[0]))
+    return "it takes the maximum of values and of zeros around them; only after a relu is that the "
+           "maximum of the values";
+  if (!is_max && has_padding(w) && !counts)
+    return "it leaves zeros around the image out of means (count_include_pad=False)";
+  if (!window_becomes_symmetric(w))
+    return "it has other rows before the image than after it; pad both sides alike in the model";
+  return NULL;
+}
+
+gf_status gf__operation_pool(gf__operation *op) {
+  bool is_max = !strcmp(op->row->name, "MaxPool");
+  int axes = op->in[0]->shape.rank - 2;
+  const char *form = axes == 3 ? "ncdhw" : "nchw";
+  window w;
+  if (!takes_padded(op, form)) return GF_OK;
+  GF_TRY(window_read(op, axes, NULL, &w));
+  const char *why = pool_difference(op, &w, is_max);
+  if (why) return gf__operation_reject(op, "%s", why);
+  gf__import_layer *layer;
+  const char *type =
+      axes == 2 ? (is_max ? "max_pool" : "avg_pool") : (is_max ? "max_pool3d" : "avg_pool3d");
+  GF_TRY(gf__operation_layer(op, type, NULL, &layer));
+  add_window(layer, &w);
+  set_window_shape(layer, &w, layer->c);
+  gf__operation_output(op, form);
+  return GF_OK;
+}
+
+/* A mean or maximum of all pixels; axes: of the output. */
+static gf_status add_global_pool(gf__operation *op, bool is_max, const char *axes) {
+  gf__import_layer *layer;
+  GF_TRY(gf__operation_layer(op, is_max ? "max_pool" : "global_avg_pool", NULL, &layer));
+  if (is_max) gf__text_add(&layer->options, ", kernel: [%d, %d]", layer->h, layer->w);
+  gf__import_layer_shape(layer, 1, 1, 1, layer->c);
+  gf__operation_output(op, axes);
+  return GF_OK;
+}
+
+gf_status gf__operation_global_pool(gf__operation *op) {
+  bool is_max = !strcmp(op->row->name, "GlobalMaxPool");
+  const char *form = op->in[0]->shape.rank == 5 && !is_max ? "ncdhw" : "nchw";
+  if (!gf__operation_takes_form(op, 0, form)) return GF_OK;
+  return add_global_pool(op, is_max, form);
+}
+
+/* The mean over all pixels; where there is one, nothing but axes changes. */
+gf_status gf__operation_reduce_mean(gf__operation *op) {
+  const gf__import_value *in = op->in[0];
+  int64_t axes[GF__ONNX_MOST_DIMS];
+  int count, rank = in->shape.rank;
+  bool keeps = gf__operation_int(op, "keepdims", 1) != 0, is_reduced[GF__ONNX_MOST_DIMS] = {false};
+  char form[GF__ONNX_MOST_DIMS + 1] = "";
+  GF_TRY(gf__operation_list(op, "axes", 1, axes, GF__ONNX_MOST_DIMS, &count));
+  if (count == -2 || !gf__operation_takes(op, 0)) return GF_OK;
+  for (int i = 0; i < count; i++) {
+    int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
+    if (axis < 0 || axis >= rank) return gf__operation_fail(op, "has an axis that is not there");
+    is_reduced[axis] = true;
+  }
+  int pixels = 0, at = 0;
+  for (int d = 0; d < rank; d++) {
+    bool is_pixel = strchr("dhw", in->axes[d]) && in->shape.dims[d] > 1;
+    if (count <= 0 || is_reduced[d] != is_pixel) {
+      if (count > 0 && in->shape.dims[d] == 1 && in->axes[d] != 'n' && in->axes[d] != 'c') {
+        /* an axis of one element may be in the mean or not */
+      } else {
+        return gf__operation_reject(op,
+                                    "it is a mean over other axes than all of height and width");
+      }
+    }
+    pixels += is_pixel;
+    if (keeps || !is_reduced[d]) form[at++] = in->axes[d];
+  }
+  int64_t all = gf__import_axis(op->importing, in->layer, 'h') *
+                gf__import_axis(op->importing, in->layer, 'w') *
+                gf__import_axis(op->importing, in->layer, 'd');
+  if (all > 1 && !in->is_channels_last && pixels) return add_global_pool(op, false, form);
+  gf__operation_alias(op, in);
+  op->out->shape.rank = at;
+  for (int d = 0; d < at; d++) {
+    op->out->axes[d] = form[d];
+    op->out->shape.dims[d] = gf__import_axis(op->importing, in->layer, form[d]);
+  }
+  return GF_OK;
+}
+
+/* ---- norms ---- */
+
+static void add_float(gf__import_layer *layer, const char *key, float number) {
+  char text[32];
+  gf__import_number(text, number);
+  gf__text_add(&layer->options, ", %s: %s", key, text);
+}
+
+gf_status gf__operation_norm(gf__operation *op) {
+  static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
+  gf__import_value *in = op->in[0];
+  char form[GF__ONNX_MOST_DIMS + 1] = "";
+  gf__import_layer *layer;
+  if (!gf__operation_takes(op, 0)) return GF_OK;
+  if (in->shape.rank < 2 || in->axes[1] != 'c' || in->is_channels_last)
+    return gf__operation_reject(op, "it normalises along another axis than that of channels");
+  for (int i = 1; i < 5; i++)
+    if (!op->in[i] || op->in[i]->kind != GF__ONNX_CONSTANT)
+      return gf__operation_reject(op, "its parameters are computed from the images");
+  GF_TRY(gf__operation_layer(op, "batch_norm", op->in[1], &layer));
+  float eps = gf__operation_float(op, "epsilon", 1e-5F),
+        kept = gf__operation_float(op, "momentum", 0.9F);
+  if (!(eps >= 1e-12F && eps <= 1) || !(kept >= 0 && kept <= 1))
+    return gf__operation_reject(op, "its epsilon or momentum is outside of 1e-12 to 1, 0 to 1");
+  char text[32];
+  gf__import_number(text, kept);
+  add_float(layer, "eps", eps);
+  gf__text_add(&layer->options, ", momentum: %.7g", 1 - strtod(text, NULL));
+  for (int i = 0; i < 4; i++)
+    GF_TRY(gf__import_add_parameter(op->importing, layer, names[i], op->in[i + 1], 1, &layer->c));
+  op->importing->notes.norms++;
+  memcpy(form, in->axes, (size_t)in->shape.rank);
+  gf__operation_output(op, form);
+  return GF_OK;
+}
+
+/* ---- linear layers ---- */
+
+/* Where the channels of a flattened image were last in the file, the column of the file for column
+ * i of ours. */
+static size_t column_of(const gf__importing *im, const gf__import_value *in, size_t i) {
+  if (!in->is_channels_last) return i;
+  int image = im->layers[in->layer].inputs[0];
+  while (image >= 0 && im->layers[image].h * im->layers[image].w == 1)
+    image = im->layers[image].inputs[0];
+  size_t pixels = (size_t)(gf__import_axis(im, image, 'h') * gf__import_axis(im, image, 'w')),
+         channels = (size_t)gf__import_axis(im, image, 'c');
+  return i % pixels * channels + i / pixels;
+}
+
+/* The weight (outputs, inputs) of a matrix in the file, which may be the transpose of it. */
+static gf_status add_matrix(gf__operation *op, gf__import_layer *layer, bool is_transposed,
+                            float factor, int dim_count, const int *dims) {
+  gf__importing *im = op->importing;
+  const gf__import_value *in = op->in[0];
+  gf__onnx_elements matrix;
+  if (is_transposed && factor == 1 && !in->is_channels_last)
+    return gf__import_add_parameter(im, layer, "weight", op->in[1], dim_count, dims);
+  GF_TRY(gf__import_elements(im, op->in[1], &matrix));
+  size_t rows = (size_t)dims[0], columns = (size_t)dims[1];
+  if (!matrix.floats || matrix.count != rows * columns)
+    return gf__operation_fail(op, "has a weight of another size or type");
+  float *values = gf__onnx_file_keep(im->file, matrix.count * sizeof *values);
+  if (!values) return GF_ERROR_MEMORY;
+  for (size_t i = 0; i < columns; i++) {
+    size_t column = column_of(im, in, i);
+    for (size_t k = 0; k < rows; k++)
+      values[k * columns + i] =
+          factor * matrix.floats[is_transposed ? k * columns + column : column * rows + k];
+  }
+  gf__import_add_values(layer, "weight", values, dim_count, dims);
+  return GF_OK;
+}
+
+/* The layer of images or vectors (…, channels) by a matrix. */
+static gf_status add_linear(gf__operation *op, bool is_transposed, float factor, const char *form) {
+  const gf__onnx_shape *shape = &op->in[1]->shape;
+  const gf__import_value *in = op->in[0];
+  gf__import_layer *layer;
+  int64_t outputs = shape->dims[is_transposed ? 0 : 1], inputs = shape->dims[is_transposed ? 1 : 0];
+  if (shape->rank != 2 || inputs != gf__import_axis(op->importing, in->layer, 'c') || !outputs)
+    return gf__operation_fail(op, "has a weight for another number of inputs");
+  int dims[] = {(int)outputs, (int)inputs, 1, 1};
+  bool is_vector = gf__import_axis(op->importing, in->layer, 'h') == 1 &&
+                   gf__import_axis(op->importing, in->layer, 'w') == 1;
+  GF_TRY(gf__operation_layer(op, is_vector ? "linear" : "conv2d", op->in[1], &layer));
+  gf__text_add(&layer->options, is_vector ? ", outputs: %d" : ", filters: %d, kernel: 1", dims[0]);
+  layer->c = dims[0];
+  GF_TRY(add_matrix(op, layer, is_transposed, factor, is_vector ? 2 : 4, dims));
+  if (op->row->most_inputs == 3)
+    GF_TRY(add_bias(op, layer, dims[0], (double)gf__operation_float(op, "beta", 1)));
+  if (op->out->kind != GF__ONNX_FAILED) gf__operation_output(op, form);
+  return GF_OK;
+}
+
+static bool takes_vector(gf__operation *op) {
+  gf__import_value *in = op->in[0];
+  bool is_last = in->is_channels_last;
+  in->is_channels_last = false;
+  bool takes = gf__operation_takes_form(op, 0, "nc");
+  in->is_channels_last = is_last;
+  return takes;
+}
+
+gf_status gf__operation_gemm(gf__operation *op) {
+  if (!weight_is_constant(op) || !takes_vector(op)) return GF_OK;
+  if (gf__operation_int(op, "transA", 0))
+    return gf__operation_reject(op, "it transposes its images (transA)");
+  return add_linear(op, gf__operation_int(op, "transB", 0) != 0,
+                    gf__operation_float(op, "alpha", 1), "nc");
+}
+
+gf_status gf__operation_matmul(gf__operation *op) {
+  const gf__import_value *in = op->in[0];
+  char form[GF__ONNX_MOST_DIMS + 1] = "";
+  if (!weight_is_constant(op)) return GF_OK;
+  if (in->shape.rank == 2) {
+    if (!takes_vector(op)) return GF_OK;
+  } else if (!gf__operation_takes(op, 0)) {
+    return GF_OK;
+  } else if (in->axes[in->shape.rank - 1] != 'c' ||
+             gf__import_axis(op->importing, in->layer, 'd') != 1) {
+    return gf__operation_reject(op, "it multiplies along another axis than that of channels");
+  }
+  memcpy(form, in->axes, (size_t)in->shape.rank);
+  return add_linear(op, false, 1, form);
+}

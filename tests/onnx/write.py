@@ -1,0 +1,486 @@
+"""Writes an ONNX model, FOLDER/model.onnx, with images and the logits that onnxruntime has for them
+(images.f32, theirs.f32), before a softmax, and for networks that are exported in training mode the gradients of one
+batch that PyTorch has (gradients.safetensors). Prints the shape: channels, height, width, classes.
+
+The name is that of a graph below, or NETWORK:EXPORT of torchvision or of the networks below.
+Without one, lists what the modules that are installed can write."""
+
+import argparse
+import os
+import sys
+import warnings
+
+import numpy
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+IMAGES = 4
+warnings.filterwarnings("ignore")
+random = numpy.random.default_rng(3)
+
+
+def weights(*shape, scale=None):
+    fan_in = numpy.prod(shape[1:]) if len(shape) > 1 else 4
+    return random.normal(0, scale or (2 / fan_in) ** 0.5, shape).astype("float32")
+
+
+# ---- graphs, node by node ----
+
+
+class Graph:
+    """Nodes in a row; each reads the one before it unless inputs are named."""
+
+    def __init__(self, opset, image=(3, 12, 12), channels_last=False, batch="batch"):
+        self.opset, self.image = opset, image
+        self.nodes, self.initializers, self.last = [], [], "images"
+        shape = [batch, *(image[1:] + image[:1] if channels_last else image)]
+        self.input = helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)
+        self.channels_last = channels_last
+
+    def weight(self, name, values):
+        self.initializers.append(numpy_helper.from_array(numpy.asarray(values), name))
+        return name
+
+    def add(self, op, *inputs, name=None, outputs=1, **attributes):
+        name = name or f"{op.lower()}_{len(self.nodes)}"
+        names = [name] + [f"{name}:{i}" for i in range(1, outputs)]
+        if op != "Constant":
+            inputs = [self.last if i is None else i for i in inputs or (None,)]
+        self.nodes.append(helper.make_node(op, inputs, names, name=name, **attributes))
+        self.last = name
+        return name
+
+    def conv(self, name, out, into, kernel=3, bias=True, **attributes):
+        ws = [self.weight(name + ".weight", weights(out, into, kernel, kernel))]
+        if bias:
+            ws.append(self.weight(name + ".bias", weights(out)))
+        attributes.setdefault("pads", [kernel // 2] * 4)
+        return self.add("Conv", None, *ws, name=name, **attributes)
+
+    def norm(self, name, channels, **attributes):
+        ws = [self.weight(name + ".weight", random.uniform(0.5, 1.5, channels).astype("float32")),
+              self.weight(name + ".bias", weights(channels)),
+              self.weight(name + ".running_mean", weights(channels)),
+              self.weight(name + ".running_var",
+                          random.uniform(0.5, 1.5, channels).astype("float32"))]
+        return self.add("BatchNormalization", None, *ws, name=name, **attributes)
+
+    def linear(self, name, out, into):
+        return self.add("Gemm", None, self.weight(name + ".weight", weights(out, into)),
+                        self.weight(name + ".bias", weights(out)), name=name, transB=1)
+
+    def model(self, classes, metadata=None):
+        output = helper.make_tensor_value_info(self.last, TensorProto.FLOAT, ["batch", classes])
+        graph = helper.make_graph(self.nodes, "test", [self.input], [output], self.initializers)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
+        model.ir_version = 4 if self.opset < 13 else 8
+        helper.set_model_props(model, metadata or {})
+        self.classes = classes
+        return model
+
+
+def plain(opset=9):
+    g = Graph(opset)
+    g.conv("a", 6, 3)
+    g.add("Relu")
+    g.add("MaxPool", kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 0])
+    g.conv("b", 8, 6, kernel=2, pads=[0, 0, 0, 0], strides=[1, 2], dilations=[2, 1])
+    g.add("LeakyRelu", alpha=0.2)
+    g.add("AveragePool", kernel_shape=[2, 2], strides=[1, 1], pads=[1, 1, 1, 1],
+          count_include_pad=1)
+    g.norm("n", 8, epsilon=1e-3, momentum=0.8)
+    g.add("Elu", alpha=0.7)
+    g.add("Flatten", axis=1)
+    g.linear("c", 10, 8 * 5 * 4)
+    g.add("Tanh")
+    g.linear("d", 5, 10)
+    return g, g.model(5)
+
+
+def activations():
+    """silu as a product, GELU as its formula, in two orders, and as an operator."""
+    g = Graph(20)
+    x = g.conv("a", 6, 3)
+    s = g.add("Sigmoid", x)
+    x = g.add("Mul", x, s)
+    root, one, half = (g.weight(n, numpy.float32(v))
+                       for n, v in (("root", 2 ** 0.5), ("one", 1), ("half", 0.5)))
+    e = g.add("Add", g.add("Erf", g.add("Div", x, root)), one)
+    x = g.add("Mul", g.add("Mul", x, e), half)
+    x = g.conv("b", 6, 6)
+    e = g.add("Mul", half, g.add("Add", one, g.add("Erf", g.add("Div", x, root))))
+    x = g.add("Mul", e, x)
+    g.conv("c", 6, 6)
+    g.add("Gelu")
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    g.linear("d", 7, 6)
+    g.add("Sigmoid")
+    g.linear("e", 4, 7)
+    return g, g.model(4)
+
+
+def branches():
+    """More inputs of a concatenation than a layer has, sums of three, and an output that is left."""
+    g = Graph(13)
+    x = g.conv("a", 4, 3)
+    parts = []
+    for i in range(19):
+        g.last = x
+        parts.append(g.conv(f"b{i}", 2 + i % 2, 4, kernel=1, bias=i % 3 > 0))
+    g.add("Concat", *parts, axis=1)
+    x = g.conv("c", 5, 47)
+    y = g.add("Relu")
+    z = g.add("Sigmoid", x)
+    g.add("Sum", x, y, z)
+    g.add("Identity")
+    g.add("GlobalMaxPool")
+    g.add("Squeeze", None, g.weight("axes", numpy.array([2, 3])))
+    g.linear("d", 3, 5)
+    g.add("Softmax", axis=-1)
+    return g, g.model(3)
+
+
+def shapes():
+    """The arithmetic of a view(x.size(0), -1), Constant nodes and a cast."""
+    g = Graph(11)
+    g.add("Cast", to=TensorProto.FLOAT)
+    x = g.conv("a", 4, 3, strides=[2, 2])
+
+    def constant(value):
+        return g.add("Constant", value=numpy_helper.from_array(numpy.array(value)))
+
+    size = g.add("Shape", x)
+    first = g.add("Gather", size, constant(0), axis=0)
+    first = g.add("Unsqueeze", first, axes=[0])
+    rest = g.add("Slice", size, constant([1]), constant([9223372036854775807]), constant([0]))
+    rest = g.add("Mul", g.add("Gather", rest, constant(0)),
+                 g.add("Mul", g.add("Gather", rest, constant(1)),
+                       g.add("Gather", rest, constant(-1))))
+    rest = g.add("Unsqueeze", rest, axes=[0])
+    wanted = g.add("Concat", first, rest, axis=0)
+    g.add("Reshape", x, wanted)
+    g.add("Dropout", ratio=0.3)
+    # a matrix that is transposed by a node, and a bias that is added by one
+    t = g.add("Transpose", g.weight("b.weight", weights(5, 4 * 36)), perm=[1, 0])
+    g.add("MatMul", "dropout_%d" % (len(g.nodes) - 2), t)
+    g.add("Add", None, g.weight("b.bias", weights(5)))
+    return g, g.model(5)
+
+
+def shortcut():
+    """A residual block with the shortcut A of He et al.: every second pixel, zeros as channels."""
+    g = Graph(13)
+    x = g.add("Relu", g.conv("a", 4, 3))
+    g.conv("b", 6, 4, strides=[2, 2])
+    y = g.norm("n", 6)
+    s = g.add("Slice", x, *(g.weight(f"s{i}", numpy.array(v)) for i, v in
+                            enumerate(([0, 0], [12, 12], [2, 3], [2, 2]))))
+    s = g.add("Pad", s, g.weight("pads", numpy.array([0, 0, 0, 0, 0, 2, 0, 0])))
+    g.add("Add", y, s)
+    g.add("Relu")
+    g.add("ReduceMean", axes=[2, 3], keepdims=0)
+    g.linear("c", 4, 6)
+    return g, g.model(4)
+
+
+def tensorflow(opset=13):
+    """As tf2onnx writes Keras's networks: channels last around every convolution, padding that is
+    the same on both sides, a flattening with the channels last."""
+    g = Graph(opset, channels_last=True)
+    g.add("Transpose", perm=[0, 3, 1, 2])
+    g.conv("a", 6, 3, bias=False)
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("Mul", None, g.weight("scale", random.uniform(0.5, 2, (1, 1, 1, 6)).astype("float32")))
+    g.add("Add", None, g.weight("shift", weights(1, 1, 1, 6)))
+    x = g.add("Relu")
+    g.add("Pad", None, g.weight("pads", numpy.array([0, 1, 1, 0, 0, 1, 1, 0])))
+    g.add("Transpose", perm=[0, 3, 1, 2])
+    g.conv("b", 6, 6, kernel=3, pads=[0, 0, 0, 0])
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("Add", None, x)
+    g.add("Mul", None, g.weight("scale2", random.uniform(0.5, 2, 6).astype("float32")))
+    g.add("Sub", None, g.weight("shift2", weights(6)))
+    g.add("Transpose", perm=[0, 3, 1, 2])
+    g.add("AveragePool", kernel_shape=[4, 4], strides=[4, 4])
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("Reshape", None, g.weight("shape", numpy.array([-1, 54])))
+    g.add("MatMul", None, g.weight("kernel", weights(54, 8, scale=0.2)))
+    g.add("Add", None, g.weight("bias", weights(8)))
+    g.add("Relu")
+    g.add("MatMul", None, g.weight("kernel2", weights(8, 4)))
+    g.add("Softmax")
+    return g, g.model(4)
+
+
+def per_pixel():
+    """A linear layer of the channels of each pixel, which are last."""
+    g = Graph(17)
+    g.conv("a", 5, 3)
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("MatMul", None, g.weight("w", weights(5, 7)))
+    g.add("Add", None, g.weight("v", weights(7)))
+    g.add("Gelu") if g.opset >= 20 else g.add("Relu")
+    g.add("ReduceMean", axes=[1, 2], keepdims=1)
+    g.add("Reshape", None, g.weight("shape", numpy.array([0, 7])))
+    g.linear("b", 3, 7)
+    return g, g.model(3)
+
+
+def groups():
+    """Grouped and depthwise convolutions."""
+    g = Graph(15)
+    g.conv("a", 8, 3)
+    g.add("Relu")
+    g.add("Conv", None, g.weight("b.weight", weights(12, 4, 3, 3)), name="b", group=2,
+          pads=[1, 1, 1, 1])
+    g.norm("n", 12)
+    g.add("Relu")
+    g.add("Conv", None, g.weight("c.weight", weights(12, 1, 5, 5)),
+          g.weight("c.bias", weights(12)), name="c", group=12, strides=[2, 2], pads=[2, 2, 2, 2])
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    g.linear("d", 5, 12)
+    return g, g.model(5)
+
+
+def half():
+    """Weights of 16 bits."""
+    g, model = plain(13)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor).astype("float16")
+        tensor.CopyFrom(numpy_helper.from_array(values.astype("float32"), tensor.name))
+    stored = onnx.ModelProto()
+    stored.CopyFrom(model)
+    for tensor in stored.graph.initializer:
+        values = numpy_helper.to_array(tensor).astype("float16")
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    g.stored = stored
+    return g, model
+
+
+def volume():
+    """An image as a volume and back."""
+    g = Graph(13, image=(6, 9, 9))
+    g.add("Reshape", None, g.weight("to", numpy.array([0, 1, 6, 9, 9])))
+    g.add("Conv", None, g.weight("a.weight", weights(3, 1, 3, 3, 3)), pads=[1, 0, 0, 1, 0, 0],
+          strides=[2, 1, 1])
+    g.norm("n", 3)
+    g.add("Relu")
+    g.add("MaxPool", kernel_shape=[1, 2, 2], strides=[1, 2, 2])
+    g.add("AveragePool", kernel_shape=[1, 1, 2], strides=[1, 1, 1])
+    g.add("Reshape", None, g.weight("back", numpy.array([0, 9, 3, 2])))
+    g.conv("b", 5, 9)
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    g.linear("c", 4, 5)
+    return g, g.model(4)
+
+
+GRAPHS = {
+    "plain": plain,
+    "plain of set 21": lambda: plain(21),
+    "activations": activations,
+    "branches": branches,
+    "shapes": shapes,
+    "shortcut": shortcut,
+    "tensorflow": tensorflow,
+    "per pixel": per_pixel,
+    "groups": groups,
+    "half": half,
+    "volume": volume,
+}
+
+
+# ---- networks of PyTorch ----
+
+
+def exports(network, images):
+    import torch
+
+    path = "model.onnx"
+    modes = {
+        "default": (False, {"dynamo": True}),
+        "unoptimised": (False, {"dynamo": True, "optimize": False}),
+        "training": (True, {"dynamo": True, "optimize": False}),
+        "older": (False, {"dynamo": False}),
+        "older training": (True, {"dynamo": False, "do_constant_folding": False,
+                                  "training": torch.onnx.TrainingMode.TRAINING}),
+    }
+
+    def export(mode):
+        is_training, options = modes[mode]
+        network.train(is_training)
+        if options["dynamo"]:
+            options["verbose"] = False
+        torch.onnx.export(network, (images,), path, **options)
+
+    return export, list(modes)
+
+
+def small(torch):
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(8, eps=1e-3, momentum=0.2)
+            self.conv2 = nn.Conv2d(8, 8, 3, padding=1)
+            self.act = nn.SiLU()
+
+        def forward(self, x):
+            return self.act(x + self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.GELU(), nn.MaxPool2d(2), Block(),
+                         nn.AvgPool2d(2), nn.Flatten(), nn.Linear(8 * 9, 12), nn.ELU(),
+                         nn.Linear(12, 5)), (3, 16, 16), 5
+
+
+# Those that issue trackers ask for most; sides that keep every stage above one pixel, and small
+# enough for a CPU.
+TORCHVISION = {
+    "alexnet": 96, "vgg11": 32, "vgg11_bn": 32, "vgg16": 32, "vgg16_bn": 32, "vgg19": 32,
+    "vgg19_bn": 32, "resnet18": 64, "resnet50": 64, "resnet152": 64, "wide_resnet50_2": 64,
+    "resnext50_32x4d": 64, "densenet121": 64, "densenet201": 64, "inception_v3": 96,
+    "googlenet": 64, "squeezenet1_0": 64, "squeezenet1_1": 64, "mobilenet_v2": 64,
+    "mobilenet_v3_small": 64, "mobilenet_v3_large": 64, "mnasnet1_0": 64,
+    "shufflenet_v2_x1_0": 64, "efficientnet_b0": 64, "regnet_y_400mf": 64, "convnext_tiny": 64,
+}
+SLIM = {"inception_v3": {"aux_logits": False, "init_weights": False},
+        "googlenet": {"aux_logits": False, "init_weights": False}}
+
+
+def torch_network(name):
+    import torch
+
+    torch.manual_seed(2)
+    if name == "small":
+        return small(torch)
+    from torchvision import models
+    network = getattr(models, name)(num_classes=10, **SLIM.get(name, {}))
+    return network, (3, TORCHVISION[name], TORCHVISION[name]), 10
+
+
+def randomise(network, images):
+    """Weights by He, norms that are no identity, and statistics near those of the images."""
+    import torch
+    from torch import nn
+
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.2, 0.2)
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if type(module).__name__ == "StochasticDepth":
+            module.p = 0.0
+    network.train()
+    with torch.no_grad():
+        for _ in range(3):
+            network(images)
+
+
+def write_gradients(network, images, path):
+    import torch
+    from safetensors.numpy import save_file
+
+    network.train()
+    labels = torch.arange(len(images)) % network(images).shape[1]
+    network.zero_grad()
+    torch.nn.functional.cross_entropy(network(images), labels).backward()
+    save_file({n: p.grad.numpy() for n, p in network.named_parameters()}, path)
+
+
+# ---- files ----
+
+
+def run(model, images, path):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    (value,) = session.get_inputs()
+    logits = session.run(None, {value.name: images})[0]
+    logits.reshape(len(images), -1).astype("<f4").tofile(path)
+    return logits.shape[1]
+
+
+def logits_of(model):
+    """The model without a softmax at its end."""
+    last = model.graph.node[-1]
+    if last.op_type == "Softmax":
+        model.graph.output[0].name = last.input[0]
+        model.graph.node.remove(last)
+    return model
+
+
+def write_graph(name):
+    g, model = GRAPHS[name]()
+    onnx.checker.check_model(model)
+    images = random.normal(0, 1, (IMAGES, *g.image)).astype("float32")
+    images *= numpy.arange(1, IMAGES + 1, dtype="float32")[:, None, None, None] / 2
+    images.tofile("images.f32")
+    fed = images.transpose(0, 2, 3, 1) if g.channels_last else images
+    onnx.save(getattr(g, "stored", model), "model.onnx")
+    run(logits_of(model).SerializeToString(), numpy.ascontiguousarray(fed), "theirs.f32")
+    print(*g.image, g.classes)
+
+
+def write_network(name):
+    import copy
+
+    import torch
+
+    torch.set_num_threads(1)
+    network, mode = name.split(":")
+    network, image, classes = torch_network(network)
+    images = torch.randn(IMAGES, *image)
+    randomise(network, images)
+    if mode in ("training", "older training"):
+        write_gradients(copy.deepcopy(network), images, "gradients.safetensors")
+    images.numpy().tofile("images.f32")
+    export, _ = exports(network, images)
+    export(mode)
+    # In inference form, where the file may be that of training; the older exporter's run of the
+    # network in training mode moves its statistics before they are written.
+    network.eval()
+    torch.onnx.export(network, (images,), "inference.onnx", dynamo=True, verbose=False)
+    run("inference.onnx", images.numpy(), "theirs.f32")
+    print(*image, classes)
+
+
+def have(module):
+    try:
+        __import__(module)
+    except ImportError:
+        return False
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("folder", nargs="?")
+    options = parser.parse_args()
+    if options.folder:
+        os.chdir(options.folder)
+        out = sys.stdout
+        sys.stdout = sys.stderr  # exporters print
+        write = write_network if ":" in options.name else write_graph
+        lines = []
+        globals()["print"] = lambda *words: lines.append(" ".join(map(str, words)))
+        write(options.name)
+        out.write(lines[-1] + "\n")
+        return
+    print("\n".join(GRAPHS))
+    if have("torch") and have("onnxscript") and have("safetensors"):
+        print("torch")
+    if have("torchvision"):
+        print("torchvision")
+
+
+main()
