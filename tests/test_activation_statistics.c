@@ -468,6 +468,7 @@ static void smooth_activations_have_statistics(void **unused) {
   check_layer("elu, alpha: 0.005", "elu", 0.005);
   check_layer("gelu", "gelu", 0);
   check_layer("silu", "silu", 0);
+  check_layer("hard_swish", "hard_swish", 0);
 }
 
 static int open_group(void **state) {

@@ -320,6 +320,9 @@ static const char every_layer_[] =
     "{type: batch_norm},"
     "{name: q, type: sigmoid},"
     "{type: conv2d, filters: 9, kernel: 1, padding: 1}," /* of a vector */
+    "{type: clamp, min: -0.5, max: 2},"
+    "{type: hard_swish},"
+    "{type: hard_sigmoid},"
     "{name: r, type: global_avg_pool},"
     "{type: linear, outputs: 10, input: q},"
     "{type: auxiliary_loss},"
@@ -344,8 +347,17 @@ static void every_layer_agrees(void **state) {
 /* Right before the last layer, where nothing washes out how exact they are. */
 static void each_activation_agrees(void **state) {
   (void)state;
-  static const char *const types[] = {"leaky_relu, slope: 0.2", "relu", "tanh", "sigmoid",
-                                      "elu, alpha: 0.6",        "gelu", "silu"};
+  static const char *const types[] = {"leaky_relu, slope: 0.2",
+                                      "relu",
+                                      "tanh",
+                                      "sigmoid",
+                                      "elu, alpha: 0.6",
+                                      "gelu",
+                                      "silu",
+                                      "clamp",
+                                      "clamp, min: -0.2, max: 0.3",
+                                      "hard_sigmoid",
+                                      "hard_swish"};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     char model[256];
     snprintf(

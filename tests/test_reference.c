@@ -95,6 +95,14 @@ static void activations_are_as_computed_by_hand(void **unused) {
       {"gelu", 1, 0, 0.84134474606854293, 0.84134474606854293 + 0.24197072451914337},
       {"silu", 1.0986122886681098, 0, 0.82395921650108235, 0.75 + 0.1875 * 1.0986122886681098},
       {"silu", 0, 0, 0, 0.5},
+      {"hard_sigmoid", -4, 0, 0, 0},
+      {"hard_sigmoid", 0, 0, 0.5, 1.0 / 6},
+      {"hard_sigmoid", 3, 0, 1, 0},
+      {"hard_sigmoid", 1.5, 0, 0.75, 1.0 / 6},
+      {"hard_swish", -3, 0, 0, 0},
+      {"hard_swish", 1.5, 0, 1.125, 1},
+      {"hard_swish", 3, 0, 3, 1.5},
+      {"hard_swish", 4, 0, 4, 1},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const ref_activation *activation = ref_activation_find(rows[i].name);

@@ -191,13 +191,22 @@ static void activation_forward(checked *p) {
 }
 
 static void activation_gradients(void) {
-  assert_int_equal(ref_activation_count, 7);
+  assert_int_equal(ref_activation_count, 9);
   for (int i = 0; i < ref_activation_count; i++) {
     checked p = {.forward = activation_forward, .activation = &ref_activations[i]};
     checked_open(&p, 77, 77, 0, 0);
     ref_activation_backward(p.activation, 0.2, 77, p.in[0], p.dy, p.d[0]);
     checked_close(&p);
   }
+}
+
+static void clamp_forward(checked *p) { ref_clamp_forward(-0.4, 0.3, p->count[0], p->in[0], p->y); }
+
+static void clamp_gradient(void) {
+  checked p = {.forward = clamp_forward};
+  checked_open(&p, 77, 77, 0, 0);
+  ref_clamp_backward(-0.4, 0.3, 77, p.in[0], p.dy, p.d[0]);
+  checked_close(&p);
 }
 
 /* ---- pools ---- */
@@ -376,6 +385,7 @@ static const struct {
     {"linear", linear_gradient},
     {"batch_norm", batch_norm_gradient},
     {"activation", activation_gradients},
+    {"clamp", clamp_gradient},
     {"avg_pool", avg_pool_gradient},
     {"max_pool", max_pool_gradient},
     {"avg_pool3d", avg_pool3d_gradient},

@@ -52,6 +52,18 @@ static double silu_value(double x, double unused) { return (void)unused, x * log
 static double silu_slope(double x, double unused) {
   return (void)unused, logistic(x) * (1 + x * (1 - logistic(x)));
 }
+static double hard_sigmoid_value(double x, double unused) {
+  return (void)unused, x < -3 ? 0 : x > 3 ? 1 : x / 6 + 0.5;
+}
+static double hard_sigmoid_slope(double x, double unused) {
+  return (void)unused, fabs(x) < 3 ? 1.0 / 6 : 0;
+}
+static double hard_swish_value(double x, double unused) {
+  return x * hard_sigmoid_value(x, unused);
+}
+static double hard_swish_slope(double x, double unused) {
+  return (void)unused, x < -3 ? 0 : x > 3 ? 1 : x / 3 + 0.5;
+}
 static double identity_value(double x, double unused) { return (void)unused, x; }
 static double identity_slope(double x, double unused) { return (void)x, (void)unused, 1; }
 
@@ -67,6 +79,8 @@ static const struct {
     {"elu", elu_value, elu_slope},
     {"gelu", gelu_value, gelu_slope},
     {"silu", silu_value, silu_slope},
+    {"hard_sigmoid", hard_sigmoid_value, hard_sigmoid_slope},
+    {"hard_swish", hard_swish_value, hard_swish_slope},
     {"identity", identity_value, identity_slope},
 };
 

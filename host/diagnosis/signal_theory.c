@@ -51,8 +51,9 @@ static gf__mean_field_activation activation_of(const gf_node *node) {
   /* Its alpha is the first of its options. */
   if (is_kind(node, "elu"))
     return (gf__mean_field_activation){"elu", *(const double *)node->options};
-  if (is_kind(node, "gelu")) return (gf__mean_field_activation){.kind = "gelu"};
-  if (is_kind(node, "silu")) return (gf__mean_field_activation){.kind = "silu"};
+  static const char *const kinds[] = {"gelu", "silu", "hard_sigmoid", "hard_swish"};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (is_kind(node, kinds[i])) return (gf__mean_field_activation){.kind = kinds[i]};
   return (gf__mean_field_activation){0};
 }
 

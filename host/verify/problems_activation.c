@@ -23,6 +23,13 @@ static void elu_read(gf__problem *p, gf__cases *list) {
   p->slope = gf__cases_float(list, "alpha", 1);
 }
 
+static void clamp_read(gf__problem *p, gf__cases *list) {
+  saturating_read(p, list);
+  p->minimum = gf__cases_float(list, "min", 0);
+  p->maximum = gf__cases_float(list, "max", 6);
+  p->integers = p->maximum <= 3; /* which lie on the bounds, too */
+}
+
 static void activation_reference(const gf__problem *p, const gf__problem_values *in,
                                  gf__problem_values *out) {
   const ref_activation *activation = ref_activation_find(p->type->layer);
@@ -60,6 +67,36 @@ static void elu_magnitudes(const gf__problem *p, const gf__problem_values *in,
   for (size_t i = 0; i < p->y_count; i++) out->dx[i] *= fmax(1, p->slope);
 }
 
+/* x / 6 + 1/2 is as wrong as its terms are large, which cancel each other at -3. */
+static void hard_sigmoid_magnitudes(const gf__problem *p, const gf__problem_values *in,
+                                    gf__problem_values *out) {
+  activation_magnitudes(p, in, out);
+  for (size_t i = 0; i < p->y_count; i++) out->y[i] = fabs(in->x[i]) / 6 + 0.5;
+}
+
+static void hard_swish_magnitudes(const gf__problem *p, const gf__problem_values *in,
+                                  gf__problem_values *out) {
+  hard_sigmoid_magnitudes(p, in, out);
+  for (size_t i = 0; i < p->y_count; i++) {
+    out->y[i] *= fabs(in->x[i]);
+    out->dx[i] *= 1 + fabs(in->x[i]);
+  }
+}
+
+static void clamp_reference(const gf__problem *p, const gf__problem_values *in,
+                            gf__problem_values *out) {
+  ref_clamp_forward(p->minimum, p->maximum, p->y_count, in->x, out->y);
+  ref_clamp_backward(p->minimum, p->maximum, p->y_count, in->x, in->dy, out->dx);
+}
+
+static void clamp_magnitudes(const gf__problem *p, const gf__problem_values *in,
+                             gf__problem_values *out) {
+  for (size_t i = 0; i < p->y_count; i++) {
+    out->y[i] = fmax(fabs(p->minimum), fabs(p->maximum));
+    out->dx[i] = fabs(in->dy[i]);
+  }
+}
+
 #define ACTIVATION(NAME, READ, MAGNITUDES)                                        \
   const gf__problem_type gf__problem_##NAME = {.layer = #NAME,                    \
                                                .read = (READ),                    \
@@ -73,3 +110,10 @@ ACTIVATION(sigmoid, saturating_read, activation_magnitudes);
 ACTIVATION(elu, elu_read, elu_magnitudes);
 ACTIVATION(gelu, saturating_read, gelu_magnitudes);
 ACTIVATION(silu, saturating_read, silu_magnitudes);
+ACTIVATION(hard_sigmoid, saturating_read, hard_sigmoid_magnitudes);
+ACTIVATION(hard_swish, saturating_read, hard_swish_magnitudes);
+
+const gf__problem_type gf__problem_clamp = {.layer = "clamp",
+                                            .read = clamp_read,
+                                            .reference = clamp_reference,
+                                            .magnitudes = clamp_magnitudes};

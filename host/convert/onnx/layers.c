@@ -214,6 +214,29 @@ static void emit_gelu(emission *e, const row *r) {
   gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){x, scale.name}, 2, e->out.name);
 }
 
+static void emit_clamp(emission *e, const row *r) {
+  gf__onnx_value low = named(e, "min", 0), high = named(e, "max", 0);
+  gf__onnx_number(e->onnx, low.name, number_option(e->node, "min"));
+  gf__onnx_number(e->onnx, high.name, number_option(e->node, "max"));
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){e->in[0].name, low.name, high.name},
+                3, e->out.name);
+}
+
+/* ONNX's own slope is 1/5. */
+static void emit_hard_sigmoid(emission *e, const row *r) {
+  emit_op(e, r);
+  gf__onnx_float(e->onnx, "alpha", 1.0f / 6);
+}
+
+/* Operator set 13 has no HardSwish. */
+static void emit_hard_swish(emission *e, const row *r) {
+  const char *x = e->in[0].name;
+  gf__onnx_value sigmoid = named(e, "sigmoid", 0);
+  gf__onnx_node(e->onnx, "HardSigmoid", sigmoid.name, &x, 1, sigmoid.name);
+  gf__onnx_float(e->onnx, "alpha", 1.0f / 6);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){x, sigmoid.name}, 2, e->out.name);
+}
+
 /* Losses have no row: they end what only training needs. */
 static const row rows[] = {
     {&gf__layer_conv2d, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_conv2d, "Conv", NULL, NULL},
@@ -226,6 +249,9 @@ static const row rows[] = {
     {&gf__layer_elu, ANY, ANY, emit_op, "Elu", "alpha", "alpha"},
     {&gf__layer_gelu, ANY, ANY, emit_gelu, "Mul", NULL, NULL},
     {&gf__layer_silu, ANY, ANY, emit_silu, "Mul", NULL, NULL},
+    {&gf__layer_clamp, ANY, ANY, emit_clamp, "Clip", NULL, NULL},
+    {&gf__layer_hard_sigmoid, ANY, ANY, emit_hard_sigmoid, "HardSigmoid", NULL, NULL},
+    {&gf__layer_hard_swish, ANY, ANY, emit_hard_swish, "Mul", NULL, NULL},
     {&gf__layer_avg_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pool, "AveragePool", NULL, NULL},
     {&gf__layer_max_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pool, "MaxPool", NULL, NULL},
     {&gf__layer_global_avg_pool, WITH_PIXELS, ANY, emit_op, "GlobalAveragePool", NULL, NULL},

@@ -57,6 +57,23 @@ static double silu_derivative(double x, double slope) {
   return s * (1 + x * (1 - s));
 }
 
+static double hard_sigmoid(double x, double slope) {
+  (void)slope;
+  return x < -3 ? 0 : x > 3 ? 1 : x / 6 + 0.5;
+}
+
+static double hard_sigmoid_derivative(double x, double slope) {
+  (void)slope;
+  return x > -3 && x < 3 ? 1.0 / 6 : 0;
+}
+
+static double hard_swish(double x, double slope) { return x * hard_sigmoid(x, slope); }
+
+static double hard_swish_derivative(double x, double slope) {
+  (void)slope;
+  return x <= -3 ? 0 : x > 3 ? 1 : x / 3 + 0.5;
+}
+
 const ref_activation ref_activations[] = {
     {"leaky_relu", leaky_relu, leaky_relu_derivative},
     {"relu", relu, relu_derivative},
@@ -65,6 +82,8 @@ const ref_activation ref_activations[] = {
     {"elu", elu, elu_derivative},
     {"gelu", gelu, gelu_derivative},
     {"silu", silu, silu_derivative},
+    {"hard_sigmoid", hard_sigmoid, hard_sigmoid_derivative},
+    {"hard_swish", hard_swish, hard_swish_derivative},
 };
 const int ref_activation_count = sizeof ref_activations / sizeof *ref_activations;
 
@@ -82,4 +101,14 @@ void ref_activation_forward(const ref_activation *activation, double slope, size
 void ref_activation_backward(const ref_activation *activation, double slope, size_t count,
                              const double *x, const double *dy, double *dx) {
   for (size_t i = 0; i < count; i++) dx[i] = activation->derivative(x[i], slope) * dy[i];
+}
+
+void ref_clamp_forward(double minimum, double maximum, size_t count, const double *x, double *y) {
+  for (size_t i = 0; i < count; i++)
+    y[i] = x[i] < minimum ? minimum : x[i] > maximum ? maximum : x[i];
+}
+
+void ref_clamp_backward(double minimum, double maximum, size_t count, const double *x,
+                        const double *dy, double *dx) {
+  for (size_t i = 0; i < count; i++) dx[i] = x[i] > minimum && x[i] < maximum ? dy[i] : 0;
 }

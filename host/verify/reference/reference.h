@@ -58,14 +58,15 @@ void ref_batch_norm_backward(int rows, int c, double eps, const double *x, const
  * of leaky_relu for negative x, or the alpha of elu, and is ignored by the others.
  * At a kink the derivative is the left one.
  * elu(x) = x for x > 0, else alpha (exp(x) - 1); gelu(x) = x Phi(x), Phi the normal
- * distribution's; silu(x) = x / (1 + exp(-x)). */
+ * distribution's; silu(x) = x / (1 + exp(-x)); hard_sigmoid(x) = x / 6 + 1/2 between 0 and 1,
+ * hard_swish(x) = x hard_sigmoid(x). */
 typedef struct ref_activation {
   const char *name;
   double (*value)(double x, double slope);
   double (*derivative)(double x, double slope);
 } ref_activation;
 
-/* leaky_relu, relu, tanh, sigmoid, elu, gelu, silu. */
+/* leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, hard_sigmoid, hard_swish. */
 extern const ref_activation ref_activations[];
 extern const int ref_activation_count;
 /* NULL if there is none of this name. */
@@ -76,6 +77,11 @@ void ref_activation_forward(const ref_activation *activation, double slope, size
 /* dx = f'(x) dy; dx may be dy. */
 void ref_activation_backward(const ref_activation *activation, double slope, size_t count,
                              const double *x, const double *dy, double *dx);
+
+/* x between a minimum and a maximum, whose derivative at both is 0. */
+void ref_clamp_forward(double minimum, double maximum, size_t count, const double *x, double *y);
+void ref_clamp_backward(double minimum, double maximum, size_t count, const double *x,
+                        const double *dy, double *dx);
 
 /* Windows over each channel; padding is at most half the kernel, so that every
  * window holds at least one pixel. */
