@@ -503,6 +503,15 @@ static const struct {
      "net:3:7: conv2d 'split' with input 'input' (8x8x3): groups: 3 does not divide its 4 filters"},
     {"model:\n  graph:\n    - {type: flatten}\n    - {name: last, type: linear, outputs: 7}",
      GF_ERROR_SHAPE, "the network's last layer 'last' gives 7 values and the data has 10 classes"},
+    {"model:\n  graph:\n    - {name: flat, type: clamp, min: 2, max: 2}", GF_ERROR_SHAPE,
+     "net:3:7: clamp 'flat' with input 'input' (8x8x3): min 2 is not below max 2"},
+    {"model:\n  graph:\n    - {type: relu6}", GF_ERROR_CONFIG,
+     "net:3:8: there is no layer 'relu6'; did you mean 'clamp'? known layers: conv2d, linear, "
+     "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
+     "hard_swish, avg_pool, max_pool, "
+     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
+     "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: c, type: conv2d, filters: 10}", GF_ERROR_SHAPE,
      "softmax_cross_entropy 'loss' with input 'c' (6x6x10): it takes vectors; put a flatten or a "
      "global_avg_pool before it"},
