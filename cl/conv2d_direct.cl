@@ -15,8 +15,12 @@
 #undef TILE
 #define TILE OW
 #endif
-/* A kernel of one tap is a matrix product, which reads the image as it is. */
-#define POINTWISE (KH == 1 && KW == 1 && PH == 0 && PW == 0)
+/* A kernel of one tap is a matrix product, which reads the image as it is, unless it reads zeros
+ * around it. */
+#define POINTWISE                                                                                \
+  (KH == 1 && KW == 1 && PH == 0 && PW == 0 && (OH - 1) * SH < H && (OW - 1) * SW < W)
+/* A stride may leave the whole of the image out. */
+#define LEFT (PW < WIDTH ? PW : WIDTH)
 /* Without gaps between them, the taps of a row are one run of floats. */
 #if DW == 1
 #define RUN (KW * C)
@@ -26,11 +30,11 @@
 
 /* Copies input row iy of one image to staged (WIDTH, C), zeros outside. */
 inline void stage_row(__global const float *image, int iy, float *staged) {
-  const int inside = iy < 0 || iy >= H ? 0 : min(W, WIDTH - PW) * C;
+  const int inside = iy < 0 || iy >= H ? 0 : min(W, WIDTH - LEFT) * C;
   __global const float *from = image + (size_t)iy * W * C;
-  for (int i = 0; i < PW * C; i++) staged[i] = 0;
-  for (int i = 0; i < inside; i++) staged[PW * C + i] = from[i];
-  for (int i = PW * C + inside; i < WIDTH * C; i++) staged[i] = 0;
+  for (int i = 0; i < LEFT * C; i++) staged[i] = 0;
+  for (int i = 0; i < inside; i++) staged[LEFT * C + i] = from[i];
+  for (int i = LEFT * C + inside; i < WIDTH * C; i++) staged[i] = 0;
 }
 
 #if POINTWISE

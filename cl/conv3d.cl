@@ -23,7 +23,11 @@ inline int source_of(int t, int tap, int dilation, int stride, int padding, int 
 }
 
 /* Along the width no tap reads outside, which spares the check of each product. */
-#define INSIDE (PW == 0 && (!BACKWARD || (KW == 1 && SW == 1)))
+#if BACKWARD
+#define INSIDE (PW == 0 && KW == 1 && SW == 1 && TW <= FW)
+#else
+#define INSIDE (PW == 0 && (TW - 1) * SW + (KW - 1) * DW < FW)
+#endif
 
 /* to (n, TD, TH, TW, F) = epilogue of the sum over taps and channels of from times weights. */
 __kernel void conv3d(__global const float *from, __global const float *weights, __global float *to,

@@ -235,7 +235,7 @@ static void kill_channel(gf_model *model, const char *shift, float to) {
 static double *convolve(gf_model *model, const char *name, int n, int h, int w, int c, int filters,
                         const double *x) {
   char weight[64], bias[64];
-  ref_conv2d conv = {n, h, w, c, filters, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1};
+  ref_conv2d conv = {n, h, w, c, filters, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, {0, 0}};
   double *y = doubles_new((size_t)(n * h * w * filters));
   snprintf(weight, sizeof weight, "%s.weight", name);
   snprintf(bias, sizeof bias, "%s.bias", name);

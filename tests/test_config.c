@@ -60,6 +60,59 @@ static gf_status read_settings(const gf_config *config, settings *out) {
   return gf__keys_read(section(config), "train", keys, KEYS, out);
 }
 
+/* ---- sides ---- */
+
+static const gf__key padding_[] = {
+    {"padding", GF__KEY_SIDES, 0, "0", 0, 9, NULL, "zeros around the image"}};
+
+static void sides_are_read_and_written(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int sides[4];
+    const char *written;
+  } rows[] = {{"{}", {0, 0, 0, 0}, "[0, 0]"},
+              {"padding: 3", {3, 3, 3, 3}, "[3, 3]"},
+              {"padding: [1, 2]", {1, 1, 2, 2}, "[1, 2]"},
+              {"padding: [0, 1, 0, 1]", {0, 1, 0, 1}, "[0, 1, 0, 1]"},
+              {"padding: [1, 1, 2, 2]", {1, 1, 2, 2}, "[1, 2]"},
+              {"padding: same", {-1, -1, -1, -1}, "same"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    int sides[4];
+    char line[64];
+    gf__text text = {0};
+    gf_config *config = parse(rows[i].text);
+    assert_int_equal(gf__keys_read(gf__config_root(config), "", padding_, 1, sides), GF_OK);
+    assert_memory_equal(sides, rows[i].sides, sizeof sides);
+    gf__keys_write(&text, 0, padding_, 1, sides);
+    snprintf(line, sizeof line, "padding: %s\n", rows[i].written);
+    assert_string_equal(text.data, line);
+    gf__text_free(&text);
+    gf_config_free(&config);
+  }
+}
+
+static void wrong_sides_are_explained(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {{"padding: valid", "'valid'"},
+                                        {"padding: -1", "'-1'"},
+                                        {"padding: [1, 2, 3]", "a list"},
+                                        {"padding: [1, 2, 3, 10]", "'10'"},
+                                        {"padding: [same, 1]", "'same'"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    int sides[4];
+    char message[256];
+    gf_config *config = parse(rows[i][0]);
+    assert_int_equal(gf__keys_read(gf__config_root(config), "", padding_, 1, sides),
+                     GF_ERROR_CONFIG);
+    snprintf(message, sizeof message,
+             "padding must be 'same', a whole number, or a list of two or four from 0 to 9, not %s",
+             rows[i][1]);
+    if (!strstr(gf_error_message(), message)) fail_msg("%s", gf_error_message());
+    gf_config_free(&config);
+  }
+}
+
 /* ---- the tree ---- */
 
 static void assert_scalar(const gf__value *value, const char *text, bool quoted,
@@ -1060,6 +1113,8 @@ static void junk_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sides_are_read_and_written),
+      cmocka_unit_test(wrong_sides_are_explained),
       cmocka_unit_test(a_config_becomes_a_tree),
       cmocka_unit_test(empty_configs_are_read),
       cmocka_unit_test(a_block_may_be_indented_like_its_key),

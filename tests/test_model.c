@@ -321,6 +321,28 @@ static void conv2d_weights_have_pytorchs_layout(void **state) {
   gf_model_free(&model);
 }
 
+/* TensorFlow's rule: 7 rows with a stride of 2 give 4 from 3 * 2 + 3 = 9, one zero on each side; 8
+ * columns give 4 from 9, the one zero on the right; the second has a dilation of 2, so 5 of 4. */
+static void same_is_as_many_zeros_as_the_stride_wants(void **state) {
+  (void)state;
+  enum { H = 7, W = 8, K = 3 };
+  static const char *const padding[][2] = {{"same", "same"}, {"[1, 1, 0, 1]", "[2, 2, 2, 2]"}};
+  float x[H * W], logits[2][K];
+  for (int i = 0; i < H * W; i++) x[i] = (float)(i * i % 17) - 8;
+  for (int k = 0; k < 2; k++) {
+    char yaml[512];
+    snprintf(yaml, sizeof yaml,
+             "model: {graph: [{type: conv2d, filters: 4, stride: 2, padding: %s}, {type: tanh}, "
+             "{type: conv2d, filters: 3, dilation: 2, padding: %s}, {type: max_pool, kernel: 4}]}",
+             padding[k][0], padding[k][1]);
+    gf_model *model = open_model(yaml, (gf_image_shape){H, W, 1}, K, 5);
+    assert_ok(gf_model_forward(model, x, NULL, 1, 0, NULL));
+    assert_ok(gf_model_logits(model, logits[k]));
+    gf_model_free(&model);
+  }
+  assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+}
+
 /* logit o is bias[o] plus the sum of weight[o][i] v[i], where v is the image in the order
  * channel, row, column. */
 static void linear_weights_have_pytorchs_layout(void **state) {
@@ -620,6 +642,7 @@ int main(void) {
       cmocka_unit_test(tensors_have_streams_of_their_own),
       cmocka_unit_test(what_is_written_is_read),
       cmocka_unit_test(conv2d_weights_have_pytorchs_layout),
+      cmocka_unit_test(same_is_as_many_zeros_as_the_stride_wants),
       cmocka_unit_test(linear_weights_have_pytorchs_layout),
       cmocka_unit_test(wrong_calls_say_so),
       cmocka_unit_test(wrong_configs_are_explained),

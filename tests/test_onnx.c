@@ -291,6 +291,7 @@ static const char every_layer_[] =
     "{type: avg_pool, kernel: 3, stride: 2, padding: 1},"
     "{name: c, type: gelu},"
     "{type: conv2d, filters: 12, kernel: 3, padding: 1, groups: 3, bias: false},"
+    "{type: conv2d, filters: 12, kernel: [2, 3], padding: [0, 1, 2, 0], groups: 12},"
     "{type: conv2d, filters: 6, kernel: 1, bias: false},"
     "{name: d, type: silu},"
     "{name: e, type: max_pool, input: b, kernel: [3, 2], stride: [2, 2], padding: [1, 1]},"

@@ -349,7 +349,8 @@ static void open_projection(projection *p, gf_model *model, const char *name, in
                              .filters = C,
                              .kernel = {1, 1},
                              .stride = {1, 1},
-                             .dilation = {1, 1}}};
+                             .dilation = {1, 1},
+                             .groups = 1}};
   snprintf(p->weight, sizeof p->weight, "%s.weight", name);
   snprintf(p->bias, sizeof p->bias, "%s.bias", name);
   copy_parameter(model, p->weight, (size_t)channels * C, p->w);

@@ -277,7 +277,7 @@ static const char separable_[] =
     SEPARABLE("1", "filters: 8, stride: 2, padding: 1, groups: 8")
     SEPARABLE("2", "filters: 18, kernel: 1, groups: 2, bias: false")
     SEPARABLE("3", "filters: 36, kernel: [5, 3], padding: 2, dilation: [1, 2], groups: 18")
-    SEPARABLE("4", "filters: 12, stride: 2, padding: 1, groups: 3, bias: false")
+    SEPARABLE("4", "filters: 12, stride: 2, padding: [0, 1, 2, 0], groups: 3, bias: false")
     SEPARABLE("5", "filters: 12, kernel: 7, padding: 3, groups: 12")
     "{type: global_avg_pool}, {name: last, type: linear, outputs: 10}]";
 

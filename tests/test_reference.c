@@ -27,27 +27,33 @@ static void conv2d_is_as_computed_by_hand(void **unused) {
   (void)unused;
   const double x[] = {1, 2, 3, 4}, weight[] = {1, 10, 100, 1000}, bias[] = {0.5};
   double y[9];
-  ref_conv2d conv = {1, 2, 2, 1, 1, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1};
+  ref_conv2d conv = {1, 2, 2, 1, 1, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1, {0, 0}};
   ref_conv2d_forward(&conv, x, weight, bias, y);
   assert_near(y[0], 4321.5, 0);
   conv.padding[0] = conv.padding[1] = 1;
   ref_conv2d_forward(&conv, x, weight, NULL, y);
   assert_all_near(y, (double[]){1000, 2100, 200, 3010, 4321, 402, 30, 43, 4}, 9);
   /* one row of two pixels with two channels: channels stand before the kernel in a weight */
-  ref_conv2d channels = {1, 1, 2, 2, 1, {1, 2}, {1, 1}, {0, 0}, {1, 1}, 1};
+  ref_conv2d channels = {1, 1, 2, 2, 1, {1, 2}, {1, 1}, {0, 0}, {1, 1}, 1, {0, 0}};
   ref_conv2d_forward(&channels, x, weight, NULL, y);
   assert_near(y[0], 1 * 1 + 3 * 10 + 2 * 100 + 4 * 1000, 0);
-  ref_conv2d filters = {1, 1, 1, 2, 2, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1};
+  ref_conv2d filters = {1, 1, 1, 2, 2, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1, {0, 0}};
   ref_conv2d_forward(&filters, x, weight, NULL, y);
   assert_all_near(y, (double[]){1 * 1 + 2 * 10, 1 * 100 + 2 * 1000}, 2);
-  ref_conv2d tall = {1, 2, 2, 1, 1, {2, 1}, {1, 1}, {1, 0}, {1, 1}, 1};
+  ref_conv2d tall = {1, 2, 2, 1, 1, {2, 1}, {1, 1}, {1, 0}, {1, 1}, 1, {0, 0}};
   ref_conv2d_forward(&tall, x, weight, NULL, y);
   assert_all_near(y, (double[]){10, 20, 1 + 30, 2 + 40, 3, 4}, 6);
-  ref_conv2d sparse = {1, 1, 5, 1, 1, {1, 2}, {1, 2}, {0, 0}, {1, 2}, 1};
+  ref_conv2d sparse = {1, 1, 5, 1, 1, {1, 2}, {1, 2}, {0, 0}, {1, 2}, 1, {0, 0}};
   ref_conv2d_forward(&sparse, (double[]){1, 2, 3, 4, 5}, weight, NULL, y);
   assert_all_near(y, (double[]){1 + 30, 3 + 50}, 2);
+  /* zeros at the bottom and on the left alone */
+  ref_conv2d sides = {1, 2, 2, 1, 1, {2, 2}, {1, 1}, {0, 1}, {1, 1}, 1, {1, -1}};
+  assert_int_equal(ref_conv2d_outputs(&sides, 0), 2);
+  assert_int_equal(ref_conv2d_outputs(&sides, 1), 2);
+  ref_conv2d_forward(&sides, x, weight, NULL, y);
+  assert_all_near(y, (double[]){1 * 10 + 3 * 1000, 4321, 3 * 10, 3 + 4 * 10}, 4);
   /* one pixel of four channels in two groups, two filters each; then a filter a channel */
-  ref_conv2d groups = {1, 1, 1, 4, 4, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 2};
+  ref_conv2d groups = {1, 1, 1, 4, 4, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 2, {0, 0}};
   const double pairs[] = {1, 10, 100, 1000, 2, 20, 200, 2000};
   ref_conv2d_forward(&groups, x, pairs, NULL, y);
   assert_all_near(y, (double[]){1 + 20, 100 + 2000, 6 + 80, 600 + 8000}, 4);

@@ -108,17 +108,17 @@ static void conv2d_forward(checked *p) {
 
 static void conv2d_gradient(void) {
   static const ref_conv2d convs[] = {
-      {2, 7, 5, 3, 5, {3, 2}, {2, 1}, {1, 0}, {2, 1}, 1},
-      {1, 4, 6, 2, 3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1},
-      {2, 2, 3, 1, 2, {5, 3}, {1, 2}, {2, 2}, {1, 2}, 1},
-      {2, 5, 4, 6, 4, {2, 3}, {2, 1}, {1, 1}, {1, 2}, 2},
-      {1, 4, 3, 3, 6, {3, 2}, {1, 2}, {1, 1}, {1, 1}, 3},
+      {2, 7, 5, 3, 5, {3, 2}, {2, 1}, {1, 0}, {2, 1}, 1, {0, 0}},
+      {1, 4, 6, 2, 3, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, {0, 0}},
+      {2, 2, 3, 1, 2, {5, 3}, {1, 2}, {2, 2}, {1, 2}, 1, {0, 0}},
+      {2, 5, 4, 6, 4, {2, 3}, {2, 1}, {1, 1}, {1, 2}, 2, {0, 0}},
+      {1, 4, 3, 3, 6, {3, 2}, {1, 2}, {1, 1}, {1, 1}, 3, {0, 0}},
+      {1, 4, 5, 2, 3, {3, 3}, {2, 1}, {0, 2}, {1, 1}, 1, {2, -1}},
   };
   for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
     checked p = {.forward = conv2d_forward, .conv = convs[i]};
     const ref_conv2d *v = &p.conv;
-    size_t h = ref_output_size(v->h, v->kernel[0], v->stride[0], v->padding[0], v->dilation[0]);
-    size_t w = ref_output_size(v->w, v->kernel[1], v->stride[1], v->padding[1], v->dilation[1]);
+    size_t h = ref_conv2d_outputs(v, 0), w = ref_conv2d_outputs(v, 1);
     size_t weights = (size_t)v->filters * (v->c / v->groups) * v->kernel[0] * v->kernel[1];
     checked_open(&p, v->n * h * w * v->filters, (size_t)v->n * v->h * v->w * v->c, weights,
                  i == 1 ? 0 : v->filters);
@@ -408,6 +408,7 @@ static const struct {
   const char *reference, *file;
 } by_hand[] = {
     {"output_size", "test_reference.c"},
+    {"conv2d_outputs", "test_reference.c"},
     {"batch_norm_inference", "test_reference.c"},
     {"activation_find", "test_reference.c"},
     {"adam_step", "test_reference.c"},

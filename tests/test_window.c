@@ -53,6 +53,27 @@ static void what_does_not_fit_is_named(void **state) {
                       "a 5x1x1 kernel does not fit a 2x4x9 volume with padding 1x0x0");
 }
 
+/* Zeros after the input beyond those before it: 4 + 0 + 2 rows, 9 + 3 + 1 columns. */
+static void sides_may_differ(void **state) {
+  (void)state;
+  gf__window w = gf__window_of((int[]){1, 4, 9});
+  w.kernel[1] = w.kernel[2] = 3;
+  w.padding[2] = 3;
+  w.extra[1] = 2;
+  w.extra[2] = -2;
+  assert_int_equal(gf__window_infer(&w), GF_OK);
+  assert_triple(w.out, 1, 4, 11);
+  assert_string_equal(gf__window_padding_text(&w).text, "0x3 and 2x1 after");
+  w.extra[1] = 0;
+  w.extra[2] = 0;
+  assert_string_equal(gf__window_padding_text(&w).text, "0x3");
+  w.kernel[1] = 7;
+  w.extra[1] = 2;
+  assert_int_equal(gf__window_infer(&w), GF_ERROR_SHAPE);
+  assert_string_equal(gf_error_message(),
+                      "a 7x3 kernel does not fit a 4x9 image with padding 0x3 and 2x3 after");
+}
+
 static void a_pool_has_a_pixel_in_each_window(void **state) {
   (void)state;
   gf__pool pool = {GF__POOL_MAX, gf__window_of((int[]){1, 4, 4}), 3};
@@ -86,6 +107,7 @@ int main(void) {
       cmocka_unit_test(an_output_is_where_the_kernel_fits),
       cmocka_unit_test(a_window_of_one_keeps_the_size),
       cmocka_unit_test(what_does_not_fit_is_named),
+      cmocka_unit_test(sides_may_differ),
       cmocka_unit_test(a_pool_has_a_pixel_in_each_window),
       cmocka_unit_test(kernels_know_the_window),
   };

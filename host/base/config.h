@@ -57,11 +57,16 @@ typedef enum gf__key_type {
   GF__KEY_FLOATS,  /* gf__floats: a number or a list of at most 8 numbers */
   GF__KEY_PAIR,    /* int[2]: a whole number for both, or a list of two (vertical, horizontal) */
   GF__KEY_TRIPLE,  /* int[3]: a whole number for all, or a list of three (depth first) */
+  GF__KEY_SIDES,   /* int[4], top, bottom, left, right: a whole number for all, a list of two
+                      (vertical, horizontal) or of four; "same" is GF__SIDES_SAME four times */
   GF__KEY_SECTION, /* const gf__value *: keys that another table reads; NULL if absent */
   GF__KEY_LIST,    /* const gf__value *: items that are read one by one; NULL if absent */
   GF__KEY_NAMES,   /* const gf__value *: a name or a list of names; NULL if absent */
   GF__KEY_SCALAR   /* const gf__value *: one value, whose reader checks it; NULL if absent */
 } gf__key_type;
+
+/* What a reader of the key makes of the sizes and the stride. */
+enum { GF__SIDES_SAME = -1 };
 
 typedef struct gf__texts {
   char **v; /* count of them */

@@ -259,6 +259,23 @@ static gf_status read_triple(const field *f, const gf__value *value) {
   return read_sizes(f, value, 3, "a whole number or a list of three");
 }
 
+/* "same", one number, or a list of two or four. */
+static gf_status read_sides(const field *f, const gf__value *value) {
+  static const char expected[] = "'same', a whole number, or a list of two or four";
+  int *sides = f->target;
+  bool is_pair = value->kind == GF__SEQUENCE && value->count == 2;
+  if (value->kind == GF__SCALAR && !strcmp(value->text, "same")) {
+    for (int i = 0; i < 4; i++) sides[i] = GF__SIDES_SAME;
+    return GF_OK;
+  }
+  GF_TRY(read_sizes(f, value, is_pair ? 2 : 4, expected));
+  if (is_pair) {
+    sides[2] = sides[3] = sides[1];
+    sides[1] = sides[0];
+  }
+  return GF_OK;
+}
+
 static gf_status read_value(const field *f, const gf__value *value) {
   *(const gf__value **)f->target = value;
   return GF_OK;
@@ -267,11 +284,12 @@ static gf_status read_value(const field *f, const gf__value *value) {
 /* ---- the types ---- */
 
 static gf_status (*const readers[])(const field *f, const gf__value *value) = {
-    [GF__KEY_INT] = read_int,    [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
-    [GF__KEY_BOOL] = read_bool,  [GF__KEY_CHOICE] = read_choice, [GF__KEY_ROW] = read_choice,
-    [GF__KEY_TEXT] = read_text,  [GF__KEY_TEXTS] = read_texts,   [GF__KEY_FLOATS] = read_floats,
-    [GF__KEY_PAIR] = read_pair,  [GF__KEY_TRIPLE] = read_triple, [GF__KEY_SECTION] = read_value,
-    [GF__KEY_LIST] = read_value, [GF__KEY_NAMES] = read_value,   [GF__KEY_SCALAR] = read_value,
+    [GF__KEY_INT] = read_int,     [GF__KEY_SEED] = read_seed,     [GF__KEY_FLOAT] = read_float,
+    [GF__KEY_BOOL] = read_bool,   [GF__KEY_CHOICE] = read_choice, [GF__KEY_ROW] = read_choice,
+    [GF__KEY_TEXT] = read_text,   [GF__KEY_TEXTS] = read_texts,   [GF__KEY_FLOATS] = read_floats,
+    [GF__KEY_PAIR] = read_pair,   [GF__KEY_TRIPLE] = read_triple, [GF__KEY_SECTION] = read_value,
+    [GF__KEY_LIST] = read_value,  [GF__KEY_NAMES] = read_value,   [GF__KEY_SCALAR] = read_value,
+    [GF__KEY_SIDES] = read_sides,
 };
 
 gf_status gf__key_read(const gf__key *key, const char *where, const gf__value *value, void *at) {

@@ -28,7 +28,8 @@ void gf__float_write(gf__text *out, double number) {
 }
 
 static bool is_whole(const gf__key *key) {
-  return key->type == GF__KEY_INT || key->type == GF__KEY_PAIR || key->type == GF__KEY_TRIPLE;
+  return key->type == GF__KEY_INT || key->type == GF__KEY_PAIR || key->type == GF__KEY_TRIPLE ||
+         key->type == GF__KEY_SIDES;
 }
 
 static void add_bound(gf__text *out, const gf__key *key, const char *before, double bound) {
@@ -152,6 +153,16 @@ static void write_triple(gf__text *out, const gf__key *key, const void *at) {
   gf__text_add(out, "[%d, %d, %d]", triple[0], triple[1], triple[2]);
 }
 
+static void write_sides(gf__text *out, const gf__key *key, const void *at) {
+  const int *sides = at;
+  if (sides[0] == GF__SIDES_SAME)
+    gf__text_add(out, "same");
+  else if (sides[0] == sides[1] && sides[2] == sides[3])
+    write_pair(out, key, (int[]){sides[0], sides[2]});
+  else
+    gf__text_add(out, "[%d, %d, %d, %d]", sides[0], sides[1], sides[2], sides[3]);
+}
+
 /* ---- the types ---- */
 
 typedef struct type_row {
@@ -172,6 +183,7 @@ static const type_row types[] = {
     [GF__KEY_FLOATS] = {"number or list of numbers", write_floats},
     [GF__KEY_PAIR] = {"whole number or list of two", write_pair},
     [GF__KEY_TRIPLE] = {"whole number or list of three", write_triple},
+    [GF__KEY_SIDES] = {"same, or whole number or list of two or four", write_sides},
     [GF__KEY_SECTION] = {"a section of its own", NULL},
     [GF__KEY_LIST] = {"list", NULL},
     [GF__KEY_NAMES] = {"name or list of names", NULL},

@@ -16,13 +16,13 @@ static gf_status fail_to_fit(const gf__window *w) {
                   gf__window_text(w, w->kernel).text, is_dilated ? " with dilation " : "",
                   is_dilated ? gf__window_text(w, w->dilation).text : "",
                   gf__window_text(w, w->size).text, gf__window_is_flat(w) ? "image" : "volume",
-                  gf__window_text(w, w->padding).text);
+                  gf__window_padding_text(w).text);
 }
 
 gf_status gf__window_infer(gf__window *w) {
   for (int a = 0; a < 3; a++) {
     int covered = w->dilation[a] * (w->kernel[a] - 1) + 1;
-    int room = w->size[a] + 2 * w->padding[a] - covered;
+    int room = w->size[a] + 2 * w->padding[a] + w->extra[a] - covered;
     if (room < 0) return fail_to_fit(w);
     w->out[a] = room / w->stride[a] + 1;
   }
@@ -49,6 +49,17 @@ gf__triple_text gf__window_text(const gf__window *w, const int triple[3]) {
     snprintf(out.text, sizeof out.text, "%dx%d", triple[1], triple[2]);
   else
     snprintf(out.text, sizeof out.text, "%dx%dx%d", triple[0], triple[1], triple[2]);
+  return out;
+}
+
+gf__padding_text gf__window_padding_text(const gf__window *w) {
+  gf__padding_text out;
+  int after[3];
+  for (int a = 0; a < 3; a++) after[a] = w->padding[a] + w->extra[a];
+  gf__triple_text begin = gf__window_text(w, w->padding), end = gf__window_text(w, after);
+  bool differs = memcmp(after, w->padding, sizeof after) != 0;
+  snprintf(out.text, sizeof out.text, "%s%s%s%s", begin.text, differs ? " and " : "",
+           differs ? end.text : "", differs ? " after" : "");
   return out;
 }
 

@@ -11,8 +11,10 @@
 /* Depth, height and width, in this order, index the triples. */
 typedef struct gf__window {
   int size[3]; /* of the input */
-  int kernel[3], stride[3], padding[3], dilation[3];
-  int out[3]; /* size of the output, by gf__window_infer */
+  int kernel[3], stride[3], dilation[3];
+  int padding[3]; /* zeros before the input, and after it */
+  int extra[3];   /* as many more after it; below 0: fewer. Kernels see it by the output's size */
+  int out[3];     /* size of the output, by gf__window_infer */
 } gf__window;
 
 /* The axes of an image in a triple. */
@@ -38,6 +40,12 @@ int gf__window_options(char *out, size_t size, const gf__window *window);
 typedef struct gf__triple_text {
   char text[48];
 } gf__triple_text;
+
+/* The padding of a window for people: "1x1", or "0x0 and 1x1 after" where that differs. */
+typedef struct gf__padding_text {
+  char text[2 * sizeof(gf__triple_text) + 16];
+} gf__padding_text;
+gf__padding_text gf__window_padding_text(const gf__window *window);
 gf__triple_text gf__window_text(const gf__window *window, const int triple[3]);
 
 #endif

@@ -142,6 +142,16 @@ const char *gf__cases_text(const gf__cases *list, const char *key, const char *i
   return text ? text : initial;
 }
 
+void gf__cases_sides(gf__cases *list, const char *key, int out[4]) {
+  const char *text = cases_value(list, key);
+  int commas = 0;
+  for (const char *p = text; p && *p; p++) commas += *p == ',';
+  gf__cases_ints(list, key, 0, commas == 3 ? 4 : 2, out);
+  if (commas == 3) return;
+  out[2] = out[3] = out[1];
+  out[1] = out[0];
+}
+
 void gf__cases_ints(gf__cases *list, const char *key, int initial, int count, int *out) {
   const char *text = cases_value(list, key), *at = text;
   char *end = NULL;

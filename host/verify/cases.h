@@ -51,5 +51,7 @@ bool gf__cases_bool(gf__cases *list, const char *key, bool initial);
 const char *gf__cases_text(const gf__cases *list, const char *key, const char *initial);
 /* "3,2", count numbers in the order in which a config has them, or "3" for all of them. */
 void gf__cases_ints(gf__cases *list, const char *key, int initial, int count, int *out);
+/* Top, bottom, left, right: "1,2,0,3"; or "1,2" as vertical, horizontal; or "1"; initially 0. */
+void gf__cases_sides(gf__cases *list, const char *key, int out[4]);
 
 #endif

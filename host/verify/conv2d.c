@@ -74,6 +74,7 @@ static gf_status conv2d_infer(const ref_conv2d *v, gf__conv_shape *out) {
   memcpy(w->kernel + 1, v->kernel, sizeof v->kernel);
   memcpy(w->stride + 1, v->stride, sizeof v->stride);
   memcpy(w->padding + 1, v->padding, sizeof v->padding);
+  memcpy(w->extra + 1, v->extra, sizeof v->extra);
   memcpy(w->dilation + 1, v->dilation, sizeof v->dilation);
   return gf__window_infer(w);
 }

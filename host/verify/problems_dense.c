@@ -7,14 +7,17 @@ static void conv2d_read(gf__problem *p, gf__cases *list) {
   v->filters = gf__cases_int(list, "filters", 1);
   gf__cases_ints(list, "kernel", 3, 2, v->kernel);
   gf__cases_ints(list, "stride", 1, 2, v->stride);
-  gf__cases_ints(list, "padding", 0, 2, v->padding);
+  int sides[4];
+  gf__cases_sides(list, "padding", sides);
+  for (int d = 0; d < 2; d++) {
+    v->padding[d] = sides[2 * d];
+    v->extra[d] = sides[2 * d + 1] - sides[2 * d];
+  }
   gf__cases_ints(list, "dilation", 1, 2, v->dilation);
   v->groups = gf__cases_int(list, "groups", 1);
   bool bias = gf__cases_bool(list, "bias", true);
   size_t pixels = (size_t)p->n;
-  for (int d = 0; d < 2; d++)
-    pixels *= (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d], v->padding[d],
-                                      v->dilation[d]);
+  for (int d = 0; d < 2; d++) pixels *= (size_t)ref_conv2d_outputs(v, d);
   int taps = v->kernel[0] * v->kernel[1];
   p->y_count = pixels * (size_t)v->filters;
   gf__problem_add_parameter(p, (size_t)(v->filters * (v->c / v->groups) * taps));

@@ -124,12 +124,12 @@ class Separable(nn.Module):
     """A small network of depthwise-separable blocks (Howard et al., 2017), with a grouped
     convolution and a channel multiplier."""
 
-    WINDOWS = [  # filters, kernel, stride, padding, dilation, groups
+    WINDOWS = [  # filters, kernel, stride, padding (four: top, bottom, ...), dilation, groups
         (8, 3, 1, 1, 1, 1),
         (8, 3, 2, 1, 1, 8),
         (18, 1, 1, 0, 1, 2),
         (36, (5, 3), 1, (2, 2), (1, 2), 18),
-        (12, 3, 2, 1, 1, 3),
+        (12, 3, 2, (0, 1, 2, 0), 1, 3),
         (12, 7, 1, 3, 1, 12),
     ]
 
@@ -137,14 +137,18 @@ class Separable(nn.Module):
         super().__init__()
         channels = 3
         for i, (filters, kernel, stride, padding, dilation, groups) in enumerate(self.WINDOWS):
-            self.add_module(f"conv_{i}", nn.Conv2d(channels, filters, kernel, stride, padding,
+            inside = 0 if isinstance(padding, tuple) and len(padding) == 4 else padding
+            self.add_module(f"conv_{i}", nn.Conv2d(channels, filters, kernel, stride, inside,
                                                    dilation, groups, bias=i % 2 == 1))
             self.add_module(f"norm_{i}", nn.BatchNorm2d(filters))
             channels = filters
         self.last = nn.Linear(channels, classes)
 
     def forward(self, x):
-        for i in range(len(self.WINDOWS)):
+        for i, (_, _, _, padding, _, _) in enumerate(self.WINDOWS):
+            if isinstance(padding, tuple) and len(padding) == 4:
+                top, bottom, left, right = padding
+                x = F.pad(x, (left, right, top, bottom))
             x = getattr(self, f"norm_{i}")(getattr(self, f"conv_{i}")(x))
             x = F.leaky_relu(x, 0.1)
         return self.last(x.mean((2, 3)))

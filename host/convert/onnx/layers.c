@@ -110,25 +110,30 @@ static void emit_linear(emission *e, const row *r) {
   gf__onnx_int(e->onnx, "transB", 1);
 }
 
-static void add_ints(emission *e, const char *name, const int *values, int count, bool twice) {
+static void add_ints(emission *e, const char *name, const int *values, int count) {
   int64_t wide[6];
-  for (int i = 0; i < count; i++) wide[i] = wide[count + i] = values[i];
-  gf__onnx_ints(e->onnx, name, wide, twice ? 2 * count : count);
+  for (int i = 0; i < count; i++) wide[i] = values[i];
+  gf__onnx_ints(e->onnx, name, wide, count);
 }
 
 /* The last axes of the window, which are those of ONNX. */
 static void add_window(emission *e, int axes, const gf__window *w) {
   int first = 3 - axes;
-  add_ints(e, "kernel_shape", w->kernel + first, axes, false);
-  add_ints(e, "strides", w->stride + first, axes, false);
-  add_ints(e, "pads", w->padding + first, axes, true);
+  int pads[6];
+  for (int a = 0; a < axes; a++) {
+    pads[a] = w->padding[first + a];
+    pads[axes + a] = w->padding[first + a] + w->extra[first + a];
+  }
+  add_ints(e, "kernel_shape", w->kernel + first, axes);
+  add_ints(e, "strides", w->stride + first, axes);
+  add_ints(e, "pads", pads, 2 * axes);
 }
 
 static void emit_conv2d(emission *e, const row *r) {
   const gf__conv_shape *shape = &((const gf__conv *)e->node->state)->shape;
   emit_weighted(e, r);
   add_window(e, 2, &shape->window);
-  add_ints(e, "dilations", shape->window.dilation + 1, 2, false);
+  add_ints(e, "dilations", shape->window.dilation + 1, 2);
   gf__onnx_int(e->onnx, "group", shape->groups);
 }
 

@@ -89,6 +89,9 @@ gf__conv_shape gf__conv_flipped(const gf__conv_shape *shape) {
   gf__window *w = &flipped.window;
   memcpy(w->size, shape->window.out, sizeof w->size);
   memcpy(w->out, shape->window.size, sizeof w->out);
-  for (int a = 0; a < 3; a++) w->padding[a] = w->dilation[a] * (w->kernel[a] - 1) - w->padding[a];
+  for (int a = 0; a < 3; a++) {
+    w->padding[a] = w->dilation[a] * (w->kernel[a] - 1) - w->padding[a];
+    w->extra[a] = -w->extra[a];
+  }
   return flipped;
 }

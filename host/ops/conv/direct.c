@@ -35,7 +35,8 @@ static size_t direct_patch(const gf__conv_shape *s) {
 /* A kernel of one tap reads the image as it is. */
 static bool is_pointwise(const gf__conv_shape *s) {
   const gf__window *w = &s->window;
-  return w->kernel[1] == 1 && w->kernel[2] == 1 && w->padding[1] == 0 && w->padding[2] == 0;
+  return w->kernel[1] == 1 && w->kernel[2] == 1 && w->padding[1] == 0 && w->padding[2] == 0 &&
+         (w->out[1] - 1) * w->stride[1] < w->size[1] && (w->out[2] - 1) * w->stride[2] < w->size[2];
 }
 
 static size_t staged_bytes(const gf__conv_shape *s, int rows) {

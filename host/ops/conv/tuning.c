@@ -4,7 +4,7 @@
 
 #include "ops/conv/trial.h"
 
-enum { KEY_SIZE = 384 };
+enum { KEY_SIZE = 768 };
 
 /* What is computed: "n2 4x6x3 filters 5 kernel 3x3 … forward". */
 static void write_key(const gf__conv_shape *s, int batch, gf__conv_direction direction,
@@ -15,7 +15,7 @@ static void write_key(const gf__conv_shape *s, int batch, gf__conv_direction dir
   snprintf(out, KEY_SIZE, "n%d %sx%d filters %d kernel %s stride %s padding %s dilation %s %s%s",
            batch, gf__window_text(w, w->size).text, s->c, s->filters,
            gf__window_text(w, w->kernel).text, gf__window_text(w, w->stride).text,
-           gf__window_text(w, w->padding).text, gf__window_text(w, w->dilation).text, groups,
+           gf__window_padding_text(w).text, gf__window_text(w, w->dilation).text, groups,
            gf__conv_direction_names[direction]);
 }
 

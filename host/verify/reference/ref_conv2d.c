@@ -5,9 +5,9 @@ int ref_output_size(int size, int kernel, int stride, int padding, int dilation)
   return room < 0 ? 0 : room / stride + 1;
 }
 
-static int outputs(const ref_conv2d *v, int axis) {
-  return ref_output_size(axis == 0 ? v->h : v->w, v->kernel[axis], v->stride[axis],
-                         v->padding[axis], v->dilation[axis]);
+int ref_conv2d_outputs(const ref_conv2d *v, int axis) {
+  return ref_output_size((axis == 0 ? v->h : v->w) + v->extra[axis], v->kernel[axis],
+                         v->stride[axis], v->padding[axis], v->dilation[axis]);
 }
 
 /* The pixel along one axis that output position p reads at kernel position r. */
@@ -31,7 +31,7 @@ static int first_channel(const ref_conv2d *v, int k) {
 void ref_conv2d_forward(const ref_conv2d *conv, const double *x, const double *weight,
                         const double *bias, double *y) {
   const ref_conv2d *v = conv;
-  int ph = outputs(v, 0), qw = outputs(v, 1);
+  int ph = ref_conv2d_outputs(v, 0), qw = ref_conv2d_outputs(v, 1);
   for (int n = 0; n < v->n; n++)
     for (int p = 0; p < ph; p++)
       for (int q = 0; q < qw; q++)
@@ -56,7 +56,7 @@ static void clear(double *values, size_t count) {
 void ref_conv2d_backward(const ref_conv2d *conv, const double *x, const double *weight,
                          const double *dy, double *dx, double *dweight, double *dbias) {
   const ref_conv2d *v = conv;
-  int ph = outputs(v, 0), qw = outputs(v, 1);
+  int ph = ref_conv2d_outputs(v, 0), qw = ref_conv2d_outputs(v, 1);
   clear(dx, x_at(v, v->n, 0, 0, 0));
   clear(dweight, weight_at(v, v->filters, 0, 0, 0));
   clear(dbias, (size_t)v->filters);

@@ -19,8 +19,12 @@ int ref_output_size(int size, int kernel, int stride, int padding, int dilation)
 typedef struct ref_conv2d {
   int n, h, w, c, filters;
   int kernel[2], stride[2], padding[2], dilation[2];
-  int groups; /* divides c and filters */
+  int groups;   /* divides c and filters */
+  int extra[2]; /* zeros after the image beyond those before it; below 0: fewer */
 } ref_conv2d;
+
+/* Positions of the window along the height (axis 0) or the width (1). */
+int ref_conv2d_outputs(const ref_conv2d *conv, int axis);
 
 /* y[n,p,q,k] = bias[k] + sum over r,s,c of weight[k,c,r,s] x[n, i, j, g c / groups + c],
  * g = k / (filters / groups) rounded down, c up to the channels of a group,
