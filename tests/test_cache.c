@@ -99,7 +99,8 @@ static void use_tuning(void) {
                                      .dilation = {1, 1, 1},
                                      .out = {1, 4, 4}},
                           .c = 2,
-                          .filters = 3}};
+                          .filters = 3,
+                          .groups = 1}};
   assert_ok(gf__tuning_open(&tuning, fixture_device, GF__TUNE_FAST, NULL));
   assert_ok(gf__conv_tune(&c, tuning, 2));
   gf__tuning_close(&tuning);
