@@ -237,6 +237,7 @@ static const struct {
          "    - {type: to_image}\n    - {type: leaky_relu}\n    - {type: tanh}\n"
          "    - {type: sigmoid}\n    - {type: elu}\n    - {type: gelu}\n    - {type: silu}\n"
          "    - {type: clamp}\n    - {type: hard_swish}\n"
+         "    - {type: hard_sigmoid}\n"
          "    - {type: flatten}\n    - {name: z, type: linear, outputs: 10}\n"
          "    - {type: auxiliary_loss, loss: squared_hinge}\n"
          "    - {type: softmax_cross_entropy, input: z}\n"
