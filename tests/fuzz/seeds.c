@@ -10,6 +10,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "convert/onnx/builder.h"
 #include "device/kernel_cache.h"
 #include "model/safetensors.h"
 #include "support/data_files.h"
@@ -130,6 +131,61 @@ static void write_archive_seed(const char *name, bool compressed) {
   }
   assert_int_equal(archive_write_free(archive), ARCHIVE_OK);
   write_bytes(name, bytes, size);
+}
+
+/* A convolution with a norm, a branch, the arithmetic of a flattening, and a linear layer. */
+static void write_onnx_seed(void) {
+  static const char *const names[] = {"c.weight", "n.weight", "n.bias", "n.mean", "n.var",
+                                      "l.weight"};
+  static const int dims[][4] = {{2, 3, 3, 3}, {2}, {2}, {2}, {2}, {4, 2}};
+  static const int ranks[] = {4, 1, 1, 1, 1, 2};
+  float values[54];
+  gf__onnx *onnx = NULL;
+  assert_int_equal(gf__onnx_new(&onnx), GF_OK);
+  for (int i = 0; i < 54; i++) values[i] = 0.125F * (float)(i % 7);
+  for (int i = 0; i < 6; i++) {
+    gf__named_tensor weight = {.dim_count = ranks[i], .count = 1, .values = values};
+    snprintf(weight.name, sizeof weight.name, "%s", names[i]);
+    for (int d = 0; d < ranks[i]; d++) weight.count *= (size_t)(weight.dims[d] = dims[i][d]);
+    gf__onnx_weight(onnx, &weight);
+  }
+  gf__onnx_number(onnx, "half", 0.5F);
+  gf__onnx_numbers(onnx, "zero", (int64_t[]){0}, 1);
+  gf__onnx_numbers(onnx, "rest", (int64_t[]){-1}, 1);
+#define NODE(op, out, ...)                                                          \
+  gf__onnx_node(onnx, op, out, (const char *const[]){__VA_ARGS__},                  \
+                (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), out)
+  gf__onnx_input(onnx, "x", (int64_t[]){3, 8, 8}, 3);
+  NODE("Conv", "c", "x", "c.weight");
+  gf__onnx_ints(onnx, "pads", (int64_t[]){1, 1, 1, 1}, 4);
+  gf__onnx_ints(onnx, "kernel_shape", (int64_t[]){3, 3}, 2);
+  NODE("BatchNormalization", "n", "c", "n.weight", "n.bias", "n.mean", "n.var");
+  NODE("Sigmoid", "s", "n");
+  NODE("Mul", "silu", "n", "s");
+  NODE("Add", "sum", "silu", "n");
+  NODE("Mul", "scaled", "sum", "half");
+  NODE("Div", "again", "scaled", "half");
+  NODE("Transpose", "last", "again");
+  gf__onnx_ints(onnx, "perm", (int64_t[]){0, 2, 3, 1}, 4);
+  NODE("Transpose", "first", "last");
+  gf__onnx_ints(onnx, "perm", (int64_t[]){0, 3, 1, 2}, 4);
+  NODE("Concat", "both", "first", "n");
+  gf__onnx_int(onnx, "axis", 1);
+  NODE("MaxPool", "p", "n");
+  gf__onnx_ints(onnx, "kernel_shape", (int64_t[]){8, 8}, 2);
+  NODE("Shape", "shape", "p");
+  NODE("Gather", "size", "shape", "zero");
+  NODE("Concat", "wanted", "size", "rest");
+  gf__onnx_int(onnx, "axis", 0);
+  NODE("Reshape", "flat", "p", "wanted");
+  NODE("Gemm", "logits", "flat", "l.weight");
+  gf__onnx_int(onnx, "transB", 1);
+#undef NODE
+  gf__onnx_output(onnx, "logits", (int64_t[]){4}, 1);
+  gf__onnx_note(onnx, "class_names", "[\"a\", \"b\", \"c\", \"d\"]");
+  gf__onnx_note(onnx, "mean", "0.5, 0.25, 0.125");
+  assert_int_equal(gf__onnx_write(onnx, "seed", in_folder("fuzz_onnx/model")), GF_OK);
+  gf__onnx_free(&onnx);
 }
 
 /* A kernel cache's file as gf__kernel_cache_write makes it. */
@@ -277,7 +333,7 @@ static void write_seeds(void) {
       "fuzz_bench", "fuzz_archive",      "fuzz_chart",        "fuzz_checkpoint", "fuzz_cifar",
       "fuzz_cube",  "fuzz_csv",          "fuzz_idx",          "fuzz_mat",        "fuzz_network",
       "fuzz_set",   "fuzz_image_folder", "fuzz_kernel_cache", "fuzz_study",      "fuzz_run_folder",
-      "fuzz_yaml",  "fuzz_safetensors",  "fuzz_tuning"};
+      "fuzz_yaml",  "fuzz_safetensors",  "fuzz_tuning",       "fuzz_onnx"};
   for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
     assert_int_equal(gf__make_folder(in_folder(targets[i])), GF_OK);
   write_idx_seed(0);
@@ -290,6 +346,7 @@ static void write_seeds(void) {
   write_cube_seed("fuzz_cube/packed", 1);
   write_image_seeds();
   write_safetensors_seed();
+  write_onnx_seed();
   write_archive_seed("fuzz_archive/plain", false);
   write_archive_seed("fuzz_archive/packed", true);
   write_kernel_cache_seed();
