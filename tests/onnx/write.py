@@ -56,6 +56,8 @@ class Graph:
         if bias:
             ws.append(self.weight(name + ".bias", weights(out)))
         attributes.setdefault("pads", [kernel // 2] * 4)
+        if not attributes["pads"]:
+            del attributes["pads"]
         return self.add("Conv", None, *ws, name=name, **attributes)
 
     def norm(self, name, channels, **attributes):
@@ -119,6 +121,42 @@ def activations():
     g.add("Sigmoid")
     g.linear("e", 4, 7)
     return g, g.model(4)
+
+
+def bounds(opset):
+    """ReLU6 and the hard functions, and convolutions with other zeros before than after."""
+    g = Graph(opset)
+    g.conv("a", 6, 3, strides=[2, 2], pads=[0, 0, 1, 1])
+
+    def clip(low, high):
+        if opset < 11:
+            return g.add("Clip", **({"min": low} if high is None else {"min": low, "max": high}))
+        ws = [g.weight(f"{len(g.nodes)}{i}", numpy.float32(v))
+              for i, v in enumerate((low, high)) if v is not None]
+        return g.add("Clip", None, *ws)
+
+    clip(0.0, 1.0)
+    g.conv("b", 6, 6, kernel=3, auto_pad="SAME_UPPER", strides=[2, 2], pads=[])
+    x = g.add("LeakyRelu", alpha=0.25)
+    s = g.add("HardSigmoid", alpha=1 / 6, beta=0.5)
+    g.add("Mul", s, x)
+    g.conv("c", 6, 6, auto_pad="SAME_LOWER", kernel=2, pads=[])
+    clip(0.0, None)
+    if opset > 13:
+        g.conv("d", 6, 6)
+        g.add("HardSwish")
+    g.add("AveragePool", kernel_shape=[1, 1], strides=[1, 1])
+    pads = [0, 0, 1, 0, 0, 0, 0, 2]
+    if opset < 11:
+        g.add("Pad", pads=pads)
+    else:
+        g.add("Pad", None, g.weight("pads", numpy.array(pads)))
+    g.conv("e", 4, 6, pads=[0, 0, 1, 0])
+    g.add("GlobalAveragePool")
+    g.add("HardSigmoid", alpha=1 / 6)
+    g.add("Flatten")
+    g.linear("f", 5, 4)
+    return g, g.model(5)
 
 
 def branches():
@@ -282,6 +320,8 @@ GRAPHS = {
     "plain": plain,
     "plain of set 21": lambda: plain(21),
     "activations": activations,
+    "bounds": lambda: bounds(16),
+    "bounds of set 9": lambda: bounds(9),
     "branches": branches,
     "shapes": shapes,
     "shortcut": shortcut,

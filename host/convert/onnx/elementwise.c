@@ -46,6 +46,47 @@ gf_status gf__operation_activation(gf__operation *op) {
   return GF_OK;
 }
 
+/* A bound of a clamp: an attribute in early sets, else an input. */
+static gf_status read_bound(gf__operation *op, const char *name, int input, bool *is_given,
+                            double *out) {
+  GF_TRY(gf__operation_scalar(op, input, is_given, out));
+  if (*is_given || !gf__operation_attribute(op, name)) return GF_OK;
+  *is_given = true;
+  *out = (double)gf__operation_float(op, name, 0);
+  return GF_OK;
+}
+
+gf_status gf__operation_clip(gf__operation *op) {
+  double low = 0, high = 0;
+  bool has_low, has_high;
+  gf__import_layer *layer;
+  if (!gf__operation_takes(op, 0)) return GF_OK;
+  GF_TRY(read_bound(op, "min", 1, &has_low, &low));
+  GF_TRY(read_bound(op, "max", 2, &has_high, &high));
+  has_low &= low > -3e38;
+  has_high &= high < 3e38;
+  bool is_relu = has_low && low == 0 && !has_high;
+  if (!is_relu && !(has_low && has_high && low < high && low >= -1e6 && high <= 1e6))
+    return gf__operation_reject(op, "it has one bound, or bounds outside of -1e6 to 1e6");
+  GF_TRY(gf__operation_layer(op, is_relu ? "relu" : "clamp", NULL, &layer));
+  if (!is_relu) {
+    add_option(layer, "min", (float)low);
+    add_option(layer, "max", (float)high);
+  }
+  output_like_input(op, op->in[0]);
+  return GF_OK;
+}
+
+gf_status gf__operation_hard_sigmoid(gf__operation *op) {
+  float alpha = gf__operation_float(op, "alpha", 0.2F),
+        beta = gf__operation_float(op, "beta", 0.5F);
+  if (!(fabsf(alpha - 1 / 6.0F) < 1e-6F && beta == 0.5F))
+    return gf__operation_reject(op,
+                                "its slope is not 1/6, or its shift not 1/2, as those of "
+                                "PyTorch's are");
+  return gf__operation_activation(op);
+}
+
 gf_status gf__operation_dropout(gf__operation *op) {
   double ratio = (double)gf__operation_float(op, "ratio", 0.5F), given = 0;
   bool is_given;
@@ -322,16 +363,16 @@ gf_status gf__operation_add(gf__operation *op) {
   return GF_OK;
 }
 
-/* x * sigmoid(x), where nothing else reads the sigmoid: that layer becomes a silu. */
-static bool becomes_silu(gf__operation *op) {
+/* x * sigmoid(x), where nothing else reads the sigmoid, which becomes a silu; or the same of hard
+ * ones. */
+static bool becomes_swish(gf__operation *op) {
   for (int i = 0; i < 2; i++) {
     const gf__import_value *gate = op->in[i], *x = op->in[1 - i];
     if (!gate->is_sole || gate->layer < 0 || !is_plain(gate) || !is_plain(x)) continue;
     gf__import_layer *layer = &op->importing->layers[gate->layer];
-    if (strcmp(layer->type, "sigmoid") != 0 || layer->inputs[0] != x->layer ||
-        !have_one_form(gate, x))
-      continue;
-    layer->type = "silu";
+    bool is_soft = !strcmp(layer->type, "sigmoid"), is_hard = !strcmp(layer->type, "hard_sigmoid");
+    if ((!is_soft && !is_hard) || layer->inputs[0] != x->layer || !have_one_form(gate, x)) continue;
+    layer->type = is_soft ? "silu" : "hard_swish";
     gf__operation_alias(op, gate);
     return true;
   }
@@ -361,7 +402,7 @@ gf_status gf__operation_multiply(gf__operation *op) {
   gf__import_value *in = NULL, *constant = constant_operand(op, &in);
   bool is_gelu;
   if (constant) return scale_by_constant(op, in, constant, false);
-  if (becomes_silu(op)) return GF_OK;
+  if (becomes_swish(op)) return GF_OK;
   GF_TRY(add_gelu(op, &is_gelu));
   if (is_gelu) return GF_OK;
   return gf__operation_reject(op, "it multiplies two images, for which there is no layer");

@@ -200,6 +200,8 @@ GF__OPERATION(norm);
 GF__OPERATION(gemm);
 GF__OPERATION(matmul);
 GF__OPERATION(activation);
+GF__OPERATION(clip);
+GF__OPERATION(hard_sigmoid);
 GF__OPERATION(dropout);
 GF__OPERATION(softmax);
 GF__OPERATION(same);

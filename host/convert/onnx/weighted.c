@@ -80,14 +80,11 @@ static gf_status window_read(gf__operation *op, int axes, const int64_t *kernel,
 
 /* Where no window reaches the zeros after the image, there may be as many as before it. */
 static bool window_becomes_symmetric(window *w) {
-  for (int a = 0; a < w->axes; a++) {
-    if (window_out(w, a, w->before[a], w->before[a], false) != w->out[a]) return false;
-    if (w->after[a] > w->before[a]) {
-      int64_t last = (w->out[a] - 1) * w->stride[a] + w->dilation[a] * (w->kernel[a] - 1) + 1;
-      if (last > w->in[a] + 2 * w->before[a]) return false;
-    }
-    w->after[a] = w->before[a];
-  }
+  for (int a = 0; a < w->axes; a++)
+    if (w->after[a] != w->before[a] &&
+        window_out(w, a, w->before[a], w->before[a], false) != w->out[a])
+      return false;
+  memcpy(w->after, w->before, sizeof w->after);
   return true;
 }
 
@@ -101,10 +98,19 @@ static void add_numbers(gf__import_layer *layer, const char *key, const int64_t 
   if (!is_one) gf__text_add(&layer->options, "]");
 }
 
+/* [top, bottom, left, right], of conv2d alone. */
+static void add_sides(gf__import_layer *layer, const window *w) {
+  gf__text_add(&layer->options, ", padding: [%lld, %lld, %lld, %lld]", (long long)w->before[0],
+               (long long)w->after[0], (long long)w->before[1], (long long)w->after[1]);
+}
+
 static void add_window(gf__import_layer *layer, const window *w) {
   add_numbers(layer, "kernel", w->kernel, w->axes);
   add_numbers(layer, "stride", w->stride, w->axes);
-  add_numbers(layer, "padding", w->before, w->axes);
+  if (memcmp(w->before, w->after, (size_t)w->axes * sizeof *w->after) != 0)
+    add_sides(layer, w);
+  else
+    add_numbers(layer, "padding", w->before, w->axes);
 }
 
 static void set_window_shape(gf__import_layer *layer, const window *w, int c) {
@@ -178,10 +184,10 @@ gf_status gf__operation_conv(gf__operation *op) {
   if (groups != 1 && axes == 3)
     return gf__operation_reject(op, "it has groups, which conv3d has not");
   GF_TRY(window_read(op, axes, shape->dims + 2, &w));
-  if (!window_becomes_symmetric(&w))
+  if (!window_becomes_symmetric(&w) && axes == 3)
     return gf__operation_reject(op,
-                                "it has other zeros before the image than after it; pad both sides "
-                                "alike in the model");
+                                "it has other zeros before the volume than after it; pad both "
+                                "sides alike in the model");
   for (int a = 0; a < axes; a++)
     if (axes == 3 && w.dilation[a] != 1)
       return gf__operation_reject(op, "it has a dilation, which conv3d has not");
@@ -219,7 +225,8 @@ static const char *pool_difference(gf__operation *op, window *w, bool is_max) {
   bool counts = gf__operation_int(op, "count_include_pad", 0) != 0 || (has_zeros && !own_padding);
   for (int a = 0; a < w->axes; a++) {
     if (w->dilation[a] != 1) return "it has a dilation, which pools have not";
-    if (2 * w->before[a] > w->kernel[a]) return "it has more padding than half a window";
+    if (2 * GF__MAX(w->before[a], w->after[a]) > w->kernel[a])
+      return "it has more padding than half a window";
     if (gf__operation_int(op, "ceil_mode", 0) &&
         window_out(w, a, w->before[a], w->after[a], true) != w->out[a])
       return "it has ceil_mode, by which windows reach past the image; make it false in the model, "
@@ -243,6 +250,9 @@ gf_status gf__operation_pool(gf__operation *op) {
   window w;
   if (!takes_padded(op, form)) return GF_OK;
   GF_TRY(window_read(op, axes, NULL, &w));
+  bool is_same = !has_padding(&w);
+  for (int a = 0; a < axes; a++) is_same &= w.kernel[a] == 1 && w.stride[a] == 1;
+  if (is_same) return gf__operation_same(op);
   const char *why = pool_difference(op, &w, is_max);
   if (why) return gf__operation_reject(op, "%s", why);
   gf__import_layer *layer;
