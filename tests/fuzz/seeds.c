@@ -135,8 +135,8 @@ static void write_archive_seed(const char *name, bool compressed) {
 
 /* A convolution with a norm, a branch, the arithmetic of a flattening, and a linear layer. */
 static void write_onnx_seed(void) {
-  static const char *const names[] = {"c.weight", "n.weight", "n.bias", "n.mean", "n.var",
-                                      "l.weight"};
+  static const char *const names[] = {"c.weight", "n.weight", "n.bias",
+                                      "n.mean",   "n.var",    "l.weight"};
   static const int dims[][4] = {{2, 3, 3, 3}, {2}, {2}, {2}, {2}, {4, 2}};
   static const int ranks[] = {4, 1, 1, 1, 1, 2};
   float values[54];
@@ -152,8 +152,8 @@ static void write_onnx_seed(void) {
   gf__onnx_number(onnx, "half", 0.5F);
   gf__onnx_numbers(onnx, "zero", (int64_t[]){0}, 1);
   gf__onnx_numbers(onnx, "rest", (int64_t[]){-1}, 1);
-#define NODE(op, out, ...)                                                          \
-  gf__onnx_node(onnx, op, out, (const char *const[]){__VA_ARGS__},                  \
+#define NODE(op, out, ...)                                         \
+  gf__onnx_node(onnx, op, out, (const char *const[]){__VA_ARGS__}, \
                 (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), out)
   gf__onnx_input(onnx, "x", (int64_t[]){3, 8, 8}, 3);
   NODE("Conv", "c", "x", "c.weight");

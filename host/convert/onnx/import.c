@@ -140,7 +140,8 @@ static const char *guess_format(const gf__importing *im, int classes) {
   return image.channels > 3 && image.height == image.width ? "hyperspectral" : NULL;
 }
 
-static gf_status make_keys(data_keys *keys, const gf__importing *im, int classes) {
+static gf_status make_keys(data_keys *keys, const gf__importing *im, const gf__value *section,
+                           int classes) {
   const char *note = note_of(im, "data");
   const gf__data_format *noted = note ? gf__data_format_find(note) : NULL;
   const char *format = noted ? noted->name : guess_format(im, classes);
@@ -162,7 +163,8 @@ static gf_status make_keys(data_keys *keys, const gf__importing *im, int classes
     add_list(keys, im, "std");
   }
   if (!strcmp(format, "image_folder")) add_key(keys, "classes: %d", classes);
-  if (!note_of(im, "mean") && strcmp(format, "hyperspectral") != 0)
+  if (!note_of(im, "mean") && !gf__value_get(section, "mean") &&
+      strcmp(format, "hyperspectral") != 0)
     gf__log(GF_LOG_WARNING,
             "%s does not say how its images are normalised; data.mean and data.std of the run are "
             "those of %s: check that, and set them by --set",
@@ -176,7 +178,7 @@ static gf_status add_data(gf__text *out, const gf__importing *im, const gf__valu
   data_keys keys = {0};
   gf__text_add(out, "data:\n");
   if (!gf__value_get(section, "name")) {
-    gf_status status = make_keys(&keys, im, classes);
+    gf_status status = make_keys(&keys, im, section, classes);
     for (size_t at = 0; status == GF_OK && at < keys.lines.size;) {
       const char *line = keys.lines.data + at;
       char key[64];
