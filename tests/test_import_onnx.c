@@ -332,6 +332,13 @@ static void channels_last_agree(void **state) {
   assert_non_null(strstr(log_, "the softmax at the end is left out"));
 }
 
+static void kerass_export_agrees(void **state) {
+  (void)state;
+  if (!can_write("keras")) skip();
+  check("keras");
+  assert_non_null(strstr(log_, "1 convolutions have a batch norm folded"));
+}
+
 #define NETWORK(function, name, folded_norms) \
   static void function(void **state) {        \
     (void)state;                              \
@@ -389,6 +396,7 @@ int main(void) {
       cmocka_unit_test(torchs_export_of_training_agrees),
       cmocka_unit_test(torchs_older_export_agrees),
       cmocka_unit_test(torchs_older_export_of_training_agrees),
+      cmocka_unit_test(kerass_export_agrees),
       cmocka_unit_test(every_operator_is_in_the_documentation),
   };
   const struct CMUnitTest named[] = {cmocka_unit_test(what_is_named_agrees)};

@@ -402,6 +402,10 @@ static void the_program_says_what_is_next(void **state) {
       "  gradflow train imported/config.yaml --set train.weights=imported --set "
       "data.path=DIR \\\n"
       "    --out imported-trained\n");
+  assert_prints("diagnose imported", 1,
+                "gradflow: imported was imported and has not been trained here, so there are no "
+                "records of gradients; gradflow diagnose imported/config.yaml --set "
+                "train.weights=imported --set data.path=DIR measures a batch with its weights\n");
   assert_prints(
       "import model.onnx --out other --set data.name=cifar10", 2,
       "gradflow: model.onnx takes images of 8x8 with 3 channels and knows 4 classes; those "

@@ -291,6 +291,29 @@ static void a_fresh_network_is_that_of_the_first_step(void **state) {
   gf_signal_free(&s);
 }
 
+/* As those of an imported network, which has no fresh ones. */
+static void weights_that_the_config_names_are_measured(void **state) {
+  (void)state;
+  char weights[256] = {0}; /* with a NUL after its own, as open_signal wants it */
+  gf__early_steps e;
+  assert_ok(train(config_of(deep_, ""), "before", NULL));
+  snprintf(weights, sizeof weights - 1, "train.weights=%s", in_folder("before"));
+  gf_signal *s = open_signal(weights), *fresh = open_signal("");
+  gf_config *config = config_of(deep_, "");
+  assert_ok(gf_config_set(config, weights));
+  assert_ok(train(config, "after", NULL));
+  assert_ok(gf__early_steps_load(&e, in_folder("after")));
+  assert_int_equal(e.layer_count, s->layer_count);
+  for (int i = 0; i < s->layer_count; i++) {
+    expect("the size", s->layers[i].rms, e.rms[i], 1e-5);
+    expect("the gradient", s->layers[i].mean_abs, e.mean_abs[i], 1e-5);
+  }
+  assert_true(s->loss != fresh->loss);
+  gf__early_steps_free(&e);
+  gf_signal_free(&s);
+  gf_signal_free(&fresh);
+}
+
 static void the_batch_is_counted(void **state) {
   (void)state;
   gf_signal *s = open_signal("");
@@ -416,6 +439,7 @@ int main(void) {
       cmocka_unit_test(early_steps_are_read),
       cmocka_unit_test(a_signal_that_was_never_there_is_told_from_one_that_was_killed),
       cmocka_unit_test(a_fresh_network_is_that_of_the_first_step),
+      cmocka_unit_test(weights_that_the_config_names_are_measured),
       cmocka_unit_test(the_batch_is_counted),
       cmocka_unit_test(theory_stands_beside_what_was_measured),
       cmocka_unit_test(a_network_without_data_is_refused),

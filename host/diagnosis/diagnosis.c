@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/run_files.h"
+
 /* A diagnosis with the memory that it points into. */
 typedef struct owned {
   gf_diagnosis diagnosis;
@@ -59,12 +61,22 @@ static void fill_tables(owned *o) {
   d->activation_dead = a->dead;
 }
 
+static gf_status fail_without_records(const char *folder) {
+  gf__run_kind kind;
+  if (gf__run_kind_read(folder, &kind) == GF_OK && kind == GF__RUN_IMPORTED)
+    return gf__fail(GF_ERROR_DATA,
+                    "%s was imported and has not been trained here, so there are no records of "
+                    "gradients; gradflow diagnose %s/config.yaml --set train.weights=%s --set "
+                    "data.path=DIR measures a batch with its weights",
+                    folder, folder, folder);
+  return gf__fail(GF_ERROR_DATA, "%s has no records of gradients; no epoch was finished", folder);
+}
+
 static gf_status diagnose(owned *o, const char *folder) {
   gf_diagnosis *d = &o->diagnosis;
   GF_TRY(gf__case_load(&o->c, folder));
   bool has_records = o->c.run.epoch_count > 0 && o->c.run.layer_count > 0;
-  if (!has_records && !o->c.diverged)
-    return gf__fail(GF_ERROR_DATA, "%s has no records of gradients; no epoch was finished", folder);
+  if (!has_records && !o->c.diverged) return fail_without_records(folder);
   GF_TRY(fill_dead(o));
   fill_tables(o);
   GF_TRY(gf__apply_rules(&o->c, d));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "train/train_config.h"
+#include "train/training.h"
 
 enum { MOST_IMAGES = 256 };
 
@@ -41,6 +42,7 @@ static gf_status open_signal(gf__fresh *s, gf_device *device, const gf_config *c
   GF_TRY(open_batch(s, &train));
   GF_TRY(gf__signal_read_batch(s));
   GF_TRY(open_network(s, device, config, train.seed));
+  GF_TRY(gf__training_load_weights(s->model, &train));
   s->vanishing = gf__vanishing_of_config(config);
   GF_TRY(gf__signal_measure(s));
   GF_TRY(gf__signal_add_theory(s));

@@ -190,8 +190,9 @@ typedef struct gf_signal {
 } gf_signal;
 
 /** Sends the first training batch of the config, at most 256 images of it, forward and backward
- * through the fresh network, without tuning its convolutions; no file is written. All belongs to
- * *out, which the caller frees with gf_signal_free(). GF_ERROR_CONFIG for a config without data or
+ * through the fresh network, or one with the weights of train.weights, without tuning its
+ * convolutions; no file is written. All belongs to *out, which the caller frees with
+ * gf_signal_free(). GF_ERROR_CONFIG for a config without data or
  * network. */
 GF_API gf_status gf_signal_open(gf_signal **out, gf_device *device,
                                 const gf_config *config) GF_MUST_USE;

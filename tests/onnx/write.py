@@ -493,6 +493,32 @@ def write_network(name):
     print(*image, classes)
 
 
+def write_keras(_):
+    """Keras's own export: channels last, norms as products and sums, padding that is not even."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(4)
+    network = keras.Sequential([
+        keras.Input((16, 16, 3)), layers.Conv2D(8, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D(),
+        layers.Conv2D(12, 3, strides=2, padding="same"), layers.LeakyReLU(0.2),
+        layers.AveragePooling2D(2), layers.Dropout(0.2), layers.Flatten(),
+        layers.Dense(20, activation="elu"), layers.Dense(5, activation="softmax")])
+    for w in network.weights:
+        scale = 0.5 if "var" in w.path else 0.2
+        w.assign(w + random.uniform(-scale, scale, w.shape).astype("float32"))
+    images = random.normal(0, 2, (IMAGES, 3, 16, 16)).astype("float32")
+    images *= numpy.arange(1, IMAGES + 1, dtype="float32")[:, None, None, None]
+    fed = numpy.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    network(fed)
+    network.export("model.onnx", format="onnx", verbose=False)
+    images.tofile("images.f32")
+    run(logits_of(onnx.load("model.onnx")).SerializeToString(), fed, "theirs.f32")
+    print(3, 16, 16, 5)
+
+
 def have(module):
     try:
         __import__(module)
@@ -511,6 +537,8 @@ def main():
         out = sys.stdout
         sys.stdout = sys.stderr  # exporters print
         write = write_network if ":" in options.name else write_graph
+        if options.name == "keras":
+            write = write_keras
         lines = []
         globals()["print"] = lambda *words: lines.append(" ".join(map(str, words)))
         write(options.name)
@@ -519,8 +547,10 @@ def main():
     print("\n".join(GRAPHS))
     if have("torch") and have("onnxscript") and have("safetensors"):
         print("torch")
-    if have("torchvision"):
-        print("torchvision")
+        if have("torchvision"):
+            print("torchvision")
+        if have("keras"):
+            print("keras")
 
 
 main()

@@ -276,10 +276,13 @@ static void report_notes(const gf__importing *im) {
     gf__log(
         GF_LOG_WARNING,
         "%s: %d convolutions have a batch norm folded into their weights, so that training on is "
-        "that of another network, without these norms. PyTorch keeps them by "
-        "torch.onnx.export(model, (images,), \"%s\", optimize=False), or with dynamo=False by "
-        "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False",
-        path, notes->folded_norms, gf__path_base(path));
+        "that of another network, without these norms. %s",
+        path, notes->folded_norms,
+        notes->is_channels_last
+            ? "Keras's export to ONNX has no option that keeps them"
+            : "PyTorch keeps them by torch.onnx.export(model, (images,), \"model.onnx\", "
+              "optimize=False), or with dynamo=False by "
+              "training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False");
   if (notes->affine_norms)
     gf__log(GF_LOG_WARNING,
             "%s: %d products and sums with constants by channel have become batch norms, which "

@@ -69,13 +69,13 @@ typedef struct gf__import_layer {
 
 /* What was not as in the file, or is to be known. */
 typedef struct gf__import_notes {
-  int folded_norms;    /* convolutions whose weights have a norm folded into them */
-  int norms;           /* that are layers */
-  int affine_norms;    /* that were a product and a sum with constants */
-  int shared_weights;  /* tensors that several layers read, each of which has its own now */
-  int more_outputs;    /* of the graph, which are left out */
-  bool has_softmax;    /* at the end, left out */
-  bool is_fixed_batch; /* the file's batch is a number */
+  int folded_norms;      /* convolutions whose weights have a norm folded into them */
+  int norms;             /* that are layers */
+  int affine_norms;      /* that were a product and a sum with constants */
+  int shared_weights;    /* tensors that several layers read, each of which has its own now */
+  int more_outputs;      /* of the graph, which are left out */
+  bool has_softmax;      /* at the end, left out */
+  bool is_channels_last; /* in the input, as Keras has them */
 } gf__import_notes;
 
 typedef struct gf__import_problem {

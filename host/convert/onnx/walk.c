@@ -138,7 +138,7 @@ static gf_status set_images(gf__importing *im, const Onnx__ValueInfoProto *input
                     "data.image_size=224",
                     im->file->path);
   im->batch = dims[0] ? dims[0] : ANY_BATCH;
-  im->notes.is_fixed_batch = dims[0] != 0;
+  im->notes.is_channels_last = axes[1] == 'h';
   dims[0] = im->batch;
   value->kind = GF__ONNX_ACTIVATION;
   value->layer = GF__IMPORT_IMAGES;
