@@ -60,7 +60,7 @@ __kernel void depthwise(__global const float *x, __global const float *weights, 
   }
   UNROLL
   for (int t = 0; t < TILE; t++) {
-    if (first + t >= OW) break;
+    if (first + t >= OW) continue;
     size_t at = ((size_t)row * OW + first + t) * C + c;
     VSTORE(epilogue(sum[t], at, c, EPILOGUE_ARGS), y + at);
   }
@@ -94,7 +94,7 @@ __kernel void depthwise_data(__global const float *dy, __global const float *wei
   }
   UNROLL
   for (int t = 0; t < TILE; t++) {
-    if (first + t >= W) break;
+    if (first + t >= W) continue;
     size_t at = ((size_t)row * W + first + t) * C + c;
     VSTORE(epilogue(sum[t], at, c, EPILOGUE_ARGS), dx + at);
   }

@@ -633,7 +633,8 @@ static const struct {
     {"bench layers --rounds 2", 2,
      "gradflow: --rounds is not for bench layers; see gradflow bench --help\n"},
     {"bench layers conv2d/99", 2,
-     "gradflow: no case is called 'conv2d/99'; there are conv2d, linear, batch_norm, leaky_relu, "
+     "gradflow: no case is called 'conv2d/99'; there are conv2d, conv_transpose2d, linear, "
+     "batch_norm, leaky_relu, "
      "relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, hard_swish, avg_pool, max_pool, "
      "global_avg_pool, add, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each with numbers "

@@ -451,14 +451,15 @@ static const struct {
     {"model:\n  graph:\n    - {name: a}", GF_ERROR_CONFIG,
      "net:3:7: a node needs a type, the name of a layer"},
     {"model:\n  graph:\n    - {type: conv2}", GF_ERROR_CONFIG,
-     "net:3:8: there is no layer 'conv2'; did you mean 'conv2d'? known layers: conv2d, linear, "
+     "net:3:8: there is no layer 'conv2'; did you mean 'conv2d'? known layers: conv2d, "
+     "conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
-     "net:3:8: there is no layer 'lstm'; known layers: conv2d, linear, "
+     "net:3:8: there is no layer 'lstm'; known layers: conv2d, conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
@@ -528,7 +529,8 @@ static const struct {
     {"model:\n  graph:\n    - {name: flat, type: clamp, min: 2, max: 2}", GF_ERROR_SHAPE,
      "net:3:7: clamp 'flat' with input 'input' (8x8x3): min 2 is not below max 2"},
     {"model:\n  graph:\n    - {type: relu6}", GF_ERROR_CONFIG,
-     "net:3:8: there is no layer 'relu6'; did you mean 'clamp'? known layers: conv2d, linear, "
+     "net:3:8: there is no layer 'relu6'; did you mean 'clamp'? known layers: conv2d, "
+     "conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "

@@ -279,6 +279,8 @@ static const char separable_[] =
     SEPARABLE("3", "filters: 36, kernel: [5, 3], padding: 2, dilation: [1, 2], groups: 18")
     SEPARABLE("4", "filters: 12, stride: 2, padding: [0, 1, 2, 0], groups: 3, bias: false")
     SEPARABLE("5", "filters: 12, kernel: 7, padding: 3, groups: 12")
+    "{name: up, type: conv_transpose2d, filters: 9, kernel: [3, 4], stride: 2, padding: [1, 0], "
+    "output_padding: [1, 0], groups: 3, dilation: [1, 2]}, {type: leaky_relu, slope: 0.1}, "
     "{type: global_avg_pool}, {name: last, type: linear, outputs: 10}]";
 
 static void a_separable_network_agrees(void **state) {

@@ -52,6 +52,12 @@ static void conv2d_is_as_computed_by_hand(void **unused) {
   assert_int_equal(ref_conv2d_outputs(&sides, 1), 2);
   ref_conv2d_forward(&sides, x, weight, NULL, y);
   assert_all_near(y, (double[]){1 * 10 + 3 * 1000, 4321, 3 * 10, 3 + 4 * 10}, 4);
+  /* spread: a pixel each second column, times 1 and 10, of which the first is cut off */
+  ref_conv_transpose2d spread = {1, 1, 3, 1, 1, {1, 2}, {1, 2}, {0, 1}, {0, 0}, {0, 1}, {1, 1}, 1};
+  assert_int_equal(ref_conv_transpose2d_outputs(&spread, 0), 1);
+  assert_int_equal(ref_conv_transpose2d_outputs(&spread, 1), 6);
+  ref_conv_transpose2d_forward(&spread, x, weight, bias, y);
+  assert_all_near(y, (double[]){10.5, 2.5, 20.5, 3.5, 30.5, 0.5}, 6);
   /* one pixel of four channels in two groups, two filters each; then a filter a channel */
   ref_conv2d groups = {1, 1, 1, 4, 4, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 2, {0, 0}};
   const double pairs[] = {1, 10, 100, 1000, 2, 20, 200, 2000};

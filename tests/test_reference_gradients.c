@@ -34,6 +34,7 @@ typedef struct checked {
   double *in[3], *d[3], *y, *dy;
   size_t count[3], y_count;
   ref_conv2d conv;
+  ref_conv_transpose2d conv_transpose;
   ref_conv3d conv3d;
   const ref_activation *activation;
   const unsigned char *mask;
@@ -128,6 +129,29 @@ static void conv2d_gradient(void) {
     ref_conv2d_backward(v, p.in[0], p.in[1], p.dy, NULL, alone, NULL);
     for (size_t k = 0; k < weights; k++) assert_true(fabs(alone[k] - p.d[1][k]) <= 1e-12);
     free(alone);
+    checked_close(&p);
+  }
+}
+
+static void conv_transpose2d_forward(checked *p) {
+  ref_conv_transpose2d_forward(&p->conv_transpose, p->in[0], p->in[1],
+                               p->count[2] ? p->in[2] : NULL, p->y);
+}
+
+static void conv_transpose2d_gradient(void) {
+  static const ref_conv_transpose2d convs[] = {
+      {2, 3, 4, 2, 3, {3, 2}, {2, 1}, {1, 0}, {0, 1}, {1, 0}, {1, 2}, 1},
+      {1, 4, 3, 6, 4, {2, 3}, {1, 2}, {0, 2}, {1, 0}, {0, 1}, {2, 1}, 2},
+  };
+  for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+    checked p = {.forward = conv_transpose2d_forward, .conv_transpose = convs[i]};
+    const ref_conv_transpose2d *v = &p.conv_transpose;
+    size_t pixels = v->n * ref_conv_transpose2d_outputs(v, 0) * ref_conv_transpose2d_outputs(v, 1);
+    checked_open(&p, pixels * v->filters, (size_t)v->n * v->h * v->w * v->c,
+                 (size_t)v->c * (v->filters / v->groups) * v->kernel[0] * v->kernel[1],
+                 i == 1 ? 0 : v->filters);
+    ref_conv_transpose2d_backward(v, p.in[0], p.in[1], p.dy, p.d[0], p.d[1],
+                                  p.count[2] ? p.d[2] : NULL);
     checked_close(&p);
   }
 }
@@ -381,6 +405,7 @@ static const struct {
   void (*check)(void);
 } gradients[] = {
     {"conv2d", conv2d_gradient},
+    {"conv_transpose2d", conv_transpose2d_gradient},
     {"conv3d", conv3d_gradient},
     {"linear", linear_gradient},
     {"batch_norm", batch_norm_gradient},
@@ -409,6 +434,7 @@ static const struct {
 } by_hand[] = {
     {"output_size", "test_reference.c"},
     {"conv2d_outputs", "test_reference.c"},
+    {"conv_transpose2d_outputs", "test_reference.c"},
     {"batch_norm_inference", "test_reference.c"},
     {"activation_find", "test_reference.c"},
     {"adam_step", "test_reference.c"},

@@ -1,7 +1,7 @@
 /* conv2d; conv3d, of volumes; and linear, which convolves images of 1 x 1. */
 #include <string.h>
 
-#include "layers/layer.h"
+#include "layers/conv.h"
 #include "ops/conv/tuning.h"
 
 typedef struct conv2d_options {
@@ -63,7 +63,7 @@ static const gf__key linear_keys[] = {
      "add a trainable number to each output"},
 };
 
-static gf_status check_weight(const gf_node *node, const gf__conv_shape *s) {
+gf_status gf__conv_check_weight(const gf_node *node, const gf__conv_shape *s) {
   const int *kernel = s->window.kernel;
   double floats =
       (double)kernel[0] * kernel[1] * kernel[2] * gf__conv_group_channels(s) * s->filters;
@@ -77,7 +77,7 @@ static gf_status check_weight(const gf_node *node, const gf__conv_shape *s) {
 static gf_status finish_conv_setup(gf_node *node, const gf__conv_shape *shape, bool bias,
                                    int dim_count, const int *dims) {
   const gf__window *w = &shape->window;
-  GF_TRY(check_weight(node, shape)); /* before ints are multiplied */
+  GF_TRY(gf__conv_check_weight(node, shape)); /* before ints are multiplied */
   int taps = (int)gf__window_taps(w), fan_in = taps * gf__conv_group_channels(shape);
   int fan_out = taps * (shape->filters / shape->groups);
   ((gf__conv *)node->state)->shape = *shape;
@@ -96,7 +96,7 @@ static gf__conv_shape shape_over(const gf__tensor *x, int filters) {
   return (gf__conv_shape){gf__window_of((int[]){x->d, x->h, x->w}), x->c, filters, 1};
 }
 
-static gf_status check_groups(const gf_node *node, int filters, int groups) {
+gf_status gf__conv_check_groups(const gf_node *node, int filters, int groups) {
   int channels = node->in[0]->c;
   if (channels % groups == 0 && filters % groups == 0) return GF_OK;
   return gf__node_fail(node, "groups: %d does not divide its %d %s", groups,
@@ -130,7 +130,7 @@ static gf_status conv2d_setup(gf_node *node) {
   const conv2d_options *o = node->options;
   const gf__tensor *x = node->in[0];
   GF_TRY(gf__node_check_image(node));
-  GF_TRY(check_groups(node, o->filters, o->groups));
+  GF_TRY(gf__conv_check_groups(node, o->filters, o->groups));
   gf__conv_shape shape = shape_over(x, o->filters);
   shape.groups = o->groups;
   memcpy(shape.window.kernel + 1, o->kernel, sizeof o->kernel);

@@ -213,7 +213,7 @@ gf_status gf__node_fail(const gf_node *node, const char *format, ...)
 /* The library's layers, in the order in which help and messages list them. */
 /* clang-format off */
 #define GF__LAYERS(X)                                                                     \
-  X(conv2d) X(linear) X(batch_norm)                                                       \
+  X(conv2d) X(conv_transpose2d) X(linear) X(batch_norm)                                                       \
   X(leaky_relu) X(relu) X(tanh) X(sigmoid) X(elu) X(gelu) X(silu)                         \
   X(clamp) X(hard_sigmoid) X(hard_swish)                                                  \
   X(avg_pool) X(max_pool) X(global_avg_pool)                                              \

@@ -20,8 +20,8 @@ typedef struct gf__activation {
 
 typedef struct gf__epilogue {
   const gf_buffer *bias;     /* (channels), or NULL */
-  const gf_buffer *residual; /* like the output, added; in backward it may be the output
-                               itself; or NULL */
+  const gf_buffer *residual; /* like the output, added; it may be the output itself, as
+                               where a gradient accumulates; or NULL */
   const gf_buffer *mask;     /* like the output: multiplies by the derivative at this
                                  output of the activation, instead of applying it; or NULL */
   gf__activation activation;

@@ -22,12 +22,13 @@ static double transform_factor(const char *name) {
   return 0;
 }
 
-/* What is fused into the store of a direction. In backward the residual is the output itself, as
- * where a gradient accumulates. */
+/* What is fused into the store of a direction. In place the residual is the output itself, as where
+ * a gradient accumulates. The gradient of a transposed convolution is a forward direction, and its
+ * forward is a data gradient. */
 typedef struct fusion {
   const char *name;
   gf__conv_direction direction;
-  bool bias, residual, mask;
+  bool bias, residual, in_place, mask;
   gf__activation activation;
 } fusion;
 
@@ -40,11 +41,14 @@ static const fusion fusions[] = {
     {" with bias, leaky_relu", GF__CONV_FORWARD, .bias = true, .activation = LEAKY},
     {" with residual, leaky_relu", GF__CONV_FORWARD, .residual = true, .activation = LEAKY},
     {" with bias, residual", GF__CONV_FORWARD, .bias = true, .residual = true},
+    {" with residual in place, mask", GF__CONV_FORWARD, .residual = true, .in_place = true,
+     .mask = true, .activation = LEAKY},
     {"", GF__CONV_BACKWARD_DATA, .residual = false},
-    {" with residual in place", GF__CONV_BACKWARD_DATA, .residual = true},
+    {" with residual in place", GF__CONV_BACKWARD_DATA, .residual = true, .in_place = true},
+    {" with bias, leaky_relu", GF__CONV_BACKWARD_DATA, .bias = true, .activation = LEAKY},
     {" with mask", GF__CONV_BACKWARD_DATA, .mask = true, .activation = LEAKY},
-    {" with residual in place, mask", GF__CONV_BACKWARD_DATA, .residual = true, .mask = true,
-     .activation = LEAKY},
+    {" with residual in place, mask", GF__CONV_BACKWARD_DATA, .residual = true, .in_place = true,
+     .mask = true, .activation = LEAKY},
     {"", GF__CONV_BACKWARD_WEIGHT, .bias = false},
     {" with bias", GF__CONV_BACKWARD_WEIGHT, .bias = true},
 };
@@ -174,8 +178,7 @@ static gf_status conv2d_compute(const work *b, const fusion *f, answer *out) {
   if (b->bias_out) GF_TRY(gf__poison(arena, b->bias_out, filters));
   if (is_weight && f->bias) r.bias_out = b->bias_out;
   if (!is_weight && f->bias) r.epilogue.bias = b->bias_buffer;
-  if (f->residual)
-    r.epilogue.residual = b->direction == GF__CONV_FORWARD ? b->residual_buffer : r.out;
+  if (f->residual) r.epilogue.residual = f->in_place ? r.out : b->residual_buffer;
   if (r.epilogue.residual == r.out) GF_TRY(gf__write(r.out, b->residual, b->count));
   if (f->mask) r.epilogue.mask = b->mask_buffer;
   r.epilogue.activation = f->activation;

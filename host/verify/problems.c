@@ -7,6 +7,7 @@
 #include "verify/case_config.h"
 
 const gf__problem_type *const gf__problem_types[] = {&gf__problem_conv2d,
+                                                     &gf__problem_conv_transpose2d,
                                                      &gf__problem_linear,
                                                      &gf__problem_batch_norm,
                                                      &gf__problem_leaky_relu,

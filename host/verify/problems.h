@@ -68,6 +68,7 @@ struct gf__problem {
   int node, step; /* for random layers: of the layer in its graph, and of training */
   /* What a type needs of its case. */
   ref_conv2d conv;
+  ref_conv_transpose2d conv_transpose;
   ref_pool pool;
   ref_conv3d conv3d;
   const char *algorithm; /* of model.algorithm; NULL: the one that rounds least */
@@ -90,9 +91,9 @@ gf__problem_values gf__problem_magnitudes(const gf__problem *p, const gf__proble
 unsigned char *gf__problem_dropout_mask(const gf__problem *p, size_t count);
 
 /* The rows of the table. */
-extern const gf__problem_type gf__problem_conv2d, gf__problem_linear, gf__problem_batch_norm,
-    gf__problem_leaky_relu, gf__problem_relu, gf__problem_tanh, gf__problem_sigmoid,
-    gf__problem_elu, gf__problem_gelu, gf__problem_silu, gf__problem_clamp,
+extern const gf__problem_type gf__problem_conv2d, gf__problem_conv_transpose2d, gf__problem_linear,
+    gf__problem_batch_norm, gf__problem_leaky_relu, gf__problem_relu, gf__problem_tanh,
+    gf__problem_sigmoid, gf__problem_elu, gf__problem_gelu, gf__problem_silu, gf__problem_clamp,
     gf__problem_hard_sigmoid, gf__problem_hard_swish, gf__problem_avg_pool, gf__problem_max_pool,
     gf__problem_conv3d, gf__problem_avg_pool3d, gf__problem_max_pool3d, gf__problem_to_volume,
     gf__problem_to_image, gf__problem_global_avg_pool, gf__problem_add, gf__problem_concat,

@@ -292,6 +292,7 @@ static const struct {
          "    - {type: max_pool3d, kernel: [1, 2, 2]}\n    - {type: avg_pool3d, kernel: 1}\n"
          "    - {type: to_image}\n    - {type: leaky_relu}\n    - {type: tanh}\n"
          "    - {type: sigmoid}\n    - {type: elu}\n    - {type: gelu}\n    - {type: silu}\n"
+         "    - {type: conv_transpose2d, filters: 2, stride: 2, output_padding: 1}\n"
          "    - {type: clamp}\n    - {type: hard_swish}\n"
          "    - {type: hard_sigmoid}\n"
          "    - {type: flatten}\n    - {name: z, type: linear, outputs: 10}\n"

@@ -142,7 +142,8 @@ class Separable(nn.Module):
                                                    dilation, groups, bias=i % 2 == 1))
             self.add_module(f"norm_{i}", nn.BatchNorm2d(filters))
             channels = filters
-        self.last = nn.Linear(channels, classes)
+        self.up = nn.ConvTranspose2d(channels, 9, (3, 4), 2, (1, 0), (1, 0), 3, dilation=(1, 2))
+        self.last = nn.Linear(9, classes)
 
     def forward(self, x):
         for i, (_, _, _, padding, _, _) in enumerate(self.WINDOWS):
@@ -151,6 +152,7 @@ class Separable(nn.Module):
                 x = F.pad(x, (left, right, top, bottom))
             x = getattr(self, f"norm_{i}")(getattr(self, f"conv_{i}")(x))
             x = F.leaky_relu(x, 0.1)
+        x = F.leaky_relu(self.up(x), 0.1)
         return self.last(x.mean((2, 3)))
 
 

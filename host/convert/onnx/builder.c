@@ -13,7 +13,7 @@
 
 /* Of onnx 1.8, which brought operator set 13. */
 enum { IR_VERSION = 7 };
-enum { MOST_ATTRIBUTES = 5 };
+enum { MOST_ATTRIBUTES = 8 }; /* of a node; ConvTranspose has six */
 
 /* Lists are arrays of pointers. */
 struct gf__onnx {

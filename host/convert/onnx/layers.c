@@ -137,6 +137,22 @@ static void emit_conv2d(emission *e, const row *r) {
   gf__onnx_int(e->onnx, "group", shape->groups);
 }
 
+static void emit_conv_transpose(emission *e, const row *r) {
+  const gf__conv_shape *shape = &((const gf__conv *)e->node->state)->shape;
+  const gf__window *w = &shape->window;
+  int added[2];
+  for (int i = 0; i < 2; i++) {
+    int a = 1 + i, covered = w->dilation[a] * (w->kernel[a] - 1) + 1;
+    added[i] =
+        w->size[a] + 2 * w->padding[a] + w->extra[a] - covered - (w->out[a] - 1) * w->stride[a];
+  }
+  emit_weighted(e, r);
+  add_window(e, 2, w);
+  add_ints(e, "dilations", w->dilation + 1, 2);
+  add_ints(e, "output_padding", added, 2);
+  gf__onnx_int(e->onnx, "group", shape->groups);
+}
+
 static void emit_conv3d(emission *e, const row *r) {
   const gf__conv *conv = e->node->state;
   emit_weighted(e, r);
@@ -245,6 +261,8 @@ static void emit_hard_swish(emission *e, const row *r) {
 /* Losses have no row: they end what only training needs. */
 static const row rows[] = {
     {&gf__layer_conv2d, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_conv2d, "Conv", NULL, NULL},
+    {&gf__layer_conv_transpose2d, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_conv_transpose,
+     "ConvTranspose", NULL, NULL},
     {&gf__layer_linear, GF__ONNX_VECTOR, GF__ONNX_VECTOR, emit_linear, "Gemm", NULL, NULL},
     {&gf__layer_batch_norm, ANY, ANY, emit_weighted, "BatchNormalization", "eps", "epsilon"},
     {&gf__layer_leaky_relu, ANY, ANY, emit_op, "LeakyRelu", "slope", "alpha"},

@@ -105,6 +105,9 @@ static gf_status im2col_forward(const gf__conv_algorithm *self, gf_device *devic
   (void)self;
   int step = images_at_once(device, s, o->n);
   size_t y_image = gf__conv_outputs(s);
+  gf__epilogue left = o->epilogue; /* for after the product */
+  bool accumulates = left.residual == o->out;
+  if (accumulates) left.residual = NULL;
   for (int first = 0; first < o->n; first += step) {
     int n = o->n - first < step ? o->n - first : step;
     GF_TRY(im2col_make_transposed(device, s, o, first, n));
@@ -114,13 +117,13 @@ static gf_status im2col_forward(const gf__conv_algorithm *self, gf_device *devic
                                                  .a = o->w,
                                                  .b = o->workspace,
                                                  .b_transposed = true,
+                                                 .beta = accumulates,
                                                  .c = o->out,
                                                  .c_offset = (size_t)first * y_image}));
   }
-  const gf__epilogue *e = &o->epilogue;
-  if (!e->bias && !e->residual && !e->mask && e->activation.kind == GF__ACTIVATION_NONE)
+  if (!left.bias && !left.residual && !left.mask && left.activation.kind == GF__ACTIVATION_NONE)
     return GF_OK;
-  return gf__apply(device, (size_t)o->n * im2col_pixels(s), s->filters, o->out, o->out, e);
+  return gf__apply(device, (size_t)o->n * im2col_pixels(s), s->filters, o->out, o->out, &left);
 }
 
 static gf_status im2col_backward_data(const gf__conv_algorithm *self, gf_device *device,

@@ -39,6 +39,25 @@ void ref_conv2d_forward(const ref_conv2d *conv, const double *x, const double *w
 void ref_conv2d_backward(const ref_conv2d *conv, const double *x, const double *weight,
                          const double *dy, double *dx, double *dweight, double *dbias);
 
+typedef struct ref_conv_transpose2d {
+  int n, h, w, c, filters;
+  int kernel[2], stride[2], begin[2], end[2], output_padding[2], dilation[2];
+  int groups; /* divides c and filters */
+} ref_conv_transpose2d;
+
+/* (size - 1) stride + dilation (kernel - 1) + 1 + output_padding - begin - end, along the height
+ * (axis 0) or the width (1). */
+int ref_conv_transpose2d_outputs(const ref_conv_transpose2d *conv, int axis);
+/* y[n,p,q,g f + k] = bias[g f + k] + sum of weight[c,k,r,s] x[n,i,j,c] over the channels c of group
+ * g and over i, j, r, s with p = i stride + r dilation - begin, q in the same way; f = filters /
+ * groups. Weights are (c, f, kernel height, kernel width); bias may be NULL: none. */
+void ref_conv_transpose2d_forward(const ref_conv_transpose2d *conv, const double *x,
+                                  const double *weight, const double *bias, double *y);
+/* dbias may be NULL. */
+void ref_conv_transpose2d_backward(const ref_conv_transpose2d *conv, const double *x,
+                                   const double *weight, const double *dy, double *dx,
+                                   double *dweight, double *dbias);
+
 /* x (rows, c), rows = n h w, at least 2 in training. Per channel:
  * mean = sum x / rows, variance = sum (x - mean)^2 / rows (biased),
  * y = gamma (x - mean) / sqrt(variance + eps) + beta,
