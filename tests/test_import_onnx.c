@@ -321,6 +321,7 @@ GRAPH(shape_arithmetic_is_folded, "shapes")
 GRAPH(a_shortcut_without_parameters_agrees, "shortcut")
 GRAPH(linear_layers_of_pixels_agree, "per pixel")
 GRAPH(groups_agree, "groups")
+GRAPH(transposed_convolutions_agree, "transposed")
 GRAPH(weights_of_16_bits_agree, "half")
 GRAPH(volumes_agree, "volume")
 
@@ -388,6 +389,7 @@ int main(void) {
       cmocka_unit_test(a_shortcut_without_parameters_agrees),
       cmocka_unit_test(linear_layers_of_pixels_agree),
       cmocka_unit_test(groups_agree),
+      cmocka_unit_test(transposed_convolutions_agree),
       cmocka_unit_test(weights_of_16_bits_agree),
       cmocka_unit_test(volumes_agree),
       cmocka_unit_test(channels_last_agree),

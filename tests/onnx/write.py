@@ -283,6 +283,21 @@ def groups():
     return g, g.model(5)
 
 
+def transposed():
+    """Transposed convolutions."""
+    g = Graph(12)
+    g.conv("a", 6, 3, strides=[2, 2])
+    g.add("ConvTranspose", None, g.weight("b.weight", weights(6, 4, 3, 2)), name="b",
+          strides=[2, 3], pads=[1, 0, 0, 1], output_padding=[1, 0])
+    g.add("Relu")
+    g.add("ConvTranspose", None, g.weight("c.weight", weights(4, 3, 3, 3)),
+          g.weight("c.bias", weights(6)), name="c", group=2, dilations=[2, 1])
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    g.linear("d", 5, 6)
+    return g, g.model(5)
+
+
 def half():
     """Weights of 16 bits."""
     g, model = plain(13)
@@ -328,6 +343,7 @@ GRAPHS = {
     "tensorflow": tensorflow,
     "per pixel": per_pixel,
     "groups": groups,
+    "transposed": transposed,
     "half": half,
     "volume": volume,
 }
@@ -404,7 +420,7 @@ def torch_network(name):
 
 
 def randomise(network, images):
-    """Weights by He, norms that are no identity, and statistics near those of the images. Norms keep
+    """Weights by He, norms that are no identity, and statistics of the images. Norms keep
     most values away from where activations have a kink: elsewhere the gradients of deep networks
     are of how each sum was rounded, and PyTorch's own of single and double precision differ."""
     import torch
@@ -420,10 +436,15 @@ def randomise(network, images):
             module.p = 0.0
         if type(module).__name__ == "StochasticDepth":
             module.p = 0.0
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
     network.train()
     with torch.no_grad():
-        for _ in range(3):
-            network(images)
+        network(images)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
 
 
 def write_gradients(network, images, path):

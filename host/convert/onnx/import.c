@@ -30,8 +30,10 @@ static const char *source_name(const gf__importing *im, int layer) {
 }
 
 static bool has_bias_key(const gf__import_layer *layer) {
-  return !strcmp(layer->type, "conv2d") || !strcmp(layer->type, "conv3d") ||
-         !strcmp(layer->type, "linear");
+  static const char *const types[] = {"conv2d", "conv3d", "conv_transpose2d", "linear"};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (!strcmp(layer->type, types[i])) return true;
+  return false;
 }
 
 /* before: the layer in the line before, whose output need not be named. */

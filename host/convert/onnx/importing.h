@@ -193,6 +193,7 @@ void gf__import_number(char out[32], float number);
 /* operators of each kind */
 #define GF__OPERATION(name) gf_status gf__operation_##name(gf__operation *op)
 GF__OPERATION(conv);
+GF__OPERATION(conv_transpose);
 GF__OPERATION(pool);
 GF__OPERATION(global_pool);
 GF__OPERATION(reduce_mean);

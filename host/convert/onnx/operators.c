@@ -21,6 +21,8 @@ const gf__operator gf__operators[] = {
      APPLY(fold_constant), NULL},
     {"ConstantOfShape", 1, 1, "value:t", NULL, APPLY(fold_constant_of_shape), NULL},
     {"Conv", 2, 3, WINDOW " group:i", APPLY(conv), NULL, "conv2d"},
+    {"ConvTranspose", 2, 3, WINDOW " group:i output_padding:I output_shape:I",
+     APPLY(conv_transpose), NULL, "conv_transpose2d"},
     {"Div", 2, 2, "axis:i broadcast:i", APPLY(divide), APPLY(fold_arithmetic), NULL},
     {"Dropout", 1, 3, "ratio:f seed:i", APPLY(dropout), APPLY(fold_same), "dropout"},
     {"Elu", 1, 1, "alpha:f", APPLY(activation), NULL, "elu"},

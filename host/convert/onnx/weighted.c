@@ -1,4 +1,5 @@
 /* Operators that become layers with weights, windows or both. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,68 @@ gf_status gf__operation_conv(gf__operation *op) {
   GF_TRY(gf__import_add_parameter(op->importing, layer, "weight", op->in[1], shape->rank, dims));
   GF_TRY(add_bias(op, layer, dims[0], 1));
   if (op->out->kind != GF__ONNX_FAILED) gf__operation_output(op, form);
+  return GF_OK;
+}
+
+/* Fills in the output and the weight's dims of a transposed convolution. */
+static gf_status read_transposed(gf__operation *op, window *w, int64_t extra[2], int64_t *filters) {
+  const gf__onnx_shape *shape = &op->in[1]->shape;
+  int64_t groups = gf__operation_int(op, "group", 1), pads[4],
+          channels = gf__import_axis(op->importing, op->in[0]->layer, 'c');
+  *w = (window){.axes = 2};
+  GF_TRY(read_list(op, "strides", 1, 1, 2, w->stride));
+  GF_TRY(read_list(op, "dilations", 1, 1, 2, w->dilation));
+  GF_TRY(read_list(op, "pads", 0, 0, 4, pads));
+  GF_TRY(read_list(op, "output_padding", 0, 0, 2, extra));
+  if (groups < 1 || groups > 65536 || shape->dims[0] != channels || channels % groups ||
+      shape->dims[1] < 1 || shape->dims[1] > 65536 / groups)
+    return gf__operation_fail(op, "has a weight for another number of channels");
+  *filters = shape->dims[1] * groups;
+  for (int a = 0; a < 2; a++) {
+    w->kernel[a] = shape->dims[2 + a];
+    w->before[a] = pads[a];
+    w->after[a] = pads[2 + a];
+    if (w->kernel[a] < 1 || w->kernel[a] > LARGEST_WINDOW)
+      return gf__operation_fail(op, "has a window of other axes, or of no size");
+    int64_t in = gf__import_axis(op->importing, op->in[0]->layer, "hw"[a]);
+    w->out[a] = (in - 1) * w->stride[a] + w->dilation[a] * (w->kernel[a] - 1) + 1 + extra[a] -
+                w->before[a] - w->after[a];
+    if (w->out[a] < 1 || w->out[a] > INT_MAX)
+      return gf__operation_fail(op, "has a window larger than its image");
+  }
+  return GF_OK;
+}
+
+gf_status gf__operation_conv_transpose(gf__operation *op) {
+  const gf__onnx_shape *shape = &op->in[1]->shape;
+  int64_t extra[2], filters = 1;
+  gf__import_layer *layer;
+  window w;
+  if (!weight_is_constant(op)) return GF_OK;
+  if (shape->rank != 4)
+    return gf__operation_reject(op, "it convolves along %d axes; there is a layer for 2",
+                                shape->rank - 2);
+  if (!gf__operation_takes_form(op, 0, "nchw")) return GF_OK;
+  if (gf__operation_attribute(op, "output_shape") ||
+      gf__operation_text_is(op, "auto_pad", "SAME_UPPER") ||
+      gf__operation_text_is(op, "auto_pad", "SAME_LOWER"))
+    return gf__operation_reject(op,
+                                "its padding is said by the size of the output; export it with "
+                                "pads");
+  GF_TRY(read_transposed(op, &w, extra, &filters));
+  GF_TRY(gf__operation_layer(op, "conv_transpose2d", op->in[1], &layer));
+  gf__text_add(&layer->options, ", filters: %d", (int)filters);
+  add_window(layer, &w);
+  add_numbers(layer, "dilation", w.dilation, 2);
+  if (extra[0] || extra[1]) add_numbers(layer, "output_padding", extra, 2);
+  if (filters != shape->dims[1])
+    gf__text_add(&layer->options, ", groups: %d", (int)(filters / shape->dims[1]));
+  set_window_shape(layer, &w, (int)filters);
+  int dims[4];
+  for (int d = 0; d < 4; d++) dims[d] = (int)shape->dims[d];
+  GF_TRY(gf__import_add_parameter(op->importing, layer, "weight", op->in[1], 4, dims));
+  GF_TRY(add_bias(op, layer, (int)filters, 1));
+  if (op->out->kind != GF__ONNX_FAILED) gf__operation_output(op, "nchw");
   return GF_OK;
 }
 
