@@ -28,6 +28,7 @@ static int set_up(void **state) {
   }
   if (glob(SOURCE_FOLDER "/configs/*.yaml", 0, NULL, &configs_) != 0) return -1;
   if (glob(SOURCE_FOLDER "/configs/resnet/*.yaml", GLOB_APPEND, NULL, &configs_) != 0) return -1;
+  if (glob(SOURCE_FOLDER "/configs/zoo/*.yaml", GLOB_APPEND, NULL, &configs_) != 0) return -1;
   if (glob(SOURCE_FOLDER "/configs/remedies/*.yaml", GLOB_APPEND, NULL, &configs_) != 0) return -1;
   return glob(SOURCE_FOLDER "/configs/quickstart/*.yaml", GLOB_APPEND, NULL, &configs_);
 }
@@ -98,6 +99,43 @@ static void networks_of_the_study_have_their_sizes(void **state) {
   for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
     if (open_config(networks[i].path) != networks[i].parameters)
       fail_msg("%s: not %zu parameters", networks[i].path, networks[i].parameters);
+}
+
+static size_t count_parameters(const gf_config *config, const char *name) {
+  gf_layer_summary *layers;
+  int count;
+  size_t parameters = 0;
+  assert_ok(gf_model_summarise(&layers, &count, config, (gf_image_shape){224, 224, 3}, 1000), name);
+  for (int i = 0; i < count; i++) parameters += layers[i].parameters;
+  free(layers);
+  return parameters;
+}
+
+/* torchvision's numbers. */
+static void networks_of_imagenet_have_their_sizes(void **state) {
+  (void)state;
+  static const struct {
+    const char *path, *yaml; /* one of them */
+    size_t parameters;
+  } networks[] = {
+      {SOURCE_FOLDER "/configs/zoo/mobilenet_v2.yaml", NULL, 3504872},
+      {SOURCE_FOLDER "/configs/zoo/resnext50_32x4d.yaml", NULL, 25028904},
+      {SOURCE_FOLDER "/configs/resnet/imagenet_resnet50.yaml", NULL, 25557032},
+      {NULL, "model: {family: resnet_imagenet, depth: 101}", 44549160},
+      {NULL, "model: {family: resnet_imagenet, depth: 152}", 60192808},
+      {NULL, "model: {family: resnet_imagenet, depth: 50, width_per_group: 128}", 68883240},
+      {NULL, "model: {family: resnet_imagenet, depth: 101, groups: 32, width_per_group: 8}",
+       88791336},
+  };
+  for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+    const char *name = networks[i].path ? networks[i].path : networks[i].yaml;
+    gf_config *config;
+    assert_ok(
+        networks[i].path ? gf_config_load(&config, name) : gf_config_parse(&config, "net", name),
+        name);
+    assert_int_equal(count_parameters(config, name), networks[i].parameters);
+    gf_config_free(&config);
+  }
 }
 
 static void every_config_is_in_the_table(void **state) {
@@ -180,6 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_config_opens),
       cmocka_unit_test(networks_of_the_study_have_their_sizes),
+      cmocka_unit_test(networks_of_imagenet_have_their_sizes),
       cmocka_unit_test(every_config_is_in_the_table),
       cmocka_unit_test(networks_differ_in_one_line),
   };

@@ -10,6 +10,7 @@
 #include <gradflow/convert.h>
 #include <gradflow/model.h>
 
+#include "base/text.h"
 #include "model/model.h"
 #include "support/device.h"
 #include "support/test.h"
@@ -79,10 +80,12 @@ static void write_images(const float *images, gf_image_shape shape) {
 /* ---- here ---- */
 
 static gf_model *open_network(const network *net, unsigned long long seed) {
-  char yaml[2048];
+  gf__text yaml = {0};
   gf_model *model = NULL;
-  snprintf(yaml, sizeof yaml, "model: {%s, initialisation: he}", net->model);
-  gf_config *config = parse_config(yaml);
+  gf__text_add(&yaml, "model: {%s, initialisation: he}", net->model);
+  assert_ok(gf__text_status(&yaml));
+  gf_config *config = parse_config(yaml.data);
+  gf__text_free(&yaml);
   assert_ok(gf_model_open(&model, fixture_device, config, net->image, CLASSES, IMAGES, seed));
   gf_config_free(&config);
   return model;
@@ -370,14 +373,52 @@ static void exports_are_whole_state_dicts(void **state) {
   if (system(command) != 0) fail_msg("%s failed", command);
 }
 
+static void skip_without_torchvision(void) {
+  if (has_torch && python_has("torchvision")) return;
+  print_message("skipped: %s has no torchvision\n", python());
+  skip();
+}
+
 static void torchvisions_resnet18_agrees(void **state) {
   (void)state;
-  if (!has_torch || !python_has("torchvision")) {
-    print_message("skipped: %s has no torchvision\n", python());
-    skip();
-  }
+  skip_without_torchvision();
   check(
       &(network){"torchvision_resnet18", "family: resnet_imagenet, depth: 18", {64, 48, CHANNELS}});
+}
+
+static void torchvisions_resnext_agrees(void **state) {
+  (void)state;
+  skip_without_torchvision();
+  check(&(network){"torchvision_resnext50_32x4d",
+                   "family: resnet_imagenet, depth: 50, groups: 32, width_per_group: 4",
+                   {64, 48, CHANNELS}});
+}
+
+/* The nodes of a config of one line a node, with CLASSES outputs; the caller frees it. */
+static char *read_graph(const char *path) {
+  char *text;
+  size_t size;
+  gf__text graph = {0};
+  assert_ok(gf__file_read(path, &text, &size));
+  gf__text_add(&graph, "graph: [");
+  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    char *outputs = strstr(line, "outputs: 1000");
+    if (strncmp(line, "  - {", 5) != 0) continue;
+    if (outputs) snprintf(outputs, strlen(outputs), "outputs: %d}", CLASSES);
+    gf__text_add(&graph, "%s, ", line + 4);
+  }
+  gf__text_add(&graph, "]");
+  assert_ok(gf__text_status(&graph));
+  free(text);
+  return graph.data;
+}
+
+static void torchvisions_mobilenet_agrees(void **state) {
+  (void)state;
+  skip_without_torchvision();
+  char *graph = read_graph(SOURCE_FOLDER "/configs/zoo/mobilenet_v2.yaml");
+  check(&(network){"torchvision_mobilenet_v2", graph, {64, 48, CHANNELS}});
+  free(graph);
 }
 
 int main(void) {
@@ -390,6 +431,8 @@ int main(void) {
       cmocka_unit_test(a_separable_networks_gradients_agree),
       cmocka_unit_test(resnet18_agrees),
       cmocka_unit_test(torchvisions_resnet18_agrees),
+      cmocka_unit_test(torchvisions_resnext_agrees),
+      cmocka_unit_test(torchvisions_mobilenet_agrees),
       cmocka_unit_test(exports_are_whole_state_dicts),
   };
   return cmocka_run_group_tests_name("pytorch", tests, open_all, fixture_close);

@@ -24,8 +24,10 @@ static void begin_node(gf__text *out, gf__node_name name, const char *type,
 void gf__family_write_conv(gf__text *out, gf__node_name name, const gf__node_name *input,
                            gf__family_conv conv) {
   begin_node(out, name, "conv2d", input);
-  gf__text_add(out, ", filters: %d, kernel: %d, stride: %d, padding: %d, bias: %s}\n", conv.filters,
+  gf__text_add(out, ", filters: %d, kernel: %d, stride: %d, padding: %d, bias: %s", conv.filters,
                conv.kernel, conv.stride, conv.kernel / 2, conv.bias ? "true" : "false");
+  if (conv.groups > 1) gf__text_add(out, ", groups: %d", conv.groups);
+  gf__text_add(out, "}\n");
 }
 
 void gf__family_write_node(gf__text *out, gf__node_name name, const char *type,

@@ -39,6 +39,7 @@ gf__node_name gf__node_name_of(const char *format, ...) __attribute__((format(pr
 typedef struct gf__family_conv {
   int filters, kernel, stride; /* padding is half the kernel */
   bool bias;
+  int groups;
 } gf__family_conv;
 
 /* Append a node of that name; input is a node before it, NULL for the one right before. */

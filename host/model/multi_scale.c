@@ -35,7 +35,7 @@ static gf__node_name write_conv(const writer *w, const char *prefix, const char 
                                 const gf__node_name *input, int filters, int kernel) {
   gf__node_name conv = gf__node_name_of("%sconv%s", prefix, suffix);
   bool norm = w->options->norm == NORM_EVERY;
-  gf__family_write_conv(w->out, conv, input, (gf__family_conv){filters, kernel, 1, !norm});
+  gf__family_write_conv(w->out, conv, input, (gf__family_conv){filters, kernel, 1, !norm, 1});
   if (!norm) return conv;
   conv = gf__node_name_of("%snorm%s", prefix, suffix);
   gf__family_write_node(w->out, conv, "batch_norm", NULL);

@@ -1,5 +1,7 @@
 /* Residual networks: He et al., "Deep residual learning for image recognition", 2015, and
- * "Identity mappings in deep residual networks", 2016 (pre-activation). */
+ * "Identity mappings in deep residual networks", 2016 (pre-activation); Xie et al., "Aggregated
+ * residual transformations", 2017 (groups); Zagoruyko and Komodakis, "Wide residual networks",
+ * 2016. */
 #include "model/families.h"
 
 enum { SHORTCUT_NONE, SHORTCUT_A, SHORTCUT_B };
@@ -59,6 +61,7 @@ typedef struct block {
   int stride;     /* of its first 3x3 convolution */
   bool changes;   /* the output has another shape than the input */
   int bottleneck; /* filters of the inner convolutions of a bottleneck, 0: a basic block */
+  int groups;     /* of the first 3x3 convolution */
 } block;
 
 static gf__node_name name_of(const block *b, const char *node) {
@@ -100,7 +103,7 @@ static gf__node_name write_shortcut(const block *b, gf__node_name x, gf__node_na
     return shortcut;
   }
   gf__family_write_conv(b->out, conv, &projected,
-                        (gf__family_conv){b->filters, 1, b->stride, false});
+                        (gf__family_conv){b->filters, 1, b->stride, false, 1});
   if (!norm) return conv;
   gf__family_write_node(b->out, after, "batch_norm", NULL);
   return after;
@@ -111,15 +114,15 @@ static gf__node_name write_post(const block *b, gf__node_name x) {
   int last = b->bottleneck ? 2 : 1, filters = b->bottleneck ? b->bottleneck : b->filters;
   gf__node_name inner = x;
   if (b->bottleneck) {
-    write_conv_norm(b, 0, inner, (gf__family_conv){filters, 1, 1, false});
+    write_conv_norm(b, 0, inner, (gf__family_conv){filters, 1, 1, false, 1});
     inner = write_relu(b, 0);
   }
-  write_conv_norm(b, last - 1, inner, (gf__family_conv){filters, 3, b->stride, false});
+  write_conv_norm(b, last - 1, inner, (gf__family_conv){filters, 3, b->stride, false, b->groups});
   inner = write_relu(b, last - 1);
   /* Before the last convolution, so that the sum can be fused into it. */
   gf__node_name shortcut = write_shortcut(b, x, x, true);
   inner = write_conv_norm(b, last, inner,
-                          (gf__family_conv){b->filters, b->bottleneck ? 1 : 3, 1, false});
+                          (gf__family_conv){b->filters, b->bottleneck ? 1 : 3, 1, false, 1});
   if (b->shortcut != SHORTCUT_NONE)
     gf__family_write_add(b->out, name_of(b, "add"), inner, shortcut);
   return write_relu(b, last);
@@ -134,10 +137,10 @@ static gf__node_name write_pre_activation(const block *b, bool is_first, gf__nod
     active = write_relu(b, 0);
   }
   gf__family_write_conv(b->out, conv_of(b, 0), &active,
-                        (gf__family_conv){b->filters, 3, b->stride, false});
+                        (gf__family_conv){b->filters, 3, b->stride, false, 1});
   gf__family_write_node(b->out, norm_of(b, 1), "batch_norm", NULL);
   gf__node_name inner = write_relu(b, 1), shortcut = write_shortcut(b, x, active, false);
-  gf__family_write_conv(b->out, last, &inner, (gf__family_conv){b->filters, 3, 1, false});
+  gf__family_write_conv(b->out, last, &inner, (gf__family_conv){b->filters, 3, 1, false, 1});
   if (b->shortcut == SHORTCUT_NONE) return last;
   gf__family_write_add(b->out, name_of(b, "add"), last, shortcut);
   return name_of(b, "add");
@@ -185,7 +188,7 @@ static gf_status check_cifar(const gf__value *section, const void *options) {
 static void write_cifar(gf__text *out, const void *options, int classes) {
   const resnet_cifar *o = options;
   int count = (o->depth - 2) / (2 * CIFAR_STAGES);
-  gf__node_name x = write_stem(out, &cifar_names, (gf__family_conv){o->filters, 3, 1, false});
+  gf__node_name x = write_stem(out, &cifar_names, (gf__family_conv){o->filters, 3, 1, false, 1});
   for (int stage = 0; stage < CIFAR_STAGES; stage++)
     for (int i = 0; i < count; i++) {
       bool changes = stage > 0 && i == 0;
@@ -195,7 +198,8 @@ static void write_cifar(gf__text *out, const void *options, int classes) {
                  .shortcut = o->shortcut,
                  .filters = o->filters << stage,
                  .stride = changes ? 2 : 1,
-                 .changes = changes};
+                 .changes = changes,
+                 .groups = 1};
       x = o->block == BLOCK_POST ? write_post(&b, x)
                                  : write_pre_activation(&b, stage == 0 && i == 0, x);
     }
@@ -219,35 +223,56 @@ const gf__family gf__family_resnet_cifar = {
 /* ---- the family of ImageNet ---- */
 
 typedef struct resnet_imagenet {
-  int depth, shortcut;
+  int depth, shortcut, groups, width_per_group;
   double dropout;
 } resnet_imagenet;
 
 /* Rows of the table below. */
-static const char *const depths[] = {"18", "34", "50", NULL};
+static const char *const depths[] = {"18", "34", "50", "101", "152", NULL};
 
 static const struct {
   int blocks[IMAGENET_STAGES];
   int expansion; /* output filters of a bottleneck for each inner one; 1: basic blocks */
-} imagenets[] = {{{2, 2, 2, 2}, 1}, {{3, 4, 6, 3}, 1}, {{3, 4, 6, 3}, 4}};
+} imagenets[] = {{{2, 2, 2, 2}, 1},
+                 {{3, 4, 6, 3}, 1},
+                 {{3, 4, 6, 3}, 4},
+                 {{3, 4, 23, 3}, 4},
+                 {{3, 8, 36, 3}, 4}};
+
+enum { PLAIN_WIDTH = 64 }; /* inner filters of the first stage */
 
 static const gf__key imagenet_keys[] = {
     GF__KEY(resnet_imagenet, depth, CHOICE, .initial = "18", .choices = depths,
-            .help = "layers with weights; 50 is made of bottlenecks"),
+            .help = "layers with weights; from 50 on made of bottlenecks"),
     GF__KEY(resnet_imagenet, shortcut, CHOICE, .initial = "option_b", .choices = shortcuts,
             .help = SHORTCUT_HELP),
+    GF__KEY(resnet_imagenet, groups, INT, .initial = "1", .minimum = 1, .maximum = 1024,
+            .help = "of the 3x3 convolution of a bottleneck (ResNeXt)"),
+    GF__KEY(
+        resnet_imagenet, width_per_group, INT, .initial = "64", .minimum = 1, .maximum = 1024,
+        .help = "filters of a group of the first stage's 3x3 convolutions (ResNeXt 4, wide 128)"),
     GF__FAMILY_DROPOUT(resnet_imagenet, "0"),
 };
+
+static gf_status check_imagenet(const gf__value *section, const void *options) {
+  const resnet_imagenet *o = options;
+  const char *key = o->groups != 1 ? "groups" : "width_per_group";
+  if (imagenets[o->depth].expansion > 1 || (o->groups == 1 && o->width_per_group == PLAIN_WIDTH))
+    return GF_OK;
+  return gf__value_fail(gf__value_get(section, key),
+                        "model.%s is for bottlenecks: of a model.depth of 50 and more, not %s", key,
+                        depths[o->depth]);
+}
 
 static void write_imagenet(gf__text *out, const void *options, int classes) {
   const resnet_imagenet *o = options;
   int expansion = imagenets[o->depth].expansion;
   gf__node_name x = gf__node_name_of("maxpool");
-  write_stem(out, &imagenet_names, (gf__family_conv){64, 7, 2, false});
+  write_stem(out, &imagenet_names, (gf__family_conv){PLAIN_WIDTH, 7, 2, false, 1});
   gf__text_add(out, "- {name: maxpool, type: max_pool, kernel: 3, stride: 2, padding: 1}\n");
   for (int stage = 0; stage < IMAGENET_STAGES; stage++)
     for (int i = 0; i < imagenets[o->depth].blocks[stage]; i++) {
-      int inner = 64 << stage;
+      int inner = PLAIN_WIDTH << stage;
       block b = {.out = out,
                  .names = &imagenet_names,
                  .prefix = gf__node_name_of("layer%d.%d.", stage + 1, i),
@@ -255,7 +280,8 @@ static void write_imagenet(gf__text *out, const void *options, int classes) {
                  .filters = inner * expansion,
                  .stride = stage > 0 && i == 0 ? 2 : 1,
                  .changes = i == 0 && (stage > 0 || expansion > 1),
-                 .bottleneck = expansion > 1 ? inner : 0};
+                 .bottleneck = expansion > 1 ? (o->width_per_group << stage) * o->groups : 0,
+                 .groups = o->groups};
       x = write_post(&b, x);
     }
   gf__text_add(out, "- {name: avgpool, type: global_avg_pool}\n");
@@ -269,5 +295,6 @@ const gf__family gf__family_resnet_imagenet = {
     .keys = imagenet_keys,
     .key_count = sizeof imagenet_keys / sizeof *imagenet_keys,
     .options_size = sizeof(resnet_imagenet),
+    .check = check_imagenet,
     .write = write_imagenet,
 };

@@ -50,7 +50,7 @@ static gf__node_name name_of(const char *prefix, const char *node, const char *s
 static gf__node_name add_conv(const writer *w, const char *prefix, const char *suffix,
                               const gf__node_name *input, bool bias, bool norm) {
   gf__node_name conv = name_of(prefix, "conv", suffix), after = name_of(prefix, "norm", suffix);
-  gf__family_write_conv(w->out, conv, input, (gf__family_conv){w->options->filters, 3, 1, bias});
+  gf__family_write_conv(w->out, conv, input, (gf__family_conv){w->options->filters, 3, 1, bias, 1});
   if (!norm || w->options->norm_position == NORM_AFTER) return conv;
   gf__family_write_node(w->out, after, "batch_norm", NULL);
   return after;

@@ -156,9 +156,11 @@ class Separable(nn.Module):
         return self.last(x.mean((2, 3)))
 
 
-def torchvision_resnet18(classes):
-    from torchvision import models
-    return models.resnet18(num_classes=classes)
+def torchvision_network(name):
+    def make(classes):
+        from torchvision import models
+        return getattr(models, name)(num_classes=classes)
+    return make
 
 
 NETWORKS = {
@@ -167,5 +169,6 @@ NETWORKS = {
     "resnet20": lambda classes: ResNetCifar(classes, 20),
     "resnet18": ResNet18,
     "separable": Separable,
-    "torchvision_resnet18": torchvision_resnet18,
+    **{f"torchvision_{name}": torchvision_network(name)
+       for name in ("resnet18", "resnext50_32x4d", "mobilenet_v2")},
 }
