@@ -325,6 +325,26 @@ GRAPH(transposed_convolutions_agree, "transposed")
 GRAPH(weights_of_16_bits_agree, "half")
 GRAPH(volumes_agree, "volume")
 
+/* mean = (1, 1, 1) / 2, std = by / 2, of pixels from 0 to 1. */
+static void a_graphs_normalisation_becomes_keys(void **state) {
+  (void)state;
+  char *yaml;
+  size_t size;
+  check_graph("normalised");
+  assert_non_null(strstr(log_, "what its graph does to the pixels first is data.mean"));
+  assert_ok(gf__file_read(in_folder("run/config.yaml"), &yaml, &size));
+  const char *mean = strstr(yaml, "mean:"), *std = strstr(yaml, "std:");
+  double numbers[6];
+  assert_non_null(mean);
+  assert_non_null(std);
+  assert_int_equal(sscanf(mean, "mean: - %lf - %lf - %lf", &numbers[0], &numbers[1], &numbers[2]),
+                   3);
+  assert_int_equal(sscanf(std, "std: - %lf - %lf - %lf", &numbers[3], &numbers[4], &numbers[5]), 3);
+  static const double expected[] = {0.5, 0.5, 0.5, 0.25, 0.5, 1};
+  for (int i = 0; i < 6; i++) assert_true(fabs(numbers[i] - expected[i]) < 1e-6);
+  free(yaml);
+}
+
 static void channels_last_agree(void **state) {
   (void)state;
   check_graph("tensorflow");
@@ -392,6 +412,7 @@ int main(void) {
       cmocka_unit_test(transposed_convolutions_agree),
       cmocka_unit_test(weights_of_16_bits_agree),
       cmocka_unit_test(volumes_agree),
+      cmocka_unit_test(a_graphs_normalisation_becomes_keys),
       cmocka_unit_test(channels_last_agree),
       cmocka_unit_test(torchs_export_agrees),
       cmocka_unit_test(torchs_unoptimised_export_agrees),

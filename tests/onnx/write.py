@@ -298,6 +298,22 @@ def transposed():
     return g, g.model(5)
 
 
+def normalised():
+    """Pixels of 0 to 255, which the graph normalises as Keras's networks do."""
+    g = Graph(13)
+    g.add("Mul", None, g.weight("scale", numpy.float32(1 / 127.5)))
+    g.add("Sub", None, g.weight("one", numpy.float32(1)))
+    g.add("Div", None, g.weight("by", numpy.float32([0.5, 1, 2]).reshape(3, 1, 1)))
+    g.conv("a", 6, 3)
+    g.add("Relu")
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    g.linear("b", 5, 6)
+    by = numpy.float32([0.5, 1, 2]).reshape(3, 1, 1)
+    g.feed = lambda images: (images * by + 1) * numpy.float32(127.5)
+    return g, g.model(5)
+
+
 def half():
     """Weights of 16 bits."""
     g, model = plain(13)
@@ -344,6 +360,7 @@ GRAPHS = {
     "per pixel": per_pixel,
     "groups": groups,
     "transposed": transposed,
+    "normalised": normalised,
     "half": half,
     "volume": volume,
 }
@@ -490,6 +507,7 @@ def write_graph(name):
     images *= numpy.arange(1, IMAGES + 1, dtype="float32")[:, None, None, None] / 2
     images.tofile("images.f32")
     fed = images.transpose(0, 2, 3, 1) if g.channels_last else images
+    fed = g.feed(fed) if hasattr(g, "feed") else fed
     onnx.save(getattr(g, "stored", model), "model.onnx")
     run(logits_of(model).SerializeToString(), numpy.ascontiguousarray(fed), "theirs.f32")
     print(*g.image, g.classes)

@@ -224,9 +224,40 @@ static gf_status change_affine(gf__importing *im, gf__import_layer *norm, affine
   return GF_OK;
 }
 
-/* Into the weights of the layer before where nothing else reads that, else into a norm. */
+/* What the data section can do: a mean and a deviation for each channel of grey or RGB images. */
+static bool is_preprocessing(const gf__importing *im, const gf__import_value *in, affine by) {
+  if (in->layer != GF__IMPORT_IMAGES || !in->is_sole || im->image.channels > 3) return false;
+  for (int c = 0; c < im->image.channels && by.factor; c++)
+    if (!(by.factor[c] > 0)) return false;
+  return true;
+}
+
+static gf_status add_preprocessing(gf__importing *im, affine by) {
+  size_t channels = (size_t)im->image.channels;
+  if (!im->input_factor) {
+    im->input_factor = gf__onnx_file_keep(im->file, channels * sizeof *im->input_factor);
+    im->input_sum = gf__onnx_file_keep(im->file, channels * sizeof *im->input_sum);
+    if (!im->input_factor || !im->input_sum) return GF_ERROR_MEMORY;
+    for (size_t c = 0; c < channels; c++) im->input_factor[c] = 1;
+    for (size_t c = 0; c < channels; c++) im->input_sum[c] = 0;
+  }
+  for (size_t c = 0; c < channels; c++) {
+    if (by.factor) im->input_factor[c] *= by.factor[c];
+    if (by.factor) im->input_sum[c] *= by.factor[c];
+    if (by.sum) im->input_sum[c] += by.sum[c];
+  }
+  return GF_OK;
+}
+
+/* Into the data section for images, into the weights of the layer before where nothing else reads
+ * that, else into a norm. */
 static gf_status apply_affine(gf__operation *op, const gf__import_value *in, affine by) {
   gf__importing *im = op->importing;
+  if (is_preprocessing(im, in, by)) {
+    GF_TRY(add_preprocessing(im, by));
+    gf__operation_alias(op, in);
+    return GF_OK;
+  }
   if (in->is_sole && in->layer >= 0 && is_weighted(&im->layers[in->layer])) {
     GF_TRY(fold_affine(im, &im->layers[in->layer], by));
     gf__operation_alias(op, in);
@@ -290,9 +321,10 @@ static gf_status scale_by_constant(gf__operation *op, const gf__import_value *in
   gf__onnx_elements elements;
   float *numbers;
   GF_TRY(gf__import_elements(op->importing, constant, &elements));
-  bool is_folding = is_plain(in) && in->is_sole && in->layer >= 0 &&
-                    (is_weighted(&op->importing->layers[in->layer]) ||
-                     op->importing->layers[in->layer].is_affine);
+  bool is_folding =
+      is_plain(in) && in->is_sole &&
+      (in->layer == GF__IMPORT_IMAGES || is_weighted(&op->importing->layers[in->layer]) ||
+       op->importing->layers[in->layer].is_affine);
   double number = elements.count == 1 && elements.floats ? (double)elements.floats[0] : 0;
   if (number == 1 || (elements.count == 1 && elements.floats && !is_folding)) {
     gf__operation_alias(op, in);

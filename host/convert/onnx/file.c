@@ -138,6 +138,37 @@ static gf_status check_operator_set(gf__onnx_file *file) {
                   file->path, (long long)file->operator_set, OLDEST_OPERATOR_SET);
 }
 
+/* ---- names ---- */
+
+/* Names get into messages and files: no control character of them reaches a terminal. */
+static void make_printable(char *text) {
+  for (; text && *text; text++)
+    if ((unsigned char)*text < ' ' || *text == 127) *text = '_';
+}
+
+static void make_node_printable(const Onnx__NodeProto *node) {
+  make_printable(node->name);
+  make_printable(node->op_type);
+  make_printable(node->domain);
+  for (size_t i = 0; i < node->n_input; i++) make_printable(node->input[i]);
+  for (size_t i = 0; i < node->n_output; i++) make_printable(node->output[i]);
+  for (size_t i = 0; i < node->n_attribute; i++) make_printable(node->attribute[i]->name);
+}
+
+static void make_tensor_printable(const Onnx__TensorProto *tensor) {
+  make_printable(tensor->name);
+  for (size_t i = 0; i < tensor->n_external_data; i++)
+    make_printable(tensor->external_data[i]->value);
+}
+
+static void make_graph_printable(const Onnx__GraphProto *graph) {
+  make_printable(graph->name);
+  for (size_t i = 0; i < graph->n_node; i++) make_node_printable(graph->node[i]);
+  for (size_t i = 0; i < graph->n_initializer; i++) make_tensor_printable(graph->initializer[i]);
+  for (size_t i = 0; i < graph->n_input; i++) make_printable(graph->input[i]->name);
+  for (size_t i = 0; i < graph->n_output; i++) make_printable(graph->output[i]->name);
+}
+
 gf_status gf__onnx_file_open(gf__onnx_file *out, const char *path) {
   char *bytes;
   size_t size;
@@ -145,7 +176,9 @@ gf_status gf__onnx_file_open(gf__onnx_file *out, const char *path) {
   GF_TRY(gf__file_read_within(path, LARGEST_FILE, &bytes, &size));
   gf_status status = unpack(out, (const uint8_t *)bytes, size);
   free(bytes);
-  return status == GF_OK ? check_operator_set(out) : status;
+  if (status == GF_OK) status = check_operator_set(out);
+  if (status == GF_OK) make_graph_printable(out->model->graph);
+  return status;
 }
 
 void gf__onnx_file_free(gf__onnx_file *file) {

@@ -104,14 +104,38 @@ static void add_key(data_keys *keys, const char *format, ...) {
   gf__text_add_bytes(&keys->lines, line, strlen(line) + 1);
 }
 
-static void add_list(data_keys *keys, const gf__importing *im, const char *key) {
-  double numbers[3];
-  int channels = im->image.channels;
-  if (channels > 3 || !read_numbers(im, key, channels, numbers)) return;
+static void add_list(data_keys *keys, const char *key, int channels, const double *numbers) {
   if (channels == 1)
     add_key(keys, "%s: [%.9g]", key, numbers[0]);
   else if (channels == 3)
     add_key(keys, "%s: [%.9g, %.9g, %.9g]", key, numbers[0], numbers[1], numbers[2]);
+}
+
+/* Whether the file says how pixels are normalised: in its metadata, in its graph, or in both. A
+ * graph that makes pixels much smaller takes those of 0 to 255, as Keras's do. */
+static bool add_normalisation(data_keys *keys, const gf__importing *im) {
+  double mean[3] = {0}, std[3] = {1, 1, 1}, largest = 0;
+  int channels = im->image.channels;
+  if (channels > 3) return false;
+  bool is_noted =
+      read_numbers(im, "mean", channels, mean) && read_numbers(im, "std", channels, std);
+  if (!is_noted && !im->input_factor) return false;
+  for (int c = 0; c < channels && im->input_factor; c++)
+    largest = fmax(largest, (double)im->input_factor[c]);
+  for (int c = 0; c < channels && im->input_factor; c++) {
+    double factor = (double)im->input_factor[c], sum = (double)im->input_sum[c];
+    if (!is_noted) mean[c] = 0;
+    if (!is_noted) std[c] = largest < 1.0 / 16 ? 1.0 / 255 : 1;
+    mean[c] -= sum * std[c] / factor;
+    std[c] /= factor;
+  }
+  if (im->input_factor)
+    gf__log(GF_LOG_INFO,
+            "%s: what its graph does to the pixels first is data.mean and data.std now",
+            im->file->path);
+  add_list(keys, "mean", channels, mean);
+  add_list(keys, "std", channels, std);
+  return true;
 }
 
 /* The image before its border, and the side of what is cut out of a larger one; by the file's notes
@@ -154,24 +178,32 @@ static gf_status make_keys(data_keys *keys, const gf__importing *im, const gf__v
         "has them? Say it by --config CONFIG, whose data section is read, or --set "
         "data.name=NAME",
         im->file->path, im->image.height, im->image.width, im->image.channels, classes);
+  bool is_cube = !strcmp(format, "hyperspectral");
   add_key(keys, "name: %s", format);
-  if (!strcmp(format, "hyperspectral")) {
+  if (is_cube) {
     add_key(keys, "patch: %d", im->image.height);
     add_key(keys, "bands: %d", im->image.channels);
-    add_key(keys, "classes: %d", classes);
   } else {
     add_sizes(keys, im, format);
-    add_list(keys, im, "mean");
-    add_list(keys, im, "std");
   }
-  if (!strcmp(format, "image_folder")) add_key(keys, "classes: %d", classes);
-  if (!note_of(im, "mean") && !gf__value_get(section, "mean") &&
-      strcmp(format, "hyperspectral") != 0)
+  if (is_cube || !strcmp(format, "image_folder")) add_key(keys, "classes: %d", classes);
+  if (!is_cube && !add_normalisation(keys, im) && !gf__value_get(section, "mean"))
     gf__log(GF_LOG_WARNING,
             "%s does not say how its images are normalised; data.mean and data.std of the run are "
             "those of %s: check that, and set them by --set",
             im->file->path, format);
   return gf__text_status(&keys->lines);
+}
+
+/* The graph's own normalisation, for a section that says none. */
+static void add_missing_normalisation(gf__text *out, const gf__importing *im,
+                                      const gf__value *section) {
+  data_keys keys = {0};
+  if (!gf__value_get(section, "mean") && !gf__value_get(section, "std"))
+    (void)add_normalisation(&keys, im);
+  for (size_t at = 0; at < keys.lines.size; at += strlen(keys.lines.data + at) + 1)
+    gf__text_add(out, "  %s\n", keys.lines.data + at);
+  gf__text_free(&keys.lines);
 }
 
 /* The user's section where it names a data set, else the keys of the file but for the user's. */
@@ -192,6 +224,8 @@ static gf_status add_data(gf__text *out, const gf__importing *im, const gf__valu
     GF_TRY(status);
   }
   if (section) gf__value_write(out, 2, section);
+  if (gf__value_get(section, "name") && im->input_factor)
+    add_missing_normalisation(out, im, section);
   return gf__text_status(out);
 }
 

@@ -82,11 +82,14 @@ static const char *operation_name(const gf__operation *op) {
   return node->n_output ? node->output[0] : "";
 }
 
+/* Past so many kinds the nodes are counted as one more of the last kind. */
+enum { MOST_PROBLEMS = 100 };
+
 static gf__import_problem *find_problem(gf__importing *im, const char *op, const char *reason) {
   for (size_t i = 0; i < im->problem_count; i++)
     if (!strcmp(im->problems[i].op, op) && !strcmp(im->problems[i].reason.data, reason))
       return &im->problems[i];
-  return NULL;
+  return im->problem_count == MOST_PROBLEMS ? &im->problems[MOST_PROBLEMS - 1] : NULL;
 }
 
 gf_status gf__operation_reject(gf__operation *op, const char *format, ...) {
@@ -328,10 +331,15 @@ static gf_status unique_name(gf__importing *im, const char *stem, char out[GF__N
 
 /* ---- layers ---- */
 
+enum { MOST_LAYERS = 4096 };
+
 gf_status gf__operation_layer(gf__operation *op, const char *type, const gf__import_value *weight,
                               gf__import_layer **out) {
   gf__importing *im = op->importing;
   gf__text stem = {0};
+  if (im->layer_count == MOST_LAYERS)
+    return gf__fail(GF_ERROR_DATA, "%s has more than %d layers, which are the most of a network",
+                    im->file->path, MOST_LAYERS);
   GF_TRY(gf__grow(&im->layers, (size_t)im->layer_count, sizeof *im->layers));
   gf__import_layer *layer = *out = &im->layers[im->layer_count];
   *layer = (gf__import_layer){.type = type, .d = 1};

@@ -94,8 +94,11 @@ typedef struct gf__importing {
   gf__index layer_names; /* of the layers, and reserved ones */
   gf__import_problem *problems;
   size_t problem_count;
-  int64_t batch;              /* images in the shapes */
-  gf_image_shape image;       /* of the input */
+  int64_t batch;        /* images in the shapes */
+  gf_image_shape image; /* of the input */
+  /* What the graph does first with each channel, which the data section does instead: factor * x +
+   * sum; NULL where it does nothing. */
+  float *input_factor, *input_sum;
   size_t folded, most_folded; /* elements of computed constants */
   gf__import_notes notes;
 } gf__importing;

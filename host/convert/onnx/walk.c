@@ -142,6 +142,7 @@ static gf_status set_images(gf__importing *im, const Onnx__ValueInfoProto *input
   dims[0] = im->batch;
   value->kind = GF__ONNX_ACTIVATION;
   value->layer = GF__IMPORT_IMAGES;
+  value->is_sole = value->uses == 1;
   value->shape.rank = 4;
   memcpy(value->shape.dims, dims, sizeof dims);
   memcpy(value->axes, axes, 4);
