@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "convert/onnx/importing.h"
 
 /* The axes of a value as a text. */
@@ -233,7 +234,8 @@ static bool is_preprocessing(const gf__importing *im, const gf__import_value *in
 }
 
 static gf_status add_preprocessing(gf__importing *im, affine by) {
-  size_t channels = (size_t)im->image.channels;
+  enum { MOST = 3 }; /* as is_preprocessing has found */
+  size_t channels = (size_t)GF__CLAMP(im->image.channels, 1, MOST);
   if (!im->input_factor) {
     im->input_factor = gf__onnx_file_keep(im->file, channels * sizeof *im->input_factor);
     im->input_sum = gf__onnx_file_keep(im->file, channels * sizeof *im->input_sum);
