@@ -291,6 +291,12 @@ static const char *const graphs_[] = {
     "[{name: p, type: max_pool}, {name: d, type: dropout}, {name: a, type: conv2d, filters: 3, "
     "padding: 1}, {name: s, type: add, input: [a, d]}, {name: n, type: batch_norm}, {type: relu},"
     "{type: flatten}, {type: linear, outputs: 10}]",
+    /* transposed convolutions: with a fused sum, and of what others read */
+    "[{name: a, type: conv2d, filters: 6, padding: 1, groups: 3}, {name: r, type: relu},"
+    "{name: b, type: conv_transpose2d, filters: 6, padding: 1, groups: 2},"
+    "{name: s, type: add, input: [b, r]}, {name: t, type: tanh},"
+    "{name: c, type: conv_transpose2d, filters: 6, kernel: 1, input: r},"
+    "{name: u, type: add, input: [c, t]}, {type: flatten}]",
 };
 
 static void branched_graphs_keep_what_they_need(void **state) {
