@@ -264,19 +264,19 @@ static void no_beginning_of_a_file_is_a_model(void **state) {
  * them by recursion, until the stack is full. */
 static void messages_in_messages_end(void **state) {
   (void)state;
-  enum { LEVELS = 100000, MOST = 16 * LEVELS };
+  enum { LEVELS = 100000, MOST = 32 * LEVELS };
   uint8_t *bytes = malloc(MOST), *at = bytes + MOST;
   size_t size = 0;
   assert_non_null(bytes);
   static const uint8_t keys[] = {6 << 3 | 2, 5 << 3 | 2, 1 << 3 | 2}; /* g, attribute, node */
-  for (int i = 0; i < 3 * LEVELS && size < MOST - 16; i++) {
+  for (int i = 0; i <= 3 * LEVELS && size < MOST - 16; i++) {
     uint8_t length[5];
     int digits = 0;
     for (size_t rest = size; digits == 0 || rest; rest >>= 7)
       length[digits++] = (uint8_t)((rest & 127) | (rest >> 7 ? 128 : 0));
     at -= digits;
     memcpy(at, length, (size_t)digits);
-    *--at = i == 3 * LEVELS - 1 ? 7 << 3 | 2 : keys[i % 3]; /* the graph of the model */
+    *--at = i == 3 * LEVELS ? 7 << 3 | 2 : keys[i % 3]; /* the graph of the model */
     size += (size_t)digits + 1;
   }
   assert_ok(gf__file_write(in_folder("model.onnx"), at, size));
