@@ -1,7 +1,7 @@
 /* 3-D convolution (cross-correlation) of (n, depth, height, width, channels) tensors, in groups of
  * channels. Options: FD FH FW, the source's size, and C, its channels, CG in a group; TD TH TW, F
  * and FG, those of what is written; KD KH KW SD SH SW PD PH PW DD DH DW, the convolution's; VEC
- * values of FG at once; TILE positions along the width per work-item, a divisor of TW; CHANNELS of
+ * values of F at once, which are of one group, or of whole groups where CG is FG; TILE positions along the width per work-item, a divisor of TW; CHANNELS of
  * CG per work-item of the weight gradient; BACKWARD is 1 for the data gradient, whose source is dy.
  * Weights are (KD, KH, KW, CG, F). */
 #include "vector.clh"
@@ -10,6 +10,26 @@
 #define FV (F / VEC)
 /* The first channel of the source that channel f of what is written depends on. */
 #define FIRST(f) (CG == C ? 0 : (f) / FG * CG)
+
+/* What the filters of a vector are multiplied by: channel c, from p on, of their group. */
+#if VEC > FG
+#if VEC == 2
+#define LANES (uint2)(0, 1)
+#elif VEC == 4
+#define LANES (uint4)(0, 1, 2, 3)
+#elif VEC == 8
+#define LANES (uint8)(0, 1, 2, 3, 4, 5, 6, 7)
+#else
+#define LANES (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#endif
+#define TAKEN V
+#define TAKE(p, c) shuffle(VLOAD(p), LANES / FG * FG + (uint)(c))
+#define EACH_CHANNEL UNROLL
+#else
+#define TAKEN float
+#define TAKE(p, c) (p)[c]
+#define EACH_CHANNEL
+#endif
 
 /* The index in the source, along one axis, that position t reads at a tap; -1: none. */
 inline int source_of(int t, int tap, int dilation, int stride, int padding, int size) {
@@ -50,10 +70,11 @@ __kernel void conv3d(__global const float *from, __global const float *weights, 
         __global const float *w = weights + (size_t)((q * KH + r) * KW + s) * CG * F + f;
         int at[TILE];
         for (int t = 0; t < TILE; t++) at[t] = source_of(tx + t, s, DW, SW, PW, FW) * C;
+        EACH_CHANNEL
         for (int c = 0; c < CG; c++) {
           V factor = VLOAD(w + (size_t)c * F);
           for (int t = 0; t < TILE; t++)
-            sum[t] += (INSIDE || at[t] >= 0 ? line[at[t] + c] : 0.0f) * factor;
+            sum[t] += (INSIDE || at[t] >= 0 ? TAKE(line + at[t], c) : (TAKEN)0) * factor;
         }
       }
     }
@@ -87,12 +108,13 @@ __kernel void conv3d_weight(__global const float *x, __global const float *dy,
   for (int row = first; row < last; row++) {
     int y = source_of(row % TH, r, DH, SH, PH, FH), z = source_of(row / TH % TD, q, DD, SD, PD, FD);
     if (y < 0 || z < 0) continue;
-    __global const float *line = x + (((size_t)(row / TH / TD) * FD + z) * FH + y) * FW * C + FIRST(f) + c;
+    __global const float *line = x + (((size_t)(row / TH / TD) * FD + z) * FH + y) * FW * C + FIRST(f);
     for (int t = 0; t < TW; t++) {
       int at = source_of(t, s, DW, SW, PW, FW);
       if (at < 0) continue;
       V d = VLOAD(dy + ((size_t)row * TW + t) * F + f);
-      for (int k = 0; k < CHANNELS; k++) sum[k] += line[(size_t)at * C + k] * d;
+      EACH_CHANNEL
+      for (int k = 0; k < CHANNELS; k++) sum[k] += TAKE(line + (size_t)at * C, c + k) * d;
     }
   }
   __global float *out = partial + (((size_t)p * KD * KH * KW + tap) * CG + c) * F + f;

@@ -75,8 +75,12 @@ static side output_of(const gf__conv_shape *s) {
   return (side){s->window.out, s->filters, s->filters / s->groups};
 }
 
-/* A vector of channels stays in one group. */
-static int width_of(const gf_device *device, side to) { return gf__vector_width(device, to.group); }
+/* A vector of channels is of one group or, where both sides have as many, of whole ones. */
+static int width_of(const gf_device *device, side from, side to) {
+  int width = gf__vector_width(device, to.c);
+  bool is_whole = from.group == to.group && width % to.group == 0;
+  return is_whole ? width : gf__vector_width(device, to.group);
+}
 
 static gf_status direct3d_kernel(gf_device *device, const gf__conv_shape *s, side from, side to,
                                  const char *name, gf__kernel **out) {
@@ -89,7 +93,7 @@ static gf_status direct3d_kernel(gf_device *device, const gf__conv_shape *s, sid
            from.size[0], from.size[1], from.size[2], from.c, to.size[0], to.size[1], to.size[2],
            to.c, w->kernel[0], w->kernel[1], w->kernel[2], w->stride[0], w->stride[1], w->stride[2],
            w->padding[0], w->padding[1], w->padding[2], w->dilation[0], w->dilation[1],
-           w->dilation[2], from.group, to.group, width_of(device, to),
+           w->dilation[2], from.group, to.group, width_of(device, from, to),
            divisor_of(to.size[2], MOST_TILE), divisor_of(from.group, MOST_TILE),
            from.size == w->out);
   return gf__kernel_get(out, device, "conv3d.cl", name, options);
@@ -108,7 +112,7 @@ static gf_status direct3d_convolve(gf_device *device, const gf__conv_shape *s,
   gf__kernel *kernel;
   GF_TRY(direct3d_kernel(device, s, from, to, "conv3d", &kernel));
   int tiles = to.size[0] * to.size[1] * (to.size[2] / divisor_of(to.size[2], MOST_TILE));
-  int count = o->n * tiles * (to.c / width_of(device, to));
+  int count = o->n * tiles * (to.c / width_of(device, from, to));
   return GF_LAUNCH(kernel, direct3d_grid(device, s, o->n, count), GF_BUFFER(x), GF_BUFFER(weights),
                    GF_BUFFER(o->out), GF_INT(count), GF_EPILOGUE(&o->epilogue));
 }
@@ -137,7 +141,7 @@ static gf_status direct3d_backward_weight(const gf__conv_algorithm *self, gf_dev
   gf__kernel *kernel;
   int weights = (int)gf__conv_weights(s), partials = direct3d_partials(device, s);
   side from = input_of(s), to = output_of(s);
-  int count = weights / width_of(device, to) / divisor_of(from.group, MOST_TILE);
+  int count = weights / width_of(device, from, to) / divisor_of(from.group, MOST_TILE);
   GF_TRY(direct3d_kernel(device, s, from, to, "conv3d_weight", &kernel));
   gf__grid grid = direct3d_grid(device, s, o->n, count);
   grid.global[1] = (size_t)partials;
