@@ -323,7 +323,7 @@ static void a_wrong_result_of_volumes_is_refused(void **state) {
   (void)state;
   gf__conv c;
   gf_device *own = fixture_device;
-  plant_kernels("conv3d.cl", "line[at[t] + c] : 0.0f", "line[at[t] + 0] : 0.0f");
+  plant_kernels("conv3d.cl", "TAKE(line + at[t], c) :", "TAKE(line + at[t], 0) :");
   assert_ok(gf_device_open(&fixture_device, NULL));
   choose_for(&volume_, GF__TUNE_FULL, NULL, &c);
   assert_string_equal(c.algorithm[GF__CONV_FORWARD]->name, "im2col");

@@ -318,7 +318,7 @@ static void what_makes_no_sense_is_refused(void **state) {
        "gradflow: no case that this device can run is called 'clip/norm/99'; there are clip/norm, "
        "each with numbers from 1, as in conv2d/direct/forward/3\n"},
       {"verify --device auto --case con",
-       "is called 'con'; there are conv2d, linear, batch_norm, "},
+       "is called 'con'; there are conv2d, conv_transpose2d, linear, batch_norm, "},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     gf__text out;
