@@ -345,6 +345,12 @@ static void a_graphs_normalisation_becomes_keys(void **state) {
   free(yaml);
 }
 
+static void gates_agree(void **state) {
+  (void)state;
+  if (!gf__layer_find("multiply")) skip();
+  check_graph("gates");
+}
+
 static void channels_last_agree(void **state) {
   (void)state;
   check_graph("tensorflow");
@@ -409,6 +415,7 @@ int main(void) {
       cmocka_unit_test(a_shortcut_without_parameters_agrees),
       cmocka_unit_test(linear_layers_of_pixels_agree),
       cmocka_unit_test(groups_agree),
+      cmocka_unit_test(gates_agree),
       cmocka_unit_test(transposed_convolutions_agree),
       cmocka_unit_test(weights_of_16_bits_agree),
       cmocka_unit_test(volumes_agree),

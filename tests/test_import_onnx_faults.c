@@ -384,6 +384,28 @@ static void external_data_that_is_not_there_is_reported(void **state) {
 
 /* ---- the data section ---- */
 
+/* The size of the images can be said where the file leaves it open. */
+static void an_open_size_is_that_of_the_config(void **state) {
+  (void)state;
+  gf_import_options options = gf_import_options_default();
+  gf_conversion result;
+  gf_config *config = NULL;
+  char path[128];
+  snprintf(path, sizeof path, "%s", in_folder("run"));
+  options.out = path;
+  write_model();
+  Onnx__ModelProto *model = read_model();
+  for (int d = 2; d < 4; d++)
+    model->graph->input[0]->type->tensor_type->shape->dim[d]->dim_value = 0;
+  pack_model(model);
+  onnx__model_proto__free_unpacked(model, NULL);
+  assert_ok(gf_config_parse(&config, "none", "data: {image_size: 10}\n"));
+  assert_ok(gf_import_onnx(config, in_folder("model.onnx"), &options, &result));
+  assert_int_equal(result.image.height, 10);
+  assert_int_equal(result.image.width, 10);
+  gf_config_free(&config);
+}
+
 static void the_program_says_what_is_next(void **state) {
   (void)state;
   write_model();
@@ -423,6 +445,7 @@ int main(void) {
       IN_FOLDER(external_data_is_read_from_the_folder),
       IN_FOLDER(external_data_outside_the_folder_is_refused),
       IN_FOLDER(external_data_that_is_not_there_is_reported),
+      IN_FOLDER(an_open_size_is_that_of_the_config),
       IN_FOLDER(the_program_says_what_is_next),
   };
   return cmocka_run_group_tests_name("import_onnx_faults", tests, NULL, NULL);

@@ -432,6 +432,47 @@ static gf_status add_gelu(gf__operation *op, bool *is_one) {
   return GF_OK;
 }
 
+static int64_t pixels_of(const gf__importing *im, const gf__import_value *value) {
+  return gf__import_axis(im, value->layer, 'd') * gf__import_axis(im, value->layer, 'h') *
+         gf__import_axis(im, value->layer, 'w');
+}
+
+/* Whether each axis of the gate is that of the image, or of one element. */
+static bool gates(const gf__importing *im, const gf__import_value *gate,
+                  const gf__import_value *x) {
+  bool fits = gate->shape.rank == x->shape.rank && !gate->is_channels_last &&
+              !x->is_channels_last &&
+              gf__import_axis(im, gate->layer, 'c') == gf__import_axis(im, x->layer, 'c') &&
+              (pixels_of(im, gate) == 1 || have_one_form(gate, x));
+  for (int d = 0; fits && d < x->shape.rank; d++)
+    fits = gate->axes[d] == x->axes[d] || (gate->shape.dims[d] == 1 && x->axes[d] != 'c');
+  return fits;
+}
+
+/* The image is the first input of the layer, and the second what may have one pixel, as in
+ * squeeze-and-excitation. */
+static gf_status add_product(gf__operation *op) {
+  const gf__importing *im = op->importing;
+  gf__import_layer *layer;
+  if (!gf__operation_takes(op, 0) || !gf__operation_takes(op, 1)) return GF_OK;
+  if (!gf__layer_find("multiply"))
+    return gf__operation_reject(op, "it multiplies two images, for which there is no layer");
+  int first = pixels_of(im, op->in[1]) > pixels_of(im, op->in[0]);
+  const gf__import_value *x = op->in[first], *gate = op->in[1 - first];
+  if (!gates(im, gate, x))
+    return gf__operation_reject(op,
+                                "it multiplies images of different shapes, of which none has one "
+                                "pixel with as many channels as the other");
+  GF_TRY(gf__operation_layer(op, "multiply", NULL, &layer));
+  layer->inputs[0] = x->layer;
+  layer->inputs[1] = gate->layer;
+  gf__import_layer_shape(layer, (int)gf__import_axis(im, x->layer, 'd'),
+                         (int)gf__import_axis(im, x->layer, 'h'),
+                         (int)gf__import_axis(im, x->layer, 'w'), layer->c);
+  output_like_input(op, x);
+  return GF_OK;
+}
+
 gf_status gf__operation_multiply(gf__operation *op) {
   gf__import_value *in = NULL, *constant = constant_operand(op, &in);
   bool is_gelu;
@@ -439,5 +480,5 @@ gf_status gf__operation_multiply(gf__operation *op) {
   if (becomes_swish(op)) return GF_OK;
   GF_TRY(add_gelu(op, &is_gelu));
   if (is_gelu) return GF_OK;
-  return gf__operation_reject(op, "it multiplies two images, for which there is no layer");
+  return add_product(op);
 }
