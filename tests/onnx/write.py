@@ -615,6 +615,7 @@ def main():
         print("torch")
         if have("torchvision"):
             print("torchvision")
+        os.environ["KERAS_BACKEND"] = "torch"  # which is there; the default may not be
         if have("keras"):
             print("keras")
 
