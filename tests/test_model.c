@@ -459,14 +459,14 @@ static const struct {
      "conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
+     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
+     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
@@ -516,6 +516,11 @@ static const struct {
      "    - {name: sum, type: add, input: [half, input]}",
      GF_ERROR_SHAPE,
      "net:4:7: add 'sum' with input 'half' (4x4x3) and 'input' (8x8x3): the shapes differ"},
+    {"model:\n  graph:\n    - {name: half, type: avg_pool}\n"
+     "    - {name: gated, type: multiply, input: [input, half]}",
+     GF_ERROR_SHAPE,
+     "net:4:7: multiply 'gated' with input 'input' (8x8x3) and 'half' (4x4x3): the shapes differ, "
+     "and the second is not one pixel with as many channels"},
     {"model:\n  graph:\n    - {name: last, type: linear, outputs: 10}", GF_ERROR_SHAPE,
      "net:3:7: linear 'last' with input 'input' (8x8x3): it takes vectors; put a flatten or a "
      "global_avg_pool before it"},
@@ -537,7 +542,7 @@ static const struct {
      "conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, concat, "
+     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: c, type: conv2d, filters: 10}", GF_ERROR_SHAPE,

@@ -328,7 +328,10 @@ static const char every_layer_[] =
     "{type: conv2d, filters: 9, kernel: 1, padding: 1}," /* of a vector */
     "{type: clamp, min: -0.5, max: 2},"
     "{type: hard_swish},"
-    "{type: hard_sigmoid},"
+    "{name: gate, type: hard_sigmoid},"
+    "{name: squeezed, type: global_avg_pool},"
+    "{name: excited, type: multiply, input: [gate, squeezed]},"
+    "{type: multiply, input: [excited, gate]},"
     "{name: r, type: global_avg_pool},"
     "{type: linear, outputs: 10, input: q},"
     "{type: auxiliary_loss},"

@@ -302,6 +302,17 @@ static void add_gradient(void) {
   checked_close(&p);
 }
 
+static void multiply_forward(checked *p) {
+  ref_multiply_forward(2, 5, 3, p->in[0], p->in[1], p->y);
+}
+
+static void multiply_gradient(void) {
+  checked p = {.forward = multiply_forward};
+  checked_open(&p, 30, 30, 6, 0);
+  ref_multiply_backward(2, 5, 3, p.in[0], p.in[1], p.dy, p.d[0], p.d[1]);
+  checked_close(&p);
+}
+
 static void concat_forward(checked *p) { ref_concat_forward(5, 2, 3, p->in[0], p->in[1], p->y); }
 
 static void concat_gradient(void) {
@@ -417,6 +428,7 @@ static const struct {
     {"max_pool3d", max_pool3d_gradient},
     {"global_avg_pool", global_avg_pool_gradient},
     {"add", add_gradient},
+    {"multiply", multiply_gradient},
     {"concat", concat_gradient},
     {"pad_shortcut", pad_shortcut_gradient},
     {"flatten", flatten_gradient},

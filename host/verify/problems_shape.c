@@ -1,4 +1,6 @@
 /* Problems of layers that move and add what they read. */
+#include <stdio.h>
+
 #include "verify/problems.h"
 
 static const double other_slope = 0.5; /* of the node before the add, in its row below */
@@ -13,6 +15,36 @@ static void add_reference(const gf__problem *p, const gf__problem_values *in,
   ref_add_backward(p->y_count, in->dy, direct, other);
   ref_activation_backward(leaky, other_slope, p->y_count, in->x, other, out->dx);
   ref_add_forward(p->y_count, direct, out->dx, out->dx);
+}
+
+/* The factor is that of the node before: leaky_relu(x), or the mean of each channel. */
+static void multiply_read(gf__problem *p, gf__cases *list) {
+  p->has_one_factor = gf__cases_int(list, "one", 0) == 1;
+  snprintf(p->before, sizeof p->before, "{name: other, type: %s, input: %%s}",
+           p->has_one_factor ? "global_avg_pool" : "leaky_relu, slope: 0.5");
+  if (p->has_one_factor) p->dx_terms = p->image.height * p->image.width;
+}
+
+static void multiply_reference(const gf__problem *p, const gf__problem_values *in,
+                               gf__problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  const ref_activation *leaky = ref_activation_find("leaky_relu");
+  int pixels = p->has_one_factor ? i->height * i->width : 1;
+  int images = (int)(p->y_count / (size_t)(pixels * i->channels));
+  double *factor = gf__new_doubles(p->arena, p->y_count),
+         *dfactor = gf__new_doubles(p->arena, p->y_count),
+         *through = gf__new_doubles(p->arena, p->y_count);
+  if (p->has_one_factor)
+    ref_global_avg_pool_forward(p->n, i->height, i->width, i->channels, in->x, factor);
+  else
+    ref_activation_forward(leaky, other_slope, p->y_count, in->x, factor);
+  ref_multiply_forward(images, pixels, i->channels, in->x, factor, out->y);
+  ref_multiply_backward(images, pixels, i->channels, in->x, factor, in->dy, out->dx, dfactor);
+  if (p->has_one_factor)
+    ref_global_avg_pool_backward(p->n, i->height, i->width, i->channels, dfactor, through);
+  else
+    ref_activation_backward(leaky, other_slope, p->y_count, in->x, dfactor, through);
+  ref_add_forward(p->y_count, out->dx, through, out->dx);
 }
 
 /* Of the node before the concat, in its row below: zeros follow x. */
@@ -70,6 +102,10 @@ const gf__problem_type gf__problem_add = {
     .inputs = "[%s, other]",
     .before = "{name: other, type: leaky_relu, slope: 0.5, input: %s}",
     .reference = add_reference};
+const gf__problem_type gf__problem_multiply = {.layer = "multiply",
+                                               .inputs = "[%s, other]",
+                                               .read = multiply_read,
+                                               .reference = multiply_reference};
 const gf__problem_type gf__problem_concat = {
     .layer = "concat",
     .inputs = "[%s, other, %s]",

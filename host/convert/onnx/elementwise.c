@@ -455,8 +455,6 @@ static gf_status add_product(gf__operation *op) {
   const gf__importing *im = op->importing;
   gf__import_layer *layer;
   if (!gf__operation_takes(op, 0) || !gf__operation_takes(op, 1)) return GF_OK;
-  if (!gf__layer_find("multiply"))
-    return gf__operation_reject(op, "it multiplies two images, for which there is no layer");
   int first = pixels_of(im, op->in[1]) > pixels_of(im, op->in[0]);
   const gf__import_value *x = op->in[first], *gate = op->in[1 - first];
   if (!gates(im, gate, x))

@@ -285,6 +285,7 @@ static const row rows[] = {
     {&gf__layer_to_volume, ANY, GF__ONNX_VOLUME, emit_reshape, NULL, NULL, NULL},
     {&gf__layer_to_image, ANY, GF__ONNX_IMAGE, emit_reshape, NULL, NULL, NULL},
     {&gf__layer_add, ANY, ANY, emit_op, "Add", NULL, NULL},
+    {&gf__layer_multiply, WITH_PIXELS, ANY, emit_op, "Mul", NULL, NULL},
     {&gf__layer_concat, ANY, ANY, emit_concat, "Concat", NULL, NULL},
     {&gf__layer_pad_shortcut, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pad_shortcut, "Pad", NULL, NULL},
     {&gf__layer_flatten, GF__ONNX_VECTOR, ANY, NULL, NULL, NULL, NULL},

@@ -138,6 +138,13 @@ void ref_add_forward(size_t count, const double *a, const double *b, double *y);
 /* da = db = dy. */
 void ref_add_backward(size_t count, const double *dy, double *da, double *db);
 
+/* The product of x (n, pixels, c) and a factor (n, c) for all pixels of an image; pixels = 1 where
+ * both have one shape. dx may not be dy. */
+void ref_multiply_forward(int n, int pixels, int c, const double *x, const double *factor,
+                          double *y);
+void ref_multiply_backward(int n, int pixels, int c, const double *x, const double *factor,
+                           const double *dy, double *dx, double *dfactor);
+
 /* y (rows, a + b): the channels of a row of x0 (rows, a), then those of x1 (rows, b). */
 void ref_concat_forward(int rows, int a, int b, const double *x0, const double *x1, double *y);
 void ref_concat_backward(int rows, int a, int b, const double *dy, double *dx0, double *dx1);
