@@ -1,7 +1,6 @@
 #include "report/canvas.h"
 
 #include <math.h>
-#include <stb/stb_image_write.h>
 #include <stb/stb_truetype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/file.h"
 #include "base/numbers.h"
 #include "base/text.h"
+#include "report/png.h"
 #include "report/utf8.h"
 
 /* stb_image_write counts bytes in an int: the area keeps it from an overflow. */
@@ -257,18 +257,9 @@ void gf__canvas_text(gf__canvas *canvas, gf__point place, gf__text_style style, 
   }
 }
 
-/* ---- PNG ---- */
-
-static void append_bytes(void *text, void *bytes, int size) {
-  gf__text_add_bytes(text, bytes, (size_t)size);
-}
-
 gf_status gf__canvas_write(const gf__canvas *canvas, const char *path) {
   gf__text png = {0};
-  int done = stbi_write_png_to_func(append_bytes, &png, canvas->width, canvas->height, CHANNELS,
-                                    canvas->rgb, canvas->width * CHANNELS);
-  gf_status status = done ? gf__text_status(&png)
-                          : gf__fail_host_memory((size_t)canvas->width * (size_t)canvas->height);
+  gf_status status = gf__png_encode(&png, canvas->rgb, canvas->width, canvas->height);
   if (status == GF_OK) status = gf__file_write(path, png.data, png.size);
   gf__text_free(&png);
   return status;
