@@ -33,7 +33,8 @@ sources() {
 }
 tests=()
 ((${#files[@]})) || mapfile -t tests < <(sources '\(tests\|bench\)')
-((${#files[@]})) || mapfile -t files < <(sources host)
+# png.c is mostly stb_image_write, which is not ours to mend.
+((${#files[@]})) || mapfile -t files < <(sources host | grep -v "^host/report/png\.c$")
 failed=0
 # One file at a time: of several, clang-tidy 14 mistakes va_start for something unknown.
 printf '%s\n' "${files[@]}" |

@@ -22,8 +22,9 @@ static void conv2d_read(gf__problem *p, gf__cases *list) {
   p->y_count = pixels * (size_t)v->filters;
   gf__problem_add_parameter(p, (size_t)(v->filters * (v->c / v->groups) * taps));
   if (bias) gf__problem_add_parameter(p, (size_t)v->filters);
-  p->y_terms = taps * (v->c / v->groups) + 1;
-  p->dx_terms = taps * (v->filters / v->groups);
+  int inputs = v->c / v->groups, outputs = v->filters / v->groups;
+  p->y_terms = taps * inputs + 1;
+  p->dx_terms = taps * outputs;
   p->d_terms = (double)pixels;
 }
 
@@ -55,8 +56,9 @@ static void conv_transpose2d_read(gf__problem *p, gf__cases *list) {
   p->y_count = (size_t)(pixels * v->filters);
   gf__problem_add_parameter(p, (size_t)(v->c * (v->filters / v->groups) * taps));
   if (bias) gf__problem_add_parameter(p, (size_t)v->filters);
-  p->y_terms = taps * (v->c / v->groups) + 1;
-  p->dx_terms = taps * (v->filters / v->groups);
+  int inputs = v->c / v->groups, outputs = v->filters / v->groups;
+  p->y_terms = taps * inputs + 1;
+  p->dx_terms = taps * outputs;
   p->d_terms = pixels > p->n * v->h * v->w ? pixels : p->n * v->h * v->w;
 }
 

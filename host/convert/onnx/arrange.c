@@ -64,7 +64,7 @@ gf_status gf__operation_transpose(gf__operation *op) {
 static void relabel(gf__operation *op, const gf__import_value *in, const gf__onnx_shape *shape,
                     const int *from) {
   char axes[GF__ONNX_MOST_DIMS];
-  for (int d = 0; d < shape->rank; d++) axes[d] = from[d] < 0 ? '1' : in->axes[from[d]];
+  for (int d = 0; d < shape->rank; d++) axes[d] = (char)(from[d] < 0 ? '1' : in->axes[from[d]]);
   alias_with(op, in, axes, shape);
 }
 

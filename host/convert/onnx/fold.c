@@ -163,9 +163,9 @@ gf_status gf__operation_fold_constant_of_shape(gf__operation *op) {
   if (value.count != 1) return gf__operation_fail(op, "has not one value");
   GF_TRY(gf__operation_room(op, &out, value.floats, &floats, &ints));
   for (size_t i = 0; i < out.count; i++)
-    if (floats)
+    if (value.floats)
       floats[i] = value.floats[0];
-    else
+    else if (value.ints)
       ints[i] = value.ints[0];
   return gf__operation_constant(op, &out);
 }
@@ -360,10 +360,12 @@ gf_status gf__operation_fold_cast(gf__operation *op) {
   out = (gf__onnx_elements){.shape = in.shape};
   GF_TRY(gf__operation_room(op, &out, is_float, &floats, &ints));
   for (size_t i = 0; i < out.count; i++) {
-    if (floats)
+    if (is_float)
       floats[i] = (float)in.ints[i];
+    else if (!in.floats)
+      ints[i] = in.ints[i] != 0; /* to BOOL */
     else if (to == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL)
-      ints[i] = in.floats ? in.floats[i] != 0 : in.ints[i] != 0;
+      ints[i] = in.floats[i] != 0;
     else
       ints[i] = whole_of(in.floats[i]);
   }
@@ -407,12 +409,12 @@ static int64_t compute_int(char how, int64_t a, int64_t b) {
 }
 
 /* The letter of an operator with an element, or with two. */
-static char arithmetic_of(const char *op) { return !strcmp(op, "Sqrt") ? 'Q' : *op; }
+static char arithmetic_of(const char *op) { return (char)(!strcmp(op, "Sqrt") ? 'Q' : *op); }
 
 gf_status gf__operation_fold_arithmetic(gf__operation *op) {
   gf__onnx_elements a, b, out = {0};
   float *floats = NULL;
-  int64_t *ints = NULL, x[GF__ONNX_MOST_DIMS], y[GF__ONNX_MOST_DIMS];
+  int64_t *ints = NULL, x[GF__ONNX_MOST_DIMS] = {0}, y[GF__ONNX_MOST_DIMS] = {0};
   char how = arithmetic_of(op->node->op_type);
   GF_TRY(gf__import_elements(op->importing, op->in[0], &a));
   GF_TRY(gf__import_elements(op->importing, op->in[op->in_count - 1], &b));
@@ -423,9 +425,9 @@ gf_status gf__operation_fold_arithmetic(gf__operation *op) {
   GF_TRY(gf__operation_room(op, &out, a.floats, &floats, &ints));
   for (size_t i = 0; i < out.count; i++) {
     size_t at = strided(&out.shape, x, i), with = strided(&out.shape, y, i);
-    if (floats)
+    if (a.floats && b.floats)
       floats[i] = compute_float(how, a.floats[at], b.floats[with]);
-    else
+    else if (a.ints && b.ints)
       ints[i] = compute_int(how, a.ints[at], b.ints[with]);
   }
   return gf__operation_constant(op, &out);

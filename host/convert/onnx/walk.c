@@ -206,19 +206,23 @@ static gf_status find_inputs(gf__operation *op, bool *has_failed, bool *has_acti
   return GF_OK;
 }
 
+/* Output i, which no node before has made. */
+static gf_status find_output(gf__operation *op, size_t i, gf__import_value **out) {
+  GF_TRY(gf__importing_value(op->importing, op->node->output[i], out));
+  if ((*out)->kind != GF__ONNX_UNKNOWN)
+    return gf__operation_fail(op, "makes a value that another one has made: two have one name");
+  (*out)->kind = GF__ONNX_FAILED;
+  return GF_OK;
+}
+
 /* The outputs after the first are read by nothing that can be imported. */
 static gf_status find_outputs(gf__operation *op) {
   const Onnx__NodeProto *node = op->node;
+  gf__import_value *unused;
   if (!node->n_output || !*node->output[0]) return gf__operation_fail(op, "has no output");
-  for (size_t i = 0; i < node->n_output; i++) {
-    gf__import_value *value;
-    if (!*node->output[i]) continue;
-    GF_TRY(gf__importing_value(op->importing, node->output[i], &value));
-    if (value->kind != GF__ONNX_UNKNOWN)
-      return gf__operation_fail(op, "makes a value that another one has made: two have one name");
-    value->kind = GF__ONNX_FAILED;
-    if (i == 0) op->out = value;
-  }
+  GF_TRY(find_output(op, 0, &op->out));
+  for (size_t i = 1; i < node->n_output; i++)
+    if (*node->output[i]) GF_TRY(find_output(op, i, &unused));
   return GF_OK;
 }
 
