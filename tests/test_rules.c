@@ -399,6 +399,13 @@ static void guessing_has_a_sampling_error(void **state) {
        NULL},
       /* It falls by a tenth. */
       {{.losses = {9, 5, 3, 2.69}, .accuracies = {0.1, 0.1, 0.1, 0.2}}, GF_VERDICT_HEALTHY, NULL},
+      /* It falls, but from far: 3 ln 10 = 6.907755. */
+      {{.losses = {90, 50, 30, 6.908}, .accuracies = {0.1, 0.1, 0.1, 0.2}},
+       GF_VERDICT_ABOVE_GUESSING,
+       NULL},
+      {{.losses = {90, 50, 30, 6.907}, .accuracies = {0.1, 0.1, 0.1, 0.2}},
+       GF_VERDICT_HEALTHY,
+       NULL},
   };
   ASSERT_VERDICTS(cases);
 }

@@ -248,6 +248,13 @@ static void a_signal_that_was_never_there_is_told_from_one_that_was_killed(void 
   assert_headline(gf__find_killed,
                   "killed by training: contrast 3.0e-01 at the logits before the first step, lost "
                   "between steps 0 and 1, first in a");
+  assert_headline(gf__find_dead_at_start, NULL); /* in the first record of activations, but alive */
+  make_run("0,a,1,0.9,1,1e-3,2.3\n0,b,1,0.3,nan,1e-3,2.3\n",
+           "1,20,a,0,1,1,0.9\n1,20,b,0,1,nan,0.3\n", "2.302");
+  assert_headline(gf__find_killed, NULL);
+  assert_headline(gf__find_dead_at_start,
+                  "dead at initialisation: 1 of 1 activations let no gradient through, the first "
+                  "from the input a, from the first record on");
 }
 
 /* ---- a network and its batch ---- */

@@ -73,11 +73,17 @@ static const rule_row rules[] = {
         "loss is above 1e-20; or no step moves it although its gradient has not vanished.",
         "single precision, which rounds nothing of that size to 0"),
     ROW(DEAD_AT_START, "dead at initialisation", gf__find_dead_at_start, OUTSIDE | TOO_LARGE, false,
-        "From the first record on all channels of an activation are dead, and the loss was never "
-        "below that of guessing.",
+        "From the first record on, that before the first step included, all channels of an "
+        "activation are dead, and the loss was never below that of guessing.",
         "Lu et al., 2019, on ReLU networks that are born dead"),
-    ROW(DEAD_LAYER, "dead layer", gf__find_dead_layer, OUTSIDE | TOO_LARGE | BIT(DEAD_AT_START),
-        false,
+    ROW(KILLED, "killed by training", gf__find_killed,
+        OUTSIDE | BIT(NONFINITE) | BIT(DEAD_AT_START), false,
+        "The contrast of the logits was above 1e-6 before the first step and is at most a "
+        "thousandth of that by now, or all channels of an activation have died since; and the loss "
+        "is not better than by guessing.",
+        "Lu et al., 2019, on networks that die; the thousandth is this program's"),
+    ROW(DEAD_LAYER, "dead layer", gf__find_dead_layer,
+        OUTSIDE | TOO_LARGE | BIT(DEAD_AT_START) | BIT(KILLED), false,
         "In two records all channels of an activation are dead, and gradients are lost or the "
         "network is not better than guessing.",
         "Lu et al., 2019: one such layer stops a network"),
@@ -86,12 +92,6 @@ static const rule_row rules[] = {
         "at most 0.01 on a whole batch, and the loss is above half of that of guessing.",
         "Glorot and Bengio, 2010, on layers that saturate one after the other; 40% as for dead "
         "units"),
-    ROW(KILLED, "killed by training", gf__find_killed,
-        OUTSIDE | BIT(NONFINITE) | BIT(DEAD_AT_START), false,
-        "The contrast of the logits was above 1e-6 before the first step and is at most a "
-        "thousandth of that by now, or all channels of an activation have died since; and the loss "
-        "is not better than by guessing.",
-        "Lu et al., 2019, on networks that die; the thousandth is this program's"),
     ROW(VANISHING, "vanishing", gf__find_vanishing,
         BIT(NORM_OF_ONE) | BIT(INPUT_CONSTANT) | BIT(NO_GRADIENT), false,
         "In two records mean |gradient| of a layer is below optimizer.eps (1e-8 without one) and "
@@ -123,7 +123,9 @@ static const rule_row rules[] = {
         "above half of that of guessing.",
         "Hinton, 2010, whose rule of thumb is 1e-3"),
     ROW(ABOVE_GUESSING, "loss above guessing", gf__find_above_guessing, CAUSES | STEPS, true,
-        "In two epochs the train loss is above 1.05 ln(classes) and does not fall by a tenth.",
+        "In two epochs the train loss is above 1.05 ln(classes), and it does not fall by a tenth "
+        "or is "
+        "still above 3 ln(classes).",
         "ln(classes) is the cross-entropy of equal scores"),
     ROW(NOT_LEARNING, "not learning", gf__find_not_learning,
         CAUSES | STEPS | BIT(ONE_CLASS) | BIT(ABOVE_GUESSING) | BIT(SATURATED), false,

@@ -106,12 +106,21 @@ static void add_whole(const gf__query *q, gf__draft *d) {
   gf__add_only_record(&d->evidence, q->epoch_count);
 }
 
+/* Whether an activation was dead before the first step; or that is not on record. */
+static bool may_be_born_dead(const gf__case *c) {
+  const gf__early_steps *e = &c->run.early;
+  for (int i = 0; e->step_count && i < e->layer_count; i++)
+    if (e->dead[i] >= 1) return true;
+  return e->step_count == 0 || e->steps[0] != 0;
+}
+
 bool gf__find_dead_at_start(const gf__case *c, gf__draft *d) {
   gf__query q = gf__query_dead(c, whole, GF__SILENT);
   const gf__learning *l = &c->learning;
   double guess = l->is_known ? c->run.guess.loss : l->first_loss;
   bool never_moved = !(l->best_loss < 0.99 * guess) && !l->was_unstable;
   if (q.epoch_count == 0 || !never_moved || l->is_fitted || !stops_something(c)) return false;
+  if (!may_be_born_dead(c)) return false;
   int layer = find_whole(&q, 0);
   if (layer < 0) return false;
   gf__text_add(&d->headline,

@@ -9,6 +9,7 @@ static const double steps_to_learn = 100;  /* likewise */
 static const double noticeable = 1e-3;     /* of the loss of guessing, in an epoch */
 static const double imbalanced = 1.5;      /* times the mean of the classes that are there */
 static const double above = 1.05;          /* times ln(classes) */
+static const double far_above = 3;         /* likewise, whether it falls or not */
 static const double risen = 1.2;           /* validation loss, for its lowest */
 static const double fallen = 0.9;          /* train loss, for that of the same epoch */
 static const double least_gap = 0.05;      /* between accuracies */
@@ -108,7 +109,7 @@ bool gf__find_above_guessing(const gf__case *c, gf__draft *d) {
   const gf__learning *l = &c->learning;
   if (!l->is_known || l->epochs < 2) return false;
   double level = above * c->run.guess.uniform_loss, before = metric_at(c, GF__TRAIN_LOSS, 1);
-  bool is_falling = l->loss < fallen * before;
+  bool is_falling = l->loss < fallen * before && l->loss <= far_above * c->run.guess.uniform_loss;
   if (!(l->loss > level && before > level) || is_falling) return false;
   gf__text_add(&d->headline,
                "%s: after %zu epochs the train loss is %.3f, and ln %d = %.3f is that of guessing",

@@ -22,9 +22,9 @@ typedef enum gf_verdict {
   GF_VERDICT_EXPLODING,      /**< gradients grow on their way to the input */
   GF_VERDICT_NO_GRADIENT,    /**< a layer is detached from the loss, or frozen */
   GF_VERDICT_DEAD_AT_START,  /**< a whole layer lets no gradient through from the first record on */
+  GF_VERDICT_KILLED,         /**< the signal was there at first, and training has killed it */
   GF_VERDICT_DEAD_LAYER,     /**< a whole layer has come to let no gradient through */
   GF_VERDICT_SATURATED,   /**< many channels of sigmoids and tanhs are at an end of their range */
-  GF_VERDICT_KILLED,      /**< the signal was there at first, and training has killed it */
   GF_VERDICT_VANISHING,   /**< gradients lose their scale on their way to the input */
   GF_VERDICT_SIGNAL_LOST, /**< from the start the images make no difference to the logits */
   GF_VERDICT_ONE_CLASS,   /**< whatever the image, the network answers with one class */
