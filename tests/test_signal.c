@@ -240,6 +240,9 @@ static void a_signal_that_was_never_there_is_told_from_one_that_was_killed(void 
   assert_headline(gf__find_killed, NULL);
   make_run(killed, sound, "2.302");
   assert_headline(gf__find_killed, NULL);
+  /* No gradient could have moved it. */
+  make_run("0,a,1,0.9,0,1e-30,2.3\n0,b,1,0.3,nan,9e-9,2.3\n", gone, "2.302");
+  assert_headline(gf__find_killed, NULL);
   /* A layer that has died as a whole. */
   make_run(
       "0,a,1,0.9,0,1e-3,2.3\n0,b,1,0.3,nan,1e-3,2.3\n"

@@ -78,8 +78,9 @@ static const rule_row rules[] = {
         "Lu et al., 2019, on ReLU networks that are born dead"),
     ROW(KILLED, "killed by training", gf__find_killed,
         OUTSIDE | BIT(NONFINITE) | BIT(DEAD_AT_START), false,
-        "The contrast of the logits was above 1e-6 before the first step and is at most a "
-        "thousandth of that by now, or all channels of an activation have died since; and the loss "
+        "Before the first step the contrast of the logits was above 1e-6 and mean |gradient| "
+        "of a layer above optimizer.eps (1e-8 without one); by now the contrast is at most a "
+        "thousandth of what it was, or all channels of an activation have died; and the loss "
         "is not better than by guessing.",
         "Lu et al., 2019, on networks that die; the thousandth is this program's"),
     ROW(DEAD_LAYER, "dead layer", gf__find_dead_layer,

@@ -94,6 +94,12 @@ static bool is_killed(const gf__signal_course *course, double at_first) {
   return now <= killed_factor * at_first || has_dead_layer(course, &unused);
 }
 
+/* A network that no step could have moved was not killed by one. */
+static bool all_gradients_are_lost(const gf__case *c, const gf__signal_course *course) {
+  gf__gradient_ends ends = gf__gradient_ends_of(course, c->run.vanishing.level);
+  return ends.most >= 0 && course->mean_abs[ends.most] < c->run.vanishing.level;
+}
+
 /* The first early record from which on the signal is gone in each; the number of them where it is
  * gone in the last record alone. */
 static int find_death(const gf__case *c, double at_first) {
@@ -124,7 +130,8 @@ bool gf__find_killed(const gf__case *c, gf__draft *d) {
   if (!has_records(c) || e->step_count == 0 || !guesses(c)) return false;
   gf__signal_course first = early_course(c, 0), last = last_course(c);
   double at_first = logits_contrast(&first);
-  if (gf__signal_end_of(&first).state != GF__SIGNAL_IS_SOUND || !is_killed(&last, at_first))
+  if (gf__signal_end_of(&first).state != GF__SIGNAL_IS_SOUND || !is_killed(&last, at_first) ||
+      all_gradients_are_lost(c, &first))
     return false;
   int death = find_death(c, at_first);
   if (death == 0) return false; /* a layer was dead at the start */
