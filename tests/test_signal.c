@@ -260,6 +260,28 @@ static void a_signal_that_was_never_there_is_told_from_one_that_was_killed(void 
                   "from the input a, from the first record on");
 }
 
+static void branches_that_grow_before_the_first_step_are_found(void **state) {
+  (void)state;
+  static const char last[] = "1,20,a,0,2,0,0.9\n1,20,b,0,4,nan,0.3\n";
+  static const char network[] =
+      "{\"format\": 1, \"image\": [4, 4, 1], \"classes\": 10, \"layers\": ["
+      "{\"name\": \"a\", \"type\": \"add\"}, {\"name\": \"b\", \"type\": \"add\"}]}";
+  make_run("0,a,2,0.9,0,1e-3,9\n0,b,202,0.3,nan,1e-3,9\n", last, "2.302");
+  write_text("run/network.json", network);
+  assert_headline(gf__find_growing_branch,
+                  "residual branch grows: activations grow by a factor of 1.0e+02 from the first "
+                  "residual block to the last before the first step");
+  make_run("0,a,2,0.9,0,1e-3,9\n0,b,199,0.3,nan,1e-3,9\n", last, "2.302");
+  write_text("run/network.json", network);
+  assert_headline(gf__find_growing_branch, NULL);
+  make_run("0,a,2,0.9,0,1e-3,9\n0,b,inf,0.3,nan,1e-3,9\n", last, "2.302");
+  write_text("run/network.json", network);
+  assert_headline(gf__find_growing_branch, NULL);
+  make_run("1,a,2,0.9,0,1e-3,9\n1,b,202,0.3,nan,1e-3,9\n", last, "2.302"); /* not the first */
+  write_text("run/network.json", network);
+  assert_headline(gf__find_growing_branch, NULL);
+}
+
 /* ---- a network and its batch ---- */
 
 static const char deep_[] = "model: {family: vgg_stages, blocks_per_stage: 2, filters: 4}\n";
@@ -448,6 +470,7 @@ int main(void) {
       cmocka_unit_test(early_steps_are_powers_of_two),
       cmocka_unit_test(early_steps_are_read),
       cmocka_unit_test(a_signal_that_was_never_there_is_told_from_one_that_was_killed),
+      cmocka_unit_test(branches_that_grow_before_the_first_step_are_found),
       cmocka_unit_test(a_fresh_network_is_that_of_the_first_step),
       cmocka_unit_test(weights_that_the_config_names_are_measured),
       cmocka_unit_test(the_batch_is_counted),

@@ -59,8 +59,9 @@ static const rule_row rules[] = {
     ROW(NONFINITE, "non-finite", gf__find_nonfinite, 0, true,
         "An infinity or a NaN in a gradient or a loss.", "none is needed"),
     ROW(BRANCH_GROWS, "residual branch grows", gf__find_growing_branch, BIT(NONFINITE), false,
-        "The deviation of activations grows by more than 100 from the first addition to the last, "
-        "and the network is not better than guessing.",
+        "The deviation of activations grows by more than 100 from the first addition to the "
+        "last, or their root mean square does before the first step; and the network is not "
+        "better than guessing.",
         "Zhang et al., 2019 (Fixup), on residual networks whose variance doubles per block; the "
         "factor is this program's"),
     ROW(EXPLODING, "exploding", gf__find_exploding, 0, false,

@@ -6,7 +6,7 @@
 
 static const double dead_fraction = 0.4; /* of the channels */
 static const double whole = 0.999;       /* of a layer's channels: all of them */
-static const double growth = 100;        /* of the deviation over the residual blocks */
+static const double growth = 100;        /* of activations over the residual blocks */
 /* Of few images most channels of a healthy network see nothing that they react to. */
 static const int least_images = 16;
 
@@ -159,26 +159,55 @@ static bool follows_addition(const gf__case *c, const char *name) {
   return input && !strcmp(input->kind, "add");
 }
 
+/* What follows the first and the last addition, and how large it is. */
+typedef struct gf__branch_growth {
+  const char *first, *last; /* NULL: no two layers follow additions */
+  double first_size, last_size;
+} gf__branch_growth;
+
+static gf__branch_growth measure_growth(const gf__case *c, const char *const *layers, int count,
+                                        const double *sizes) {
+  gf__branch_growth out = {NULL, NULL, NAN, NAN};
+  for (int i = 0; i < count; i++) {
+    if (!follows_addition(c, layers[i])) continue;
+    out.last = layers[i];
+    out.last_size = sizes[i];
+    if (out.first) continue;
+    out.first = layers[i];
+    out.first_size = sizes[i];
+  }
+  return out;
+}
+
+static bool is_large(const gf__branch_growth *g) {
+  double factor = g->last_size / g->first_size;
+  return isfinite(factor) && factor > growth;
+}
+
 bool gf__find_growing_branch(const gf__case *c, gf__draft *d) {
   const gf__run_activations *a = &c->run.activations;
-  int first = -1, last = -1;
-  if (a->epoch_count == 0 || c->learning.is_better) return false;
-  for (int i = 0; i < a->layer_count; i++) {
-    if (!follows_addition(c, a->layers[i])) continue;
-    if (first < 0) first = i;
-    last = i;
-  }
-  if (first == last) return false;
-  const double *now = a->deviations + (size_t)(a->epoch_count - 1) * (size_t)a->layer_count;
-  double factor = now[last] / now[first];
-  if (!(factor > growth)) return false; /* nor what is not finite */
+  const gf__early_steps *e = &c->run.early;
+  gf__branch_growth found = {NULL, NULL, NAN, NAN};
+  if (c->learning.is_better) return false;
+  if (a->epoch_count)
+    found = measure_growth(c, a->layers, a->layer_count,
+                           a->deviations + (size_t)(a->epoch_count - 1) * (size_t)a->layer_count);
+  bool is_last = is_large(&found);
+  if (!is_last && e->step_count && e->steps[0] == 0)
+    found = measure_growth(c, e->layers, e->layer_count, e->rms);
+  if (!is_large(&found)) return false;
   gf__text_add(&d->headline,
-               "%s: activations grow by a factor of %.1e from the first residual block to the last",
-               gf_verdict_name(GF_VERDICT_BRANCH_GROWS), factor);
-  gf__text_add(&d->evidence, "In epoch %.0f their deviation is %.1e after %s and %.1e after %s. ",
-               a->epochs[a->epoch_count - 1], now[first], a->layers[first], now[last],
-               a->layers[last]);
+               "%s: activations grow by a factor of %.1e from the first residual block to the "
+               "last%s",
+               gf_verdict_name(GF_VERDICT_BRANCH_GROWS), found.last_size / found.first_size,
+               is_last ? "" : " before the first step");
+  if (is_last)
+    gf__text_add(&d->evidence, "In epoch %.0f their deviation", a->epochs[a->epoch_count - 1]);
+  else
+    gf__text_add(&d->evidence, "Before the first step their root mean square");
+  gf__text_add(&d->evidence, " is %.1e after %s and %.1e after %s. ", found.first_size, found.first,
+               found.last_size, found.last);
   gf__add_loss(&d->evidence, c);
-  gf__add_only_record(&d->evidence, a->epoch_count);
+  if (is_last) gf__add_only_record(&d->evidence, a->epoch_count);
   return true;
 }
