@@ -636,8 +636,9 @@ static const struct {
      "gradflow: no case is called 'conv2d/99'; there are conv2d, conv_transpose2d, linear, "
      "batch_norm, leaky_relu, "
      "relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, add, multiply, concat, "
-     "pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each with numbers "
+     "global_avg_pool, add, multiply, concat, slice, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each "
+     "with numbers "
      "from 1, as in conv2d/3\n"},
     {"bench layers conv2d/3 --batch 0", 2,
      "gradflow: --batch must be a whole number from 1 to 100000, not '0'\n"},

@@ -322,6 +322,8 @@ GRAPH(a_shortcut_without_parameters_agrees, "shortcut")
 GRAPH(linear_layers_of_pixels_agree, "per pixel")
 GRAPH(groups_agree, "groups")
 GRAPH(transposed_convolutions_agree, "transposed")
+GRAPH(ranges_and_turns_of_channels_agree, "shuffles")
+GRAPH(ranges_of_early_sets_agree, "shuffles of set 11")
 GRAPH(weights_of_16_bits_agree, "half")
 GRAPH(volumes_agree, "volume")
 
@@ -416,6 +418,8 @@ int main(void) {
       cmocka_unit_test(groups_agree),
       cmocka_unit_test(gates_agree),
       cmocka_unit_test(transposed_convolutions_agree),
+      cmocka_unit_test(ranges_and_turns_of_channels_agree),
+      cmocka_unit_test(ranges_of_early_sets_agree),
       cmocka_unit_test(weights_of_16_bits_agree),
       cmocka_unit_test(volumes_agree),
       cmocka_unit_test(a_graphs_normalisation_becomes_keys),

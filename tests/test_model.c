@@ -460,14 +460,16 @@ static const struct {
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
-     "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "slice, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, conv_transpose2d, linear, "
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
-     "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "slice, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
      GF_ERROR_CONFIG, "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},
@@ -521,6 +523,12 @@ static const struct {
      GF_ERROR_SHAPE,
      "net:4:7: multiply 'gated' with input 'input' (8x8x3) and 'half' (4x4x3): the shapes differ, "
      "and the second is not one pixel with as many channels"},
+    {"model:\n  graph:\n    - {name: two, type: slice, first: 2, channels: 2}", GF_ERROR_SHAPE,
+     "net:3:7: slice 'two' with input 'input' (8x8x3): 2 channels from channel 2 on are more than "
+     "there are"},
+    {"model:\n  graph:\n    - {name: turns, type: channel_shuffle}", GF_ERROR_SHAPE,
+     "net:3:7: channel_shuffle 'turns' with input 'input' (8x8x3): 3 channels are not divided by 2 "
+     "groups"},
     {"model:\n  graph:\n    - {name: last, type: linear, outputs: 10}", GF_ERROR_SHAPE,
      "net:3:7: linear 'last' with input 'input' (8x8x3): it takes vectors; put a flatten or a "
      "global_avg_pool before it"},
@@ -543,7 +551,8 @@ static const struct {
      "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
-     "pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "slice, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: c, type: conv2d, filters: 10}", GF_ERROR_SHAPE,
      "softmax_cross_entropy 'loss' with input 'c' (6x6x10): it takes vectors; put a flatten or a "

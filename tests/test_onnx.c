@@ -325,13 +325,15 @@ static const char every_layer_[] =
     "{type: linear, outputs: 12},"
     "{type: batch_norm},"
     "{name: q, type: sigmoid},"
-    "{type: conv2d, filters: 9, kernel: 1, padding: 1}," /* of a vector */
+    "{type: conv2d, filters: 12, kernel: 1, padding: 1}," /* of a vector */
     "{type: clamp, min: -0.5, max: 2},"
     "{type: hard_swish},"
     "{name: gate, type: hard_sigmoid},"
     "{name: squeezed, type: global_avg_pool},"
     "{name: excited, type: multiply, input: [gate, squeezed]},"
     "{type: multiply, input: [excited, gate]},"
+    "{type: channel_shuffle, groups: 3},"
+    "{type: slice, first: 2, channels: 9},"
     "{name: r, type: global_avg_pool},"
     "{type: linear, outputs: 10, input: q},"
     "{type: auxiliary_loss},"

@@ -322,6 +322,26 @@ static void concat_gradient(void) {
   checked_close(&p);
 }
 
+static void slice_forward(checked *p) { ref_slice_forward(5, 7, 2, 3, p->in[0], p->y); }
+
+static void slice_gradient(void) {
+  checked p = {.forward = slice_forward};
+  checked_open(&p, 15, 35, 0, 0);
+  ref_slice_backward(5, 7, 2, 3, p.dy, p.d[0]);
+  checked_close(&p);
+}
+
+static void channel_shuffle_forward(checked *p) {
+  ref_channel_shuffle_forward(4, 6, 3, p->in[0], p->y);
+}
+
+static void channel_shuffle_gradient(void) {
+  checked p = {.forward = channel_shuffle_forward};
+  checked_open(&p, 24, 24, 0, 0);
+  ref_channel_shuffle_backward(4, 6, 3, p.dy, p.d[0]);
+  checked_close(&p);
+}
+
 static void pad_shortcut_forward(checked *p) {
   ref_pad_shortcut_forward(2, 7, 5, 3, 2, 4, p->in[0], p->y);
 }
@@ -430,6 +450,8 @@ static const struct {
     {"add", add_gradient},
     {"multiply", multiply_gradient},
     {"concat", concat_gradient},
+    {"slice", slice_gradient},
+    {"channel_shuffle", channel_shuffle_gradient},
     {"pad_shortcut", pad_shortcut_gradient},
     {"flatten", flatten_gradient},
     {"to_volume", volume_gradients},

@@ -15,5 +15,9 @@ gf_status gf__concat(gf_device *device, size_t rows, gf__concat_range range, con
 gf_status gf__concat_backward(gf_device *device, size_t rows, gf__concat_range range,
                               const gf_buffer *dy, gf_buffer *dx,
                               const gf__epilogue *epilogue) GF_MUST_USE;
+/* y (rows, width) = epilogue(x (rows, channels) in that range, and 0 elsewhere). */
+gf_status gf__concat_zeros(gf_device *device, size_t rows, gf__concat_range range,
+                           const gf_buffer *x, gf_buffer *y,
+                           const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

@@ -74,7 +74,7 @@ struct gf__problem {
   const char *algorithm; /* of model.algorithm; NULL: the one that rounds least */
   ref_pool3d pool3d;
   double slope, eps, momentum, probability, minimum, maximum;
-  int channels, stride;
+  int channels, stride, first, groups;
   bool hinge, has_one_factor;
   int *labels;
 };
@@ -97,7 +97,8 @@ extern const gf__problem_type gf__problem_conv2d, gf__problem_conv_transpose2d, 
     gf__problem_hard_sigmoid, gf__problem_hard_swish, gf__problem_avg_pool, gf__problem_max_pool,
     gf__problem_conv3d, gf__problem_avg_pool3d, gf__problem_max_pool3d, gf__problem_to_volume,
     gf__problem_to_image, gf__problem_global_avg_pool, gf__problem_add, gf__problem_multiply,
-    gf__problem_concat, gf__problem_pad_shortcut, gf__problem_flatten, gf__problem_dropout,
-    gf__problem_softmax_cross_entropy, gf__problem_auxiliary_loss;
+    gf__problem_concat, gf__problem_slice, gf__problem_channel_shuffle, gf__problem_pad_shortcut,
+    gf__problem_flatten, gf__problem_dropout, gf__problem_softmax_cross_entropy,
+    gf__problem_auxiliary_loss;
 
 #endif

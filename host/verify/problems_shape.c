@@ -73,6 +73,30 @@ static void concat_reference(const gf__problem *p, const gf__problem_values *in,
   ref_add_forward(p->x_count, out->dx, last, out->dx);
 }
 
+static void slice_read(gf__problem *p, gf__cases *list) {
+  p->first = gf__cases_int(list, "first", 0);
+  p->channels = gf__cases_int(list, "channels", 1);
+  p->y_count = gf__problem_pixels(p) * (size_t)p->channels;
+}
+
+static void slice_reference(const gf__problem *p, const gf__problem_values *in,
+                            gf__problem_values *out) {
+  int rows = (int)gf__problem_pixels(p), c = p->image.channels;
+  ref_slice_forward(rows, c, p->first, p->channels, in->x, out->y);
+  ref_slice_backward(rows, c, p->first, p->channels, in->dy, out->dx);
+}
+
+static void channel_shuffle_read(gf__problem *p, gf__cases *list) {
+  p->groups = gf__cases_int(list, "groups", 2);
+}
+
+static void channel_shuffle_reference(const gf__problem *p, const gf__problem_values *in,
+                                      gf__problem_values *out) {
+  int rows = (int)gf__problem_pixels(p), c = p->image.channels;
+  ref_channel_shuffle_forward(rows, c, p->groups, in->x, out->y);
+  ref_channel_shuffle_backward(rows, c, p->groups, in->dy, out->dx);
+}
+
 static void pad_shortcut_read(gf__problem *p, gf__cases *list) {
   p->channels = gf__cases_int(list, "channels", 1);
   p->stride = gf__cases_int(list, "stride", 2);
@@ -112,6 +136,11 @@ const gf__problem_type gf__problem_concat = {
     .before = "{name: other, type: pad_shortcut, channels: 40, stride: 1, input: %s}",
     .read = concat_read,
     .reference = concat_reference};
+const gf__problem_type gf__problem_slice = {
+    .layer = "slice", .read = slice_read, .reference = slice_reference};
+const gf__problem_type gf__problem_channel_shuffle = {.layer = "channel_shuffle",
+                                                      .read = channel_shuffle_read,
+                                                      .reference = channel_shuffle_reference};
 const gf__problem_type gf__problem_pad_shortcut = {
     .layer = "pad_shortcut", .read = pad_shortcut_read, .reference = pad_shortcut_reference};
 const gf__problem_type gf__problem_flatten = {.layer = "flatten", .reference = flatten_reference};

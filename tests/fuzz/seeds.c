@@ -296,6 +296,7 @@ static const struct {
          "    - {type: clamp}\n    - {type: hard_swish}\n"
          "    - {name: gate, type: hard_sigmoid}\n"
          "    - {type: multiply, input: [gate, gate]}\n"
+         "    - {type: channel_shuffle}\n    - {type: slice, first: 1, channels: 1}\n"
          "    - {type: flatten}\n    - {name: z, type: linear, outputs: 10}\n"
          "    - {type: auxiliary_loss, loss: squared_hinge}\n"
          "    - {type: softmax_cross_entropy, input: z}\n"

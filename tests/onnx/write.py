@@ -336,6 +336,43 @@ def gates():
     return g, g.model(5)
 
 
+def shuffles(opset):
+    """Channels in ranges and in turns, first and last, and an image that is a volume in between."""
+    g = Graph(opset)
+    x = g.conv("a", 12, 3)
+    if opset < 13:
+        g.add("Split", x, axis=1, split=[5, 7], outputs=2)
+    else:
+        g.add("Split", x, g.weight("sizes", numpy.array([5, 7])), axis=1, outputs=2)
+    a, b = g.last, g.last + ":1"
+    b = g.add("Relu", b)
+    g.add("Concat", b, a, axis=1)
+    g.add("Reshape", None, g.weight("three", numpy.array([0, 3, 4, 12, 12])))
+    g.add("Transpose", perm=[0, 2, 1, 3, 4])
+    x = g.add("Reshape", None, g.weight("one", numpy.array([0, -1, 12, 12])))
+    c = g.add("Slice", x, *(g.weight(f"c{i}", numpy.array([v])) for i, v in enumerate((2, -1, 1))))
+    g.conv("b", 6, 9)
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("Reshape", None, g.weight("two", numpy.array([0, 12, 12, 2, 3])))
+    g.add("Transpose", perm=[0, 1, 2, 4, 3])
+    g.add("Reshape", None, g.weight("last", numpy.array([0, 12, 12, 6])))
+    if opset < 18:
+        g.add("Split", axis=-1, outputs=2)
+    else:
+        g.add("Split", axis=-1, outputs=2, num_outputs=2)
+    g.add("Tanh", g.last + ":1")
+    y = g.add("Transpose", perm=[0, 3, 1, 2])
+    s = g.add("SplitToSequence", x, g.weight("each", numpy.array(5)), axis=1)
+    a = g.add("SequenceAt", s, g.weight("end", numpy.array(-1)))
+    s = g.add("SplitToSequence", x, g.weight("those", numpy.array([3, 4, 5])), axis=-3)
+    b = g.add("SequenceAt", s, g.weight("at", numpy.array(1)))
+    g.add("Concat", y, x, c, a, b, axis=1)
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    g.linear("d", 5, 30)
+    return g, g.model(5)
+
+
 def half():
     """Weights of 16 bits."""
     g, model = plain(13)
@@ -384,6 +421,8 @@ GRAPHS = {
     "transposed": transposed,
     "normalised": normalised,
     "gates": gates,
+    "shuffles": lambda: shuffles(18),
+    "shuffles of set 11": lambda: shuffles(11),
     "half": half,
     "volume": volume,
 }

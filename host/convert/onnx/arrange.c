@@ -138,8 +138,10 @@ static gf_status add_volume(gf__operation *op, const gf__import_value *in,
 static gf_status reshape_with(gf__operation *op, const gf__onnx_shape *shape, const int *from) {
   const gf__import_value *in = op->in[0];
   const gf__importing *im = op->importing;
-  bool is_volume = false, changes = in->shape.rank + shape->rank == 9;
+  bool is_volume = false, is_regrouped, changes = in->shape.rank + shape->rank == 9;
   if (is_pending_pad(in)) return reject_padded(op);
+  GF_TRY(gf__operation_regroup(op, shape, &is_regrouped));
+  if (is_regrouped) return GF_OK;
   if (changes && gf__import_axis(im, in->layer, 'd') * shape->dims[2] != 1)
     GF_TRY(add_volume(op, in, shape, &is_volume));
   if (is_volume) return GF_OK;
@@ -307,15 +309,31 @@ gf_status gf__operation_pad(gf__operation *op) {
   return pad_by(op, before, after);
 }
 
-/* Every so many pixels, as shortcuts without parameters take them; or all. */
+/* Whether the slice cuts the axis of channels alone, and then which it is. */
+static bool cuts_channels(const gf__import_value *in, const gf__onnx_range *ranges, int *axis) {
+  *axis = -1;
+  for (int d = 0; d < in->shape.rank; d++) {
+    if (ranges[d].step != 1) return false;
+    if (ranges[d].count == in->shape.dims[d]) continue;
+    if (in->axes[d] != 'c') return false;
+    *axis = d;
+  }
+  return *axis >= 0 && ranges[*axis].count > 0 && !in->is_channels_last;
+}
+
+/* Some of the channels; or every so many pixels, as shortcuts without parameters take them; or all.
+ */
 gf_status gf__operation_slice(gf__operation *op) {
   const gf__import_value *in = op->in[0];
   gf__onnx_range ranges[GF__ONNX_MOST_DIMS];
   char form[GF__ONNX_MOST_DIMS + 1] = "";
   int64_t step = 0;
   bool is_known, is_whole = true, fits = true;
+  int axis;
   GF_TRY(gf__onnx_slices(op, ranges, &is_known));
   if (!is_known || !gf__operation_takes(op, 0)) return GF_OK;
+  if (cuts_channels(in, ranges, &axis))
+    return gf__operation_slice_channels(op, ranges[axis].first, ranges[axis].count);
   for (int d = 0; d < in->shape.rank; d++) {
     bool is_all = ranges[d].count == in->shape.dims[d] && ranges[d].step == 1;
     bool is_pixel = in->axes[d] == 'h' || in->axes[d] == 'w';
@@ -331,8 +349,8 @@ gf_status gf__operation_slice(gf__operation *op) {
   if (is_whole) return gf__operation_same(op);
   if (!fits || in->is_channels_last)
     return gf__operation_reject(op,
-                                "it takes some of the channels or pixels, for which there is no "
-                                "layer, but for every so many pixels in both directions");
+                                "it takes some of the pixels, for which there is no layer, but for "
+                                "every so many in both directions");
   gf__import_layer *layer;
   GF_TRY(gf__operation_layer(op, "pad_shortcut", NULL, &layer));
   gf__text_add(&layer->options, ", channels: %d, stride: %d", layer->c, (int)step);

@@ -286,8 +286,8 @@ static gf__import_value *constant_operand(const gf__operation *op, gf__import_va
 }
 
 static bool is_plain(const gf__import_value *in) {
-  return !in->is_erf && !in->is_erf_plus_one && !in->is_softmax && in->scale == 1 && !in->pad[0] &&
-         !in->pad[1] && !in->pad[2] && !in->pad[3];
+  return !in->is_erf && !in->is_erf_plus_one && !in->is_softmax && !in->groups && !in->ranges &&
+         in->scale == 1 && !in->pad[0] && !in->pad[1] && !in->pad[2] && !in->pad[3];
 }
 
 static gf_status reject_constant(gf__operation *op) {
@@ -359,7 +359,7 @@ gf_status gf__operation_divide(gf__operation *op) {
 
 gf_status gf__operation_erf(gf__operation *op) {
   const gf__import_value *in = op->in[0];
-  if (in->is_erf || in->is_erf_plus_one || in->is_softmax)
+  if (in->is_erf || in->is_erf_plus_one || in->is_softmax || in->groups)
     return gf__operation_reject(op, "it is no part of GELU, the only function with an Erf");
   gf__operation_alias(op, in);
   op->out->is_erf = true;

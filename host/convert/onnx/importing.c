@@ -202,6 +202,10 @@ bool gf__operation_takes(gf__operation *op, int input) {
     why = "its first input is a constant; only weights may be constant here";
   else if (in->pad[0] || in->pad[1] || in->pad[2] || in->pad[3])
     why = "it reads a padded image; only convolutions and pools can do that";
+  else if (in->ranges)
+    why = "it reads a sequence; only SequenceAt can do that";
+  else if (in->groups)
+    why = "it reads groups of channels; only a shuffle that puts them in turns can do that";
   else if (in->is_softmax)
     why = "it reads a softmax; one is only left out at the end, where the loss has it";
   else if (in->is_erf || in->is_erf_plus_one || in->scale != 1)

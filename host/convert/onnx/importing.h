@@ -30,11 +30,14 @@ typedef struct gf__import_value {
   gf__onnx_elements elements;      /* of a constant that has been read or computed */
   int layer;                       /* of an activation; GF__IMPORT_IMAGES: the images themselves */
   char axes[GF__ONNX_MOST_DIMS];   /* n, c, d, h and w of the layer's output; 1: none of them */
-  bool is_sole;                    /* nothing else reads the layer's output */
-  bool is_channels_last;           /* a vector that was flattened with the channels last */
-  int pad[4];                      /* zeros around the image: top, left, bottom, right */
-  double scale;                    /* that it is multiplied by, and is not yet */
-  bool is_erf, is_erf_plus_one;    /* erf(inner * output), and that + 1, before the scale */
+  int groups;                      /* that c is in: its axes are g and k then; 0: it is one axis */
+  const int64_t *ranges; /* of channels, whose sequence it is: their sizes; NULL: it is a tensor */
+  size_t range_count;
+  bool is_sole;                 /* nothing else reads the layer's output */
+  bool is_channels_last;        /* a vector that was flattened with the channels last */
+  int pad[4];                   /* zeros around the image: top, left, bottom, right */
+  double scale;                 /* that it is multiplied by, and is not yet */
+  bool is_erf, is_erf_plus_one; /* erf(inner * output), and that + 1, before the scale */
   double inner;
   bool is_softmax;   /* the softmax of the output */
   bool is_taken;     /* a parameter of a layer */
@@ -111,7 +114,8 @@ typedef struct gf__operation {
   int index;                /* of the node in the file, from 1 on */
   gf__import_value *in[64]; /* NULL where an optional input is left out */
   int in_count;
-  gf__import_value *out;
+  gf__import_value *out, *outs[64]; /* out: the first, or that which is being set */
+  int out_count;
 } gf__operation;
 
 /* A row of the table. apply gets operations with an activation among their inputs, fold those of
@@ -193,6 +197,14 @@ gf_status gf__operation_room(gf__operation *op, gf__onnx_elements *out, bool is_
 /* The shortest text of a number that reads back as the same float. */
 void gf__import_number(char out[32], float number);
 
+/* channels.c */
+/* Adds the layer of these channels of the input. */
+gf_status gf__operation_slice_channels(gf__operation *op, int64_t first, int64_t count) GF_MUST_USE;
+/* A reshaping of an activation that divides its channels into groups, or joins them again, as
+ * channel shuffles do; *is_one: whether it is. */
+gf_status gf__operation_regroup(gf__operation *op, const gf__onnx_shape *shape,
+                                bool *is_one) GF_MUST_USE;
+
 /* operators of each kind */
 #define GF__OPERATION(name) gf_status gf__operation_##name(gf__operation *op)
 GF__OPERATION(conv);
@@ -222,6 +234,9 @@ GF__OPERATION(transpose);
 GF__OPERATION(concat);
 GF__OPERATION(pad);
 GF__OPERATION(slice);
+GF__OPERATION(split);
+GF__OPERATION(split_to_sequence);
+GF__OPERATION(sequence_at);
 GF__OPERATION(shape);
 GF__OPERATION(cast);
 GF__OPERATION(fold_same);

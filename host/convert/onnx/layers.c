@@ -212,6 +212,39 @@ static void emit_pad_shortcut(emission *e, const row *r) {
   e->out = at;
 }
 
+/* A range of the channels. */
+static void emit_slice(emission *e, const row *r) {
+  gf__onnx_value starts = named(e, "starts", 0), ends = named(e, "ends", 0),
+                 axes = named(e, "axes", 0);
+  int64_t first = whole_option(e->node, "first");
+  gf__onnx_numbers(e->onnx, starts.name, &first, 1);
+  gf__onnx_numbers(e->onnx, ends.name, (int64_t[]){first + e->node->out.c}, 1);
+  gf__onnx_numbers(e->onnx, axes.name, (int64_t[]){1}, 1);
+  gf__onnx_node(e->onnx, r->op, e->node->name,
+                (const char *[]){e->in[0].name, starts.name, ends.name, axes.name}, 4, e->out.name);
+}
+
+/* As PyTorch has it: the channels become two axes, which change places. */
+static void emit_channel_shuffle(emission *e, const row *r) {
+  gf__onnx_value shape = named(e, "groupsshape", 0), groups = named(e, "groups", 0),
+                 turns = named(e, "turns", 0);
+  const gf__tensor *x = e->node->in[0];
+  int64_t count = whole_option(e->node, "groups"), perm[] = {0, 2, 1, 3, 4, 5};
+  int64_t dims[] = {0, count, x->c / count, x->h, x->w, 0};
+  int rank = e->out.rank + 1;
+  if (e->out.rank == GF__ONNX_VOLUME) {
+    dims[3] = x->d;
+    dims[4] = x->h;
+    dims[5] = x->w;
+  }
+  gf__onnx_numbers(e->onnx, shape.name, dims, rank);
+  gf__onnx_node(e->onnx, "Reshape", groups.name, (const char *[]){e->in[0].name, shape.name}, 2,
+                groups.name);
+  gf__onnx_node(e->onnx, r->op, turns.name, (const char *[]){groups.name}, 1, turns.name);
+  gf__onnx_ints(e->onnx, "perm", perm, rank);
+  reshape(e, turns.name, &e->out, &e->node->out);
+}
+
 static void emit_silu(emission *e, const row *r) {
   const char *x = e->in[0].name;
   gf__onnx_value sigmoid = named(e, "sigmoid", 0);
@@ -287,6 +320,8 @@ static const row rows[] = {
     {&gf__layer_add, ANY, ANY, emit_op, "Add", NULL, NULL},
     {&gf__layer_multiply, WITH_PIXELS, ANY, emit_op, "Mul", NULL, NULL},
     {&gf__layer_concat, ANY, ANY, emit_concat, "Concat", NULL, NULL},
+    {&gf__layer_slice, ANY, ANY, emit_slice, "Slice", NULL, NULL},
+    {&gf__layer_channel_shuffle, ANY, ANY, emit_channel_shuffle, "Transpose", NULL, NULL},
     {&gf__layer_pad_shortcut, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pad_shortcut, "Pad", NULL, NULL},
     {&gf__layer_flatten, GF__ONNX_VECTOR, ANY, NULL, NULL, NULL, NULL},
     {&gf__layer_dropout, ANY, ANY, NULL, NULL, NULL, NULL},

@@ -215,14 +215,16 @@ static gf_status find_output(gf__operation *op, size_t i, gf__import_value **out
   return GF_OK;
 }
 
-/* The outputs after the first are read by nothing that can be imported. */
+/* The outputs after the first are set by those operators alone that divide their input. */
 static gf_status find_outputs(gf__operation *op) {
   const Onnx__NodeProto *node = op->node;
-  gf__import_value *unused;
   if (!node->n_output || !*node->output[0]) return gf__operation_fail(op, "has no output");
-  GF_TRY(find_output(op, 0, &op->out));
-  for (size_t i = 1; i < node->n_output; i++)
-    if (*node->output[i]) GF_TRY(find_output(op, i, &unused));
+  if (node->n_output > sizeof op->outs / sizeof *op->outs)
+    return gf__operation_fail(op, "has more outputs than any operator");
+  op->out_count = (int)node->n_output;
+  for (int i = 0; i < op->out_count; i++)
+    if (*node->output[i]) GF_TRY(find_output(op, (size_t)i, &op->outs[i]));
+  op->out = op->outs[0];
   return GF_OK;
 }
 
@@ -349,7 +351,8 @@ static gf_status find_logits(gf__importing *im, int *logits) {
                    gf__import_axis(im, value->layer, 'w') == 1 &&
                    gf__import_axis(im, value->layer, 'd') == 1 && !value->is_channels_last;
   if (value->layer == GF__IMPORT_IMAGES || !is_vector || value->is_erf || value->is_erf_plus_one ||
-      value->scale != 1 || value->pad[0] || value->pad[1] || value->pad[2] || value->pad[3])
+      value->scale != 1 || value->groups || value->pad[0] || value->pad[1] || value->pad[2] ||
+      value->pad[3])
     return gf__fail(
         GF_ERROR_DATA,
         "%s: its output '%.200s' is not one number for each class, as the last layer of "

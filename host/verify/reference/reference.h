@@ -149,6 +149,14 @@ void ref_multiply_backward(int n, int pixels, int c, const double *x, const doub
 void ref_concat_forward(int rows, int a, int b, const double *x0, const double *x1, double *y);
 void ref_concat_backward(int rows, int a, int b, const double *dy, double *dx0, double *dx1);
 
+/* y (rows, channels): of each row of x (rows, c) the channels from first on. */
+void ref_slice_forward(int rows, int c, int first, int channels, const double *x, double *y);
+void ref_slice_backward(int rows, int c, int first, int channels, const double *dy, double *dx);
+
+/* y[r, k groups + g] = x[r, g (c / groups) + k]. */
+void ref_channel_shuffle_forward(int rows, int c, int groups, const double *x, double *y);
+void ref_channel_shuffle_backward(int rows, int c, int groups, const double *dy, double *dx);
+
 /* The shortcut of option A (He et al., 2015): y[n,p,q,k] = x[n, p stride, q stride, k] for k < c,
  * else 0; y (n, ceil(h / stride), ceil(w / stride), channels). */
 void ref_pad_shortcut_forward(int n, int h, int w, int c, int stride, int channels, const double *x,
