@@ -299,7 +299,7 @@ static int compute(gf_model *model, const float *images, int n, bool training, e
   ref_add_forward(rows * F, b, act_a, b);
   const double *act_b = add_activation(&next, "act_b", "tanh", rows, F, b);
   double *pooled = doubles_new(half * F);
-  const ref_pool pool = {n, H, W, F, {2, 2}, {2, 2}, {0, 0}};
+  const ref_pool pool = {.n = n, .h = H, .w = W, .c = F, .kernel = {2, 2}, .stride = {2, 2}};
   ref_avg_pool_forward(&pool, act_b, pooled);
   double *c = convolve(model, "conv_c", n, H / 2, W / 2, F, G, pooled);
   add_row(&next, "conv_c", false, half, G, c);

@@ -324,6 +324,7 @@ GRAPH(groups_agree, "groups")
 GRAPH(transposed_convolutions_agree, "transposed")
 GRAPH(ranges_and_turns_of_channels_agree, "shuffles")
 GRAPH(ranges_of_early_sets_agree, "shuffles of set 11")
+GRAPH(edges_of_pools_agree, "pools")
 GRAPH(weights_of_16_bits_agree, "half")
 GRAPH(volumes_agree, "volume")
 
@@ -420,6 +421,7 @@ int main(void) {
       cmocka_unit_test(transposed_convolutions_agree),
       cmocka_unit_test(ranges_and_turns_of_channels_agree),
       cmocka_unit_test(ranges_of_early_sets_agree),
+      cmocka_unit_test(edges_of_pools_agree),
       cmocka_unit_test(weights_of_16_bits_agree),
       cmocka_unit_test(volumes_agree),
       cmocka_unit_test(a_graphs_normalisation_becomes_keys),

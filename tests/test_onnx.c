@@ -380,6 +380,29 @@ static void each_activation_agrees(void **state) {
   }
 }
 
+/* Windows that reach past the image, or past its padding. */
+static void edges_of_pools_agree(void **state) {
+  (void)state;
+  static const char *const types[] = {
+      "max_pool, kernel: 3, stride: 2, ceil_mode: true",
+      "max_pool, kernel: 3, stride: 2, padding: [0, 1, 1, 0]",
+      "max_pool, kernel: 2, stride: 2, padding: same",
+      "avg_pool, kernel: 3, stride: 2, ceil_mode: true",
+      "avg_pool, kernel: 3, stride: 2, padding: 1, ceil_mode: true",
+      "avg_pool, kernel: 3, stride: 2, padding: [0, 1, 1, 0]",
+      "avg_pool, kernel: 3, stride: 2, padding: [0, 1, 1, 0], count_include_pad: false",
+      "avg_pool, kernel: 3, stride: 2, padding: 1, ceil_mode: true, count_include_pad: false"};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    char model[256];
+    snprintf(
+        model, sizeof model,
+        "graph: [{type: conv2d, filters: 8, kernel: 3, stride: 2}, {type: %s}, {type: flatten}, "
+        "{type: linear, outputs: 10}]",
+        types[i]);
+    check(types[i], &(network){"name: cifar10", model, {16, 18, 3}, 10});
+  }
+}
+
 static void a_softmax_gives_probabilities(void **state) {
   (void)state;
   network net = {CIFAR, "family: vgg_stages, blocks_per_stage: 0, filters: 8", {32, 32, 3}, 100};
@@ -534,6 +557,7 @@ int main(void) {
       cmocka_unit_test(auxiliarys_are_left_out),
       cmocka_unit_test(every_layer_agrees),
       cmocka_unit_test(each_activation_agrees),
+      cmocka_unit_test(edges_of_pools_agree),
       cmocka_unit_test(a_softmax_gives_probabilities),
       cmocka_unit_test(weights_and_metadata_are_in_the_file),
       cmocka_unit_test(notes_tell_how_images_are_cut),

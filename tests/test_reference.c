@@ -125,12 +125,16 @@ static void activations_are_as_computed_by_hand(void **unused) {
   assert_null(ref_activation_find("tan"));
 }
 
+#define POOL(H, W, ...) \
+  { .n = 1, .h = (H), .w = (W), .c = 1, __VA_ARGS__ }
+#define ROW(W, ...) POOL(1, W, .kernel = {1, 3}, .stride = {1, 2}, __VA_ARGS__)
+
 static void pools_are_as_computed_by_hand(void **unused) {
   (void)unused;
-  const ref_pool corners = {1, 2, 2, 1, {2, 2}, {2, 2}, {1, 1}};
-  const ref_pool whole = {1, 2, 2, 1, {3, 3}, {1, 1}, {1, 1}};
-  const ref_pool pairs = {1, 1, 4, 1, {1, 2}, {1, 2}, {0, 0}};
-  const ref_pool one = {1, 2, 2, 1, {2, 2}, {2, 2}, {0, 0}};
+  const ref_pool corners = POOL(2, 2, .kernel = {2, 2}, .stride = {2, 2}, .padding = {1, 1});
+  const ref_pool whole = POOL(2, 2, .kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1});
+  const ref_pool pairs = POOL(1, 4, .kernel = {1, 2}, .stride = {1, 2});
+  const ref_pool one = POOL(2, 2, .kernel = {2, 2}, .stride = {2, 2});
   double y[4];
   ref_avg_pool_forward(&corners, (double[]){1, 2, 3, 4}, y);
   assert_all_near(y, (double[]){0.25, 0.5, 0.75, 1}, 4);
@@ -142,6 +146,52 @@ static void pools_are_as_computed_by_hand(void **unused) {
   assert_all_near(y, (double[]){0, 7, 0, 0}, 4);
   ref_global_avg_pool_forward(1, 1, 2, 2, (double[]){1, 2, 3, 6}, y);
   assert_all_near(y, (double[]){2, 4}, 2);
+}
+
+/* Windows of three every two pixels over 1 2 3 4, or over 1 2 3 4 5. */
+static void edges_of_pools_are_as_computed_by_hand(void **unused) {
+  (void)unused;
+  static const double x[] = {1, 2, 3, 4, 5};
+  const struct {
+    ref_pool pool;
+    int count;
+    double averages[3], largest[3];
+  } cases[] = {
+      {ROW(4, ), 1, {2}, {3}},
+      {ROW(4, .ceil_mode = true), 2, {2, 3.5}, {3, 4}}, /* 1 2 3, and 3 4 */
+      {ROW(5, .ceil_mode = true), 2, {2, 4}, {3, 5}},   /* none is left */
+      {ROW(4, .padding = {0, 1}), 2, {1, 3}, {2, 4}},   /* 0 1 2, and 2 3 4 */
+      {ROW(4, .padding = {0, 1}, .ceil_mode = true), 3, {1, 3, 2}, {2, 4, 4}}, /* and 4 0 */
+      {ROW(4, .padding = {0, 1}, .pixels_only = true), 2, {1.5, 3}, {2, 4}},
+      {ROW(4, .padding = {0, 1}, .ceil_mode = true, .pixels_only = true),
+       3,
+       {1.5, 3, 4},
+       {2, 4, 4}},
+      {ROW(4, .extra = {0, 1}), 2, {2, 7.0 / 3}, {3, 4}}, /* 1 2 3, and 3 4 0 */
+      {ROW(4, .extra = {0, 1}, .pixels_only = true), 2, {2, 3.5}, {3, 4}},
+      {ROW(4, .padding = {0, 1}, .extra = {0, -1}), 2, {1, 3}, {2, 4}},
+      /* A window more would begin after the image, or in the zeros after it. */
+      {POOL(1, 3, .kernel = {1, 2}, .stride = {1, 3}, .ceil_mode = true), 1, {1.5}, {2}},
+      {POOL(1, 3, .kernel = {1, 3}, .stride = {1, 4}, .padding = {0, 1}, .ceil_mode = true),
+       1,
+       {1},
+       {2}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    double y[5], dx[5], dy[3] = {1, 1, 1};
+    assert_int_equal(ref_pool_outputs(&cases[i].pool, 0), 1);
+    assert_int_equal(ref_pool_outputs(&cases[i].pool, 1), cases[i].count);
+    ref_avg_pool_forward(&cases[i].pool, x, y);
+    assert_all_near(y, cases[i].averages, (size_t)cases[i].count);
+    ref_max_pool_forward(&cases[i].pool, x, y);
+    assert_all_near(y, cases[i].largest, (size_t)cases[i].count);
+    /* The averages are linear in x. */
+    ref_avg_pool_backward(&cases[i].pool, dy, dx);
+    double of_averages = 0, of_gradient = 0;
+    for (int k = 0; k < cases[i].count; k++) of_averages += cases[i].averages[k];
+    for (int k = 0; k < cases[i].pool.w; k++) of_gradient += dx[k] * x[k];
+    assert_near(of_gradient, of_averages, 1e-12);
+  }
 }
 
 static void linear_has_its_gradient(void **unused) {
@@ -312,6 +362,7 @@ int main(void) {
       cmocka_unit_test(batch_norm_is_as_computed_by_hand),
       cmocka_unit_test(activations_are_as_computed_by_hand),
       cmocka_unit_test(pools_are_as_computed_by_hand),
+      cmocka_unit_test(edges_of_pools_are_as_computed_by_hand),
       cmocka_unit_test(linear_has_its_gradient),
       cmocka_unit_test(add_flatten_and_dropout_are_as_computed_by_hand),
       cmocka_unit_test(softmax_cross_entropy_is_as_computed_by_hand),

@@ -235,7 +235,13 @@ static void clamp_gradient(void) {
 
 /* ---- pools ---- */
 
-static const ref_pool pool = {2, 7, 5, 3, {3, 2}, {2, 1}, {1, 0}}; /* 4 x 4 windows that overlap */
+static const ref_pool pool = {.n = 2,
+                              .h = 7,
+                              .w = 5,
+                              .c = 3,
+                              .kernel = {3, 2},
+                              .stride = {2, 1},
+                              .padding = {1, 0}}; /* 4 x 4 windows that overlap */
 static const ref_pool3d pool3d = {2, {6, 7, 5}, 3, {4, 3, 2}, {3, 2, 1}, {2, 1, 0}};
 
 static void avg_pool_forward(checked *p) { ref_avg_pool_forward(&pool, p->in[0], p->y); }
@@ -468,6 +474,7 @@ static const struct {
 } by_hand[] = {
     {"output_size", "test_reference.c"},
     {"conv2d_outputs", "test_reference.c"},
+    {"pool_outputs", "test_reference.c"},
     {"conv_transpose2d_outputs", "test_reference.c"},
     {"batch_norm_inference", "test_reference.c"},
     {"activation_find", "test_reference.c"},

@@ -249,8 +249,8 @@ static void a_write_out_of_bounds_is_caught(void **state) {
 static void nan_and_zeros_are_caught(void **state) {
   (void)state;
   const breakage one_nan = {"pool.cl",
-                            "VSTORE(sum * (1.0f / TAPS), y",
-                            "VSTORE(sum * (i == 3 ? NAN : 1.0f / TAPS), y",
+                            "VSTORE(sum * WEIGHT, y",
+                            "VSTORE(sum * (i == 3 ? NAN : WEIGHT), y",
                             "avg_pool",
                             "avg_pool/layer/1",
                             "y[3] is nan and not "};

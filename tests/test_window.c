@@ -76,7 +76,7 @@ static void sides_may_differ(void **state) {
 
 static void a_pool_has_a_pixel_in_each_window(void **state) {
   (void)state;
-  gf__pool pool = {GF__POOL_MAX, gf__window_of((int[]){1, 4, 4}), 3};
+  gf__pool pool = {.kind = GF__POOL_MAX, .window = gf__window_of((int[]){1, 4, 4}), .c = 3};
   pool.window.kernel[2] = 3;
   pool.window.padding[2] = 1;
   assert_int_equal(gf__pool_infer(&pool), GF_OK);
@@ -84,6 +84,35 @@ static void a_pool_has_a_pixel_in_each_window(void **state) {
   pool.window.padding[2] = 2;
   assert_int_equal(gf__pool_infer(&pool), GF_ERROR_SHAPE);
   assert_string_equal(gf_error_message(), "padding 0x2 is more than half of a 1x3 kernel");
+}
+
+/* PyTorch's nn.MaxPool2d counts them so: one window more where pixels are left, unless it would
+ * begin in the padding after the image. */
+static void ceil_mode_reads_what_is_left(void **state) {
+  (void)state;
+  static const struct {
+    int size, kernel, stride, padding, extra, outputs, extra_then;
+  } rows[] = {
+      {7, 3, 2, 0, 0, 3, 0}, /* nothing is left */
+      {8, 3, 2, 0, 0, 4, 1}, /* one */
+      {8, 3, 3, 1, 0, 3, 0}, /* it would begin in the zeros after the image */
+      {4, 2, 3, 1, 0, 2, 0}, {3, 3, 4, 1, 0, 1, 0}, /* here, too */
+      {7, 3, 2, 0, 1, 4, 2},                        /* zeros of its own after the image alone */
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    gf__pool pool = {.kind = GF__POOL_AVG,
+                     .window = gf__window_of((int[]){1, 1, rows[i].size}),
+                     .c = 1,
+                     .ceil_mode = true};
+    pool.window.kernel[2] = rows[i].kernel;
+    pool.window.stride[2] = rows[i].stride;
+    pool.window.padding[2] = rows[i].padding;
+    pool.window.extra[2] = rows[i].extra;
+    assert_int_equal(gf__pool_infer(&pool), GF_OK);
+    assert_triple(pool.window.out, 1, 1, rows[i].outputs);
+    assert_int_equal(pool.after[2], rows[i].padding + rows[i].extra);
+    assert_int_equal(pool.window.extra[2], rows[i].extra_then);
+  }
 }
 
 static void kernels_know_the_window(void **state) {
@@ -108,6 +137,7 @@ int main(void) {
       cmocka_unit_test(a_window_of_one_keeps_the_size),
       cmocka_unit_test(what_does_not_fit_is_named),
       cmocka_unit_test(sides_may_differ),
+      cmocka_unit_test(ceil_mode_reads_what_is_left),
       cmocka_unit_test(a_pool_has_a_pixel_in_each_window),
       cmocka_unit_test(kernels_know_the_window),
   };

@@ -104,28 +104,6 @@ gf_status gf__conv_check_groups(const gf_node *node, int filters, int groups) {
                        channels % groups ? "input channels" : "filters");
 }
 
-/* TensorFlow's rule, by which the output's size depends on the stride alone. */
-static void pad_same(gf__window *w, int axis) {
-  int outputs = (w->size[axis] + w->stride[axis] - 1) / w->stride[axis];
-  int covered = (outputs - 1) * w->stride[axis] + w->dilation[axis] * (w->kernel[axis] - 1) + 1;
-  int missing = covered > w->size[axis] ? covered - w->size[axis] : 0;
-  w->padding[axis] = missing / 2;
-  w->extra[axis] = missing % 2;
-}
-
-/* sides: as a key of type SIDES has them. The rest of the window is known. */
-static void pad_sides(gf__window *w, const int sides[4]) {
-  for (int i = 0; i < 2; i++) {
-    int axis = GF__WINDOW_HEIGHT + i;
-    if (sides[0] == GF__SIDES_SAME) {
-      pad_same(w, axis);
-      continue;
-    }
-    w->padding[axis] = sides[2 * i];
-    w->extra[axis] = sides[2 * i + 1] - sides[2 * i];
-  }
-}
-
 static gf_status conv2d_setup(gf_node *node) {
   const conv2d_options *o = node->options;
   const gf__tensor *x = node->in[0];
@@ -136,7 +114,7 @@ static gf_status conv2d_setup(gf_node *node) {
   memcpy(shape.window.kernel + 1, o->kernel, sizeof o->kernel);
   memcpy(shape.window.stride + 1, o->stride, sizeof o->stride);
   memcpy(shape.window.dilation + 1, o->dilation, sizeof o->dilation);
-  pad_sides(&shape.window, o->padding);
+  gf__window_pad(&shape.window, o->padding);
   if (gf__window_infer(&shape.window) != GF_OK)
     return gf__node_fail(node, "%s", gf_error_message());
   return finish_conv_setup(node, &shape, o->bias, 4,

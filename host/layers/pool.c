@@ -7,16 +7,47 @@
 #include "layers/layer.h"
 
 typedef struct pool_options {
-  int kernel[2], stride[2], padding[2];
+  int kernel[2], stride[2], padding[4];
+  bool ceil_mode, count_include_pad;
 } pool_options;
 
-static const gf__key pool_keys[] = {
-    {"kernel", GF__KEY_PAIR, offsetof(pool_options, kernel), "2", 1, 1024, NULL,
-     "window size: one number, or [vertical, horizontal]"},
-    {"stride", GF__KEY_PAIR, offsetof(pool_options, stride), "0", 0, 1024, NULL,
-     "pixels from one window to the next; 0: the window's size"},
-    {"padding", GF__KEY_PAIR, offsetof(pool_options, padding), "0", 0, 512, NULL,
-     "rows and columns around the image; at most half a window"},
+#define WINDOW_KEYS                                                                        \
+  {"kernel",                                                                               \
+   GF__KEY_PAIR,                                                                           \
+   offsetof(pool_options, kernel),                                                         \
+   "2",                                                                                    \
+   1,                                                                                      \
+   1024,                                                                                   \
+   NULL,                                                                                   \
+   "window size: one number, or [vertical, horizontal]"},                                  \
+      {"stride",                                                                           \
+       GF__KEY_PAIR,                                                                       \
+       offsetof(pool_options, stride),                                                     \
+       "0",                                                                                \
+       0,                                                                                  \
+       1024,                                                                               \
+       NULL,                                                                               \
+       "pixels from one window to the next; 0: the window's size"},                        \
+      {"padding",                                                                          \
+       GF__KEY_SIDES,                                                                      \
+       offsetof(pool_options, padding),                                                    \
+       "0",                                                                                \
+       0,                                                                                  \
+       512,                                                                                \
+       NULL,                                                                               \
+       "rows and columns around the image, at most half a window: one number, [vertical, " \
+       "horizontal], [top, bottom, left, right], or same, as a conv2d has it"},            \
+  {                                                                                        \
+    "ceil_mode", GF__KEY_BOOL, offsetof(pool_options, ceil_mode), "false", 0, 0, NULL,     \
+        "where the last windows leave pixels unread, one window more, which reaches past " \
+        "the padding"                                                                      \
+  }
+
+static const gf__key max_pool_keys[] = {WINDOW_KEYS};
+static const gf__key avg_pool_keys[] = {
+    WINDOW_KEYS,
+    {"count_include_pad", GF__KEY_BOOL, offsetof(pool_options, count_include_pad), "true", 0, 0,
+     NULL, "padding counts as zeros; false: the mean is over the pixels alone"},
 };
 
 typedef struct pool3d_options {
@@ -43,27 +74,32 @@ static gf_status finish_pool_setup(gf_node *node, gf__pool pool) {
 }
 
 /* The keys describe the last axes, two or three; a stride of 0 is the kernel's size. */
-static gf_status setup_pool_of(gf_node *node, gf__pool_kind kind, int axes, const int *kernel,
-                               const int *stride, const int *padding) {
+static gf__pool pool_of(const gf_node *node, gf__pool_kind kind, int axes, const int *kernel,
+                        const int *stride) {
   const gf__tensor *x = node->in[0];
-  gf__pool pool = {kind, gf__window_of((int[]){x->d, x->h, x->w}), x->c};
+  gf__pool pool = {.kind = kind, .window = gf__window_of((int[]){x->d, x->h, x->w}), .c = x->c};
   for (int i = 0, a = 3 - axes; i < axes; i++, a++) {
     pool.window.kernel[a] = kernel[i];
     pool.window.stride[a] = stride[i] ? stride[i] : kernel[i];
-    pool.window.padding[a] = padding[i];
   }
-  return finish_pool_setup(node, pool);
+  return pool;
 }
 
 static gf_status pool_setup(gf_node *node, gf__pool_kind kind) {
   const pool_options *o = node->options;
   GF_TRY(gf__node_check_image(node));
-  return setup_pool_of(node, kind, 2, o->kernel, o->stride, o->padding);
+  gf__pool pool = pool_of(node, kind, 2, o->kernel, o->stride);
+  gf__window_pad(&pool.window, o->padding);
+  pool.ceil_mode = o->ceil_mode;
+  pool.pixels_only = kind == GF__POOL_AVG && !o->count_include_pad;
+  return finish_pool_setup(node, pool);
 }
 
 static gf_status pool3d_setup(gf_node *node, gf__pool_kind kind) {
   const pool3d_options *o = node->options;
-  return setup_pool_of(node, kind, 3, o->kernel, o->stride, o->padding);
+  gf__pool pool = pool_of(node, kind, 3, o->kernel, o->stride);
+  memcpy(pool.window.padding, o->padding, sizeof o->padding);
+  return finish_pool_setup(node, pool);
 }
 
 static gf_status avg_pool_setup(gf_node *node) { return pool_setup(node, GF__POOL_AVG); }
@@ -74,7 +110,7 @@ static gf_status max_pool3d_setup(gf_node *node) { return pool3d_setup(node, GF_
 static gf_status global_avg_pool_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   int image[3] = {1, x->d * x->h, x->w}; /* the planes of a volume one below the other */
-  gf__pool pool = {GF__POOL_AVG, gf__window_of(image), x->c};
+  gf__pool pool = {.kind = GF__POOL_AVG, .window = gf__window_of(image), .c = x->c};
   memcpy(pool.window.kernel, image, sizeof image);
   memcpy(pool.window.stride, image, sizeof image);
   return finish_pool_setup(node, pool);
@@ -105,8 +141,8 @@ static gf_status pool_backward(gf_node *node, const gf__pass *pass) {
 #define POOL                                                                                    \
   .state_size = sizeof(gf__pool), .least_inputs = 1, .most_inputs = 1, .forward = pool_forward, \
   .backward = pool_backward
-#define POOL_2D                                                         \
-  .keys = pool_keys, .key_count = sizeof pool_keys / sizeof *pool_keys, \
+#define POOL_2D(KEYS)                                         \
+  .keys = (KEYS), .key_count = sizeof(KEYS) / sizeof *(KEYS), \
   .options_size = sizeof(pool_options), POOL
 #define POOL_3D                                                               \
   .keys = pool3d_keys, .key_count = sizeof pool3d_keys / sizeof *pool3d_keys, \
@@ -114,10 +150,10 @@ static gf_status pool_backward(gf_node *node, const gf__pass *pass) {
 
 const gf__layer gf__layer_avg_pool = {
     .name = "avg_pool",
-    .help = "means of windows; padding counts as zeros",
+    .help = "means of windows",
     .of_volumes = "avg_pool3d",
     .setup = avg_pool_setup,
-    POOL_2D,
+    POOL_2D(avg_pool_keys),
 };
 
 const gf__layer gf__layer_max_pool = {
@@ -126,7 +162,7 @@ const gf__layer gf__layer_max_pool = {
     .of_volumes = "max_pool3d",
     .setup = max_pool_setup,
     .saved = max_pool_saved,
-    POOL_2D,
+    POOL_2D(max_pool_keys),
 };
 
 const gf__layer gf__layer_global_avg_pool = {

@@ -10,6 +10,26 @@ gf__window gf__window_of(const int size[3]) {
   return window;
 }
 
+static void pad_same(gf__window *w, int axis) {
+  int outputs = (w->size[axis] + w->stride[axis] - 1) / w->stride[axis];
+  int covered = (outputs - 1) * w->stride[axis] + w->dilation[axis] * (w->kernel[axis] - 1) + 1;
+  int missing = covered > w->size[axis] ? covered - w->size[axis] : 0;
+  w->padding[axis] = missing / 2;
+  w->extra[axis] = missing % 2;
+}
+
+void gf__window_pad(gf__window *w, const int sides[4]) {
+  for (int i = 0; i < 2; i++) {
+    int axis = GF__WINDOW_HEIGHT + i;
+    if (sides[0] == GF__SIDES_SAME) {
+      pad_same(w, axis);
+      continue;
+    }
+    w->padding[axis] = sides[2 * i];
+    w->extra[axis] = sides[2 * i + 1] - sides[2 * i];
+  }
+}
+
 static gf_status fail_to_fit(const gf__window *w) {
   bool is_dilated = w->dilation[0] > 1 || w->dilation[1] > 1 || w->dilation[2] > 1;
   return gf__fail(GF_ERROR_SHAPE, "a %s kernel%s%s does not fit a %s %s with padding %s",

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/error.h"
+#include "base/config.h"
 
 /* Depth, height and width, in this order, index the triples. */
 typedef struct gf__window {
@@ -22,6 +22,10 @@ enum { GF__WINDOW_HEIGHT = 1, GF__WINDOW_WIDTH = 2 };
 
 /* A window of 1 x 1 x 1 that moves over every pixel of size. */
 gf__window gf__window_of(const int size[3]);
+/* Sets padding and extra of height and width as a key of type SIDES has them; of "same" by
+ * TensorFlow's rule, by which the output's size depends on the stride alone. The rest of the window
+ * is known. */
+void gf__window_pad(gf__window *window, const int sides[4]);
 /* Fills window->out. GF_ERROR_SHAPE if the kernel does not fit the padded input. */
 gf_status gf__window_infer(gf__window *window) GF_MUST_USE;
 /* Whether the window moves over images: neither it nor its input has a depth. */

@@ -8,11 +8,16 @@ static void pool_read(gf__problem *p, gf__cases *list) {
   *v = (ref_pool){.n = p->n, .h = p->image.height, .w = p->image.width, .c = p->image.channels};
   gf__cases_ints(list, "kernel", 2, 2, v->kernel);
   gf__cases_ints(list, "stride", 2, 2, v->stride);
-  gf__cases_ints(list, "padding", 0, 2, v->padding);
+  int sides[4];
+  gf__cases_sides(list, "padding", sides);
+  v->ceil_mode = gf__cases_bool(list, "ceil_mode", false);
+  v->pixels_only = !gf__cases_bool(list, "count_include_pad", true);
   p->y_count = (size_t)(p->n * v->c);
-  for (int d = 0; d < 2; d++)
-    p->y_count *=
-        (size_t)ref_output_size(d ? v->w : v->h, v->kernel[d], v->stride[d], v->padding[d], 1);
+  for (int d = 0; d < 2; d++) {
+    v->padding[d] = sides[2 * d];
+    v->extra[d] = sides[2 * d + 1] - sides[2 * d];
+    p->y_count *= (size_t)ref_pool_outputs(v, d);
+  }
   p->y_terms = p->dx_terms = v->kernel[0] * v->kernel[1];
 }
 

@@ -373,6 +373,34 @@ def shuffles(opset):
     return g, g.model(5)
 
 
+def pools():
+    """Windows that reach past the image, and means that leave zeros out."""
+    g = Graph(19)
+    g.conv("a", 4, 3)
+    x = g.add("Relu")
+    padded = g.add("Pad", x, g.weight("pads", numpy.array([0, 0, 0, 0, 0, 0, 1, 1])))
+    kinds = (
+        ("MaxPool", x, {"kernel_shape": [3, 2], "strides": [2, 3], "ceil_mode": 1}),
+        ("MaxPool", x, {"kernel_shape": [2, 2], "strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+        ("MaxPool", padded, {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 0, 0]}),
+        ("AveragePool", x, {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}),
+        ("AveragePool", x, {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 1, 0, 0]}),
+        ("AveragePool", x, {"kernel_shape": [3, 3], "strides": [1, 2], "auto_pad": "SAME_LOWER"}),
+        ("AveragePool", x, {"kernel_shape": [2, 3], "strides": [3, 2], "pads": [0, 1, 1, 1],
+                            "count_include_pad": 1, "ceil_mode": 1}),
+        ("AveragePool", padded, {"kernel_shape": [3, 3], "strides": [2, 2]}))
+    parts = []
+    for i, (kind, of, attributes) in enumerate(kinds):
+        g.add(kind, of, **attributes)
+        g.conv(f"b{i}", 2, 4)
+        g.add("Relu")
+        parts.append(g.add("GlobalAveragePool"))
+    g.add("Concat", *parts, axis=1)
+    g.add("Flatten")
+    g.linear("c", 5, 2 * len(kinds))
+    return g, g.model(5)
+
+
 def half():
     """Weights of 16 bits."""
     g, model = plain(13)
@@ -423,6 +451,7 @@ GRAPHS = {
     "gates": gates,
     "shuffles": lambda: shuffles(18),
     "shuffles of set 11": lambda: shuffles(11),
+    "pools": pools,
     "half": half,
     "volume": volume,
 }
@@ -479,7 +508,7 @@ TORCHVISION = {
     "alexnet": 224, "vgg11": 224, "vgg11_bn": 224, "vgg16": 224, "vgg16_bn": 224, "vgg19": 224,
     "vgg19_bn": 224, "resnet18": 64, "resnet50": 64, "resnet152": 64, "wide_resnet50_2": 64,
     "resnext50_32x4d": 64, "densenet121": 64, "densenet201": 64, "inception_v3": 96,
-    "googlenet": 77, "squeezenet1_0": 67, "squeezenet1_1": 64, "mobilenet_v2": 64,
+    "googlenet": 64, "squeezenet1_0": 64, "squeezenet1_1": 64, "mobilenet_v2": 64,
     "mobilenet_v3_small": 64, "mobilenet_v3_large": 64, "mnasnet1_0": 64,
     "shufflenet_v2_x1_0": 64, "efficientnet_b0": 64, "regnet_y_400mf": 64, "convnext_tiny": 64,
 }

@@ -159,24 +159,20 @@ static void emit_conv3d(emission *e, const row *r) {
   add_window(e, 3, &conv->shape.window);
 }
 
-/* Padding counts as zeros. */
-static void count_padding(emission *e, const row *r) {
-  if (!strcmp(r->op, "AveragePool")) gf__onnx_int(e->onnx, "count_include_pad", 1);
+static void emit_pool_of(emission *e, const row *r, int axes) {
+  const gf__pool *pool = e->node->state;
+  gf__window window = pool->window; /* with its own zeros alone: ceil_mode says the others */
+  for (int a = 0; a < 3; a++) window.extra[a] = pool->after[a] - window.padding[a];
+  emit_op(e, r);
+  add_window(e, axes, &window);
+  if (pool->ceil_mode) gf__onnx_int(e->onnx, "ceil_mode", 1);
+  if (pool->kind == GF__POOL_AVG)
+    gf__onnx_int(e->onnx, "count_include_pad", pool->pixels_only ? 0 : 1);
 }
 
-static void emit_pool(emission *e, const row *r) {
-  const gf__pool *pool = e->node->state;
-  emit_op(e, r);
-  add_window(e, 2, &pool->window);
-  count_padding(e, r);
-}
+static void emit_pool(emission *e, const row *r) { emit_pool_of(e, r, 2); }
 
-static void emit_pool3d(emission *e, const row *r) {
-  const gf__pool *pool = e->node->state;
-  emit_op(e, r);
-  add_window(e, 3, &pool->window);
-  count_padding(e, r);
-}
+static void emit_pool3d(emission *e, const row *r) { emit_pool_of(e, r, 3); }
 
 /* The order of values stays: a volume's depth is the fastest of an image's channels. */
 static void emit_reshape(emission *e, const row *r) {

@@ -42,10 +42,9 @@ static void pad_to_same(window *w, bool more_after) {
   }
 }
 
-static int64_t window_out(const window *w, int a, int64_t before, int64_t after, bool up) {
+static int64_t window_out(const window *w, int a, int64_t before, int64_t after) {
   int64_t room = w->in[a] + before + after - w->dilation[a] * (w->kernel[a] - 1) - 1;
-  if (room < 0) return 0;
-  return (room + (up ? w->stride[a] - 1 : 0)) / w->stride[a] + 1;
+  return room < 0 ? 0 : room / w->stride[a] + 1;
 }
 
 /* kernel: of a convolution's weight, or NULL. */
@@ -73,7 +72,7 @@ static gf_status window_read(gf__operation *op, int axes, const int64_t *kernel,
     out->after[a] += in->pad[a == 0 ? 2 : 3];
   }
   for (int a = 0; a < axes; a++) {
-    out->out[a] = window_out(out, a, out->before[a], out->after[a], false);
+    out->out[a] = window_out(out, a, out->before[a], out->after[a]);
     if (out->out[a] < 1) return gf__operation_fail(op, "has a window larger than its image");
   }
   return GF_OK;
@@ -82,8 +81,7 @@ static gf_status window_read(gf__operation *op, int axes, const int64_t *kernel,
 /* Where no window reaches the zeros after the image, there may be as many as before it. */
 static bool window_becomes_symmetric(window *w) {
   for (int a = 0; a < w->axes; a++)
-    if (w->after[a] != w->before[a] &&
-        window_out(w, a, w->before[a], w->before[a], false) != w->out[a])
+    if (w->after[a] != w->before[a] && window_out(w, a, w->before[a], w->before[a]) != w->out[a])
       return false;
   memcpy(w->after, w->before, sizeof w->after);
   return true;
@@ -99,7 +97,7 @@ static void add_numbers(gf__import_layer *layer, const char *key, const int64_t 
   if (!is_one) gf__text_add(&layer->options, "]");
 }
 
-/* [top, bottom, left, right], of conv2d alone. */
+/* [top, bottom, left, right] of an image. */
 static void add_sides(gf__import_layer *layer, const window *w) {
   gf__text_add(&layer->options, ", padding: [%lld, %lld, %lld, %lld]", (long long)w->before[0],
                (long long)w->after[0], (long long)w->before[1], (long long)w->after[1]);
@@ -270,59 +268,110 @@ gf_status gf__operation_conv_transpose(gf__operation *op) {
 
 /* ---- pools ---- */
 
-static bool has_padding(const window *w) {
-  for (int a = 0; a < w->axes; a++)
-    if (w->before[a] || w->after[a]) return true;
-  return false;
-}
-
 static bool is_of_relu(const gf__importing *im, const gf__import_value *value) {
   return value->layer >= 0 && !strcmp(im->layers[value->layer].type, "relu");
 }
 
-/* Why a pool is not one of ours, or NULL. */
-static const char *pool_difference(gf__operation *op, window *w, bool is_max) {
+/* A pool as the node has it, and what it does at the edges of its image. */
+typedef struct pool_edges {
+  bool is_max, ceil_mode;
+  bool has_zeros;      /* around its image, by a Pad before it */
+  bool has_padding;    /* of its own */
+  bool counts_padding; /* in means */
+} pool_edges;
+
+static bool has_rows(const window *w, const int64_t *rows) {
+  for (int a = 0; a < w->axes; a++)
+    if (rows[a]) return true;
+  return false;
+}
+
+static pool_edges read_edges(gf__operation *op, const window *w) {
   const int *pad = op->in[0]->pad;
-  bool has_zeros = pad[0] || pad[1] || pad[2] || pad[3];
-  bool own_padding = gf__operation_attribute(op, "pads") || gf__operation_attribute(op, "auto_pad");
-  bool counts = gf__operation_int(op, "count_include_pad", 0) != 0 || (has_zeros && !own_padding);
+  pool_edges out = {.is_max = !strcmp(op->row->name, "MaxPool"),
+                    .ceil_mode = gf__operation_int(op, "ceil_mode", 0) != 0,
+                    .has_zeros = pad[0] || pad[1] || pad[2] || pad[3],
+                    .counts_padding = gf__operation_int(op, "count_include_pad", 0) != 0};
+  for (int a = 0; a < w->axes; a++) {
+    int first = w->axes == 2 ? pad[a] : 0, last = w->axes == 2 ? pad[2 + a] : 0;
+    out.has_padding |= w->before[a] > first || w->after[a] > last;
+  }
+  return out;
+}
+
+/* The outputs along an axis with ceil_mode: one window more where pixels are left, if it begins
+ * before row end of the padded image. */
+static int64_t ceil_outputs(const window *w, int a, int64_t end) {
+  int64_t begin = w->out[a] * w->stride[a];
+  bool leaves_some = w->in[a] + w->before[a] + w->after[a] > begin - w->stride[a] + w->kernel[a];
+  return w->out[a] + (leaves_some && begin < end);
+}
+
+/* Sets the outputs. False if a window more would begin in zeros that a Pad adds. */
+static bool apply_ceil_mode(const gf__operation *op, window *w) {
+  for (int a = 0; a < w->axes; a++) {
+    int zeros_after = w->axes == 2 ? op->in[0]->pad[2 + a] : 0;
+    int64_t end = w->in[a] + w->before[a], out = ceil_outputs(w, a, end);
+    if (out != ceil_outputs(w, a, end + zeros_after)) return false;
+    w->out[a] = out;
+  }
+  return true;
+}
+
+/* Why a pool is not one of ours, or NULL; then w has its outputs. */
+static const char *pool_difference(gf__operation *op, const pool_edges *e, window *w) {
+  bool pads = has_rows(w, w->before) || has_rows(w, w->after);
+  bool counts = e->counts_padding || (e->has_zeros && !e->has_padding);
   for (int a = 0; a < w->axes; a++) {
     if (w->dilation[a] != 1) return "it has a dilation, which pools have not";
     if (2 * GF__MAX(w->before[a], w->after[a]) > w->kernel[a])
       return "it has more padding than half a window";
-    if (gf__operation_int(op, "ceil_mode", 0) &&
-        window_out(w, a, w->before[a], w->after[a], true) != w->out[a])
-      return "it has ceil_mode, by which windows reach past the image; make it false in the model, "
-             "or "
-             "export for images of a size that needs none";
   }
-  if (is_max && has_zeros && !is_of_relu(op->importing, op->in[0]))
+  if (e->is_max && e->has_zeros && !is_of_relu(op->importing, op->in[0]))
     return "it takes the maximum of values and of zeros around them; only after a relu is that the "
            "maximum of the values";
-  if (!is_max && has_padding(w) && !counts)
-    return "it leaves zeros around the image out of means (count_include_pad=False)";
-  if (!window_becomes_symmetric(w))
-    return "it has other rows before the image than after it; pad both sides alike in the model";
+  if (!e->is_max && e->has_zeros && !counts)
+    return "it counts the zeros of a Pad before it in its means, and not those of its own";
+  if (w->axes == 3 && !e->is_max && pads && !counts)
+    return "it leaves zeros around a volume out of means (count_include_pad=False)";
+  if (!e->ceil_mode)
+    return window_becomes_symmetric(w) || w->axes == 2
+               ? NULL
+               : "it has other planes before the volume than after it; pad both sides alike in the "
+                 "model";
+  int64_t floor_out[MOST_AXES];
+  memcpy(floor_out, w->out, sizeof floor_out);
+  if (!apply_ceil_mode(op, w))
+    return "it has ceil_mode, by which a window begins in the zeros of a Pad before it";
+  if (w->axes == 3 && memcmp(floor_out, w->out, sizeof floor_out) != 0)
+    return "it has ceil_mode, which pools of volumes have not; make it false in the model, or "
+           "export for volumes of a size that needs none";
   return NULL;
 }
 
+static const char *pool_type(bool is_max, int axes) {
+  if (axes == 3) return is_max ? "max_pool3d" : "avg_pool3d";
+  return is_max ? "max_pool" : "avg_pool";
+}
+
 gf_status gf__operation_pool(gf__operation *op) {
-  bool is_max = !strcmp(op->row->name, "MaxPool");
   int axes = op->in[0]->shape.rank - 2;
   const char *form = axes == 3 ? "ncdhw" : "nchw";
   window w;
   if (!takes_padded(op, form)) return GF_OK;
   GF_TRY(window_read(op, axes, NULL, &w));
-  bool is_same = !has_padding(&w);
+  pool_edges edges = read_edges(op, &w);
+  bool is_same = !has_rows(&w, w.before) && !has_rows(&w, w.after);
   for (int a = 0; a < axes; a++) is_same &= w.kernel[a] == 1 && w.stride[a] == 1;
   if (is_same) return gf__operation_same(op);
-  const char *why = pool_difference(op, &w, is_max);
+  const char *why = pool_difference(op, &edges, &w);
   if (why) return gf__operation_reject(op, "%s", why);
   gf__import_layer *layer;
-  const char *type =
-      axes == 2 ? (is_max ? "max_pool" : "avg_pool") : (is_max ? "max_pool3d" : "avg_pool3d");
-  GF_TRY(gf__operation_layer(op, type, NULL, &layer));
+  GF_TRY(gf__operation_layer(op, pool_type(edges.is_max, axes), NULL, &layer));
   add_window(layer, &w);
+  if (axes == 2 && edges.ceil_mode) gf__text_add(&layer->options, ", ceil_mode: true");
+  if (!edges.is_max && edges.has_padding && !edges.counts_padding)
+    gf__text_add(&layer->options, ", count_include_pad: false");
   set_window_shape(layer, &w, layer->c);
   gf__operation_output(op, form);
   return GF_OK;

@@ -20,8 +20,8 @@ static size_t winner(const ref_pool *v, const double *x, int n, int p, int q, in
 
 void ref_max_pool_forward(const ref_pool *pool, const double *x, double *y) {
   const ref_pool *v = pool;
-  int ph = ref_output_size(v->h, v->kernel[0], v->stride[0], v->padding[0], 1);
-  int qw = ref_output_size(v->w, v->kernel[1], v->stride[1], v->padding[1], 1);
+  int ph = ref_pool_outputs(v, 0);
+  int qw = ref_pool_outputs(v, 1);
   for (int n = 0; n < v->n; n++)
     for (int p = 0; p < ph; p++)
       for (int q = 0; q < qw; q++)
@@ -31,8 +31,8 @@ void ref_max_pool_forward(const ref_pool *pool, const double *x, double *y) {
 
 void ref_max_pool_backward(const ref_pool *pool, const double *x, const double *dy, double *dx) {
   const ref_pool *v = pool;
-  int ph = ref_output_size(v->h, v->kernel[0], v->stride[0], v->padding[0], 1);
-  int qw = ref_output_size(v->w, v->kernel[1], v->stride[1], v->padding[1], 1);
+  int ph = ref_pool_outputs(v, 0);
+  int qw = ref_pool_outputs(v, 1);
   for (size_t i = 0; i < (size_t)v->n * v->h * v->w * v->c; i++) dx[i] = 0;
   for (int n = 0; n < v->n; n++)
     for (int p = 0; p < ph; p++)

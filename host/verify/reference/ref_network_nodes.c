@@ -75,7 +75,8 @@ static void activation_backward(ref_network *network, node *self) {
 
 static ref_pool pool_of(const ref_network *network, const node *self) {
   const node *x = self->inputs[0];
-  return (ref_pool){network->n, x->h, x->w, x->c, {2, 2}, {2, 2}, {0, 0}};
+  return (ref_pool){
+      .n = network->n, .h = x->h, .w = x->w, .c = x->c, .kernel = {2, 2}, .stride = {2, 2}};
 }
 
 static void avg_pool_forward(ref_network *network, node *self) {

@@ -10,6 +10,7 @@
 #ifndef REF_REFERENCE_H
 #define REF_REFERENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Positions of a window along one axis:
@@ -111,9 +112,13 @@ void ref_clamp_backward(double minimum, double maximum, size_t count, const doub
 typedef struct ref_pool {
   int n, h, w, c;
   int kernel[2], stride[2], padding[2];
+  int extra[2];     /* more padding after the image than before it */
+  bool ceil_mode;   /* PyTorch's: one window more that begins before the zeros after the image */
+  bool pixels_only; /* an average leaves zeros out: PyTorch's count_include_pad=False */
 } ref_pool;
+int ref_pool_outputs(const ref_pool *pool, int axis);
 
-/* y = sum of the window / (kernel height * kernel width); padding counts as zeros. */
+/* y = sum of the window / number of its pixels and zeros; what ceil_mode adds is neither. */
 void ref_avg_pool_forward(const ref_pool *pool, const double *x, double *y);
 void ref_avg_pool_backward(const ref_pool *pool, const double *dy, double *dx);
 /* y = the window's largest pixel; padding never wins. */
