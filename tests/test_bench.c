@@ -637,7 +637,8 @@ static const struct {
      "batch_norm, leaky_relu, "
      "relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, hard_swish, avg_pool, max_pool, "
      "global_avg_pool, add, multiply, concat, slice, "
-     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, auxiliary_loss, each "
+     "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
+     "auxiliary_loss, each "
      "with numbers "
      "from 1, as in conv2d/3\n"},
     {"bench layers conv2d/3 --batch 0", 2,

@@ -348,6 +348,17 @@ static void a_graphs_normalisation_becomes_keys(void **state) {
   free(yaml);
 }
 
+static void products_with_random_numbers_become_dropout(void **state) {
+  (void)state;
+  char *yaml;
+  size_t size;
+  check_graph("random numbers");
+  assert_ok(gf__file_read(in_folder("run/config.yaml"), &yaml, &size));
+  assert_non_null(strstr(yaml, "type: stochastic_depth\n      p: 0.25\n"));
+  assert_non_null(strstr(yaml, "type: dropout\n      p: 0.4\n"));
+  free(yaml);
+}
+
 static void gates_agree(void **state) {
   (void)state;
   check_graph("gates");
@@ -418,6 +429,7 @@ int main(void) {
       cmocka_unit_test(linear_layers_of_pixels_agree),
       cmocka_unit_test(groups_agree),
       cmocka_unit_test(gates_agree),
+      cmocka_unit_test(products_with_random_numbers_become_dropout),
       cmocka_unit_test(transposed_convolutions_agree),
       cmocka_unit_test(ranges_and_turns_of_channels_agree),
       cmocka_unit_test(ranges_of_early_sets_agree),

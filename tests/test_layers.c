@@ -103,6 +103,40 @@ static void dropout_drops_its_fraction(void **unused) {
   }
 }
 
+/* What an image keeps is that of its place in the batch, whatever micro-batch it is in. */
+static void stochastic_depth_drops_whole_images(void **unused) {
+  (void)unused;
+  enum { IMAGES = 300, HALF = 150, SIZE = 6 };
+  static const double p = 0.3;
+  gf_config *config;
+  gf_model *model;
+  float *x = floats_new(IMAGES * SIZE);
+  gf__problem problem = {.arena = device_test_arena(), .n = IMAGES, .probability = p};
+  const unsigned char *expected = gf__problem_dropout_mask(&problem, IMAGES);
+  int kept = 0;
+  gf__fill_uniform(x, IMAGES * SIZE, 0, 0.5, 1.5);
+  assert_ok(gf_config_parse(&config, "net", "model: {graph: [{type: stochastic_depth, p: 0.3}]}"));
+  assert_ok(gf__model_open_with(&model, device_test_device(), config, (gf_image_shape){1, 3, 2}, 2,
+                                HALF, GF__PROBLEM_SEED, &(gf__model_options){.no_loss = true}));
+  gf_config_free(&config);
+  for (int first = 0; first < IMAGES; first += HALF) {
+    model->pass.first_image = first;
+    assert_ok(gf__model_upload(model, x + first * SIZE, NULL, HALF));
+    assert_ok(gf__model_queue_forward(model, true, 0));
+    float *y = buffer_get(model->graph.nodes[0]->out.data, HALF * SIZE);
+    for (int i = 0; i < HALF * SIZE; i++) {
+      int at = first * SIZE + i;
+      float wanted = expected[at / SIZE] ? x[at] / (1 - (float)p) : 0;
+      if (!(fabsf(y[i] - wanted) <= 4e-7f * wanted))
+        fail_msg("value %d is %.9g and not %.9g", at, (double)y[i], (double)wanted);
+    }
+  }
+  for (int i = 0; i < IMAGES; i++) kept += expected[i];
+  if (!(fabs(kept - IMAGES * (1 - p)) <= 6 * sqrt(IMAGES * p * (1 - p))))
+    fail_msg("%d of %d images were kept", kept, IMAGES);
+  gf_model_free(&model);
+}
+
 static int layers_with(unsigned flag) {
   int count = 0;
   for (int i = 0; gf__layers[i]; i++) count += gf__layer_has(gf__layers[i], flag);
@@ -133,6 +167,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(layers_equal_their_references),
                                      cmocka_unit_test(fuzzers_start_from_every_layer),
                                      cmocka_unit_test(rows_have_their_flags),
-                                     cmocka_unit_test(dropout_drops_its_fraction)};
+                                     cmocka_unit_test(dropout_drops_its_fraction),
+                                     cmocka_unit_test(stochastic_depth_drops_whole_images)};
   return cmocka_run_group_tests(tests, device_test_open, device_test_close);
 }

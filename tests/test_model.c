@@ -461,7 +461,7 @@ static const struct {
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "slice, "
-     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, conv_transpose2d, linear, "
@@ -469,7 +469,7 @@ static const struct {
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "slice, "
-     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: first, type: relu}\n    - {type: relu, input: frist}",
      GF_ERROR_CONFIG, "net:4:20: there is no node 'frist' before this one; did you mean 'first'?"},
@@ -552,7 +552,7 @@ static const struct {
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "slice, "
-     "channel_shuffle, pad_shortcut, flatten, dropout, softmax_cross_entropy, "
+     "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {name: c, type: conv2d, filters: 10}", GF_ERROR_SHAPE,
      "softmax_cross_entropy 'loss' with input 'c' (6x6x10): it takes vectors; put a flatten or a "

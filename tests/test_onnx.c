@@ -342,6 +342,7 @@ static const char every_layer_[] =
     "{type: add, input: [r, s]},"
     "{type: dropout, p: 0.2},"
     "{type: linear, outputs: 10},"
+    "{type: stochastic_depth},"
     "{type: dropout}]";
 
 static void every_layer_agrees(void **state) {

@@ -11,5 +11,10 @@
 gf_status gf__dropout(gf_device *device, int count, float p, const uint32_t key[2], int step,
                       int node, size_t first, const gf_buffer *x, gf_buffer *y,
                       const gf__epilogue *epilogue) GF_MUST_USE;
+/* The same of whole images (Huang et al., 2016): n of size values, of which the batch has first
+ * others before them. */
+gf_status gf__stochastic_depth(gf_device *device, int n, int size, float p, const uint32_t key[2],
+                               int step, int node, int first, const gf_buffer *x, gf_buffer *y,
+                               const gf__epilogue *epilogue) GF_MUST_USE;
 
 #endif

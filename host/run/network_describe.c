@@ -88,7 +88,7 @@ static bool is_activation(const gf_node *node) {
  * that of the layer before it. */
 static bool is_between(const gf_node *node) {
   return node->layer == &gf__layer_batch_norm || node->layer == &gf__layer_add ||
-         node->layer == &gf__layer_dropout;
+         node->layer == &gf__layer_dropout || node->layer == &gf__layer_stochastic_depth;
 }
 
 /* The activation that the output of a layer with parameters goes through, or NULL. */

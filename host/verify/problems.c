@@ -36,6 +36,7 @@ const gf__problem_type *const gf__problem_types[] = {&gf__problem_conv2d,
                                                      &gf__problem_pad_shortcut,
                                                      &gf__problem_flatten,
                                                      &gf__problem_dropout,
+                                                     &gf__problem_stochastic_depth,
                                                      &gf__problem_softmax_cross_entropy,
                                                      &gf__problem_auxiliary_loss,
                                                      NULL};

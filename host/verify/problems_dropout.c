@@ -1,4 +1,4 @@
-/* Problems of dropout. */
+/* Problems of dropout and of stochastic depth. */
 #include <stdint.h>
 #include <string.h>
 
@@ -26,6 +26,21 @@ static void dropout_reference(const gf__problem *p, const gf__problem_values *in
   ref_dropout_backward(p->y_count, (double)(float)p->probability, mask, in->dy, out->dx);
 }
 
+/* Of as many images, each value of which has the image's mask. */
+static unsigned char *image_mask(const gf__problem *p) {
+  const unsigned char *images = gf__problem_dropout_mask(p, (size_t)p->n);
+  unsigned char *mask = gf__new_array(p->arena, p->y_count);
+  for (size_t i = 0; i < p->y_count; i++) mask[i] = images[i / (p->y_count / (size_t)p->n)];
+  return mask;
+}
+
+static void stochastic_depth_reference(const gf__problem *p, const gf__problem_values *in,
+                                       gf__problem_values *out) {
+  const unsigned char *mask = image_mask(p);
+  ref_dropout_forward(p->y_count, (double)(float)p->probability, mask, in->x, out->y);
+  ref_dropout_backward(p->y_count, (double)(float)p->probability, mask, in->dy, out->dx);
+}
+
 static void dropout_inference(const gf__problem *p, const gf__problem_values *in, double *y) {
   memcpy(y, in->x, p->y_count * sizeof *y);
 }
@@ -35,3 +50,8 @@ const gf__problem_type gf__problem_dropout = {.layer = "dropout",
                                               .read = dropout_read,
                                               .reference = dropout_reference,
                                               .inference = dropout_inference};
+const gf__problem_type gf__problem_stochastic_depth = {.layer = "stochastic_depth",
+                                                       .random = true,
+                                                       .read = dropout_read,
+                                                       .reference = stochastic_depth_reference,
+                                                       .inference = dropout_inference};

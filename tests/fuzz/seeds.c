@@ -283,6 +283,7 @@ static const struct {
         "    - {name: c, type: pad_shortcut, channels: 8, stride: 1}\n"
         "    - {name: d, type: conv2d, input: b, filters: 8, kernel: 1, groups: 4}\n"
         "    - {type: add, input: [c, d]}\n    - {type: dropout, p: 0.5}\n"
+        "    - {type: stochastic_depth, p: 0.2}\n"
         "    - {name: e, type: avg_pool, kernel: 1}\n    - {type: concat, input: [e, e]}\n"
         "    - {type: global_avg_pool}\n    - {type: flatten}\n"
         "    - {type: linear, outputs: 10}\n"),

@@ -401,6 +401,49 @@ def pools():
     return g, g.model(5)
 
 
+def random_numbers():
+    """Stochastic depth and dropout as products with random numbers. onnxruntime runs it with
+    everything kept."""
+    g = Graph(18)
+    quiet = {}
+
+    def constant(value):
+        name = g.weight(f"kept{len(quiet)}", numpy.float32(value))
+        quiet[name] = numpy.float32(1)
+        return name
+
+    def kept_of(x, shape, kept):
+        images = g.add("Shape", x, start=0, end=1)
+        shape = g.add("Concat", images, g.weight(f"shape{len(quiet)}", numpy.array(shape)), axis=0)
+        zeros = g.add("Expand", g.weight(f"zero{len(quiet)}", numpy.float32(0)), shape)
+        uniform = g.add("RandomUniformLike", zeros, low=0.0, high=1.0)
+        ones = g.add("Less", uniform, g.add("CastLike", constant(kept), uniform))
+        return g.add("Div", g.add("CastLike", ones, zeros), constant(kept))
+
+    x = g.conv("a", 6, 3)
+    y = g.conv("b", 6, 6)
+    y = g.add("Mul", y, kept_of(x, [1, 1, 1], 0.75))
+    g.add("Add", y, x)
+    g.add("Relu")
+    g.add("GlobalAveragePool")
+    x = g.add("Flatten")
+    g.add("Mul", kept_of(x, [6], 0.6), x)
+    x = g.linear("c", 5, 6)
+    # onnxruntime 1.32 draws 1 with a probability of 1 - p: it runs an Identity in their place.
+    shape = g.add("Shape", x)
+    ones = g.add("Bernoulli", g.add("Expand", g.weight("p", numpy.float32(1)), shape))
+    last = g.add("Mul", x, g.add("Identity", ones))
+    model = g.model(5)
+    g.stored = onnx.ModelProto()
+    g.stored.CopyFrom(model)
+    for tensor in model.graph.initializer:
+        if tensor.name in quiet:
+            tensor.CopyFrom(numpy_helper.from_array(quiet[tensor.name], tensor.name))
+    del model.graph.node[-5:]
+    model.graph.node.append(helper.make_node("Identity", [x], [last]))
+    return g, model
+
+
 def half():
     """Weights of 16 bits."""
     g, model = plain(13)
@@ -452,6 +495,7 @@ GRAPHS = {
     "shuffles": lambda: shuffles(18),
     "shuffles of set 11": lambda: shuffles(11),
     "pools": pools,
+    "random numbers": random_numbers,
     "half": half,
     "volume": volume,
 }

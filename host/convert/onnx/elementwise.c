@@ -13,7 +13,7 @@ static const char *form_of(const gf__import_value *value, char out[GF__ONNX_MOST
 }
 
 /* The output has the axes of the first input, in the order that it has them. */
-static void output_like_input(gf__operation *op, const gf__import_value *in) {
+void gf__operation_output_like(gf__operation *op, const gf__import_value *in) {
   char form[GF__ONNX_MOST_DIMS + 1];
   gf__operation_output(op, form_of(in, form));
   op->out->is_channels_last = in->is_channels_last;
@@ -21,7 +21,7 @@ static void output_like_input(gf__operation *op, const gf__import_value *in) {
 
 /* ---- activations ---- */
 
-static void add_option(gf__import_layer *layer, const char *key, float number) {
+void gf__import_add_number(gf__import_layer *layer, const char *key, float number) {
   char text[32];
   gf__import_number(text, number);
   gf__text_add(&layer->options, ", %s: %s", key, text);
@@ -41,9 +41,9 @@ gf_status gf__operation_activation(gf__operation *op) {
     return gf__operation_reject(op,
                                 "it is the approximation of GELU by tanh; the layer gelu is exact");
   GF_TRY(gf__operation_layer(op, type, NULL, &layer));
-  if (is_leaky) add_option(layer, "slope", alpha);
-  if (is_elu) add_option(layer, "alpha", alpha);
-  output_like_input(op, op->in[0]);
+  if (is_leaky) gf__import_add_number(layer, "slope", alpha);
+  if (is_elu) gf__import_add_number(layer, "alpha", alpha);
+  gf__operation_output_like(op, op->in[0]);
   return GF_OK;
 }
 
@@ -71,10 +71,10 @@ gf_status gf__operation_clip(gf__operation *op) {
     return gf__operation_reject(op, "it has one bound, or bounds outside of -1e6 to 1e6");
   GF_TRY(gf__operation_layer(op, is_relu ? "relu" : "clamp", NULL, &layer));
   if (!is_relu) {
-    add_option(layer, "min", (float)low);
-    add_option(layer, "max", (float)high);
+    gf__import_add_number(layer, "min", (float)low);
+    gf__import_add_number(layer, "max", (float)high);
   }
-  output_like_input(op, op->in[0]);
+  gf__operation_output_like(op, op->in[0]);
   return GF_OK;
 }
 
@@ -86,25 +86,6 @@ gf_status gf__operation_hard_sigmoid(gf__operation *op) {
                                 "its slope is not 1/6, or its shift not 1/2, as those of "
                                 "PyTorch's are");
   return gf__operation_activation(op);
-}
-
-gf_status gf__operation_dropout(gf__operation *op) {
-  double ratio = (double)gf__operation_float(op, "ratio", 0.5F), given = 0;
-  bool is_given;
-  gf__import_layer *layer;
-  GF_TRY(gf__operation_scalar(op, 1, &is_given, &given));
-  if (is_given) ratio = given;
-  if (!gf__operation_takes(op, 0)) return GF_OK;
-  if (!(ratio >= 0 && ratio <= 0.99))
-    return gf__operation_reject(op, "its ratio is outside of 0 to 0.99");
-  if (ratio == 0) {
-    gf__operation_alias(op, op->in[0]);
-    return GF_OK;
-  }
-  GF_TRY(gf__operation_layer(op, "dropout", NULL, &layer));
-  add_option(layer, "p", (float)ratio);
-  output_like_input(op, op->in[0]);
-  return GF_OK;
 }
 
 /* The loss has a softmax of its own, so that the last one of a network is left out. */
@@ -202,14 +183,14 @@ static gf_status add_affine(gf__operation *op, const gf__import_value *in) {
   GF_TRY(gf__operation_layer(op, "batch_norm", NULL, &layer));
   layer->is_affine = true;
   im->notes.affine_norms++;
-  add_option(layer, "eps", eps);
+  gf__import_add_number(layer, "eps", eps);
   for (int p = 0; p < 4; p++) {
     float *values = gf__onnx_file_keep(im->file, (size_t)layer->c * sizeof *values);
     if (!values) return GF_ERROR_MEMORY;
     for (int c = 0; c < layer->c; c++) values[c] = initial[p];
     gf__import_add_values(layer, names[p], values, 1, &layer->c);
   }
-  output_like_input(op, in);
+  gf__operation_output_like(op, in);
   return GF_OK;
 }
 
@@ -393,7 +374,7 @@ gf_status gf__operation_add(gf__operation *op) {
     layer->inputs[0] = i == 1 ? op->in[0]->layer : before;
     layer->inputs[1] = op->in[i]->layer;
   }
-  output_like_input(op, op->in[0]);
+  gf__operation_output_like(op, op->in[0]);
   return GF_OK;
 }
 
@@ -425,7 +406,7 @@ static gf_status add_gelu(gf__operation *op, bool *is_one) {
     double scale = 2 * gate->scale * x->scale;
     GF_TRY(gf__operation_layer(op, "gelu", NULL, &layer));
     layer->input_count = 1;
-    output_like_input(op, x);
+    gf__operation_output_like(op, x);
     op->out->scale = fabs(scale - 1) < 1e-6 ? 1 : scale;
     *is_one = true;
   }
@@ -467,7 +448,7 @@ static gf_status add_product(gf__operation *op) {
   gf__import_layer_shape(layer, (int)gf__import_axis(im, x->layer, 'd'),
                          (int)gf__import_axis(im, x->layer, 'h'),
                          (int)gf__import_axis(im, x->layer, 'w'), layer->c);
-  output_like_input(op, x);
+  gf__operation_output_like(op, x);
   return GF_OK;
 }
 

@@ -16,6 +16,7 @@ typedef enum gf__onnx_kind {
   GF__ONNX_UNKNOWN, /* no node has made it yet */
   GF__ONNX_CONSTANT,
   GF__ONNX_ACTIVATION, /* of a layer */
+  GF__ONNX_RANDOM,     /* of which dropout is made where it is no operator */
   GF__ONNX_FAILED      /* of a node that could not be imported, or that reads such a value */
 } gf__onnx_kind;
 
@@ -40,6 +41,7 @@ typedef struct gf__import_value {
   bool is_erf, is_erf_plus_one; /* erf(inner * output), and that + 1, before the scale */
   double inner;
   bool is_softmax;   /* the softmax of the output */
+  double kept;       /* of random numbers: the fraction that is 1, not 0; 0: between 0 and 1 */
   bool is_taken;     /* a parameter of a layer */
   bool is_parameter; /* a constant of the file itself: not one that was computed */
 } gf__import_value;
@@ -189,6 +191,8 @@ void gf__import_add_values(gf__import_layer *layer, const char *suffix, const fl
                            int dim_count, const int *dims);
 /* The output becomes that of the layer that was added last, with these axes. */
 void gf__operation_output(gf__operation *op, const char *axes);
+/* The same with the axes of the input, which has the layer's shape. */
+void gf__operation_output_like(gf__operation *op, const gf__import_value *in);
 /* The output becomes a constant. */
 gf_status gf__operation_constant(gf__operation *op, const gf__onnx_elements *elements) GF_MUST_USE;
 /* Room for elements of the shape, of which a file may have so many. */
@@ -196,6 +200,8 @@ gf_status gf__operation_room(gf__operation *op, gf__onnx_elements *out, bool is_
                              float **floats, int64_t **ints) GF_MUST_USE;
 /* The shortest text of a number that reads back as the same float. */
 void gf__import_number(char out[32], float number);
+/* Adds the option with it. */
+void gf__import_add_number(gf__import_layer *layer, const char *key, float number);
 
 /* channels.c */
 /* Adds the layer of these channels of the input. */
@@ -204,6 +210,10 @@ gf_status gf__operation_slice_channels(gf__operation *op, int64_t first, int64_t
  * channel shuffles do; *is_one: whether it is. */
 gf_status gf__operation_regroup(gf__operation *op, const gf__onnx_shape *shape,
                                 bool *is_one) GF_MUST_USE;
+
+/* random.c */
+/* An operator with random numbers among its inputs. */
+gf_status gf__operation_of_random(gf__operation *op) GF_MUST_USE;
 
 /* operators of each kind */
 #define GF__OPERATION(name) gf_status gf__operation_##name(gf__operation *op)
@@ -219,6 +229,9 @@ GF__OPERATION(activation);
 GF__OPERATION(clip);
 GF__OPERATION(hard_sigmoid);
 GF__OPERATION(dropout);
+GF__OPERATION(random_uniform);
+GF__OPERATION(bernoulli);
+GF__OPERATION(less);
 GF__OPERATION(softmax);
 GF__OPERATION(same);
 GF__OPERATION(add);

@@ -321,6 +321,7 @@ static const row rows[] = {
     {&gf__layer_pad_shortcut, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pad_shortcut, "Pad", NULL, NULL},
     {&gf__layer_flatten, GF__ONNX_VECTOR, ANY, NULL, NULL, NULL, NULL},
     {&gf__layer_dropout, ANY, ANY, NULL, NULL, NULL, NULL},
+    {&gf__layer_stochastic_depth, ANY, ANY, NULL, NULL, NULL, NULL},
 };
 
 static int wanted_form(const row *r, int first) {

@@ -286,6 +286,8 @@ static gf_status run_operation(gf__operation *op, bool has_failed, bool has_acti
   if (op->in_count < least || op->in_count > row->most_inputs)
     return gf__operation_fail(op, "has not as many inputs as its operator");
   op->out->kind = GF__ONNX_UNKNOWN;
+  for (int i = 0; i < op->in_count; i++)
+    if (op->in[i] && op->in[i]->kind == GF__ONNX_RANDOM) return gf__operation_of_random(op);
   if (has_activation && row->apply) return row->apply(op);
   if (!has_activation && row->fold) return row->fold(op);
   return gf__operation_reject(op, has_activation
