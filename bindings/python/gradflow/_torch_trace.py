@@ -56,6 +56,7 @@ _MODULES = {
     "Dropout1d": "dropout",
     "Dropout2d": "dropout",
     "Dropout3d": "dropout",
+    "DropPath": "stochastic_depth",
 }
 
 # Functions, and operators on tensors, by their names without underscores around them.
@@ -88,7 +89,8 @@ _WEIGHTED = {"linear", "conv1d", "conv2d", "conv3d", "layer_norm", "group_norm",
 _CHANNELS_LAST = {"linear", "layer_norm", "rms_norm", "embedding", "multihead_attention"}
 _CHANNELS_LAST |= {"attention", "lstm", "gru", "rnn", "matmul"}
 _CHANNELS_FIRST = {"conv1d", "conv2d", "conv3d", "batch_norm", "group_norm", "instance_norm"}
-_BETWEEN = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "add", "dropout"}
+_BETWEEN = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+_BETWEEN |= {"add", "dropout", "stochastic_depth"}
 
 
 def kind_of(module: nn.Module) -> str:
