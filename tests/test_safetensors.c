@@ -516,6 +516,16 @@ static void damaged_files_are_refused(void **state) {
   assert_ok(gf__file_write(in_folder("d.safetensors"), "\2\0\0\0\0\0\0", 7));
   assert_refused(model, "d.safetensors", GF_ERROR_DATA,
                  "%s is not a safetensors file (7 bytes): its header is cut off");
+  assert_ok(gf__file_write(in_folder("d.safetensors"), "PK\3\4\0\0\0\0\0\0", 10));
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%1$s is a file of torch.save, which only Python can read; save the weights as "
+                 "safetensors: safetensors.torch.save_file(torch.load('%1$s', map_location='cpu', "
+                 "weights_only=True), 'weights.safetensors')");
+  assert_ok(gf__file_write(in_folder("d.safetensors"), "\x80\2\x8a\n\x6c\xfc\x9c\x46\0", 9));
+  assert_refused(model, "d.safetensors", GF_ERROR_DATA,
+                 "%1$s is a file of torch.save, which only Python can read; save the weights as "
+                 "safetensors: safetensors.torch.save_file(torch.load('%1$s', map_location='cpu', "
+                 "weights_only=True), 'weights.safetensors')");
   write_file("d.safetensors", "{}", UINT64_MAX, "", 0);
   assert_refused(model, "d.safetensors", GF_ERROR_DATA,
                  "%s is not a safetensors file (10 bytes): its header is cut off");

@@ -47,6 +47,20 @@ static gf_status read_bytes(const source *s, uint64_t at, void *out, size_t size
                   ferror(s->file) ? strerror(errno) : "it has become shorter");
 }
 
+/* Whether a file of torch.save begins so: a zip archive, or in versions before 1.6 a pickle. */
+static bool is_of_torch_save(const unsigned char bytes[8]) {
+  static const unsigned char pickle[8] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46};
+  return !memcmp(bytes, "PK\3\4", 4) || !memcmp(bytes, pickle, sizeof pickle);
+}
+
+static gf_status fail_torch_save(const char *path) {
+  return gf__fail(GF_ERROR_DATA,
+                  "%s is a file of torch.save, which only Python can read; save the weights as "
+                  "safetensors: safetensors.torch.save_file(torch.load('%s', map_location='cpu', "
+                  "weights_only=True), 'weights.safetensors')",
+                  path, path);
+}
+
 /* Close the result even after a failure. */
 static gf_status open_source(source *s, const char *path) {
   unsigned char bytes[8] = {0};
@@ -58,6 +72,7 @@ static gf_status open_source(source *s, const char *path) {
   if (!s->file) return gf__fail(GF_ERROR_FILE, "cannot open %s: %s", path, strerror(errno));
   GF_TRY(file_size(s, &size));
   if (size >= sizeof bytes) GF_TRY(read_bytes(s, 0, bytes, sizeof bytes));
+  if (is_of_torch_save(bytes)) return fail_torch_save(path);
   length = gf__read_le64(bytes);
   json_error_t error = {.text = "its header is cut off"};
   static const char not_an_object[] = "its header is not a JSON object";
