@@ -634,7 +634,7 @@ static const struct {
      "gradflow: --rounds is not for bench layers; see gradflow bench --help\n"},
     {"bench layers conv2d/99", 2,
      "gradflow: no case is called 'conv2d/99'; there are conv2d, conv_transpose2d, linear, "
-     "batch_norm, leaky_relu, "
+     "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, "
      "relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, hard_swish, avg_pool, max_pool, "
      "global_avg_pool, add, multiply, concat, slice, "
      "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "

@@ -325,6 +325,8 @@ GRAPH(transposed_convolutions_agree, "transposed")
 GRAPH(ranges_and_turns_of_channels_agree, "shuffles")
 GRAPH(ranges_of_early_sets_agree, "shuffles of set 11")
 GRAPH(edges_of_pools_agree, "pools")
+GRAPH(norms_of_images_agree, "norms")
+GRAPH(norms_of_set_17_agree, "norms of set 17")
 GRAPH(weights_of_16_bits_agree, "half")
 GRAPH(volumes_agree, "volume")
 
@@ -390,6 +392,10 @@ NETWORK(torchs_export_of_training_agrees, "small:training", 0)
 NETWORK(torchs_older_export_agrees, "small:older", 2)
 NETWORK(torchs_older_export_of_training_agrees, "small:older training", 0)
 
+NETWORK(norms_of_torchs_export_agree, "normed:default", 0)
+NETWORK(norms_of_torchs_training_agree, "normed:training", 0)
+NETWORK(norms_of_torchs_older_export_agree, "normed:older training", 0)
+
 /* ---- the documentation ---- */
 
 static void every_operator_is_in_the_documentation(void **state) {
@@ -434,6 +440,8 @@ int main(void) {
       cmocka_unit_test(ranges_and_turns_of_channels_agree),
       cmocka_unit_test(ranges_of_early_sets_agree),
       cmocka_unit_test(edges_of_pools_agree),
+      cmocka_unit_test(norms_of_images_agree),
+      cmocka_unit_test(norms_of_set_17_agree),
       cmocka_unit_test(weights_of_16_bits_agree),
       cmocka_unit_test(volumes_agree),
       cmocka_unit_test(a_graphs_normalisation_becomes_keys),
@@ -443,6 +451,9 @@ int main(void) {
       cmocka_unit_test(torchs_export_of_training_agrees),
       cmocka_unit_test(torchs_older_export_agrees),
       cmocka_unit_test(torchs_older_export_of_training_agrees),
+      cmocka_unit_test(norms_of_torchs_export_agree),
+      cmocka_unit_test(norms_of_torchs_training_agree),
+      cmocka_unit_test(norms_of_torchs_older_export_agree),
       cmocka_unit_test(kerass_export_agrees),
       cmocka_unit_test(every_operator_is_in_the_documentation),
   };

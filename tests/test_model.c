@@ -457,7 +457,8 @@ static const struct {
     {"model:\n  graph:\n    - {type: conv2}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'conv2'; did you mean 'conv2d'? known layers: conv2d, "
      "conv_transpose2d, linear, "
-     "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
+     "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, relu, tanh, sigmoid, elu, gelu, "
+     "silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "slice, "
@@ -465,7 +466,8 @@ static const struct {
      "auxiliary_loss"},
     {"model:\n  graph:\n    - {type: lstm}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'lstm'; known layers: conv2d, conv_transpose2d, linear, "
-     "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
+     "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, relu, tanh, sigmoid, elu, gelu, "
+     "silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "slice, "
@@ -526,6 +528,9 @@ static const struct {
     {"model:\n  graph:\n    - {name: two, type: slice, first: 2, channels: 2}", GF_ERROR_SHAPE,
      "net:3:7: slice 'two' with input 'input' (8x8x3): 2 channels from channel 2 on are more than "
      "there are"},
+    {"model:\n  graph:\n    - {name: norm, type: group_norm, groups: 2}", GF_ERROR_SHAPE,
+     "net:3:7: group_norm 'norm' with input 'input' (8x8x3): 3 channels are not divided by 2 "
+     "groups"},
     {"model:\n  graph:\n    - {name: turns, type: channel_shuffle}", GF_ERROR_SHAPE,
      "net:3:7: channel_shuffle 'turns' with input 'input' (8x8x3): 3 channels are not divided by 2 "
      "groups"},
@@ -548,7 +553,8 @@ static const struct {
     {"model:\n  graph:\n    - {type: relu6}", GF_ERROR_CONFIG,
      "net:3:8: there is no layer 'relu6'; did you mean 'clamp'? known layers: conv2d, "
      "conv_transpose2d, linear, "
-     "batch_norm, leaky_relu, relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, "
+     "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, relu, tanh, sigmoid, elu, gelu, "
+     "silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
      "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
      "slice, "

@@ -310,6 +310,9 @@ static const char every_layer_[] =
     "{name: w, type: tanh},"
     "{type: max_pool3d, kernel: 2, stride: 1, padding: 1, input: w},"
     "{type: avg_pool3d, kernel: [3, 2, 2], stride: [1, 1, 1], padding: [1, 1, 1]},"
+    "{type: layer_norm},"
+    "{type: group_norm, groups: 2},"
+    "{type: layer_scale, initial: 2},"
     "{name: deep, type: relu},"
     "{name: flat, type: conv3d, filters: 5, kernel: [0, 1, 1]}," /* one plane: a volume as an image
                                                                   */
@@ -324,6 +327,8 @@ static const char every_layer_[] =
     "{name: p, type: concat, input: [n, o, m]},"
     "{type: linear, outputs: 12},"
     "{type: batch_norm},"
+    "{type: layer_norm, over: image},"
+    "{type: layer_scale, initial: 3},"
     "{name: q, type: sigmoid},"
     "{type: conv2d, filters: 12, kernel: 1, padding: 1}," /* of a vector */
     "{type: clamp, min: -0.5, max: 2},"
@@ -332,6 +337,10 @@ static const char every_layer_[] =
     "{name: squeezed, type: global_avg_pool},"
     "{name: excited, type: multiply, input: [gate, squeezed]},"
     "{type: multiply, input: [excited, gate]},"
+    "{type: layer_norm, eps: 1e-3},"
+    "{type: layer_norm, over: image},"
+    "{type: group_norm, groups: 4},"
+    "{type: layer_scale, initial: 0.5},"
     "{type: channel_shuffle, groups: 3},"
     "{type: slice, first: 2, channels: 9},"
     "{name: r, type: global_avg_pool},"

@@ -328,6 +328,46 @@ static void concat_gradient(void) {
   checked_close(&p);
 }
 
+static void layer_norm_forward(checked *p) {
+  ref_layer_norm_forward(3, 4, 5, 0, 0.1, p->in[0], p->in[1], p->in[2], p->y);
+}
+static void image_norm_forward(checked *p) {
+  ref_layer_norm_forward(3, 4, 5, 1, 0.1, p->in[0], p->in[1], p->in[2], p->y);
+}
+
+static void layer_norm_gradients(void) {
+  checked p = {.forward = layer_norm_forward};
+  checked_open(&p, 60, 60, 5, 5);
+  ref_layer_norm_backward(3, 4, 5, 0, 0.1, p.in[0], p.in[1], p.dy, p.d[0], p.d[1], p.d[2]);
+  checked_close(&p);
+  p = (checked){.forward = image_norm_forward};
+  checked_open(&p, 60, 60, 20, 20);
+  ref_layer_norm_backward(3, 4, 5, 1, 0.1, p.in[0], p.in[1], p.dy, p.d[0], p.d[1], p.d[2]);
+  checked_close(&p);
+}
+
+static void group_norm_forward(checked *p) {
+  ref_group_norm_forward(3, 4, 6, 2, 0.1, p->in[0], p->in[1], p->in[2], p->y);
+}
+
+static void group_norm_gradient(void) {
+  checked p = {.forward = group_norm_forward};
+  checked_open(&p, 72, 72, 6, 6);
+  ref_group_norm_backward(3, 4, 6, 2, 0.1, p.in[0], p.in[1], p.dy, p.d[0], p.d[1], p.d[2]);
+  checked_close(&p);
+}
+
+static void layer_scale_forward(checked *p) {
+  ref_layer_scale_forward(5, 3, p->in[0], p->in[1], p->y);
+}
+
+static void layer_scale_gradient(void) {
+  checked p = {.forward = layer_scale_forward};
+  checked_open(&p, 15, 15, 3, 0);
+  ref_layer_scale_backward(5, 3, p.in[0], p.in[1], p.dy, p.d[0], p.d[1]);
+  checked_close(&p);
+}
+
 static void slice_forward(checked *p) { ref_slice_forward(5, 7, 2, 3, p->in[0], p->y); }
 
 static void slice_gradient(void) {
@@ -456,6 +496,9 @@ static const struct {
     {"add", add_gradient},
     {"multiply", multiply_gradient},
     {"concat", concat_gradient},
+    {"layer_norm", layer_norm_gradients},
+    {"group_norm", group_norm_gradient},
+    {"layer_scale", layer_scale_gradient},
     {"slice", slice_gradient},
     {"channel_shuffle", channel_shuffle_gradient},
     {"pad_shortcut", pad_shortcut_gradient},

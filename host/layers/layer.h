@@ -48,7 +48,8 @@ typedef enum gf__fill {
   GF__FILL_RANDOM, /* by the network's initialisation, from fan_in and fan_out */
   GF__FILL_FAN_IN, /* uniform in +-1/sqrt(fan_in) whatever the network's: biases */
   GF__FILL_ZERO,
-  GF__FILL_ONE
+  GF__FILL_ONE,
+  GF__FILL_VALUE
 } gf__fill;
 
 typedef struct gf__parameter {
@@ -61,6 +62,7 @@ typedef struct gf__parameter {
   size_t offset;                 /* in the flat buffer, floats */
   bool is_weight, trainable;
   gf__fill fill;
+  double value; /* of GF__FILL_VALUE */
   int fan_in, fan_out;
   int groups; /* that dims[0] is divided into: matrices which share no input and no output */
   gf_buffer *data, *grad; /* sub-buffers of the flat ones; grad NULL if not trainable */
@@ -213,7 +215,8 @@ gf_status gf__node_fail(const gf_node *node, const char *format, ...)
 /* The library's layers, in the order in which help and messages list them. */
 /* clang-format off */
 #define GF__LAYERS(X)                                                                     \
-  X(conv2d) X(conv_transpose2d) X(linear) X(batch_norm)                                                       \
+  X(conv2d) X(conv_transpose2d) X(linear)                                               \
+  X(batch_norm) X(layer_norm) X(group_norm) X(layer_scale)                                \
   X(leaky_relu) X(relu) X(tanh) X(sigmoid) X(elu) X(gelu) X(silu)                         \
   X(clamp) X(hard_sigmoid) X(hard_swish)                                                  \
   X(avg_pool) X(max_pool) X(global_avg_pool)                                              \

@@ -106,7 +106,8 @@ static gf_status fill(const gf_model *model, const gf__parameter *p, uint64_t se
   bool uniform = model->initialisation == GF__UNIFORM_FAN_IN;
   if (p->fill == GF__FILL_RANDOM || (p->fill == GF__FILL_FAN_IN && uniform))
     return fill_random(model, p, seed, tensor, out);
-  fill_constant(out, p->count, p->fill == GF__FILL_ONE);
+  double value = p->fill == GF__FILL_VALUE ? p->value : p->fill == GF__FILL_ONE;
+  fill_constant(out, p->count, (float)value);
   return GF_OK;
 }
 

@@ -75,7 +75,7 @@ struct gf__problem {
   ref_pool3d pool3d;
   double slope, eps, momentum, probability, minimum, maximum;
   int channels, stride, first, groups;
-  bool hinge, has_one_factor;
+  bool hinge, has_one_factor, over_image;
   int *labels;
 };
 
@@ -92,8 +92,9 @@ unsigned char *gf__problem_dropout_mask(const gf__problem *p, size_t count);
 
 /* The rows of the table. */
 extern const gf__problem_type gf__problem_conv2d, gf__problem_conv_transpose2d, gf__problem_linear,
-    gf__problem_batch_norm, gf__problem_leaky_relu, gf__problem_relu, gf__problem_tanh,
-    gf__problem_sigmoid, gf__problem_elu, gf__problem_gelu, gf__problem_silu, gf__problem_clamp,
+    gf__problem_batch_norm, gf__problem_layer_norm, gf__problem_group_norm, gf__problem_layer_scale,
+    gf__problem_leaky_relu, gf__problem_relu, gf__problem_tanh, gf__problem_sigmoid,
+    gf__problem_elu, gf__problem_gelu, gf__problem_silu, gf__problem_clamp,
     gf__problem_hard_sigmoid, gf__problem_hard_swish, gf__problem_avg_pool, gf__problem_max_pool,
     gf__problem_conv3d, gf__problem_avg_pool3d, gf__problem_max_pool3d, gf__problem_to_volume,
     gf__problem_to_image, gf__problem_global_avg_pool, gf__problem_add, gf__problem_multiply,

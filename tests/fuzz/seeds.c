@@ -297,6 +297,8 @@ static const struct {
          "    - {type: clamp}\n    - {type: hard_swish}\n"
          "    - {name: gate, type: hard_sigmoid}\n"
          "    - {type: multiply, input: [gate, gate]}\n"
+         "    - {type: layer_norm, over: image}\n    - {type: group_norm, groups: 2}\n"
+         "    - {type: layer_scale, initial: 0.1}\n"
          "    - {type: channel_shuffle}\n    - {type: slice, first: 1, channels: 1}\n"
          "    - {type: flatten}\n    - {name: z, type: linear, outputs: 10}\n"
          "    - {type: auxiliary_loss, loss: squared_hinge}\n"

@@ -444,6 +444,71 @@ def random_numbers():
     return g, model
 
 
+def norms(opset):
+    """Norms of images by themselves, as operators and in several, and layer scale."""
+    g = Graph(opset)
+
+    def positive(name, *shape):
+        return g.weight(name, random.uniform(0.5, 1.5, shape).astype("float32"))
+
+    def one(name, number):
+        return g.weight(name, numpy.float32(number))
+
+    x = g.conv("a", 6, 3)
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("LayerNormalization", None, positive("l.weight", 6), g.weight("l.bias", weights(6)),
+          epsilon=1e-3)
+    x = g.add("Transpose", perm=[0, 3, 1, 2])
+    g.conv("b", 6, 6)
+    y = g.add("Mul", g.weight("scale", weights(6, 1, 1)), None)
+    x = g.add("Add", x, y)
+    x = g.add("LayerNormalization", None, positive("i.weight", 6, 12, 12), axis=1)
+    mean = g.add("ReduceMean", x, *([g.weight("axes", numpy.array([1]))] if opset >= 18 else []),
+                 **({} if opset >= 18 else {"axes": [1]}))
+    d = g.add("Sub", x, mean)
+    g.add("Pow", d, one("two", 2))
+    v = g.add("ReduceMean", None, *(["axes"] if opset >= 18 else []),
+              **({} if opset >= 18 else {"axes": [-3]}))
+    s = g.add("Sqrt", g.add("Add", v, one("eps", 1e-2)))
+    g.add("Div", d, s)
+    g.add("Mul", None, positive("d.weight", 6, 1, 1))
+    g.add("Add", None, g.weight("d.bias", weights(6, 1, 1)))
+    x = g.conv("c", 8, 6, strides=[2, 2])
+    g.add("Reshape", None, g.weight("four", numpy.array([0, 4, -1])))
+    g.add("InstanceNormalization", None, positive("four.weight", 4),
+          g.weight("four.bias", weights(4)), epsilon=1e-4)
+    g.add("Reshape", None, g.weight("back", numpy.array([0, 8, 6, 6])))
+    g.add("Mul", None, positive("g.weight", 1, 8, 1, 1))
+    g.add("Add", None, g.weight("g.bias", weights(8, 1, 1)))
+    g.add("Tanh")
+    g.add("Reshape", None, g.weight("all", numpy.array([0, 1, -1])))
+    g.add("InstanceNormalization", None, positive("all.weight", 1),
+          g.weight("all.bias", weights(1)))
+    g.add("Reshape", None, "back")
+    g.add("Mul", None, positive("values", 8, 6, 6))
+    g.add("Add", None, g.weight("more", weights(8, 6, 6)))
+    g.add("Sigmoid")
+    g.add("InstanceNormalization", None, positive("n.weight", 8), g.weight("n.bias", weights(8)))
+    if opset >= 21:
+        g.add("Relu")
+        g.add("GroupNormalization", None, positive("h.weight", 8), g.weight("h.bias", weights(8)),
+              num_groups=2)
+    g.add("Relu")
+    g.add("GlobalAveragePool")
+    g.add("Flatten")
+    x = g.linear("e", 7, 8)
+    m = g.add("ReduceMean", x, *(["axes"] if opset >= 18 else []),
+              **({} if opset >= 18 else {"axes": [-1]}))
+    d = g.add("Sub", x, m)
+    g.add("Mul", d, d)
+    v = g.add("ReduceMean", None, *(["axes"] if opset >= 18 else []),
+              **({} if opset >= 18 else {"axes": [1]}))
+    r = g.add("Reciprocal", g.add("Sqrt", g.add("Add", v, one("eps2", 1e-5))))
+    g.add("Mul", r, d)
+    g.linear("f", 5, 7)
+    return g, g.model(5)
+
+
 def half():
     """Weights of 16 bits."""
     g, model = plain(13)
@@ -496,6 +561,8 @@ GRAPHS = {
     "shuffles of set 11": lambda: shuffles(11),
     "pools": pools,
     "random numbers": random_numbers,
+    "norms": lambda: norms(21),
+    "norms of set 17": lambda: norms(17),
     "half": half,
     "volume": volume,
 }
@@ -546,6 +613,29 @@ def small(torch):
                          nn.Linear(12, 5)), (3, 16, 16), 5
 
 
+def normed(torch):
+    """Norms of images by themselves, and a block of ConvNeXt."""
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(8, 8, 5, padding=2, groups=8)
+            self.norm = nn.LayerNorm(8, eps=1e-3)
+            self.up, self.down = nn.Linear(8, 20), nn.Linear(20, 8)
+            self.layer_scale = nn.Parameter(torch.rand(8, 1, 1) + 0.5)
+
+        def forward(self, x):
+            y = self.norm(self.conv(x).permute(0, 2, 3, 1))
+            y = self.down(nn.functional.gelu(self.up(y))).permute(0, 3, 1, 2)
+            return x + self.layer_scale * y
+
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.SiLU(), Block(),
+                         nn.AvgPool2d(2), nn.InstanceNorm2d(8, affine=True), nn.Tanh(),
+                         nn.LayerNorm([8, 7, 7]), nn.ELU(), nn.Flatten(), nn.Linear(8 * 49, 12),
+                         nn.LayerNorm(12), nn.Linear(12, 5)), (3, 16, 16), 5
+
+
 # Those that issue trackers ask for most; sides that keep every stage above one pixel, and small
 # enough for a CPU.
 TORCHVISION = {
@@ -566,6 +656,8 @@ def torch_network(name):
     torch.manual_seed(2)
     if name == "small":
         return small(torch)
+    if name == "normed":
+        return normed(torch)
     from torchvision import models
     network = getattr(models, name)(num_classes=10, **SLIM.get(name, {}))
     return network, (3, TORCHVISION[name], TORCHVISION[name]), 10
@@ -581,6 +673,11 @@ def randomise(network, images):
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d)):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+        if hasattr(module, "layer_scale"):
+            nn.init.uniform_(module.layer_scale, 0.2, 0.6)
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.1, 0.25)
             nn.init.uniform_(module.bias, 0.5, 0.9)
@@ -607,9 +704,19 @@ def write_gradients(network, images, path):
     network.double().train()
     images = images.double()
     labels = torch.arange(len(images)) % network(images).shape[1]
+    pointwise = set()  # linear layers of images, which are convolutions here
+
+    def note(module, inputs):
+        if inputs[0].ndim == 4:
+            pointwise.add(module.weight)
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(note)
     network.zero_grad()
     torch.nn.functional.cross_entropy(network(images), labels).backward()
-    save_file({n: p.grad.float().numpy() for n, p in network.named_parameters()}, path)
+    save_file({n: (p.grad[..., None, None] if p in pointwise else p.grad).float().numpy()
+               for n, p in network.named_parameters()}, path)
 
 
 # ---- files ----

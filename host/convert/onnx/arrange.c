@@ -142,6 +142,13 @@ static gf_status reshape_with(gf__operation *op, const gf__onnx_shape *shape, co
   if (is_pending_pad(in)) return reject_padded(op);
   GF_TRY(gf__operation_regroup(op, shape, &is_regrouped));
   if (is_regrouped) return GF_OK;
+  if (shape->rank == 1 && !in->is_flat) {
+    gf__operation_alias(op, in);
+    op->out->is_flat = true;
+    op->out->flat_shape = in->shape;
+    op->out->shape = *shape;
+    return GF_OK;
+  }
   if (changes && gf__import_axis(im, in->layer, 'd') * shape->dims[2] != 1)
     GF_TRY(add_volume(op, in, shape, &is_volume));
   if (is_volume) return GF_OK;
@@ -184,6 +191,27 @@ gf_status gf__operation_reshape(gf__operation *op) {
   bool is_known;
   GF_TRY(gf__onnx_reshaped(op, &shape, &is_known));
   return is_known ? reshape_to(op, &shape) : GF_OK;
+}
+
+/* As PyTorch's exporter has strides: all elements in a row, and then each of them in its place. */
+gf_status gf__operation_gather(gf__operation *op) {
+  gf__import_value *in = op->in[0];
+  gf__onnx_elements places;
+  bool fits = in->is_flat && op->in[1]->kind == GF__ONNX_CONSTANT;
+  if (fits) {
+    GF_TRY(gf__import_elements(op->importing, op->in[1], &places));
+    fits = places.ints && (int64_t)places.count == in->shape.dims[0];
+    for (size_t i = 0; fits && i < places.count; i++) fits = places.ints[i] == (int64_t)i;
+  }
+  if (!fits)
+    return gf__operation_reject(op, "it gathers some of the elements, for which there is no layer");
+  gf__onnx_shape flat = in->shape;
+  in->is_flat = false;
+  in->shape = in->flat_shape;
+  gf_status status = reshape_to(op, &places.shape);
+  in->is_flat = true;
+  in->shape = flat;
+  return status;
 }
 
 gf_status gf__operation_flatten(gf__operation *op) {

@@ -136,6 +136,9 @@ gf_status gf__operation_sequence_at(gf__operation *op) {
 
 /* ---- groups ---- */
 
+/* The axes of images of so many axes. */
+static const char *const forms[] = {"", "", "nc", "nch", "nchw", "ncdhw"};
+
 /* The axis of the channels where the shape has two in place of it; or -1. */
 static int divided_axis(const gf__import_value *in, const gf__onnx_shape *shape) {
   const char *c = memchr(in->axes, 'c', (size_t)in->shape.rank);
@@ -164,6 +167,49 @@ static bool is_read_transposed(const gf__operation *op, int axis) {
     }
   }
   return found > 0;
+}
+
+/* Images of groups of all that is in each, as InstanceNormalization normalises them. */
+static bool is_read_by_norm(const gf__operation *op, const gf__import_value *in,
+                            const gf__onnx_shape *shape) {
+  const Onnx__GraphProto *graph = op->importing->file->model->graph;
+  int64_t channels = gf__import_axis(op->importing, in->layer, 'c');
+  if (shape->rank != 3 || in->shape.rank < 2 || in->shape.rank > 5 || in->is_channels_last ||
+      in->groups || shape->dims[0] != op->importing->batch || shape->dims[1] < 1 ||
+      channels % shape->dims[1] || op->out->uses != 1 ||
+      !gf__import_has_form(op->importing, in, forms[in->shape.rank]))
+    return false;
+  for (size_t i = (size_t)op->index; i < graph->n_node; i++)
+    if (graph->node[i]->op_type && !strcmp(graph->node[i]->op_type, "InstanceNormalization") &&
+        graph->node[i]->n_input && !strcmp(graph->node[i]->input[0], op->out->name))
+      return true;
+  return false;
+}
+
+static void divide_image(gf__operation *op, const gf__import_value *in,
+                         const gf__onnx_shape *shape) {
+  gf__operation_alias(op, in);
+  op->out->shape = *shape;
+  op->out->groups = (int)shape->dims[1];
+  memcpy(op->out->axes, "ngk", 3);
+}
+
+/* The image that divide_image has divided, once more. */
+static bool join_image(gf__operation *op, const gf__import_value *in, const gf__onnx_shape *shape) {
+  if (in->shape.rank != 3 || memcmp(in->axes, "ngk", 3) != 0 || shape->rank < 2 || shape->rank > 5)
+    return false;
+  const char *form = forms[shape->rank];
+  size_t count, all;
+  bool fits = shape->dims[0] == op->importing->batch && gf__onnx_shape_count(shape, &count) &&
+              gf__onnx_shape_count(&in->shape, &all) && count == all;
+  for (int d = 1; fits && d < shape->rank; d++)
+    fits = shape->dims[d] == gf__import_axis(op->importing, in->layer, form[d]);
+  if (!fits) return false;
+  gf__operation_alias(op, in);
+  op->out->groups = 0;
+  op->out->shape = *shape;
+  memcpy(op->out->axes, form, (size_t)shape->rank);
+  return true;
 }
 
 static void divide_axis(gf__operation *op, const gf__import_value *in, const gf__onnx_shape *shape,
@@ -197,6 +243,7 @@ static gf_status join_groups(gf__operation *op, const gf__onnx_shape *shape) {
   char form[GF__ONNX_MOST_DIMS + 1] = "";
   gf__import_layer *layer;
   int axis, groups = in->groups;
+  if (join_image(op, in, shape)) return GF_OK;
   if (!are_joined(in, shape, &axis)) {
     (void)gf__operation_takes(op, 0); /* which it is not */
     return GF_OK;
@@ -223,6 +270,11 @@ gf_status gf__operation_regroup(gf__operation *op, const gf__onnx_shape *shape, 
   const gf__import_value *in = op->in[0];
   *is_one = in->groups != 0;
   if (in->groups) return join_groups(op, shape);
+  if (is_read_by_norm(op, in, shape)) {
+    divide_image(op, in, shape);
+    *is_one = true;
+    return GF_OK;
+  }
   int axis = divided_axis(in, shape);
   *is_one = axis >= 0 && is_read_transposed(op, axis);
   if (*is_one) divide_axis(op, in, shape, axis);

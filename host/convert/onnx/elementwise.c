@@ -114,9 +114,8 @@ typedef struct affine {
   const float *factor, *sum;
 } affine;
 
-/* The constant as a number for each channel of the activation; NULL where it is another one. */
-static gf_status channel_numbers(gf__operation *op, const gf__import_value *in,
-                                 gf__import_value *constant, float **out) {
+gf_status gf__operation_channel_numbers(gf__operation *op, const gf__import_value *in,
+                                        gf__import_value *constant, float **out) {
   gf__importing *im = op->importing;
   gf__onnx_elements elements;
   int channels = (int)gf__import_axis(im, in->layer, 'c');
@@ -266,11 +265,6 @@ static gf__import_value *constant_operand(const gf__operation *op, gf__import_va
   return NULL;
 }
 
-static bool is_plain(const gf__import_value *in) {
-  return !in->is_erf && !in->is_erf_plus_one && !in->is_softmax && !in->groups && !in->ranges &&
-         in->scale == 1 && !in->pad[0] && !in->pad[1] && !in->pad[2] && !in->pad[3];
-}
-
 static gf_status reject_constant(gf__operation *op) {
   return gf__operation_reject(op, "its constant is not one number for each channel");
 }
@@ -279,7 +273,11 @@ static gf_status add_constant(gf__operation *op, const gf__import_value *in,
                               gf__import_value *constant, float sign) {
   gf__onnx_elements elements;
   float *numbers;
+  bool is_bias;
   GF_TRY(gf__import_elements(op->importing, constant, &elements));
+  if (sign == 1 && elements.count == 1 && elements.floats &&
+      gf__operation_norm_adds_eps(op, in, (double)elements.floats[0]))
+    return GF_OK;
   if (in->is_erf && in->scale == 1 && elements.count == 1 && elements.floats &&
       sign * elements.floats[0] == 1) {
     gf__operation_alias(op, in);
@@ -287,15 +285,56 @@ static gf_status add_constant(gf__operation *op, const gf__import_value *in,
     op->out->is_erf_plus_one = true;
     return GF_OK;
   }
-  if (!is_plain(in))
+  if (!gf__import_is_plain(in))
     return gf__operation_reject(op,
                                 "it adds to an image that was multiplied by a "
                                 "constant, for which there is no layer");
-  GF_TRY(channel_numbers(op, in, constant, &numbers));
+  if (sign == 1) {
+    GF_TRY(gf__operation_weigh_norm(op, in, constant, true, &is_bias));
+    if (is_bias) return GF_OK;
+  }
+  GF_TRY(gf__operation_channel_numbers(op, in, constant, &numbers));
   if (!numbers) return reject_constant(op);
   int channels = (int)gf__import_axis(op->importing, in->layer, 'c');
   for (int c = 0; c < channels; c++) numbers[c] *= sign;
   return apply_affine(op, in, (affine){NULL, numbers});
+}
+
+/* Whether a constant is added to the output next: the product and the sum are a norm's. */
+static gf_status is_before_sum(gf__operation *op, bool *out) {
+  const Onnx__GraphProto *graph = op->importing->file->model->graph;
+  *out = false;
+  for (size_t i = (size_t)op->index; i < graph->n_node && !*out; i++) {
+    const Onnx__NodeProto *node = graph->node[i];
+    if (!node->op_type || node->n_input != 2 ||
+        (strcmp(node->op_type, "Add") != 0 && strcmp(node->op_type, "Sub") != 0))
+      continue;
+    for (size_t k = 0; k < 2 && !*out; k++) {
+      gf__import_value *other;
+      if (strcmp(node->input[k], op->out->name) != 0 || !*node->input[1 - k]) continue;
+      GF_TRY(gf__importing_value(op->importing, node->input[1 - k], &other));
+      *out = other->kind == GF__ONNX_CONSTANT;
+    }
+  }
+  return GF_OK;
+}
+
+/* A product with a parameter of the file that has an element for each channel, and no sum after
+ * it. */
+static gf_status add_layer_scale(gf__operation *op, const gf__import_value *in,
+                                 const gf__import_value *constant, const float *numbers,
+                                 bool *is_one) {
+  gf__import_layer *layer;
+  *is_one = false;
+  bool is_norm = in->layer >= 0 && op->importing->layers[in->layer].is_affine;
+  if ((!constant->is_parameter && !constant->parameter) || in->layer < 0 || is_norm) return GF_OK;
+  GF_TRY(is_before_sum(op, is_one));
+  *is_one = !*is_one;
+  if (!*is_one) return GF_OK;
+  GF_TRY(gf__operation_layer(op, "layer_scale", constant, &layer));
+  gf__import_add_values(layer, "layer_scale", numbers, 3, (const int[]){layer->c, 1, 1});
+  gf__operation_output_like(op, in);
+  return GF_OK;
 }
 
 /* One number is kept until it meets its inverse or a function that it is part of. */
@@ -303,9 +342,12 @@ static gf_status scale_by_constant(gf__operation *op, const gf__import_value *in
                                    gf__import_value *constant, bool divides) {
   gf__onnx_elements elements;
   float *numbers;
+  bool is_done = false;
   GF_TRY(gf__import_elements(op->importing, constant, &elements));
+  if (!divides) GF_TRY(gf__operation_weigh_norm(op, in, constant, false, &is_done));
+  if (is_done) return GF_OK;
   bool is_folding =
-      is_plain(in) && in->is_sole &&
+      gf__import_is_plain(in) && in->is_sole &&
       (in->layer == GF__IMPORT_IMAGES || is_weighted(&op->importing->layers[in->layer]) ||
        op->importing->layers[in->layer].is_affine);
   double number = elements.count == 1 && elements.floats ? (double)elements.floats[0] : 0;
@@ -315,24 +357,30 @@ static gf_status scale_by_constant(gf__operation *op, const gf__import_value *in
     if (fabs(op->out->scale - 1) < 1e-6) op->out->scale = 1;
     return GF_OK;
   }
-  if (!is_plain(in))
+  if (!gf__import_is_plain(in))
     return gf__operation_reject(op,
                                 "it scales an image that was multiplied by a "
                                 "constant, for which there is no layer");
-  GF_TRY(channel_numbers(op, in, constant, &numbers));
+  GF_TRY(gf__operation_channel_numbers(op, in, constant, &numbers));
   if (!numbers) return reject_constant(op);
   int channels = (int)gf__import_axis(op->importing, in->layer, 'c');
+  if (!divides && elements.count > 1) GF_TRY(add_layer_scale(op, in, constant, numbers, &is_done));
+  if (is_done) return GF_OK;
   for (int c = 0; c < channels && divides; c++) numbers[c] = 1 / numbers[c];
   return apply_affine(op, in, (affine){numbers, NULL});
 }
 
 gf_status gf__operation_subtract(gf__operation *op) {
+  if (gf__operation_norm_centres(op)) return GF_OK;
   if (op->in[1]->kind != GF__ONNX_CONSTANT)
     return gf__operation_reject(op, "it subtracts an image; there is a layer for sums alone");
   return add_constant(op, op->in[0], op->in[1], -1);
 }
 
 gf_status gf__operation_divide(gf__operation *op) {
+  bool is_norm;
+  GF_TRY(gf__operation_norm_divides(op, GF__NORM_DEVIATION, &is_norm));
+  if (is_norm) return GF_OK;
   if (op->in[1]->kind != GF__ONNX_CONSTANT)
     return gf__operation_reject(op, "it divides by an image, for which there is no layer");
   return scale_by_constant(op, op->in[0], op->in[1], true);
@@ -340,7 +388,7 @@ gf_status gf__operation_divide(gf__operation *op) {
 
 gf_status gf__operation_erf(gf__operation *op) {
   const gf__import_value *in = op->in[0];
-  if (in->is_erf || in->is_erf_plus_one || in->is_softmax || in->groups)
+  if (in->is_erf || in->is_erf_plus_one || in->is_softmax || in->groups || in->norm_stage)
     return gf__operation_reject(op, "it is no part of GELU, the only function with an Erf");
   gf__operation_alias(op, in);
   op->out->is_erf = true;
@@ -383,7 +431,8 @@ gf_status gf__operation_add(gf__operation *op) {
 static bool becomes_swish(gf__operation *op) {
   for (int i = 0; i < 2; i++) {
     const gf__import_value *gate = op->in[i], *x = op->in[1 - i];
-    if (!gate->is_sole || gate->layer < 0 || !is_plain(gate) || !is_plain(x)) continue;
+    if (!gate->is_sole || gate->layer < 0 || !gf__import_is_plain(gate) || !gf__import_is_plain(x))
+      continue;
     gf__import_layer *layer = &op->importing->layers[gate->layer];
     bool is_soft = !strcmp(layer->type, "sigmoid"), is_hard = !strcmp(layer->type, "hard_sigmoid");
     if ((!is_soft && !is_hard) || layer->inputs[0] != x->layer || !have_one_form(gate, x)) continue;
@@ -454,8 +503,11 @@ static gf_status add_product(gf__operation *op) {
 
 gf_status gf__operation_multiply(gf__operation *op) {
   gf__import_value *in = NULL, *constant = constant_operand(op, &in);
-  bool is_gelu;
+  bool is_gelu, is_norm;
   if (constant) return scale_by_constant(op, in, constant, false);
+  if (gf__operation_norm_squares(op)) return GF_OK;
+  GF_TRY(gf__operation_norm_divides(op, GF__NORM_RATE, &is_norm));
+  if (is_norm) return GF_OK;
   if (becomes_swish(op)) return GF_OK;
   GF_TRY(add_gelu(op, &is_gelu));
   if (is_gelu) return GF_OK;

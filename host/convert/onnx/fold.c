@@ -27,6 +27,12 @@ static size_t strided(const gf__onnx_shape *shape, const int64_t *strides, size_
   return (size_t)at;
 }
 
+/* The parameter that a constant is in another order or shape. */
+static void keep_parameter(gf__operation *op) {
+  const gf__import_value *in = op->in[0];
+  op->out->parameter = in->parameter ? in->parameter : in->is_parameter ? in->name : NULL;
+}
+
 /* The output of out->shape: its element i is that of the input at first and strides. */
 static gf_status fold_strided(gf__operation *op, gf__onnx_elements *out, int64_t first,
                               const int64_t *strides) {
@@ -53,6 +59,7 @@ static gf_status fold_in_shape(gf__operation *op, const gf__onnx_shape *shape) {
   if (!gf__onnx_shape_count(shape, &count) || count != elements.count)
     return gf__operation_fail(op, "changes the number of elements");
   elements.shape = *shape;
+  keep_parameter(op);
   return gf__operation_constant(op, &elements);
 }
 
@@ -62,6 +69,7 @@ gf_status gf__operation_fold_same(gf__operation *op) {
   gf__onnx_elements elements;
   GF_TRY(gf__import_elements(op->importing, op->in[0], &elements));
   op->out->is_parameter = op->in[0]->is_parameter;
+  op->out->parameter = op->in[0]->parameter;
   return gf__operation_constant(op, &elements);
 }
 
@@ -239,6 +247,7 @@ gf_status gf__operation_fold_transpose(gf__operation *op) {
     out.shape.dims[d] = in->dims[order[d]];
     strides[d] = packed[order[d]];
   }
+  keep_parameter(op);
   return fold_strided(op, &out, 0, strides);
 }
 

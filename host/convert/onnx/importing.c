@@ -195,6 +195,12 @@ void gf__operation_alias(gf__operation *op, const gf__import_value *in) {
   out->is_sole = in->is_sole && uses == 1;
 }
 
+bool gf__import_is_plain(const gf__import_value *in) {
+  return !in->is_erf && !in->is_erf_plus_one && !in->is_softmax && !in->groups && !in->ranges &&
+         !in->is_flat && in->norm_stage == GF__NORM_NONE && in->scale == 1 && !in->pad[0] &&
+         !in->pad[1] && !in->pad[2] && !in->pad[3];
+}
+
 bool gf__operation_takes(gf__operation *op, int input) {
   const gf__import_value *in = op->in[input];
   const char *why = NULL;
@@ -204,6 +210,10 @@ bool gf__operation_takes(gf__operation *op, int input) {
     why = "it reads a padded image; only convolutions and pools can do that";
   else if (in->ranges)
     why = "it reads a sequence; only SequenceAt can do that";
+  else if (in->norm_stage)
+    why = "it reads a mean over channels, or what follows one, that is no step of a layer norm";
+  else if (in->is_flat)
+    why = "it reads images and channels as one axis, which no layer does";
   else if (in->groups)
     why = "it reads groups of channels; only a shuffle that puts them in turns can do that";
   else if (in->is_softmax)
@@ -298,13 +308,26 @@ static void name_of_path(gf__text *out, const char *path, const char *op) {
   }
 }
 
+/* The first bytes of a weight's name, which are those of its module; *length: 0 where there is
+ * none.
+ */
+static const char *module_of(const gf__import_value *weight, size_t *length) {
+  static const char *const endings[] = {".weight", ".layer_scale"};
+  const char *name = !weight ? "" : weight->parameter ? weight->parameter : weight->name;
+  size_t size = strlen(name);
+  *length = 0;
+  for (int i = 0; i < 2; i++)
+    if (ends_with(name, size, endings[i])) *length = size - strlen(endings[i]);
+  return name;
+}
+
 /* What the node's layer is called before it is made unique: by its weight as the exporters call it,
  * else by its name. */
 static void layer_stem(const gf__operation *op, const gf__import_value *weight, gf__text *out) {
-  const char *name = weight ? weight->name : "";
-  size_t length = strlen(name);
-  if (ends_with(name, length, ".weight")) {
-    gf__text_add_bytes(out, name, length - 7);
+  size_t length;
+  const char *name = module_of(weight, &length);
+  if (length) {
+    gf__text_add_bytes(out, name, length);
     return;
   }
   name = op->node->name && *op->node->name ? op->node->name : op->node->output[0];
@@ -337,25 +360,34 @@ static gf_status unique_name(gf__importing *im, const char *stem, char out[GF__N
 
 enum { MOST_LAYERS = 4096 };
 
+static gf_status name_layer(const gf__operation *op, gf__import_layer *layer,
+                            const gf__import_value *weight) {
+  gf__text stem = {0};
+  layer_stem(op, weight, &stem);
+  gf__text_add_bytes(&stem, "", 1);
+  gf_status status = gf__text_status(&stem);
+  if (status == GF_OK) status = unique_name(op->importing, stem.data, layer->name);
+  gf__text_free(&stem);
+  return status;
+}
+
+gf_status gf__operation_rename_layer(const gf__operation *op, gf__import_layer *layer,
+                                     const gf__import_value *weight) {
+  size_t length;
+  (void)module_of(weight, &length);
+  return length ? name_layer(op, layer, weight) : GF_OK;
+}
+
 gf_status gf__operation_layer(gf__operation *op, const char *type, const gf__import_value *weight,
                               gf__import_layer **out) {
   gf__importing *im = op->importing;
-  gf__text stem = {0};
   if (im->layer_count == MOST_LAYERS)
     return gf__fail(GF_ERROR_DATA, "%s has more than %d layers, which are the most of a network",
                     im->file->path, MOST_LAYERS);
   GF_TRY(gf__grow(&im->layers, (size_t)im->layer_count, sizeof *im->layers));
   gf__import_layer *layer = *out = &im->layers[im->layer_count];
   *layer = (gf__import_layer){.type = type, .d = 1};
-  layer_stem(op, weight, &stem);
-  gf_status status = gf__text_status(&stem);
-  if (status == GF_OK) {
-    gf__text_add_bytes(&stem, "", 1);
-    status = gf__text_status(&stem);
-  }
-  if (status == GF_OK) status = unique_name(im, stem.data, layer->name);
-  gf__text_free(&stem);
-  GF_TRY(status);
+  GF_TRY(name_layer(op, layer, weight));
   im->layer_count++;
   for (int i = 0; i < op->in_count && layer->input_count < GF__MOST_INPUTS; i++)
     if (op->in[i] && op->in[i]->kind == GF__ONNX_ACTIVATION)

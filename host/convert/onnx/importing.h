@@ -20,6 +20,18 @@ typedef enum gf__onnx_kind {
   GF__ONNX_FAILED      /* of a node that could not be imported, or that reads such a value */
 } gf__onnx_kind;
 
+/* What a value is of a layer norm in several operators. */
+typedef enum gf__norm_stage {
+  GF__NORM_NONE,
+  GF__NORM_MEAN,      /* m = mean(x) */
+  GF__NORM_CENTRED,   /* x - m */
+  GF__NORM_SQUARE,    /* (x - m)^2 */
+  GF__NORM_VARIANCE,  /* v = mean((x - m)^2) */
+  GF__NORM_WITH_EPS,  /* v + inner */
+  GF__NORM_DEVIATION, /* s = sqrt(v + inner) */
+  GF__NORM_RATE       /* 1 / s */
+} gf__norm_stage;
+
 /* A value of the ONNX graph. An activation is the output of a layer, whose axes may be in another
  * order, and to which operators may still have to be applied: those that no layer does alone. */
 typedef struct gf__import_value {
@@ -34,17 +46,24 @@ typedef struct gf__import_value {
   int groups;                      /* that c is in: its axes are g and k then; 0: it is one axis */
   const int64_t *ranges; /* of channels, whose sequence it is: their sizes; NULL: it is a tensor */
   size_t range_count;
+  gf__norm_stage norm_stage;
+  bool is_flat; /* a vector of all elements, in the order that they had in flat_shape */
+  gf__onnx_shape flat_shape;    /* with the axes */
   bool is_sole;                 /* nothing else reads the layer's output */
   bool is_channels_last;        /* a vector that was flattened with the channels last */
   int pad[4];                   /* zeros around the image: top, left, bottom, right */
   double scale;                 /* that it is multiplied by, and is not yet */
   bool is_erf, is_erf_plus_one; /* erf(inner * output), and that + 1, before the scale */
   double inner;
-  bool is_softmax;   /* the softmax of the output */
-  double kept;       /* of random numbers: the fraction that is 1, not 0; 0: between 0 and 1 */
-  bool is_taken;     /* a parameter of a layer */
-  bool is_parameter; /* a constant of the file itself: not one that was computed */
+  bool is_softmax;       /* the softmax of the output */
+  double kept;           /* of random numbers: the fraction that is 1, not 0; 0: between 0 and 1 */
+  bool is_taken;         /* a parameter of a layer */
+  bool is_parameter;     /* a constant of the file itself: not one that was computed */
+  const char *parameter; /* the name of the one that this is in another order or shape; or NULL */
 } gf__import_value;
+
+/* Whether the value is the output of its layer: nothing is pending of it. */
+bool gf__import_is_plain(const gf__import_value *value);
 
 /* ---- layers ---- */
 
@@ -64,9 +83,12 @@ typedef struct gf__import_layer {
   int inputs[GF__MOST_INPUTS], input_count;
   gf__import_parameter parameters[GF__MOST_PARAMETERS];
   int parameter_count;
-  int d, h, w, c; /* of the output */
-  bool is_needed; /* the network's output depends on it */
-  bool is_folded; /* a product with constants is in its weights */
+  int d, h, w, c;    /* of the output */
+  bool is_needed;    /* the network's output depends on it */
+  bool is_folded;    /* a product with constants is in its weights */
+  bool is_bare_norm; /* a norm whose weights are products and sums that follow it in the file */
+  int norm_groups;
+  double norm_eps;
   bool is_affine; /* a batch_norm that was a product or a sum with constants */
 } gf__import_layer;
 
@@ -182,6 +204,9 @@ int64_t gf__import_axis(const gf__importing *im, int layer, char axis);
  * it. */
 gf_status gf__operation_layer(gf__operation *op, const char *type, const gf__import_value *weight,
                               gf__import_layer **out) GF_MUST_USE;
+/* Names the layer by a weight that was found after it was added, as the exporters call that. */
+gf_status gf__operation_rename_layer(const gf__operation *op, gf__import_layer *layer,
+                                     const gf__import_value *weight) GF_MUST_USE;
 void gf__import_layer_shape(gf__import_layer *layer, int d, int h, int w, int c);
 /* A parameter whose elements are as they are in the constant. */
 gf_status gf__import_add_parameter(gf__importing *im, gf__import_layer *layer, const char *suffix,
@@ -215,6 +240,25 @@ gf_status gf__operation_regroup(gf__operation *op, const gf__onnx_shape *shape,
 /* An operator with random numbers among its inputs. */
 gf_status gf__operation_of_random(gf__operation *op) GF_MUST_USE;
 
+/* norms.c: each returns whether the operation is such a step of a layer norm, and then has set the
+ * output. */
+bool gf__operation_norm_mean(gf__operation *op, const bool *is_reduced);
+bool gf__operation_norm_centres(gf__operation *op);
+bool gf__operation_norm_squares(gf__operation *op);
+bool gf__operation_norm_adds_eps(gf__operation *op, const gf__import_value *in, double eps);
+/* The last step, a division by the deviation or a product with its inverse, adds the layer. */
+gf_status gf__operation_norm_divides(gf__operation *op, gf__norm_stage by,
+                                     bool *is_one) GF_MUST_USE;
+/* A product or a sum with constants right after a norm that has none becomes its weight or bias. */
+gf_status gf__operation_weigh_norm(gf__operation *op, const gf__import_value *in,
+                                   gf__import_value *constant, bool is_sum,
+                                   bool *is_done) GF_MUST_USE;
+
+/* elementwise.c */
+/* The constant as a number for each channel of the activation; NULL where it is another one. */
+gf_status gf__operation_channel_numbers(gf__operation *op, const gf__import_value *in,
+                                        gf__import_value *constant, float **out) GF_MUST_USE;
+
 /* operators of each kind */
 #define GF__OPERATION(name) gf_status gf__operation_##name(gf__operation *op)
 GF__OPERATION(conv);
@@ -223,6 +267,13 @@ GF__OPERATION(pool);
 GF__OPERATION(global_pool);
 GF__OPERATION(reduce_mean);
 GF__OPERATION(norm);
+GF__OPERATION(layer_norm);
+GF__OPERATION(group_norm);
+GF__OPERATION(instance_norm);
+GF__OPERATION(pow);
+GF__OPERATION(sqrt);
+GF__OPERATION(reciprocal);
+GF__OPERATION(gather);
 GF__OPERATION(gemm);
 GF__OPERATION(matmul);
 GF__OPERATION(activation);

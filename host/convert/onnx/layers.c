@@ -208,6 +208,95 @@ static void emit_pad_shortcut(emission *e, const row *r) {
   e->out = at;
 }
 
+/* Parameter k, of channels, as one that is broadcast over the pixels. */
+static gf__onnx_value channel_numbers(emission *e, int k) {
+  const gf__parameter *p = &e->node->parameters[k];
+  gf__onnx_value by_channel = {0};
+  int64_t dims[] = {e->node->in[0]->c, 1, 1, 1};
+  int rank = e->out.rank - 1;
+  snprintf(by_channel.name, sizeof by_channel.name, "%s", p->name);
+  bool fits = rank == 3 ? p->dim_count == 3 : rank == 1 && p->dim_count == 1;
+  if (fits) return by_channel;
+  gf__onnx_value shape = named(e, k ? "biasshape" : "weightshape", 0);
+  gf__onnx_value out = named(e, k ? "bias" : "weight", 0);
+  gf__onnx_numbers(e->onnx, shape.name, dims, rank);
+  gf__onnx_node(e->onnx, "Reshape", out.name, (const char *[]){by_channel.name, shape.name}, 2,
+                out.name);
+  return out;
+}
+
+static void emit_layer_scale(emission *e, const row *r) {
+  gf__onnx_value factor = channel_numbers(e, 0);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){e->in[0].name, factor.name}, 2,
+                e->out.name);
+}
+
+/* What is normalized by the weights of the node. */
+static void emit_affine(emission *e, const row *r, const char *normalized) {
+  gf__onnx_value weight = channel_numbers(e, 0), bias = channel_numbers(e, 1),
+                 scaled = named(e, "scaled", 0);
+  gf__onnx_node(e->onnx, "Mul", scaled.name, (const char *[]){normalized, weight.name}, 2,
+                scaled.name);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){scaled.name, bias.name}, 2,
+                e->out.name);
+}
+
+/* Operator set 13 has norms of single channels alone, which those of groups become by a Reshape. */
+static void emit_groups(emission *e, const row *r, int groups) {
+  gf__onnx_value shape = named(e, "groupsshape", 0), rows = named(e, "rows", 0),
+                 ones = named(e, "ones", 0), zeros = named(e, "zeros", 0),
+                 norm = named(e, "norm", 0), normalized = named(e, "normalized", e->out.rank),
+                 one = named(e, "one", 0), zero = named(e, "zero", 0), count = named(e, "count", 0);
+  gf__onnx_numbers(e->onnx, shape.name, (int64_t[]){0, groups, -1}, 3);
+  gf__onnx_numbers(e->onnx, count.name, (int64_t[]){groups}, 1);
+  gf__onnx_number(e->onnx, one.name, 1);
+  gf__onnx_number(e->onnx, zero.name, 0);
+  gf__onnx_node(e->onnx, "Reshape", rows.name, (const char *[]){e->in[0].name, shape.name}, 2,
+                rows.name);
+  gf__onnx_node(e->onnx, "Expand", ones.name, (const char *[]){one.name, count.name}, 2, ones.name);
+  gf__onnx_node(e->onnx, "Expand", zeros.name, (const char *[]){zero.name, count.name}, 2,
+                zeros.name);
+  gf__onnx_node(e->onnx, "InstanceNormalization", norm.name,
+                (const char *[]){rows.name, ones.name, zeros.name}, 3, norm.name);
+  gf__onnx_float(e->onnx, "epsilon", number_option(e->node, "eps"));
+  reshape(e, norm.name, &normalized, &e->node->out);
+  emit_affine(e, r, normalized.name);
+}
+
+static void emit_group_norm(emission *e, const row *r) {
+  emit_groups(e, r, whole_option(e->node, "groups"));
+}
+
+static gf__onnx_value channel_mean(emission *e, const char *word, const char *of) {
+  gf__onnx_value mean = named(e, word, 0);
+  gf__onnx_node(e->onnx, "ReduceMean", mean.name, &of, 1, mean.name);
+  gf__onnx_ints(e->onnx, "axes", (const int64_t[]){1}, 1);
+  return mean;
+}
+
+/* Operator set 13 has no LayerNormalization. */
+static void emit_layer_norm(emission *e, const row *r) {
+  const char *x = e->in[0].name;
+  if (whole_option(e->node, "over")) {
+    emit_groups(e, r, 1);
+    return;
+  }
+  gf__onnx_value centred = named(e, "centred", 0), square = named(e, "square", 0),
+                 eps = named(e, "eps", 0), sum = named(e, "sum", 0),
+                 deviation = named(e, "deviation", 0), normalized = named(e, "normalized", 0),
+                 mean = channel_mean(e, "mean", x);
+  gf__onnx_node(e->onnx, "Sub", centred.name, (const char *[]){x, mean.name}, 2, centred.name);
+  gf__onnx_node(e->onnx, "Mul", square.name, (const char *[]){centred.name, centred.name}, 2,
+                square.name);
+  gf__onnx_value variance = channel_mean(e, "variance", square.name);
+  gf__onnx_number(e->onnx, eps.name, number_option(e->node, "eps"));
+  gf__onnx_node(e->onnx, "Add", sum.name, (const char *[]){variance.name, eps.name}, 2, sum.name);
+  gf__onnx_node(e->onnx, "Sqrt", deviation.name, (const char *[]){sum.name}, 1, deviation.name);
+  gf__onnx_node(e->onnx, "Div", normalized.name, (const char *[]){centred.name, deviation.name}, 2,
+                normalized.name);
+  emit_affine(e, r, normalized.name);
+}
+
 /* A range of the channels. */
 static void emit_slice(emission *e, const row *r) {
   gf__onnx_value starts = named(e, "starts", 0), ends = named(e, "ends", 0),
@@ -294,6 +383,9 @@ static const row rows[] = {
      "ConvTranspose", NULL, NULL},
     {&gf__layer_linear, GF__ONNX_VECTOR, GF__ONNX_VECTOR, emit_linear, "Gemm", NULL, NULL},
     {&gf__layer_batch_norm, ANY, ANY, emit_weighted, "BatchNormalization", "eps", "epsilon"},
+    {&gf__layer_layer_norm, ANY, ANY, emit_layer_norm, "Add", NULL, NULL},
+    {&gf__layer_group_norm, ANY, ANY, emit_group_norm, "Add", NULL, NULL},
+    {&gf__layer_layer_scale, ANY, ANY, emit_layer_scale, "Mul", NULL, NULL},
     {&gf__layer_leaky_relu, ANY, ANY, emit_op, "LeakyRelu", "slope", "alpha"},
     {&gf__layer_relu, ANY, ANY, emit_op, "Relu", NULL, NULL},
     {&gf__layer_tanh, ANY, ANY, emit_op, "Tanh", NULL, NULL},

@@ -402,12 +402,13 @@ gf_status gf__operation_reduce_mean(gf__operation *op) {
   bool keeps = gf__operation_int(op, "keepdims", 1) != 0, is_reduced[GF__ONNX_MOST_DIMS] = {false};
   char form[GF__ONNX_MOST_DIMS + 1] = "";
   GF_TRY(gf__operation_list(op, "axes", 1, axes, GF__ONNX_MOST_DIMS, &count));
-  if (count == -2 || !gf__operation_takes(op, 0)) return GF_OK;
+  if (count == -2) return GF_OK;
   for (int i = 0; i < count; i++) {
     int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
     if (axis < 0 || axis >= rank) return gf__operation_fail(op, "has an axis that is not there");
     is_reduced[axis] = true;
   }
+  if (gf__operation_norm_mean(op, is_reduced) || !gf__operation_takes(op, 0)) return GF_OK;
   int pixels = 0, at = 0;
   for (int d = 0; d < rank; d++) {
     bool is_pixel = strchr("dhw", in->axes[d]) && in->shape.dims[d] > 1;

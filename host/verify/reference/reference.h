@@ -154,6 +154,26 @@ void ref_multiply_backward(int n, int pixels, int c, const double *x, const doub
 void ref_concat_forward(int rows, int a, int b, const double *x0, const double *x1, double *y);
 void ref_concat_backward(int rows, int a, int b, const double *dy, double *dx0, double *dx1);
 
+/* Normalization of each image (pixels, c) by itself, or, unless over_image, of each of its pixels;
+ * then the weights gamma and beta are (c), else (c, pixels). */
+void ref_layer_norm_forward(int n, int pixels, int c, int over_image, double eps, const double *x,
+                            const double *gamma, const double *beta, double *y);
+void ref_layer_norm_backward(int n, int pixels, int c, int over_image, double eps, const double *x,
+                             const double *gamma, const double *dy, double *dx, double *dgamma,
+                             double *dbeta);
+
+/* Normalization of each group of channels of each image (pixels, c) by itself; gamma, beta (c). */
+void ref_group_norm_forward(int n, int pixels, int c, int groups, double eps, const double *x,
+                            const double *gamma, const double *beta, double *y);
+void ref_group_norm_backward(int n, int pixels, int c, int groups, double eps, const double *x,
+                             const double *gamma, const double *dy, double *dx, double *dgamma,
+                             double *dbeta);
+
+/* y[r,k] = factor[k] x[r,k]. */
+void ref_layer_scale_forward(int rows, int c, const double *x, const double *factor, double *y);
+void ref_layer_scale_backward(int rows, int c, const double *x, const double *factor,
+                              const double *dy, double *dx, double *dfactor);
+
 /* y (rows, channels): of each row of x (rows, c) the channels from first on. */
 void ref_slice_forward(int rows, int c, int first, int channels, const double *x, double *y);
 void ref_slice_backward(int rows, int c, int first, int channels, const double *dy, double *dx);
