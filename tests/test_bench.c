@@ -636,7 +636,7 @@ static const struct {
      "gradflow: no case is called 'conv2d/99'; there are conv2d, conv_transpose2d, linear, "
      "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, "
      "relu, tanh, sigmoid, elu, gelu, silu, clamp, hard_sigmoid, hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, add, multiply, concat, slice, "
+     "adaptive_avg_pool, global_avg_pool, add, multiply, concat, slice, "
      "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss, each "
      "with numbers "

@@ -460,7 +460,8 @@ static const struct {
      "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, relu, tanh, sigmoid, elu, gelu, "
      "silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
+     "adaptive_avg_pool, global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, "
+     "add, multiply, concat, "
      "slice, "
      "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss"},
@@ -469,7 +470,8 @@ static const struct {
      "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, relu, tanh, sigmoid, elu, gelu, "
      "silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
+     "adaptive_avg_pool, global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, "
+     "add, multiply, concat, "
      "slice, "
      "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss"},
@@ -556,7 +558,8 @@ static const struct {
      "batch_norm, layer_norm, group_norm, layer_scale, leaky_relu, relu, tanh, sigmoid, elu, gelu, "
      "silu, clamp, hard_sigmoid, "
      "hard_swish, avg_pool, max_pool, "
-     "global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, add, multiply, concat, "
+     "adaptive_avg_pool, global_avg_pool, conv3d, avg_pool3d, max_pool3d, to_volume, to_image, "
+     "add, multiply, concat, "
      "slice, "
      "channel_shuffle, pad_shortcut, flatten, dropout, stochastic_depth, softmax_cross_entropy, "
      "auxiliary_loss"},

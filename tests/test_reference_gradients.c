@@ -286,6 +286,17 @@ static void max_pool3d_gradient(void) {
   checked_close(&p);
 }
 
+static void adaptive_avg_pool_forward(checked *p) {
+  ref_adaptive_avg_pool_forward(2, 5, 3, 2, 3, 4, p->in[0], p->y);
+}
+
+static void adaptive_avg_pool_gradient(void) {
+  checked p = {.forward = adaptive_avg_pool_forward};
+  checked_open(&p, 48, 60, 0, 0);
+  ref_adaptive_avg_pool_backward(2, 5, 3, 2, 3, 4, p.dy, p.d[0]);
+  checked_close(&p);
+}
+
 static void global_avg_pool_forward(checked *p) {
   ref_global_avg_pool_forward(2, 7, 5, 3, p->in[0], p->y);
 }
@@ -492,6 +503,7 @@ static const struct {
     {"max_pool", max_pool_gradient},
     {"avg_pool3d", avg_pool3d_gradient},
     {"max_pool3d", max_pool3d_gradient},
+    {"adaptive_avg_pool", adaptive_avg_pool_gradient},
     {"global_avg_pool", global_avg_pool_gradient},
     {"add", add_gradient},
     {"multiply", multiply_gradient},

@@ -219,7 +219,7 @@ gf_status gf__node_fail(const gf_node *node, const char *format, ...)
   X(batch_norm) X(layer_norm) X(group_norm) X(layer_scale)                                \
   X(leaky_relu) X(relu) X(tanh) X(sigmoid) X(elu) X(gelu) X(silu)                         \
   X(clamp) X(hard_sigmoid) X(hard_swish)                                                  \
-  X(avg_pool) X(max_pool) X(global_avg_pool)                                              \
+  X(avg_pool) X(max_pool) X(adaptive_avg_pool) X(global_avg_pool)                                              \
   X(conv3d) X(avg_pool3d) X(max_pool3d) X(to_volume) X(to_image)                          \
   X(add) X(multiply) X(concat) X(slice) X(channel_shuffle) X(pad_shortcut)                \
   X(flatten) X(dropout) X(stochastic_depth)                                               \

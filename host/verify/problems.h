@@ -97,9 +97,9 @@ extern const gf__problem_type gf__problem_conv2d, gf__problem_conv_transpose2d, 
     gf__problem_elu, gf__problem_gelu, gf__problem_silu, gf__problem_clamp,
     gf__problem_hard_sigmoid, gf__problem_hard_swish, gf__problem_avg_pool, gf__problem_max_pool,
     gf__problem_conv3d, gf__problem_avg_pool3d, gf__problem_max_pool3d, gf__problem_to_volume,
-    gf__problem_to_image, gf__problem_global_avg_pool, gf__problem_add, gf__problem_multiply,
-    gf__problem_concat, gf__problem_slice, gf__problem_channel_shuffle, gf__problem_pad_shortcut,
-    gf__problem_flatten, gf__problem_dropout, gf__problem_stochastic_depth,
-    gf__problem_softmax_cross_entropy, gf__problem_auxiliary_loss;
+    gf__problem_to_image, gf__problem_adaptive_avg_pool, gf__problem_global_avg_pool,
+    gf__problem_add, gf__problem_multiply, gf__problem_concat, gf__problem_slice,
+    gf__problem_channel_shuffle, gf__problem_pad_shortcut, gf__problem_flatten, gf__problem_dropout,
+    gf__problem_stochastic_depth, gf__problem_softmax_cross_entropy, gf__problem_auxiliary_loss;
 
 #endif

@@ -45,6 +45,24 @@ static void max_pool_magnitudes(const gf__problem *p, const gf__problem_values *
   ref_max_pool_backward(&p->pool, in->x, gf__absolute(p->arena, in->dy, p->y_count), out->dx);
 }
 
+/* The size of the output is the kernel's of the pool. */
+static void adaptive_avg_pool_read(gf__problem *p, gf__cases *list) {
+  int *out = p->pool.kernel;
+  gf__cases_ints(list, "size", 1, 2, out);
+  p->y_count = (size_t)(p->n * p->image.channels) * (size_t)out[0] * (size_t)out[1];
+  p->y_terms = p->dx_terms = p->image.height * p->image.width;
+}
+
+static void adaptive_avg_pool_reference(const gf__problem *p, const gf__problem_values *in,
+                                        gf__problem_values *out) {
+  const gf_image_shape *i = &p->image;
+  const int *size = p->pool.kernel;
+  ref_adaptive_avg_pool_forward(p->n, i->height, i->width, i->channels, size[0], size[1], in->x,
+                                out->y);
+  ref_adaptive_avg_pool_backward(p->n, i->height, i->width, i->channels, size[0], size[1], in->dy,
+                                 out->dx);
+}
+
 static void global_avg_pool_read(gf__problem *p, gf__cases *list) {
   (void)list;
   p->y_count = (size_t)(p->n * p->image.channels);
@@ -64,6 +82,9 @@ const gf__problem_type gf__problem_max_pool = {.layer = "max_pool",
                                                .read = max_pool_read,
                                                .reference = max_pool_reference,
                                                .magnitudes = max_pool_magnitudes};
+const gf__problem_type gf__problem_adaptive_avg_pool = {.layer = "adaptive_avg_pool",
+                                                        .read = adaptive_avg_pool_read,
+                                                        .reference = adaptive_avg_pool_reference};
 const gf__problem_type gf__problem_global_avg_pool = {.layer = "global_avg_pool",
                                                       .read = global_avg_pool_read,
                                                       .reference = global_avg_pool_reference};

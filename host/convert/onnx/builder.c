@@ -152,6 +152,22 @@ void gf__onnx_number(gf__onnx *o, const char *name, float value) {
   add_tensor(o, &tensor, name);
 }
 
+float *gf__onnx_matrix(gf__onnx *o, const char *name, int rows, int columns) {
+  Onnx__TensorProto tensor = ONNX__TENSOR_PROTO__INIT;
+  int64_t dims[] = {rows, columns};
+  size_t count = (size_t)rows * (size_t)columns;
+  float *zeros = calloc(count, sizeof *zeros);
+  o->failed |= !zeros;
+  tensor.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+  tensor.n_dims = 2;
+  tensor.dims = keep(o, dims, sizeof dims);
+  tensor.n_float_data = count;
+  tensor.float_data = keep(o, zeros, count * sizeof *zeros);
+  free(zeros);
+  add_tensor(o, &tensor, name);
+  return tensor.float_data;
+}
+
 /* ---- input, output, metadata ---- */
 
 static Onnx__TensorShapeProto__Dimension *keep_batch(gf__onnx *o) {

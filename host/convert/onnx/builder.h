@@ -24,6 +24,8 @@ void gf__onnx_float(gf__onnx *onnx, const char *name, float value);
 void gf__onnx_weight(gf__onnx *onnx, const gf__named_tensor *tensor);
 void gf__onnx_numbers(gf__onnx *onnx, const char *name, const int64_t *values, int count);
 void gf__onnx_number(gf__onnx *onnx, const char *name, float value);
+/* A matrix of zeros, which the caller sets; NULL after a failed allocation. */
+float *gf__onnx_matrix(gf__onnx *onnx, const char *name, int rows, int columns);
 
 /* The graph's input and output: (batch, dims). */
 void gf__onnx_input(gf__onnx *onnx, const char *name, const int64_t *dims, int count);

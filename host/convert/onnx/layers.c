@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/adaptive_avg_pool.h"
 #include "ops/conv/conv.h"
 #include "ops/pool.h"
 
@@ -173,6 +174,30 @@ static void emit_pool_of(emission *e, const row *r, int axes) {
 static void emit_pool(emission *e, const row *r) { emit_pool_of(e, r, 2); }
 
 static void emit_pool3d(emission *e, const row *r) { emit_pool_of(e, r, 3); }
+
+/* A matrix of means: (out, size), whose row o has the fractions of the pixels of bin o. */
+static gf__onnx_value add_bins(emission *e, const char *word, int size, int out, bool transposes) {
+  gf__onnx_value matrix = named(e, word, 0);
+  float *values =
+      gf__onnx_matrix(e->onnx, matrix.name, transposes ? size : out, transposes ? out : size);
+  for (int o = 0; values && o < out; o++) {
+    int first = gf__bin_first(o, size, out), end = gf__bin_end(o, size, out);
+    for (int i = first; i < end; i++)
+      values[transposes ? i * out + o : o * size + i] = 1.0F / (float)(end - first);
+  }
+  return matrix;
+}
+
+/* No operator set has bins: means of rows and of columns are products with matrices. */
+static void emit_adaptive_avg_pool(emission *e, const row *r) {
+  const gf__tensor *x = e->node->in[0], *y = &e->node->out;
+  gf__onnx_value columns = add_bins(e, "columns", x->w, y->w, true),
+                 rows = add_bins(e, "rows", x->h, y->h, false), wide = named(e, "wide", 0);
+  gf__onnx_node(e->onnx, r->op, wide.name, (const char *[]){e->in[0].name, columns.name}, 2,
+                wide.name);
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){rows.name, wide.name}, 2,
+                e->out.name);
+}
 
 /* The order of values stays: a volume's depth is the fastest of an image's channels. */
 static void emit_reshape(emission *e, const row *r) {
@@ -398,6 +423,8 @@ static const row rows[] = {
     {&gf__layer_hard_swish, ANY, ANY, emit_hard_swish, "Mul", NULL, NULL},
     {&gf__layer_avg_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pool, "AveragePool", NULL, NULL},
     {&gf__layer_max_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_pool, "MaxPool", NULL, NULL},
+    {&gf__layer_adaptive_avg_pool, GF__ONNX_IMAGE, GF__ONNX_IMAGE, emit_adaptive_avg_pool, "MatMul",
+     NULL, NULL},
     {&gf__layer_global_avg_pool, WITH_PIXELS, ANY, emit_op, "GlobalAveragePool", NULL, NULL},
     {&gf__layer_conv3d, GF__ONNX_VOLUME, GF__ONNX_VOLUME, emit_conv3d, "Conv", NULL, NULL},
     {&gf__layer_avg_pool3d, GF__ONNX_VOLUME, GF__ONNX_VOLUME, emit_pool3d, "AveragePool", NULL,

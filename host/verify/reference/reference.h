@@ -126,6 +126,13 @@ void ref_max_pool_forward(const ref_pool *pool, const double *x, double *y);
 /* The first largest pixel in row-major order receives the window's dy. */
 void ref_max_pool_backward(const ref_pool *pool, const double *x, const double *dy, double *dx);
 
+/* y (n, oh, ow, c): means of bins, as PyTorch's adaptive pools have them: bin o of out along an axis
+ * of size pixels is [floor(o size / out), ceil((o + 1) size / out)). */
+void ref_adaptive_avg_pool_forward(int n, int h, int w, int c, int oh, int ow, const double *x,
+                                   double *y);
+void ref_adaptive_avg_pool_backward(int n, int h, int w, int c, int oh, int ow, const double *dy,
+                                    double *dx);
+
 /* y[n,c] = sum over h,w of x[n,h,w,c] / (h w). */
 void ref_global_avg_pool_forward(int n, int h, int w, int c, const double *x, double *y);
 void ref_global_avg_pool_backward(int n, int h, int w, int c, const double *dy, double *dx);
