@@ -43,6 +43,7 @@
 #include <gradflow/layer.h>
 #include <gradflow/model.h>
 #include <gradflow/predict.h>
+#include <gradflow/rate_test.h>
 #include <gradflow/report.h>
 #include <gradflow/scale.h>
 #include <gradflow/status.h>

@@ -33,7 +33,8 @@ typedef struct direction {
 #define RUN                                                                        \
   MODEL, "gradflow/communicator.h", "data/", "gradflow/data.h", "run/", "report/", \
       "gradflow/report.h", "gradflow/train.h"
-#define TRAIN RUN, "distributed/", "train/", "gradflow/divergence.h", "gradflow/scale.h"
+#define TRAIN \
+  RUN, "distributed/", "train/", "gradflow/divergence.h", "gradflow/rate_test.h", "gradflow/scale.h"
 #define DIAGNOSIS TRAIN, "diagnosis/", "gradflow/diagnosis.h"
 
 static const direction directions[] = {

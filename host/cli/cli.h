@@ -63,6 +63,7 @@ typedef struct gf__command {
 } gf__command;
 
 extern const gf__command gf__cmd_devices, gf__cmd_train, gf__cmd_test, gf__cmd_tune, gf__cmd_plot;
+extern const gf__command gf__cmd_lr;
 extern const gf__command gf__cmd_data, gf__cmd_summary;
 extern const gf__command gf__cmd_study, gf__cmd_diagnose;
 extern const gf__command gf__cmd_scale;

@@ -48,6 +48,7 @@ static const gf__command cmd_help = {
 static const gf__command *const commands[] = {&gf__cmd_devices,
                                               &gf__cmd_train,
                                               &gf__cmd_test,
+                                              &gf__cmd_lr,
                                               &gf__cmd_tune,
                                               &gf__cmd_summary,
                                               &gf__cmd_plot,

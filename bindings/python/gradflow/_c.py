@@ -802,6 +802,39 @@ class gf_predictor_info(Structure):
     _fields_ = [("shape", gf_image_shape), ("classes", c_int), ("class_names", POINTER(c_char_p))]
 
 
+class gf_rate_test_step(Structure):
+    _fields_ = [("learning_rate", c_double), ("loss", c_double), ("smoothed", c_double)]
+
+
+class gf_rate_test(Structure):
+    _fields_ = [
+        ("steps", POINTER(gf_rate_test_step)),
+        ("step_count", c_int),
+        ("batch_size", c_int),
+        ("optimizer", c_char * 32),
+        ("configured", c_double),
+        ("diverged", c_bool),
+        ("out_of_time", c_bool),
+        ("fastest", c_double),
+        ("lowest", c_double),
+        ("lowest_loss", c_double),
+    ]
+
+
+gf_rate_test_options_step = CFUNCTYPE(c_bool, c_void_p, POINTER(gf_rate_test))
+
+
+class gf_rate_test_options(Structure):
+    _fields_ = [
+        ("from", c_double),
+        ("to", c_double),
+        ("steps", c_int),
+        ("seconds", c_double),
+        ("step", gf_rate_test_options_step),
+        ("user", c_void_p),
+    ]
+
+
 class gf_series(Structure):
     _fields_ = [
         ("name", c_char_p),
@@ -1320,6 +1353,12 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gf_profile_read": (c_int, [c_void_p, POINTER(POINTER(gf_profile_row)), POINTER(c_int)]),
     "gf_profile_start": (c_int, [c_void_p]),
     "gf_profile_trace": (c_int, [c_void_p, c_char_p]),
+    "gf_rate_test_free": (None, [POINTER(gf_rate_test)]),
+    "gf_rate_test_options_default": (gf_rate_test_options, []),
+    "gf_rate_test_run": (
+        c_int,
+        [POINTER(gf_rate_test), c_void_p, c_void_p, POINTER(gf_rate_test_options)],
+    ),
     "gf_rule_of": (POINTER(gf_rule), [c_int]),
     "gf_run_read_state": (c_int, [c_char_p, POINTER(gf_run_state)]),
     "gf_runs_page": (
