@@ -396,6 +396,8 @@ NETWORK(norms_of_torchs_export_agree, "normed:default", 0)
 NETWORK(norms_of_torchs_training_agree, "normed:training", 0)
 NETWORK(norms_of_torchs_older_export_agree, "normed:older training", 0)
 
+NETWORK(bins_of_torchs_export_agree, "adaptive:default", 0)
+
 /* ---- the documentation ---- */
 
 static void every_operator_is_in_the_documentation(void **state) {
@@ -451,6 +453,7 @@ int main(void) {
       cmocka_unit_test(torchs_export_of_training_agrees),
       cmocka_unit_test(torchs_older_export_agrees),
       cmocka_unit_test(torchs_older_export_of_training_agrees),
+      cmocka_unit_test(bins_of_torchs_export_agree),
       cmocka_unit_test(norms_of_torchs_export_agree),
       cmocka_unit_test(norms_of_torchs_training_agree),
       cmocka_unit_test(norms_of_torchs_older_export_agree),

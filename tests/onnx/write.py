@@ -2,7 +2,8 @@
 (images.f32, theirs.f32), before a softmax, and for networks that are exported in training mode the gradients of one
 batch that PyTorch has (gradients.safetensors). Prints the shape: channels, height, width, classes.
 
-The name is that of a graph below, or NETWORK:EXPORT of torchvision or of the networks below.
+The name is that of a graph below, or NETWORK:EXPORT of torchvision or of the networks below;
+NETWORK@SIDE:EXPORT for images of another side.
 Without one, lists what the modules that are installed can write."""
 
 import argparse
@@ -636,6 +637,13 @@ def normed(torch):
                          nn.LayerNorm(12), nn.Linear(12, 5)), (3, 16, 16), 5
 
 
+def adaptive(torch):
+    """Adaptive pools to more and to fewer pixels."""
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d((6, 5)), nn.Tanh(),
+                         nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(4 * 49, 5)), (3, 18, 18), 5
+
+
 # Those that issue trackers ask for most; sides that keep every stage above one pixel, and small
 # enough for a CPU.
 TORCHVISION = {
@@ -656,11 +664,15 @@ def torch_network(name):
     torch.manual_seed(2)
     if name == "small":
         return small(torch)
+    if name == "adaptive":
+        return adaptive(torch)
     if name == "normed":
         return normed(torch)
     from torchvision import models
+    name, _, side = name.partition("@")
+    side = int(side or TORCHVISION[name])
     network = getattr(models, name)(num_classes=10, **SLIM.get(name, {}))
-    return network, (3, TORCHVISION[name], TORCHVISION[name]), 10
+    return network, (3, side, side), 10
 
 
 def randomise(network, images):

@@ -197,6 +197,7 @@ gf_status gf__operation_reshape(gf__operation *op) {
 gf_status gf__operation_gather(gf__operation *op) {
   gf__import_value *in = op->in[0];
   gf__onnx_elements places;
+  if (in->bins) return gf__operation_gather_bins(op);
   bool fits = in->is_flat && op->in[1]->kind == GF__ONNX_CONSTANT;
   if (fits) {
     GF_TRY(gf__import_elements(op->importing, op->in[1], &places));

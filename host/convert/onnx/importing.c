@@ -197,8 +197,8 @@ void gf__operation_alias(gf__operation *op, const gf__import_value *in) {
 
 bool gf__import_is_plain(const gf__import_value *in) {
   return !in->is_erf && !in->is_erf_plus_one && !in->is_softmax && !in->groups && !in->ranges &&
-         !in->is_flat && in->norm_stage == GF__NORM_NONE && in->scale == 1 && !in->pad[0] &&
-         !in->pad[1] && !in->pad[2] && !in->pad[3];
+         !in->is_flat && !in->bins && in->norm_stage == GF__NORM_NONE && in->scale == 1 &&
+         !in->pad[0] && !in->pad[1] && !in->pad[2] && !in->pad[3];
 }
 
 bool gf__operation_takes(gf__operation *op, int input) {
@@ -212,6 +212,8 @@ bool gf__operation_takes(gf__operation *op, int input) {
     why = "it reads a sequence; only SequenceAt can do that";
   else if (in->norm_stage)
     why = "it reads a mean over channels, or what follows one, that is no step of a layer norm";
+  else if (in->bins)
+    why = "it reads pixels that were gathered, and is no step of an adaptive pool";
   else if (in->is_flat)
     why = "it reads images and channels as one axis, which no layer does";
   else if (in->groups)

@@ -32,6 +32,15 @@ typedef enum gf__norm_stage {
   GF__NORM_RATE       /* 1 / s */
 } gf__norm_stage;
 
+/* What a value is of an adaptive pool in several operators. */
+typedef struct gf__import_bins {
+  int size[2], out[2]; /* vertical and horizontal: pixels of the image, and bins */
+  int most[2];         /* pixels that are gathered of each bin */
+  int chosen[2];       /* which of them the value has; -1: all */
+  uint64_t taken;      /* a bit for each pixel of the bins that is in the sum */
+  bool is_masked[2];   /* pixels past the ends of the bins are 0 */
+} gf__import_bins;
+
 /* A value of the ONNX graph. An activation is the output of a layer, whose axes may be in another
  * order, and to which operators may still have to be applied: those that no layer does alone. */
 typedef struct gf__import_value {
@@ -46,6 +55,7 @@ typedef struct gf__import_value {
   int groups;                      /* that c is in: its axes are g and k then; 0: it is one axis */
   const int64_t *ranges; /* of channels, whose sequence it is: their sizes; NULL: it is a tensor */
   size_t range_count;
+  const gf__import_bins *bins; /* NULL: of no adaptive pool */
   gf__norm_stage norm_stage;
   bool is_flat; /* a vector of all elements, in the order that they had in flat_shape */
   gf__onnx_shape flat_shape;    /* with the axes */
@@ -240,6 +250,12 @@ gf_status gf__operation_regroup(gf__operation *op, const gf__onnx_shape *shape,
 /* An operator with random numbers among its inputs. */
 gf_status gf__operation_of_random(gf__operation *op) GF_MUST_USE;
 
+/* bins.c: the steps of an adaptive pool, for values that have bins. */
+gf_status gf__operation_gather_bins(gf__operation *op) GF_MUST_USE;
+gf_status gf__operation_add_bins(gf__operation *op) GF_MUST_USE;
+gf_status gf__operation_divide_bins(gf__operation *op) GF_MUST_USE;
+gf_status gf__operation_mean_bins(gf__operation *op, const bool *is_reduced) GF_MUST_USE;
+
 /* norms.c: each returns whether the operation is such a step of a layer norm, and then has set the
  * output. */
 bool gf__operation_norm_mean(gf__operation *op, const bool *is_reduced);
@@ -274,6 +290,8 @@ GF__OPERATION(pow);
 GF__OPERATION(sqrt);
 GF__OPERATION(reciprocal);
 GF__OPERATION(gather);
+GF__OPERATION(gather_nd);
+GF__OPERATION(where);
 GF__OPERATION(gemm);
 GF__OPERATION(matmul);
 GF__OPERATION(activation);

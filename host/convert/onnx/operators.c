@@ -31,6 +31,7 @@ const gf__operator gf__operators[] = {
     {"Expand", 2, 2, "", NULL, APPLY(fold_expand), NULL},
     {"Flatten", 1, 1, "axis:i", APPLY(flatten), APPLY(fold_flatten), "flatten"},
     {"Gather", 2, 2, "axis:i", APPLY(gather), APPLY(fold_gather), NULL},
+    {"GatherND", 2, 2, "batch_dims:i", APPLY(gather_nd), NULL, NULL},
     {"Gelu", 1, 1, "approximate:s", APPLY(activation), NULL, "gelu"},
     {"Gemm", 2, 3, "alpha:f beta:f transA:i transB:i", APPLY(gemm), NULL, "linear"},
     {"GlobalAveragePool", 1, 1, "", APPLY(global_pool), NULL, "global_avg_pool"},
@@ -75,6 +76,7 @@ const gf__operator gf__operators[] = {
     {"Tanh", 1, 1, "", APPLY(activation), NULL, "tanh"},
     {"Transpose", 1, 1, "perm:I", APPLY(transpose), APPLY(fold_transpose), NULL},
     {"Unsqueeze", 1, 2, "axes:I", APPLY(unsqueeze), APPLY(fold_unsqueeze), NULL},
+    {"Where", 3, 3, "", APPLY(where), NULL, NULL},
     {.name = NULL},
 };
 

@@ -353,8 +353,8 @@ static gf_status find_logits(gf__importing *im, int *logits) {
                    gf__import_axis(im, value->layer, 'w') == 1 &&
                    gf__import_axis(im, value->layer, 'd') == 1 && !value->is_channels_last;
   if (value->layer == GF__IMPORT_IMAGES || !is_vector || value->is_erf || value->is_erf_plus_one ||
-      value->scale != 1 || value->groups || value->ranges || value->is_flat || value->norm_stage ||
-      value->pad[0] || value->pad[1] || value->pad[2] || value->pad[3])
+      value->scale != 1 || value->groups || value->ranges || value->is_flat || value->bins ||
+      value->norm_stage || value->pad[0] || value->pad[1] || value->pad[2] || value->pad[3])
     return gf__fail(
         GF_ERROR_DATA,
         "%s: its output '%.200s' is not one number for each class, as the last layer of "

@@ -408,6 +408,7 @@ gf_status gf__operation_reduce_mean(gf__operation *op) {
     if (axis < 0 || axis >= rank) return gf__operation_fail(op, "has an axis that is not there");
     is_reduced[axis] = true;
   }
+  if (in->bins) return gf__operation_mean_bins(op, is_reduced);
   if (gf__operation_norm_mean(op, is_reduced) || !gf__operation_takes(op, 0)) return GF_OK;
   int pixels = 0, at = 0;
   for (int d = 0; d < rank; d++) {
