@@ -122,10 +122,9 @@ static gf_status write_files(lr_run *r, const char *folder) {
 static gf_status print_steps(const gf_rate_test *t) {
   const gf__table_column columns[] = {{"learning rate", true}, {"loss", true}, {"smoothed", true}};
   gf__table table = {.columns = columns, .column_count = 3};
-  int rows = t->step_count < MOST_ROWS ? t->step_count : MOST_ROWS;
-  for (int i = 0; i < rows; i++) {
-    const gf_rate_test_step *s =
-        &t->steps[rows > 1 ? (int)((long)i * (t->step_count - 1) / (rows - 1)) : 0];
+  int last = t->step_count - 1, rows = last < MOST_ROWS ? last : MOST_ROWS - 1;
+  for (int i = 0; i <= rows; i++) {
+    const gf_rate_test_step *s = &t->steps[rows ? (int)((long)i * last / rows) : 0];
     gf__table_add(&table, "%.1e", s->learning_rate);
     gf__table_add(&table, "%.4g", s->loss);
     gf__table_add(&table, "%.4g", s->smoothed);

@@ -117,7 +117,7 @@ static gf_status open_test(range_test *t, gf_device *device, const gf_config *co
   t->result->configured = optimizer->learning_rate;
   snprintf(t->result->optimizer, sizeof t->result->optimizer, "%s",
            gf__optimizers[optimizer->kind]->name);
-  t->result->steps = malloc(bytes);
+  t->result->steps = calloc(1, bytes);
   if (!t->result->steps) return gf__fail_host_memory(bytes);
   return start_weights(t, config);
 }

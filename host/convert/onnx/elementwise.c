@@ -409,7 +409,7 @@ static bool have_one_form(const gf__import_value *a, const gf__import_value *b) 
 gf_status gf__operation_add(gf__operation *op) {
   gf__import_value *in = NULL, *constant = op->in_count == 2 ? constant_operand(op, &in) : NULL;
   gf__import_layer *layer;
-  if (op->in[0] && op->in[0]->bins) return gf__operation_add_bins(op);
+  if (op->in[0]->bins) return gf__operation_add_bins(op);
   if (constant) return add_constant(op, in, constant, 1);
   for (int i = 0; i < op->in_count; i++) {
     if (!op->in[i] || !gf__operation_takes(op, i)) return GF_OK;

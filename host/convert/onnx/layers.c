@@ -192,10 +192,10 @@ static gf__onnx_value add_bins(emission *e, const char *word, int size, int out,
 static void emit_adaptive_avg_pool(emission *e, const row *r) {
   const gf__tensor *x = e->node->in[0], *y = &e->node->out;
   gf__onnx_value columns = add_bins(e, "columns", x->w, y->w, true),
-                 rows = add_bins(e, "rows", x->h, y->h, false), wide = named(e, "wide", 0);
+                 lines = add_bins(e, "rows", x->h, y->h, false), wide = named(e, "wide", 0);
   gf__onnx_node(e->onnx, r->op, wide.name, (const char *[]){e->in[0].name, columns.name}, 2,
                 wide.name);
-  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){rows.name, wide.name}, 2,
+  gf__onnx_node(e->onnx, r->op, e->node->name, (const char *[]){lines.name, wide.name}, 2,
                 e->out.name);
 }
 
@@ -268,7 +268,7 @@ static void emit_affine(emission *e, const row *r, const char *normalized) {
 
 /* Operator set 13 has norms of single channels alone, which those of groups become by a Reshape. */
 static void emit_groups(emission *e, const row *r, int groups) {
-  gf__onnx_value shape = named(e, "groupsshape", 0), rows = named(e, "rows", 0),
+  gf__onnx_value shape = named(e, "groupsshape", 0), parted = named(e, "rows", 0),
                  ones = named(e, "ones", 0), zeros = named(e, "zeros", 0),
                  norm = named(e, "norm", 0), normalized = named(e, "normalized", e->out.rank),
                  one = named(e, "one", 0), zero = named(e, "zero", 0), count = named(e, "count", 0);
@@ -276,13 +276,13 @@ static void emit_groups(emission *e, const row *r, int groups) {
   gf__onnx_numbers(e->onnx, count.name, (int64_t[]){groups}, 1);
   gf__onnx_number(e->onnx, one.name, 1);
   gf__onnx_number(e->onnx, zero.name, 0);
-  gf__onnx_node(e->onnx, "Reshape", rows.name, (const char *[]){e->in[0].name, shape.name}, 2,
-                rows.name);
+  gf__onnx_node(e->onnx, "Reshape", parted.name, (const char *[]){e->in[0].name, shape.name}, 2,
+                parted.name);
   gf__onnx_node(e->onnx, "Expand", ones.name, (const char *[]){one.name, count.name}, 2, ones.name);
   gf__onnx_node(e->onnx, "Expand", zeros.name, (const char *[]){zero.name, count.name}, 2,
                 zeros.name);
   gf__onnx_node(e->onnx, "InstanceNormalization", norm.name,
-                (const char *[]){rows.name, ones.name, zeros.name}, 3, norm.name);
+                (const char *[]){parted.name, ones.name, zeros.name}, 3, norm.name);
   gf__onnx_float(e->onnx, "epsilon", number_option(e->node, "eps"));
   reshape(e, norm.name, &normalized, &e->node->out);
   emit_affine(e, r, normalized.name);

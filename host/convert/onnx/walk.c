@@ -222,9 +222,10 @@ static gf_status find_outputs(gf__operation *op) {
   if (node->n_output > sizeof op->outs / sizeof *op->outs)
     return gf__operation_fail(op, "has more outputs than any operator");
   op->out_count = (int)node->n_output;
-  for (int i = 0; i < op->out_count; i++)
+  GF_TRY(find_output(op, 0, &op->out));
+  op->outs[0] = op->out;
+  for (int i = 1; i < op->out_count; i++)
     if (*node->output[i]) GF_TRY(find_output(op, (size_t)i, &op->outs[i]));
-  op->out = op->outs[0];
   return GF_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "reference.h"
 
-int ref_pool_outputs(const ref_pool *v, int axis) {
+int ref_pool_outputs(const ref_pool *pool, int axis) {
+  const ref_pool *v = pool;
   int size = axis == 0 ? v->h : v->w;
   int end = size + 2 * v->padding[axis] + v->extra[axis], count = 0;
   for (int o = 0; o * v->stride[axis] + v->kernel[axis] <= end; o++) count++;
