@@ -121,7 +121,7 @@ static bool stop_after_two(void *user, const gf_rate_test *test) {
   return test->step_count == 2;
 }
 
-static void it_ends_when_it_is_told(void **state) {
+static void a_callback_or_the_time_ends_it(void **state) {
   (void)state;
   gf_rate_test result;
   gf_config *config = config_of(model_, "");
@@ -252,7 +252,7 @@ int main(void) {
       cmocka_unit_test(a_loss_of_four_times_the_lowest_ends_the_test),
       cmocka_unit_test(the_steepest_fall_before_the_lowest_loss_is_suggested),
       cmocka_unit_test(the_steps_are_those_of_training),
-      cmocka_unit_test(it_ends_when_it_is_told),
+      cmocka_unit_test(a_callback_or_the_time_ends_it),
       cmocka_unit_test(it_ends_where_the_loss_diverges),
       cmocka_unit_test(options_that_make_no_sense_are_refused),
       cmocka_unit_test(the_command_prints_a_table_and_writes_files),

@@ -29,7 +29,7 @@ static const gf__option option_rows[] = {
     GF__OPTION("steps", 0, "N", lr_options, steps, INT, .initial = "100", .minimum = 10,
                .maximum = 100000, .help = "training steps"),
     GF__OPTION("seconds", 0, "S", lr_options, seconds, FLOAT, .initial = "120", .maximum = INFINITY,
-               .help = "end after that time; 0: without a limit"),
+               .help = "end after that time of steps; 0: without a limit"),
     GF__OPTION("out", 'o', "DIR", lr_options, out, TEXT,
                .help = "also write lr.csv and lr.png into this folder, which is no run's"),
     GF__OPTION_JSON(lr_options),
