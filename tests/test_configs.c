@@ -129,6 +129,7 @@ static void networks_of_imagenet_have_their_sizes(void **state) {
     size_t parameters;
   } networks[] = {
       {SOURCE_FOLDER "/configs/zoo/alexnet.yaml", NULL, 61100840},
+      {SOURCE_FOLDER "/configs/zoo/convnext_tiny.yaml", NULL, 28589128},
       {SOURCE_FOLDER "/configs/zoo/densenet121.yaml", NULL, 7978856},
       {SOURCE_FOLDER "/configs/zoo/efficientnet_b0.yaml", NULL, 5288548},
       {SOURCE_FOLDER "/configs/zoo/googlenet.yaml", NULL, 6624904},

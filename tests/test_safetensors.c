@@ -270,6 +270,30 @@ static const struct {
      "284 bytes of data"},
 };
 
+/* A linear layer of every pixel is a convolution of 1x1. */
+static void axes_of_size_1_at_the_end_may_be_missing(void **state) {
+  (void)state;
+  static const float values[] = {1, 2, 3, 4, 5, 6};
+  static const struct {
+    const char *shape;
+    gf_status status;
+  } rows[] = {{"[3,2,1,1]", GF_OK},           {"[3,2]", GF_OK},          {"[3,2,1]", GF_OK},
+              {"[2,3]", GF_ERROR_DATA},       {"[6]", GF_ERROR_DATA},    {"[]", GF_ERROR_DATA},
+              {"[3,2,1,1,1]", GF_ERROR_DATA}, {"[3,1,2]", GF_ERROR_DATA}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char header[128];
+    float read[6] = {0};
+    gf__named_tensor tensor = {
+        .name = "a", .dims = {3, 2, 1, 1}, .dim_count = 4, .count = 6, .values = read};
+    snprintf(header, sizeof header,
+             "{\"a\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[0,24]}}", rows[i].shape);
+    write_file("a.safetensors", header, 0, (const char *)values, sizeof values);
+    if (gf__safetensors_read(in_folder("a.safetensors"), &tensor, 1) != rows[i].status)
+      fail_msg("%s: %s", rows[i].shape, gf_error_message());
+    if (rows[i].status == GF_OK) assert_memory_equal(read, values, sizeof values);
+  }
+}
+
 static json_t *good_header(gf_model *model, char **file, size_t *size) {
   assert_ok(gf_model_save(model, in_folder("good.safetensors")));
   assert_ok(gf__file_read(in_folder("good.safetensors"), file, size));
@@ -639,6 +663,7 @@ int main(void) {
       cmocka_unit_test(writing_takes_little_memory),
       cmocka_unit_test(what_was_saved_is_loaded),
       cmocka_unit_test(other_writers_order_and_spacing_are_read),
+      cmocka_unit_test(axes_of_size_1_at_the_end_may_be_missing),
       cmocka_unit_test(headers_that_do_not_fit_are_refused),
       cmocka_unit_test(every_reason_is_named),
       cmocka_unit_test(many_reasons_are_counted),

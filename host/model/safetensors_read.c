@@ -114,11 +114,15 @@ static void add_shape(gf__text *out, const json_t *shape) {
   gf__text_add(out, "]");
 }
 
+/* Axes of size 1 at the end may be missing: a linear layer of every pixel is a convolution of 1x1
+ * here. */
 static bool shape_agrees(const json_t *shape, const gf__named_tensor *t) {
-  if (!json_is_array(shape) || json_array_size(shape) != (size_t)t->dim_count) return false;
+  size_t count = json_array_size(shape);
+  if (!json_is_array(shape) || count > (size_t)t->dim_count || count == 0) return false;
   for (int d = 0; d < t->dim_count; d++) {
     const json_t *dim = json_array_get(shape, (size_t)d);
-    if (!json_is_integer(dim) || json_integer_value(dim) != t->dims[d]) return false;
+    if (dim ? !json_is_integer(dim) || json_integer_value(dim) != t->dims[d] : t->dims[d] != 1)
+      return false;
   }
   return true;
 }
