@@ -243,6 +243,11 @@ static void the_command_adds_nothing_to_a_run(void **state) {
            "--out\n");
   assert_prints("lr net.yaml --steps 10 --out kept", 2, expected);
   assert_false(gf__path_exists(in_folder("kept/lr.csv")));
+  assert_ok(gf__make_folder(in_folder("older")));
+  assert_ok(gf__file_write(in_folder("older/metrics.csv"), "epoch\n", 6));
+  assert_prints("lr net.yaml --steps 10 --out older", 2,
+                "gradflow: older is the folder of a run, to which nothing is added; choose another "
+                "--out\n");
 }
 
 int main(void) {

@@ -47,13 +47,18 @@ typedef struct lr_run {
 
 /* ---- files ---- */
 
+/* Runs of older versions have no run.json. */
 static gf_status check_folder(const char *folder) {
+  static const char *const marks[] = {"run.json", "metrics.csv"};
   char path[GF__PATH_SIZE];
-  GF_TRY(gf__path_join(path, sizeof path, folder, "run.json"));
-  if (!gf__path_exists(path)) return GF_OK;
-  return gf__fail(GF_ERROR_ARGUMENT,
-                  "%s is the folder of a run, to which nothing is added; choose another --out",
-                  folder);
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    GF_TRY(gf__path_join(path, sizeof path, folder, marks[i]));
+    if (gf__path_exists(path))
+      return gf__fail(GF_ERROR_ARGUMENT,
+                      "%s is the folder of a run, to which nothing is added; choose another --out",
+                      folder);
+  }
+  return GF_OK;
 }
 
 static gf_status write_csv(const lr_run *r) {
