@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "report/table.h"
+#include "run/run_folder.h"
 
 typedef struct lr_options {
   char *device, *out; /* or NULL */
@@ -47,18 +48,11 @@ typedef struct lr_run {
 
 /* ---- files ---- */
 
-/* Runs of older versions have no run.json. */
 static gf_status check_folder(const char *folder) {
-  static const char *const marks[] = {"run.json", "metrics.csv"};
-  char path[GF__PATH_SIZE];
-  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-    GF_TRY(gf__path_join(path, sizeof path, folder, marks[i]));
-    if (gf__path_exists(path))
-      return gf__fail(GF_ERROR_ARGUMENT,
-                      "%s is the folder of a run, to which nothing is added; choose another --out",
-                      folder);
-  }
-  return GF_OK;
+  if (!gf__run_folder_has_run(folder)) return GF_OK;
+  return gf__fail(GF_ERROR_ARGUMENT,
+                  "%s is the folder of a run, to which nothing is added; choose another --out",
+                  folder);
 }
 
 static gf_status write_csv(const lr_run *r) {

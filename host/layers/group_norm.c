@@ -67,6 +67,19 @@ static gf_status norm_backward(gf_node *node, const gf__pass *pass) {
                                  pass->workspace);
 }
 
+#define EPS_KEY                                                                \
+  {                                                                            \
+    "eps", GF__KEY_FLOAT, offsetof(norm_options, eps), "1e-5", 1e-12, 1, NULL, \
+        "added to the variance"                                                \
+  }
+
+static gf_status finish_norm_setup(gf_node *node, int dim_count, const int *dims) {
+  int channels = node->in[0]->c;
+  gf__node_add_parameter(node, "weight", GF__FILL_ONE, dim_count, dims, channels, channels);
+  gf__node_add_parameter(node, "bias", GF__FILL_ZERO, dim_count, dims, channels, channels);
+  return gf__node_keep_shape(node);
+}
+
 #define NORM                                                                                     \
   .options_size = sizeof(norm_options), .least_inputs = 1, .most_inputs = 1,                     \
   .flags = GF__LAYER_BACKWARD_READS_INPUT | GF__LAYER_HAS_EPILOGUE, .workspace = norm_workspace, \
@@ -77,8 +90,7 @@ static gf_status norm_backward(gf_node *node, const gf__pass *pass) {
 static const gf__key layer_norm_keys[] = {
     {"over", GF__KEY_CHOICE, offsetof(norm_options, over), "channels", 0, 0, layer_norm_axes,
      "what is normalized together: the channels of a pixel, as in ConvNeXt, or all of an image"},
-    {"eps", GF__KEY_FLOAT, offsetof(norm_options, eps), "1e-5", 1e-12, 1, NULL,
-     "added to the variance"},
+    EPS_KEY,
 };
 
 static gf_status layer_norm_setup(gf_node *node) {
@@ -89,9 +101,7 @@ static gf_status layer_norm_setup(gf_node *node) {
     GF_TRY(gf__node_check_image(node));
     count = gf__tensor_is_vector(x) ? 1 : 3;
   }
-  gf__node_add_parameter(node, "weight", GF__FILL_ONE, count, dims, x->c, x->c);
-  gf__node_add_parameter(node, "bias", GF__FILL_ZERO, count, dims, x->c, x->c);
-  return gf__node_keep_shape(node);
+  return finish_norm_setup(node, count, dims);
 }
 
 const gf__layer gf__layer_layer_norm = {
@@ -109,8 +119,7 @@ static const gf__key group_norm_keys[] = {
     {"groups", GF__KEY_INT, offsetof(norm_options, groups), "32", 1, 65536, NULL,
      "groups that the channels are divided into, each normalized by itself; 1: all together, as "
      "many as there are channels: instance normalization"},
-    {"eps", GF__KEY_FLOAT, offsetof(norm_options, eps), "1e-5", 1e-12, 1, NULL,
-     "added to the variance"},
+    EPS_KEY,
 };
 
 static gf_status group_norm_setup(gf_node *node) {
@@ -118,9 +127,7 @@ static gf_status group_norm_setup(gf_node *node) {
   const gf__tensor *x = node->in[0];
   if (x->c % o->groups)
     return gf__node_fail(node, "%d channels are not divided by %d groups", x->c, o->groups);
-  gf__node_add_parameter(node, "weight", GF__FILL_ONE, 1, &x->c, x->c, x->c);
-  gf__node_add_parameter(node, "bias", GF__FILL_ZERO, 1, &x->c, x->c, x->c);
-  return gf__node_keep_shape(node);
+  return finish_norm_setup(node, 1, &x->c);
 }
 
 const gf__layer gf__layer_group_norm = {

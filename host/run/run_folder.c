@@ -44,6 +44,15 @@ gf_status gf__run_weights_digest(char out[SHA256_DIGEST_STRING_LENGTH], const ch
   return gf__fail(GF_ERROR_FILE, "cannot read %s", path);
 }
 
+bool gf__run_folder_has_run(const char *folder) {
+  static const char *const marks[] = {"run.json", "metrics.csv"};
+  char path[GF__PATH_SIZE];
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    if (gf__path_join(path, sizeof path, folder, marks[i]) == GF_OK && gf__path_exists(path))
+      return true;
+  return false;
+}
+
 gf_status gf__run_folder_check(const char *path, bool overwrite, const char *const *needed) {
   if (!gf__path_exists(path) || gf__run_is_bare(path)) return GF_OK;
   if (overwrite) return gf__run_files_check(path, needed);

@@ -30,6 +30,9 @@ typedef struct gf__run_folder {
  * refused unless it is a run's, whole, and overwrite. needed: as gf__run_files_check has them. */
 gf_status gf__run_folder_check(const char *path, bool overwrite,
                                const char *const *needed) GF_MUST_USE;
+/* Whether the folder has a run, by either of the files that all have, whatever their version and
+ * whether they were trained. */
+bool gf__run_folder_has_run(const char *folder);
 /* Creates the folder, or after a check replaces the files of the run in it; with run.json,
  * config.yaml, and environment.json where there is a device. */
 gf_status gf__run_folder_create(gf__run_folder *out, const char *path, bool replaces,

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train/lsuv.h"
 #include "train/training.h"
 
 static const double kept = 0.9;        /* of the mean, from step to step */
@@ -93,11 +92,6 @@ static gf_status check_options(const gf_rate_test_options *o) {
   return GF_OK;
 }
 
-static gf_status start_weights(range_test *t, const gf_config *config) {
-  if (*gf__train_config_weights(&t->run)) return gf__training_load_weights(t->model, &t->run);
-  return gf__lsuv_start(t->model, config, t->loader, t->run.seed);
-}
-
 static gf_status open_test(range_test *t, gf_device *device, const gf_config *config) {
   size_t bytes = (size_t)t->options->steps * sizeof *t->result->steps;
   GF_TRY(gf__train_config_read(&t->run, config));
@@ -119,7 +113,7 @@ static gf_status open_test(range_test *t, gf_device *device, const gf_config *co
            gf__optimizers[optimizer->kind]->name);
   t->result->steps = calloc(1, bytes);
   if (!t->result->steps) return gf__fail_host_memory(bytes);
-  return start_weights(t, config);
+  return gf__training_start_weights(t->model, &t->run, config, t->loader);
 }
 
 static void close_test(range_test *t) {

@@ -161,12 +161,16 @@ gf_status gf__training_load_weights(gf_model *model, const gf__train_config *con
   return gf__model_load_finite(model, best);
 }
 
-/* What the weights begin with, besides their random numbers. */
+gf_status gf__training_start_weights(gf_model *model, const gf__train_config *train,
+                                     const gf_config *config, gf_loader *loader) {
+  if (*gf__train_config_weights(train)) return gf__training_load_weights(model, train);
+  return gf__lsuv_start(model, config, loader, train->seed);
+}
+
 static gf_status start_weights(gf__training *t) {
   gf_config *config;
-  if (*gf__train_config_weights(&t->config)) return gf__training_load_weights(t->model, &t->config);
   GF_TRY(gf_config_parse(&config, "the resolved config", t->resolved.data));
-  gf_status status = gf__lsuv_start(t->model, config, t->train_loader, t->config.seed);
+  gf_status status = gf__training_start_weights(t->model, &t->config, config, t->train_loader);
   gf_config_free(&config);
   return status;
 }

@@ -69,6 +69,10 @@ gf_status gf__training_open_network(gf__training *t, const gf_config *config,
 void gf__training_close_network(gf__training *t);
 /* Loads the weights that the config wants a run to start with, if any. */
 gf_status gf__training_load_weights(gf_model *model, const gf__train_config *config) GF_MUST_USE;
+/* What a run's weights begin with, besides their random numbers: those that the config wants, or a
+ * scale by the loader's first batch. */
+gf_status gf__training_start_weights(gf_model *model, const gf__train_config *train,
+                                     const gf_config *config, gf_loader *loader) GF_MUST_USE;
 /* The fraction of the run's work that is done. */
 double gf__training_progress(const gf__training *t);
 

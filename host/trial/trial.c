@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "run/network.h"
+#include "run/run_folder.h"
 
 /* What the caller gets, with the memory that it points into. */
 typedef struct owned {
@@ -17,30 +18,19 @@ typedef struct owned {
 
 /* ---- the folder ---- */
 
-/* By either of the files that all runs have, whatever their version and whether they were trained.
- */
-static bool is_run(const char *folder) {
-  static const char *const marks[] = {"run.json", "metrics.csv"};
-  char path[GF__PATH_SIZE];
-  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-    if (gf__path_join(path, sizeof path, folder, marks[i]) == GF_OK && gf__path_exists(path))
-      return true;
-  return false;
-}
-
 /* A trial never writes into a run: neither its folder nor one below it. */
 static gf_status check_folder(const char *folder) {
   char above[GF__PATH_SIZE];
   size_t length = strlen(folder);
   while (length > 1 && folder[length - 1] == '/') length--;
-  if (is_run(folder))
+  if (gf__run_folder_has_run(folder))
     return gf__fail(GF_ERROR_ARGUMENT,
                     "%s is the folder of a run, which a trial never touches; choose another --out",
                     folder);
   snprintf(above, sizeof above, "%.*s", (int)length, folder);
   for (char *slash; (slash = strrchr(above, '/')) && slash > above;) {
     *slash = 0;
-    if (is_run(above))
+    if (gf__run_folder_has_run(above))
       return gf__fail(GF_ERROR_ARGUMENT,
                       "%s lies in %s, the folder of a run, which a trial never touches; choose "
                       "another --out",

@@ -150,16 +150,19 @@ gf_status gf__operation_add_bins(gf__operation *op) {
   return output_bins(op, a, &bins);
 }
 
+static uint64_t all_pixels(const gf__import_bins *b) {
+  int pixels = b->most[0] * b->most[1];
+  return pixels == MOST_PIXELS ? ~(uint64_t)0 : ((uint64_t)1 << pixels) - 1;
+}
+
 /* Whether every pixel of each bin has been added, and those past its end have been set to 0. */
 static bool are_whole(const gf__import_bins *b) {
-  int pixels = b->most[0] * b->most[1];
-  uint64_t all = pixels == MOST_PIXELS ? ~(uint64_t)0 : ((uint64_t)1 << pixels) - 1;
   for (int axis = 0; axis < 2; axis++)
     for (int o = 0; o < b->out[axis]; o++) {
       int length = bin_length(b, axis, o);
       if (length > b->most[axis] || (length < b->most[axis] && !b->is_masked[axis])) return false;
     }
-  return b->taken == all;
+  return b->taken == all_pixels(b);
 }
 
 static bool are_lengths(const gf__import_bins *b, const gf__onnx_elements *counts) {
@@ -193,8 +196,7 @@ gf_status gf__operation_mean_bins(gf__operation *op, const bool *is_reduced) {
   bool fits = in->shape.rank == 6 && !memcmp(in->axes, "ncpiqj", 6) &&
               !gf__operation_int(op, "keepdims", 1) && !bins.is_masked[0] && !bins.is_masked[1];
   for (int d = 0; fits && d < 6; d++) fits = is_reduced[d] == (d == 3 || d == 5);
-  int pixels = bins.most[0] * bins.most[1];
-  bins.taken = pixels == MOST_PIXELS ? ~(uint64_t)0 : ((uint64_t)1 << pixels) - 1;
+  bins.taken = all_pixels(&bins);
   return fits && are_whole(&bins) ? add_adaptive_pool(op, bins.out) : reject_bins(op);
 }
 

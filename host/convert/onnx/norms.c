@@ -95,11 +95,10 @@ static gf_status spread_weights(gf__operation *op, gf__import_layer *layer, int 
     GF_TRY(gf__import_elements(op->importing, op->in[p + 1], &of_groups));
     if (!of_groups.floats || of_groups.count != (size_t)groups)
       return gf__operation_fail(op, "has weights of another number or type");
-    GF_TRY(add_constant_weight(op, layer, names[p], 0, 1, &layer->c));
     float *values = gf__onnx_file_keep(op->importing->file, (size_t)layer->c * sizeof *values);
     if (!values) return GF_ERROR_MEMORY;
     for (int c = 0; c < layer->c; c++) values[c] = of_groups.floats[c / (layer->c / groups)];
-    layer->parameters[p].values = values;
+    gf__import_add_values(layer, names[p], values, 1, &layer->c);
   }
   return GF_OK;
 }
